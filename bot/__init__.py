@@ -1,0 +1,1 @@
+"""Discord: what people see and press. Knows discord.py and the handlers."""

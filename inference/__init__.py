@@ -1,0 +1,1 @@
+"""Jobs through Redis, and the worker that answers them."""

@@ -1,0 +1,1 @@
+"""The models: BLIP and CLIP through transformers."""

@@ -1,0 +1,51 @@
+"""What the queue and the worker can be told, read once from the environment and `.env`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ModelSize = Literal["tiny", "base", "large"]
+
+
+class QueueSettings(BaseSettings):
+    """Where Redis is, and how much may wait there. Bot and worker must be told the same."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+
+    redis_url: SecretStr | None = Field(None, validation_alias="REDIS_URL")
+    """A Redis server of yours (it may hold a password). None: one of our own in `data_dir`."""
+    data_dir: Path = Field(Path("data"), validation_alias="BEHOLDER_DATA_DIR")
+    queue_jobs: int = Field(500, ge=1, validation_alias="BEHOLDER_QUEUE_JOBS")
+    """Jobs that may wait or run in all."""
+    queue_bytes: int = Field(512 * 2**20, ge=2**20, validation_alias="BEHOLDER_QUEUE_BYTES")
+    """Bytes of pictures that waiting jobs may hold in Redis."""
+    jobs_per_person: int = Field(20, ge=1, validation_alias="BEHOLDER_JOBS_PER_PERSON")
+    """Jobs that one person may have under way at a time (two full messages)."""
+    picture_seconds: int = Field(24 * 3600, ge=60, le=24 * 3600, validation_alias="BEHOLDER_PICTURE_SECONDS")
+    """How long a picture's bytes are kept in Redis: at most 24 h."""
+    job_seconds: float = Field(600, gt=0, validation_alias="BEHOLDER_JOB_SECONDS")
+    """A job's deadline, from its submit."""
+
+
+class WorkerSettings(QueueSettings):
+    """What a worker can be told besides."""
+
+    models: ModelSize = Field("base", validation_alias="BEHOLDER_MODELS")
+    caption_model: str = Field("", validation_alias="BEHOLDER_CAPTION_MODEL")
+    """A model's name on the hub or a folder, with an optional `@revision`; empty: the one of `models`."""
+    answer_model: str = Field("", validation_alias="BEHOLDER_ANSWER_MODEL")
+    match_model: str = Field("", validation_alias="BEHOLDER_MATCH_MODEL")
+    tasks: tuple[Literal["caption", "answer", "match"], ...] = Field(
+        ("caption", "answer", "match"), validation_alias="BEHOLDER_TASKS"
+    )
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", validation_alias="BEHOLDER_DEVICE")
+    batch: int = Field(8, ge=1, le=64, validation_alias="BEHOLDER_BATCH")
+    """The most jobs in one forward pass."""
+    claim_seconds: float = Field(30, gt=0, validation_alias="BEHOLDER_CLAIM_SECONDS")
+    """How long a job may stay in a silent worker's hands before another takes it over."""
+    picture_pixels: int = Field(64_000_000, ge=1, validation_alias="BEHOLDER_PICTURE_PIXELS")
+    picture_decode_seconds: float = Field(20, gt=0, validation_alias="BEHOLDER_PICTURE_DECODE_SECONDS")
+    picture_memory_bytes: int = Field(2 * 2**30, ge=2**28, validation_alias="BEHOLDER_PICTURE_MEMORY_BYTES")
+    """Address space of a decoding process."""

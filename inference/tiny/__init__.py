@@ -1,0 +1,1 @@
+"""Small models of the big ones' classes, trained here on coloured shapes."""
