@@ -1,0 +1,109 @@
+"""The `beholder` command. Each part is imported when it is started, so that `beholder bot` stays small."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from pydantic import ValidationError
+
+WRONG_SETTING = 2
+"""Exit code: something that only the operator can mend (a setting, the token, Redis's address)."""
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from bot.run import main as run
+
+    return run(tied=arguments.tied)
+
+
+def _bot(_: argparse.Namespace) -> int:
+    from bot.client import main as bot
+
+    return bot()
+
+
+def _worker(arguments: argparse.Namespace) -> int:
+    from bot.worker_command import main as worker
+
+    return worker(arguments.tasks)
+
+
+def _playground(_: argparse.Namespace) -> int:
+    from bot.run import playground
+
+    return playground()
+
+
+def _models(_: argparse.Namespace) -> int:
+    from bot.worker_command import fetch
+
+    return fetch()
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    top = argparse.ArgumentParser(
+        prog="beholder", description="A self-hosted Discord bot that sees.", epilog="Settings: see .env.example."
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, start: Callable[[argparse.Namespace], int], what: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=what, description=what)
+        command.set_defaults(start=start)
+        return command
+
+    run = add("run", _run, "Redis, worker and bot in one go; without DISCORD_TOKEN in a pocket Discord.")
+    run.add_argument("--tied", action="store_true", help="stop when the process that started it is gone")
+    add("bot", _bot, "The Discord side alone.")
+    worker = add("worker", _worker, "A worker alone: it takes jobs from Redis and runs the models.")
+    worker.add_argument(
+        "--tasks", help="which tasks it serves, separated by commas (default: BEHOLDER_TASKS, else all)"
+    )
+    add("playground", _playground, "The pocket Discord alone, for a bot that is started beside it.")
+    add("models", _models, "Fetch the models of BEHOLDER_MODELS (default: base) into the local model cache.")
+    return top
+
+
+def complaint(error: ValidationError) -> str:
+    """Turn what pydantic says of a wrong setting into one line for each, with no value of a secret.
+
+    Args:
+        error: What reading a settings class raised.
+
+    Returns:
+        Lines of the form `NAME: what is wrong`.
+    """
+    return "\n".join(
+        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors(include_input=False)
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: The words after `beholder`; by default the process's own.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 something only the operator can mend.
+    """
+    chosen = parser().parse_args(arguments)
+    logging.basicConfig(
+        level=os.environ.get("BEHOLDER_LOG", "INFO").upper(),
+        format="%(asctime)s %(levelname)-7s %(name)s  %(message)s",
+        datefmt="%H:%M:%S",
+        stream=sys.stderr,
+    )
+    try:
+        return int(chosen.start(chosen))
+    except ValidationError as error:
+        print(f"beholder: a setting is wrong.\n{complaint(error)}", file=sys.stderr)
+        return WRONG_SETTING
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

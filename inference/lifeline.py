@@ -1,0 +1,28 @@
+"""Children that do not outlive their parent, even when it is killed with SIGKILL (Linux)."""
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+"""Source: linux/prctl.h."""
+
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def die_with_parent(parent: int | None = None, how: signal.Signals = signal.SIGKILL) -> None:
+    """Ask the kernel to send this process `how` when the thread that started it ends.
+
+    Call it in the child: first thing in its own code, or as `preexec_fn`. Elsewhere than on Linux it does nothing.
+
+    Args:
+        parent: The process id that must still be the parent; when another is already, the parent went before
+            the kernel could be asked, and the process ends at once.
+        how: The signal to get.
+    """
+    if _libc is None:
+        return
+    _libc.prctl(PR_SET_PDEATHSIG, how, 0, 0, 0)
+    if parent is not None and os.getppid() != parent:
+        os._exit(1)
