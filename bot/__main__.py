@@ -45,7 +45,9 @@ def _models(_: argparse.Namespace) -> int:
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     top = argparse.ArgumentParser(
-        prog="beholder", description="A self-hosted Discord bot that sees.", epilog="Settings: see .env.example."
+        prog="beholder",
+        description="A self-hosted Discord bot that sees.",
+        epilog="Settings: see .env.example.",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -76,7 +78,8 @@ def complaint(error: ValidationError) -> str:
         Lines of the form `NAME: what is wrong`.
     """
     return "\n".join(
-        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors(include_input=False)
+        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+        for item in error.errors(include_input=False)
     )
 
 

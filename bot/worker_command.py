@@ -14,7 +14,9 @@ def main(tasks: str | None) -> int:
     """
     from inference.worker import main as worker
 
-    given = {"BEHOLDER_TASKS": tuple(part.strip() for part in tasks.split(",") if part.strip())} if tasks else {}
+    given = (
+        {"BEHOLDER_TASKS": tuple(part.strip() for part in tasks.split(",") if part.strip())} if tasks else {}
+    )
     return worker(WorkerSettings(**given))
 
 

@@ -14,7 +14,8 @@ _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 def die_with_parent(parent: int | None = None, how: signal.Signals = signal.SIGKILL) -> None:
     """Ask the kernel to send this process `how` when the thread that started it ends.
 
-    Call it in the child: first thing in its own code, or as `preexec_fn`. Elsewhere than on Linux it does nothing.
+    Call it in the child: first thing in its own code, or as `preexec_fn`. Elsewhere than on Linux it does
+    nothing.
 
     Args:
         parent: The process id that must still be the parent; when another is already, the parent went before

@@ -1,10 +1,12 @@
 """What the queue and the worker can be told, read once from the environment and `.env`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from inference.jobs import Task
 
 ModelSize = Literal["tiny", "base", "large"]
 
@@ -37,9 +39,10 @@ class WorkerSettings(QueueSettings):
     """A model's name on the hub or a folder, with an optional `@revision`; empty: the one of `models`."""
     answer_model: str = Field("", validation_alias="BEHOLDER_ANSWER_MODEL")
     match_model: str = Field("", validation_alias="BEHOLDER_MATCH_MODEL")
-    tasks: tuple[Literal["caption", "answer", "match"], ...] = Field(
-        ("caption", "answer", "match"), validation_alias="BEHOLDER_TASKS"
+    tasks: Annotated[tuple[Task, ...], NoDecode] = Field(
+        ("caption", "answer", "match"), min_length=1, validation_alias="BEHOLDER_TASKS"
     )
+    """Which tasks the worker serves; in the environment separated by commas."""
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", validation_alias="BEHOLDER_DEVICE")
     batch: int = Field(8, ge=1, le=64, validation_alias="BEHOLDER_BATCH")
     """The most jobs in one forward pass."""
@@ -49,3 +52,10 @@ class WorkerSettings(QueueSettings):
     picture_decode_seconds: float = Field(20, gt=0, validation_alias="BEHOLDER_PICTURE_DECODE_SECONDS")
     picture_memory_bytes: int = Field(2 * 2**30, ge=2**28, validation_alias="BEHOLDER_PICTURE_MEMORY_BYTES")
     """Address space of a decoding process."""
+
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def _split(cls, given: object) -> object:
+        return (
+            [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
+        )

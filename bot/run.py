@@ -1,0 +1,163 @@
+"""`beholder run`: Redis, worker and bot in one go; without a token, in a pocket Discord."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+
+from pydantic import Field, SecretStr
+
+from bot.playground.server import PocketDiscord
+from bot.supervise import FATAL, Child, keep_all_running
+from inference.client import InferenceClient
+from inference.embedded_redis import running_redis
+from inference.errors import BeholderError
+from inference.lifeline import die_with_parent
+from inference.models.catalogue import in_local_cache
+from inference.settings import ModelSize, WorkerSettings
+
+log = logging.getLogger(__name__)
+
+NOT_FOR_CHILDREN = {"DISCORD_TOKEN", "REDIS_URL", "BEHOLDER_MODELS"}
+
+
+class RunSettings(WorkerSettings):
+    """What `run` and `playground` can be told besides."""
+
+    token: SecretStr | None = Field(None, validation_alias="DISCORD_TOKEN")
+    playground_host: str = Field("127.0.0.1", validation_alias="BEHOLDER_PLAYGROUND_HOST")
+    playground_port: int = Field(8420, ge=0, le=65535, validation_alias="BEHOLDER_PLAYGROUND_PORT")
+
+
+def say(line: str) -> None:
+    """Print a line for the person at the terminal, at once."""
+    print(line, flush=True)
+
+
+def chosen_models(settings: RunSettings) -> ModelSize:
+    """Choose the models: what was asked for, else base, else (pocket Discord, base not in the cache) tiny."""
+    if "models" in settings.model_fields_set or settings.token is not None or in_local_cache("base"):
+        return settings.models
+    return "tiny"
+
+
+def environment(settings: RunSettings, redis_url: str, extra: Mapping[str, str]) -> dict[str, str]:
+    """Make the environment of a child: ours, less the secrets that are not its business, plus `extra`."""
+    ours = {name: value for name, value in os.environ.items() if name not in NOT_FOR_CHILDREN}
+    # An empty value keeps a child from reading the token out of .env by itself.
+    return {
+        **ours,
+        "DISCORD_TOKEN": "",
+        "REDIS_URL": redis_url,
+        "BEHOLDER_MODELS": chosen_models(settings),
+        "BEHOLDER_DATA_DIR": str(settings.data_dir),
+        **extra,
+    }
+
+
+def pocket(settings: RunSettings) -> PocketDiscord:
+    """Make the pocket Discord that the settings describe; it is not started yet."""
+    return PocketDiscord(
+        settings.data_dir / "playground", host=settings.playground_host, port=settings.playground_port
+    )
+
+
+@contextlib.asynccontextmanager
+async def discord_side(settings: RunSettings, redis_url: str) -> AsyncIterator[dict[str, str]]:
+    """Have a Discord to join: the real one where there is a token, else a pocket one for as long as this lasts.
+
+    Yields:
+        What the bot's environment needs to join it.
+    """
+    if settings.token is not None:
+        yield {"DISCORD_TOKEN": settings.token.get_secret_value()}
+        return
+    async with (
+        InferenceClient.open(settings.model_copy(update={"redis_url": SecretStr(redis_url)}), "run") as queue,
+        pocket(settings) as discord,
+    ):
+        discord.worker_ready = lambda: queue.workers_ready(settings.tasks)
+        say(f"  Discord   a pocket one, no token was given: http://{settings.playground_host}:{discord.port}")
+        yield {
+            "DISCORD_TOKEN": discord.bot_token,
+            "BEHOLDER_DISCORD_API": discord.api,
+            "BEHOLDER_DISCORD_GATEWAY": discord.gateway,
+            "BEHOLDER_CAPTION_CHANNELS": str(discord.channel_id),
+        }
+
+
+def say_models(settings: RunSettings) -> None:
+    """Say which models will answer, and how to get others."""
+    models = chosen_models(settings)
+    say(f"  Models    {models}")
+    if models == "tiny":
+        say("            These small models know coloured shapes only; `make models` fetches the real ones.")
+
+
+async def run(settings: RunSettings, stopped: asyncio.Event) -> int:
+    """Run everything until `stopped` is set.
+
+    Returns:
+        The exit code.
+    """
+    async with running_redis(settings) as redis_url:
+        say("Beholder is starting.")
+        say(f"  Redis     {'yours' if settings.redis_url else 'one of our own'}")
+        say_models(settings)
+        async with discord_side(settings, redis_url) as joining:
+            worker = Child("worker", ["worker"], environment(settings, redis_url, {}))
+            bot = Child("bot", ["bot"], environment(settings, redis_url, joining))
+            say("            Ctrl-C stops all of it.")
+            return await keep_all_running([worker, bot], stopped)
+
+
+async def _until_signal(settings: RunSettings) -> int:
+    stopped = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
+    return await run(settings, stopped)
+
+
+def main(*, tied: bool) -> int:
+    """Run everything until Ctrl-C.
+
+    Args:
+        tied: Stop when the process that started us is gone (`make run` says so: a killed make leaves nothing).
+
+    Returns:
+        The exit code.
+    """
+    if tied:
+        die_with_parent(how=signal.SIGTERM)
+    try:
+        return asyncio.run(_until_signal(RunSettings()))
+    except (BeholderError, OSError) as error:
+        print(f"beholder: {error}", file=sys.stderr)
+        return FATAL
+
+
+async def _serve_pocket(settings: RunSettings) -> int:
+    stopped = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
+    async with pocket(settings) as discord:
+        say(f"A pocket Discord: http://{settings.playground_host}:{discord.port}")
+        say("For a bot beside it:")
+        say(f"  DISCORD_TOKEN={discord.bot_token}")
+        say(f"  BEHOLDER_DISCORD_API={discord.api}")
+        say(f"  BEHOLDER_DISCORD_GATEWAY={discord.gateway}")
+        say(f"  BEHOLDER_CAPTION_CHANNELS={discord.channel_id}")
+        await stopped.wait()
+    return 0
+
+
+def playground() -> int:
+    """Run the pocket Discord alone until Ctrl-C.
+
+    Returns:
+        The exit code.
+    """
+    return asyncio.run(_serve_pocket(RunSettings()))
