@@ -1,0 +1,102 @@
+"""A member of the pocket Discord: acts over REST with a user's token and hears over a gateway connection."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+Message = dict[str, Any]
+GATEWAY_INTENTS = (1 << 0) | (1 << 9) | (1 << 12) | (1 << 15)
+
+
+class Member:
+    """One person, signed in.
+
+    Args:
+        session: What `GET /playground/session` answered.
+        index: Which of its users: 0 is the admin.
+    """
+
+    def __init__(self, session: Mapping[str, Any], index: int = 0) -> None:
+        self.session = session
+        self.user = session["users"][index]
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self._news = asyncio.Condition()
+
+    async def __aenter__(self) -> Self:
+        self._http = aiohttp.ClientSession(headers={"Authorization": self.user["token"]})
+        self._socket = await self._http.ws_connect(f"{self.session['gateway']}/?v=10&encoding=json")
+        assert (await self._socket.receive_json())["op"] == 10
+        identify = {"token": self.user["token"], "intents": GATEWAY_INTENTS, "properties": {}}
+        await self._socket.send_json({"op": 2, "d": identify})
+        self._listening = asyncio.create_task(self._listen())
+        await self.hear(lambda kind, _: kind == "READY")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._listening.cancel()
+        await asyncio.gather(self._listening, return_exceptions=True)
+        await self._socket.close()
+        await self._http.close()
+
+    async def _listen(self) -> None:
+        async for frame in self._socket:
+            event = json.loads(frame.data)
+            if event["op"] == 0:
+                async with self._news:
+                    self.heard.append((event["t"], event["d"]))
+                    self._news.notify_all()
+
+    async def hear(
+        self, wanted: Callable[[str, dict[str, Any]], bool], *, seconds: float = 60, start: int = 0
+    ) -> dict[str, Any]:
+        """Wait for the first event from `start` on that is wanted."""
+
+        def found() -> list[dict[str, Any]]:
+            return [data for kind, data in self.heard[start:] if wanted(kind, data)]
+
+        async with asyncio.timeout(seconds), self._news:
+            await self._news.wait_for(found)
+            return found()[0]
+
+    async def request(self, method: str, path: str, **options: Any) -> Any:
+        """Ask over REST; anything but success fails the test with the answer's text."""
+        async with self._http.request(method, f"{self.session['api']}{path}", **options) as answer:
+            text = await answer.text()
+            assert answer.status < 300, f"{method} {path}: {answer.status} {text}"
+            return json.loads(text) if text else None
+
+    async def post(
+        self,
+        channel: str,
+        content: str = "",
+        files: Sequence[tuple[str, bytes]] = (),
+        **fields: Any,
+    ) -> Message:
+        """Post a message with files."""
+        form = aiohttp.FormData()
+        payload = {"content": content, **fields}
+        form.add_field("payload_json", json.dumps(payload), content_type="application/json")
+        for index, (name, data) in enumerate(files):
+            form.add_field(f"files[{index}]", data, filename=name, content_type="application/octet-stream")
+        message: Message = await self.request("POST", f"/channels/{channel}/messages", data=form)
+        return message
+
+    async def reply_to(self, message: Message, *, seconds: float = 60) -> Message:
+        """Wait for the bot's reply to a message."""
+
+        def replies(kind: str, data: dict[str, Any]) -> bool:
+            about = data.get("message_reference") or {}
+            return kind == "MESSAGE_CREATE" and about.get("message_id") == message["id"]
+
+        return await self.hear(replies, seconds=seconds)
+
+    async def direct_channel(self) -> str:
+        """Open the DM with the bot."""
+        body = {"recipients": [self.session["bot_user_id"]]}
+        return str((await self.request("POST", "/users/@me/channels", json=body))["id"])
