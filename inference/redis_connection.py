@@ -1,0 +1,120 @@
+"""Connections to Redis with the timeouts that the queue needs, and its errors as ours."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import ConnectionPool, parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import BusyLoadingError, RedisError
+
+from inference.errors import QueueUnavailable
+from inference.redis_binary import OLDEST, parse_version, written
+
+CONNECTIONS = 32
+"""Of one process at a time; further calls wait for one of them."""
+CALL_SECONDS = 2.0
+"""For one command to be answered; a picture of some megabytes takes a few hundredths."""
+PATIENCE_SECONDS = 5.0
+"""For a call with all its retries: then Redis counts as gone, and whoever asks is told."""
+LOADING_SECONDS = 120.0
+"""For a server that is there and still reads its data from disk."""
+
+# Three retries span 0.35 s: enough for a lost connection, and no more, so that nobody hangs.
+_RETRY = Retry(ExponentialBackoff(cap=0.5, base=0.05), 3)
+
+Client = Redis
+"""What `connect` makes; its answers are bytes."""
+
+
+def connect(url: str) -> Client:
+    """Make a client for commands that are answered at once. It connects with its first command.
+
+    Args:
+        url: `redis://`, `rediss://` or `unix://`; its options hold, but for those that the queue relies on.
+
+    Raises:
+        QueueUnavailable: It is no such URL. The sentence does not repeat it: it may hold a password.
+    """
+    try:
+        given: dict[str, Any] = dict(parse_url(url))
+    except ValueError as error:
+        raise QueueUnavailable(
+            "REDIS_URL is not of the form redis://[user:password@]host:port/0, rediss://... or unix:///path."
+        ) from error
+    ours = {
+        # One shape of answers, whatever redis-py's next default is.
+        "protocol": 2,
+        "decode_responses": False,
+        "socket_timeout": CALL_SECONDS,
+        "socket_connect_timeout": CALL_SECONDS,
+        "retry": _RETRY,
+    }
+    defaults = {"max_connections": CONNECTIONS, "timeout": PATIENCE_SECONDS}
+    pool = BlockingConnectionPool(**{**defaults, **given, **ours})
+    return Redis.from_pool(pool)
+
+
+def connect_blocking(like: Client, seconds: float) -> Client:
+    """Make a client for reads that block up to `seconds`, to the server that `like` goes to.
+
+    redis-py 8 gives every connection a `socket_timeout` of 5 s and ten retries, which would cut a blocking
+    read short and hide that the server went away. Here neither does; a server that vanished without closing
+    the connection is noticed `CALL_SECONDS` after the read should have come back.
+    """
+    pool = like.connection_pool
+    kwargs = {key: value for key, value in pool.connection_kwargs.items() if key != "retry"}
+    kwargs |= {"socket_timeout": seconds + CALL_SECONDS, "retry": Retry(ExponentialBackoff(), 0)}
+    return Redis.from_pool(ConnectionPool(connection_class=pool.connection_class, **kwargs))
+
+
+def address(url: str) -> str:
+    """Name a server for people: without user, password and options."""
+    parts = urlsplit(url)
+    return parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
+
+
+@contextlib.asynccontextmanager
+async def translated() -> AsyncIterator[None]:
+    """Turn redis-py's errors into ours, and a hang into an error after `PATIENCE_SECONDS`.
+
+    Raises:
+        QueueUnavailable: Redis went away, does not answer, or refuses.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            yield
+    except (RedisError, OSError, TimeoutError) as error:
+        raise QueueUnavailable(f"Redis did not answer: {type(error).__name__}: {error}") from error
+
+
+async def check(url: str) -> None:
+    """See that a usable Redis answers at `url`, waiting while it loads its data.
+
+    Raises:
+        QueueUnavailable: It cannot be reached, wants a password, or is too old.
+    """
+    redis = connect(url)
+    try:
+        async with asyncio.timeout(LOADING_SECONDS):
+            while True:
+                with contextlib.suppress(BusyLoadingError):
+                    version = parse_version(str((await redis.info("server"))["redis_version"]))
+                    break
+                await asyncio.sleep(0.2)
+    except (RedisError, OSError, TimeoutError, ValueError) as error:
+        raise QueueUnavailable(
+            f"Redis at {address(url)} (REDIS_URL) cannot be used: {type(error).__name__}: {error}. Start it, "
+            "correct REDIS_URL, or leave REDIS_URL out: then Beholder runs one of its own."
+        ) from error
+    finally:
+        await redis.aclose()
+    if version < OLDEST:
+        raise QueueUnavailable(
+            f"Redis at {address(url)} (REDIS_URL) is version {written(version)}: "
+            f"{written(OLDEST)} or newer is needed."
+        )
