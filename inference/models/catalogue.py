@@ -1,0 +1,102 @@
+"""Which checkpoint serves which task, in three sizes. Free of torch and transformers.
+
+Commits are pinned where one is known to hold safetensors. `main` stands where it holds none, and the hub's
+own conversion of it is looked up instead: see docs/decisions/safetensors-only.md.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.jobs import Task
+from inference.models.local_cache import cached_snapshot, complete
+from inference.settings import ModelSize, WorkerSettings
+
+TASKS: tuple[Task, ...] = ("caption", "answer", "match")
+TINY_WEIGHTS = Path(__file__).parent.parent / "tiny" / "weights"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model by name.
+
+    Attributes:
+        name: Its name on the hub (`owner/name`), or a folder's path.
+        revision: A branch, tag or commit on the hub; means nothing for a folder.
+    """
+
+    name: str
+    revision: str = "main"
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that it is, or None where it is on the hub."""
+        path = Path(self.name)
+        return path if path.is_dir() or self.name.startswith(("/", "./", "../", "~")) else None
+
+    def __str__(self) -> str:
+        if self.folder is not None:
+            return str(self.folder)
+        return f"{self.name}@{self.revision}"
+
+    def locally(self) -> Path | None:
+        """Find the model's files on this machine, without any request.
+
+        Returns:
+            The folder, or None where files are missing.
+        """
+        if self.folder is not None:
+            return self.folder if complete(self.folder) else None
+        return cached_snapshot(self.name, self.revision)
+
+
+CATALOGUE: dict[ModelSize, dict[Task, Checkpoint]] = {
+    "tiny": {task: Checkpoint(str(TINY_WEIGHTS / task)) for task in TASKS},
+    "base": {
+        "caption": Checkpoint("Salesforce/blip-image-captioning-base"),
+        "answer": Checkpoint("Salesforce/blip-vqa-base", "787b3d35d57e49572baabd22884b3d5a05acf072"),
+        "match": Checkpoint("openai/clip-vit-base-patch16"),
+    },
+    "large": {
+        "caption": Checkpoint(
+            "Salesforce/blip-image-captioning-large", "353689b859fcf0523410b1806dace5fb46ecdf41"
+        ),
+        "answer": Checkpoint("Salesforce/blip-vqa-capfilt-large"),
+        "match": Checkpoint("openai/clip-vit-large-patch14", "32bd64288804d66eefd0ccbe215aa642df71cc41"),
+    },
+}
+
+
+def parse(spec: str) -> Checkpoint:
+    """Read what a person wrote: a folder, or a name on the hub with an optional `@revision`."""
+    if Path(spec).is_dir():
+        return Checkpoint(spec)
+    name, _, revision = spec.partition("@")
+    return Checkpoint(name, revision or "main")
+
+
+def checkpoint_for(task: Task, settings: WorkerSettings) -> Checkpoint:
+    """Choose a task's checkpoint: the one that the settings name, else the one of their size."""
+    spec = {
+        "caption": settings.caption_model,
+        "answer": settings.answer_model,
+        "match": settings.match_model,
+    }[task]
+    return parse(spec) if spec else CATALOGUE[settings.models][task]
+
+
+def in_local_cache(wanted: ModelSize | WorkerSettings) -> bool:
+    """Say whether models can be loaded without any request, looking only at files.
+
+    Args:
+        wanted: A size: all three of its models. Settings: the models of their tasks, overrides included.
+    """
+    try:
+        return all(checkpoint.locally() is not None for checkpoint in _wanted(wanted))
+    except ImportError:  # the bot's machine, without the worker's libraries
+        return False
+
+
+def _wanted(wanted: ModelSize | WorkerSettings) -> list[Checkpoint]:
+    if isinstance(wanted, WorkerSettings):
+        return [checkpoint_for(task, wanted) for task in wanted.tasks]
+    return list(CATALOGUE[wanted].values())
