@@ -1,0 +1,114 @@
+"""What the bot can be told, read once from the environment and `.env`; and the names there are."""
+
+import difflib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Self
+
+from dotenv import dotenv_values
+from pydantic import AliasChoices, AliasPath, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode
+
+from inference.settings import QueueSettings, WorkerSettings
+
+PREFIX = "BEHOLDER_"
+
+
+class BotSettings(QueueSettings):
+    """What the bot can be told besides."""
+
+    token: SecretStr | None = Field(None, validation_alias="DISCORD_TOKEN")
+    caption_channels: Annotated[tuple[int, ...], NoDecode] = Field(
+        (), validation_alias="BEHOLDER_CAPTION_CHANNELS"
+    )
+    """Ids, separated by commas, of channels with captions on until `/captions` says otherwise."""
+    picture_bytes: int = Field(
+        32 * 2**20, ge=2**16, le=512 * 2**20, validation_alias="BEHOLDER_PICTURE_BYTES"
+    )
+    """The largest picture that is fetched, as a file."""
+    fetch_seconds: float = Field(30, gt=0, validation_alias="BEHOLDER_FETCH_SECONDS")
+    """How long fetching one picture may take."""
+    catch_up_seconds: int = Field(6 * 3600, ge=0, le=24 * 3600, validation_alias="BEHOLDER_CATCH_UP_SECONDS")
+    """How far back posts are looked for that came while the bot was away."""
+    catch_up_messages: int = Field(200, ge=1, le=1000, validation_alias="BEHOLDER_CATCH_UP_MESSAGES")
+    """How many of them in one channel, at most."""
+    shard_id: int = Field(0, ge=0, validation_alias="BEHOLDER_SHARD_ID")
+    shard_count: int = Field(1, ge=1, validation_alias="BEHOLDER_SHARD_COUNT")
+    """Bot processes that share the servers: one for each shard id from 0 to `shard_count` - 1."""
+    discord_api: str | None = Field(None, validation_alias="BEHOLDER_DISCORD_API")
+    """Internal: how `beholder run` points the bot at a pocket Discord. Ends in `/api/v10`."""
+    discord_gateway: str | None = Field(None, validation_alias="BEHOLDER_DISCORD_GATEWAY")
+
+    @field_validator("token", "discord_api", "discord_gateway", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("caption_channels", mode="before")
+    @classmethod
+    def _ids(cls, value: object) -> object:
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.shard_id >= self.shard_count:
+            raise ValueError(
+                f"BEHOLDER_SHARD_ID is {self.shard_id}, but with BEHOLDER_SHARD_COUNT={self.shard_count} "
+                f"ids go from 0 to {self.shard_count - 1}"
+            )
+        if (self.discord_api is None) != (self.discord_gateway is None):
+            raise ValueError(
+                "BEHOLDER_DISCORD_API and BEHOLDER_DISCORD_GATEWAY go together: set both or none"
+            )
+        return self
+
+
+ROOMS: tuple[type[BaseSettings], ...] = (QueueSettings, WorkerSettings, BotSettings)
+ELSEWHERE = frozenset({"BEHOLDER_LOG", "BEHOLDER_PLAYGROUND_HOST", "BEHOLDER_PLAYGROUND_PORT"})
+"""Names that `bot.__main__` and `bot.run` listen to: importing their classes would bring the playground."""
+
+
+def _aliases(settings: type[BaseSettings]) -> Iterator[str]:
+    for field in settings.model_fields.values():
+        alias = field.validation_alias
+        if isinstance(alias, AliasChoices):
+            yield from (choice for choice in alias.choices if isinstance(choice, str))
+        elif alias is not None and not isinstance(alias, AliasPath):
+            yield alias
+
+
+def known_names(rooms: Iterable[type[BaseSettings]] = ROOMS) -> frozenset[str]:
+    """Collect every name of ours that anything listens to.
+
+    Args:
+        rooms: The settings classes.
+    """
+    names = {name.upper() for room in rooms for name in _aliases(room)}
+    return frozenset(name for name in names if name.startswith(PREFIX)) | ELSEWHERE
+
+
+def misspelt(environment: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) -> list[str]:
+    """Find names that start like ours and that nothing listens to, which pydantic-settings passes over.
+
+    Args:
+        environment: By default the process's own.
+        dotenv: The file whose names are checked as well; it need not exist.
+
+    Returns:
+        A sentence for each, with the nearest name that is known, in the order of the names.
+    """
+    given = {*(os.environ if environment is None else environment), *dotenv_values(dotenv, interpolate=False)}
+    known = known_names()
+    strange = sorted(name for name in given if name.upper().startswith(PREFIX) and name.upper() not in known)
+    return [_sentence(name, known) for name in strange]
+
+
+def _sentence(name: str, known: frozenset[str]) -> str:
+    near = difflib.get_close_matches(name.upper(), sorted(known), n=1, cutoff=0.6)
+    advice = f"Did you mean {near[0]}?" if near else "See .env.example for the names there are."
+    return f"Nothing here is called {name}. {advice}"
