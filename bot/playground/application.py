@@ -1,0 +1,68 @@
+"""The HTTP application: Discord's routes under `/api/v10`, the gateway, the file hosts."""
+
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from bot.playground import gateway
+from bot.playground.calls import Endpoint, Reply, Route, respond
+from bot.playground.cdn import FileHost
+from bot.playground.errors import ApiError, Refusal
+from bot.playground.guard import guard
+from bot.playground.pocket import Pocket
+from bot.playground.routes import messages, playground, users
+
+API = "/api/v10"
+
+ROUTES: list[Route] = [*users.routes, *messages.routes]
+
+
+def application(pocket: Pocket) -> web.Application:
+    """Return the application that serves a pocket Discord."""
+    app = web.Application(
+        middlewares=[guard(pocket), _in_discords_form], client_max_size=pocket.limits.request_bytes
+    )
+    for route in sorted(ROUTES, key=_fixed_parts_first):
+        app.router.add_route(route.method, API + route.template, Endpoint(pocket, route).__call__)
+    app.router.add_get("/gateway", _gateway(pocket))
+    FileHost(pocket).add_to(app)
+    playground.add_to(app, pocket)
+    return app
+
+
+def _fixed_parts_first(route: Route) -> tuple[bool, ...]:
+    """Order routes so that `/users/@me` comes before `/users/{user_id}`."""
+    return tuple(part.startswith("{") for part in route.template.split("/"))
+
+
+def _gateway(pocket: Pocket) -> Handler:
+    async def connect(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse(autoping=True)
+        await socket.prepare(request)
+        pocket.sockets.add(socket)
+        try:
+            await gateway.Client(pocket, socket, request.transport).run(request.query.get("v", "10"))
+        finally:
+            pocket.sockets.discard(socket)
+        return socket
+
+    return connect
+
+
+@web.middleware
+async def _in_discords_form(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer unknown routes and methods as Discord does."""
+    try:
+        return await handler(request)
+    except web.HTTPMethodNotAllowed:
+        return _plain(Refusal.METHOD_NOT_ALLOWED)
+    except web.HTTPNotFound:
+        return _plain(Refusal.NOT_FOUND)
+    except web.HTTPRequestEntityTooLarge:
+        return _plain(Refusal.TOO_LARGE)
+
+
+def _plain(refusal: Refusal, headers: dict[str, Any] | None = None) -> web.Response:
+    error = ApiError(refusal)
+    return respond(Reply(error.status, error.body), headers or {})

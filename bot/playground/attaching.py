@@ -1,0 +1,90 @@
+"""Uploads becoming attachments: names made safe, sizes read, alt text noted."""
+
+import mimetypes
+import re
+from pathlib import PurePath
+
+from bot.playground import pictures
+from bot.playground.errors import invalid
+from bot.playground.forms import Upload
+from bot.playground.message_forms import AttachmentForm
+from bot.playground.objects import Attachment, Message
+from bot.playground.pocket import Pocket
+
+MOST_ATTACHMENTS = 10
+"""Source: ../shared/DISCORD.md, "Limits"."""
+
+IS_SPOILER = 1 << 3
+"""Source: Discord's reference, "Attachment flags"."""
+
+SPOILER = "SPOILER_"
+UNSAFE = re.compile(r"[^A-Za-z0-9_.\-]")
+
+NewFile = tuple[Attachment, bytes]
+
+
+def attach(
+    pocket: Pocket, message: Message, uploads: dict[int, Upload], forms: list[AttachmentForm] | None
+) -> list[NewFile]:
+    """Set a message's attachments: those that stay and those that come.
+
+    Args:
+        pocket: Where it happens.
+        message: The message; a new one has no attachments yet.
+        uploads: The files that came, by number.
+        forms: What the request says about files, none where it says nothing.
+
+    Returns:
+        The new attachments with their bytes, to be written once the message stands.
+
+    Raises:
+        ApiError: There are too many, or one is named that didn't come.
+    """
+    kept = {each.id: each for each in message.attachments}
+    described = {each.id: each for each in forms or ()}
+    for position, each in enumerate(forms or ()):
+        if each.id not in kept and each.id not in uploads:
+            raise invalid(("attachments", position), "ATTACHMENT_NOT_FOUND", "Attachment not found")
+    stay = [
+        _redescribed(kept[each], described.get(each)) for each in kept if forms is None or each in described
+    ]
+    new = [_new(pocket, message, upload, described.get(number)) for number, upload in sorted(uploads.items())]
+    if len(stay) + len(new) > MOST_ATTACHMENTS:
+        raise invalid(("attachments",), "BASE_TYPE_MAX_LENGTH", "Must be 10 or fewer in length.")
+    message.attachments = stay + [each for each, _ in new]
+    return new
+
+
+def _redescribed(attachment: Attachment, form: AttachmentForm | None) -> Attachment:
+    if form is None or "description" not in form.model_fields_set:
+        return attachment
+    return attachment.model_copy(update={"description": form.description or None})
+
+
+def _new(pocket: Pocket, message: Message, upload: Upload, form: AttachmentForm | None) -> NewFile:
+    asked = form.filename if form and form.filename else upload.filename
+    name = safe_name(asked)
+    spoiler = bool(form and form.is_spoiler)
+    if spoiler and not name.startswith(SPOILER):
+        name = SPOILER + name
+    attachment = Attachment(
+        id=pocket.world.snowflakes.next(),
+        channel_id=message.channel_id,
+        filename=name,
+        size=len(upload.data),
+        content_type=mimetypes.guess_type(name)[0],
+        description=form.description or None if form else None,
+        title=PurePath(asked).stem if name != asked and not spoiler else None,
+        ephemeral=message.ephemeral_to is not None,
+        flags=IS_SPOILER if name.startswith(SPOILER) else 0,
+    )
+    found = pictures.size(upload.data)
+    if found is not None:
+        attachment.width, attachment.height = found
+    return attachment, upload.data
+
+
+def safe_name(name: str) -> str:
+    """Return a file name as Discord keeps it: no path, no spaces, nothing beyond ASCII."""
+    last = re.split(r"[/\\]", name)[-1].replace(" ", "_")
+    return UNSAFE.sub("", last).lstrip(".")[-200:] or "file"

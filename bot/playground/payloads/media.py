@@ -1,0 +1,113 @@
+"""Attachments, and the embeds and components that show them.
+
+Addresses expire, so none is stored: `attachment://name` stays in the record and becomes a fresh address
+each time it is shown. An attachment that an embed or a component shows is left out of the message's own
+list. Source: Discord's reference, "Message object", `attachments`.
+"""
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from bot.playground.files import Files
+from bot.playground.objects import Attachment, Json, Message
+
+SCHEME = "attachment://"
+
+EMBED_MEDIA = ("image", "thumbnail", "video")
+EMBED_ICONS = ("author", "footer")
+
+
+def attachment(files: Files, record: Attachment) -> Json:
+    """Return an attachment with addresses that work now."""
+    shown = record.model_dump(exclude={"channel_id"}, exclude_none=True)
+    if not record.ephemeral:
+        del shown["ephemeral"]
+    return shown | {
+        "id": str(record.id),
+        "url": files.url(record),
+        "proxy_url": files.url(record, proxy=True),
+    }
+
+
+def listed(record: Message) -> list[Attachment]:
+    """Return the attachments that a message lists: those that nothing else in it shows."""
+    used = {url.removeprefix(SCHEME) for url in _addresses(record) if url.startswith(SCHEME)}
+    return [each for each in record.attachments if each.filename not in used]
+
+
+def embeds(files: Files, record: Message) -> list[Json]:
+    """Return a message's embeds with addresses that work now."""
+    return [_embed(files, record, each) for each in record.embeds]
+
+
+def components(files: Files, record: Message) -> list[Json]:
+    """Return a message's components with addresses that work now."""
+    return [_component(files, record, each) for each in record.components]
+
+
+def _embed(files: Files, record: Message, embed: Json) -> Json:
+    shown = dict(embed)
+    for key in EMBED_MEDIA:
+        if key in shown:
+            shown[key] = shown[key] | _resolved(files, record, shown[key]["url"])
+    for key in EMBED_ICONS:
+        if shown.get(key, {}).get("icon_url"):
+            icon = _resolved(files, record, shown[key]["icon_url"])
+            shown[key] = shown[key] | {"icon_url": icon["url"], "proxy_icon_url": icon["proxy_url"]}
+    return shown
+
+
+def _component(files: Files, record: Message, component: Json) -> Json:
+    shown = dict(component)
+    for key in ("media", "file"):
+        if key in shown:
+            shown[key] = _media_item(files, record, shown[key]["url"])
+    if "file" in shown:
+        named = _find(record, component["file"]["url"])
+        shown |= {"name": named.filename, "size": named.size} if named else {"name": None, "size": None}
+    for key in ("components", "items"):
+        if key in shown:
+            shown[key] = [_component(files, record, each) for each in shown[key]]
+    if "accessory" in shown:
+        shown["accessory"] = _component(files, record, shown["accessory"])
+    return shown
+
+
+def _media_item(files: Files, record: Message, url: str) -> Json:
+    found = _find(record, url)
+    shown = {"id": str(found.id if found else record.id)} | _resolved(files, record, url)
+    return shown | {"attachment_id": str(found.id)} if found else shown
+
+
+def _resolved(files: Files, record: Message, url: str) -> Json:
+    """Return the address, the proxied address and the size of a picture."""
+    found = _find(record, url)
+    if found is None:
+        return {"url": url, "proxy_url": f"{files.base}/external/{quote(url, safe='')}"}
+    sizes = {"width": found.width, "height": found.height, "content_type": found.content_type}
+    known = {key: value for key, value in sizes.items() if value is not None}
+    return {"url": files.url(found), "proxy_url": files.url(found, proxy=True)} | known
+
+
+def _find(record: Message, url: str) -> Attachment | None:
+    name = url.removeprefix(SCHEME) if url.startswith(SCHEME) else None
+    return next((each for each in record.attachments if each.filename == name), None)
+
+
+def _addresses(record: Message) -> Iterator[str]:
+    for embed in record.embeds:
+        for key in EMBED_MEDIA:
+            yield embed.get(key, {}).get("url", "")
+        for key in EMBED_ICONS:
+            yield embed.get(key, {}).get("icon_url", "")
+    yield from _component_addresses(record.components)
+
+
+def _component_addresses(found: list[Json]) -> Iterator[str]:
+    for component in found:
+        for key in ("media", "file"):
+            yield component.get(key, {}).get("url", "")
+        for key in ("components", "items"):
+            yield from _component_addresses(component.get(key, []))
+        if "accessory" in component:
+            yield from _component_addresses([component["accessory"]])

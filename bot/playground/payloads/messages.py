@@ -1,0 +1,181 @@
+"""Messages as Discord's objects, drawn for the one who looks.
+
+Without the message-content intent an application gets no content, embeds, attachments and components,
+except of its own messages, of direct messages and of messages that mention it.
+Source: Discord's reference, "Message content intent".
+"""
+
+from dataclasses import dataclass, replace
+
+from bot.playground.files import Files
+from bot.playground.objects import ChannelType, Json, Message, MessageType, Reaction, User
+from bot.playground.payloads import media
+from bot.playground.payloads.channels import channel
+from bot.playground.payloads.people import bare_member, iso, user
+from bot.playground.snowflakes import time_of
+from bot.playground.world import World
+
+EPHEMERAL = 1 << 6
+"""The flag of a message that one user sees. Source: Discord's reference, "Message flags"."""
+
+UNREAD: Json = {"content": "", "attachments": [], "embeds": [], "components": []}
+"""What stands where the viewer may not read."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Who looks at a message, and whether they may read what others wrote."""
+
+    world: World
+    files: Files
+    viewer: User
+    reads_content: bool = True
+
+    def of(self, viewer: User, *, reads_content: bool) -> "View":
+        """Return the same for someone else."""
+        return replace(self, viewer=viewer, reads_content=reads_content)
+
+    def may_read(self, record: Message) -> bool:
+        """Tell whether the viewer gets a message's content."""
+        return (
+            self.reads_content
+            or self.viewer.id in {record.author_id, record.application_id}
+            or self.viewer.id in record.mentions
+            or self.world.channels[record.channel_id].type is ChannelType.DM
+        )
+
+
+def message(view: View, record: Message, *, with_nonce: bool = False) -> Json:
+    """Return a message as REST answers it.
+
+    Args:
+        view: Who looks.
+        record: The message.
+        with_nonce: Whether to show the nonce; Discord does so only when the message is made.
+    """
+    shown = _basic(view, record)
+    if with_nonce and record.nonce is not None:
+        shown["nonce"] = record.nonce
+    if record.reactions:
+        shown["reactions"] = [_reaction(each, view.viewer) for each in record.reactions]
+    if record.type in {MessageType.REPLY, MessageType.THREAD_STARTER_MESSAGE}:
+        shown["referenced_message"] = _referenced(view, record)
+    return shown
+
+
+def gateway_message(view: View, record: Message, *, with_nonce: bool = False) -> Json:
+    """Return a message as the gateway sends it: with the server and the author's place in it."""
+    shown = message(view, record, with_nonce=with_nonce)
+    shown["channel_type"] = int(view.world.channels[record.channel_id].type)
+    guild = view.world.guild_of(view.world.channels[record.channel_id])
+    if guild is None or record.ephemeral_to is not None:
+        return shown
+    shown["guild_id"] = str(guild.id)
+    if record.author_id in guild.members:
+        shown["member"] = bare_member(guild.members[record.author_id])
+    for mention in shown["mentions"]:
+        if int(mention["id"]) in guild.members:
+            mention["member"] = bare_member(guild.members[int(mention["id"])])
+    return shown
+
+
+def _basic(view: View, record: Message) -> Json:
+    world = view.world
+    shown = {
+        "id": str(record.id),
+        "channel_id": str(record.channel_id),
+        "type": int(record.type),
+        "author": user(world.users[record.author_id]),
+        "timestamp": iso(time_of(record.id)),
+        "edited_timestamp": iso(record.edited_at),
+        "tts": record.tts,
+        "flags": record.flags,
+        "pinned": record.pinned_at is not None,
+        "mention_everyone": record.mention_everyone,
+        "mentions": _mentioned(view, record),
+        "mention_roles": [str(each) for each in record.mention_roles],
+    }
+    return shown | _content(view, record) | _origin(record) | _place(view, record)
+
+
+def _content(view: View, record: Message) -> Json:
+    """Return what the message says and forwards, empty where the viewer may not read it."""
+    readable = view.may_read(record)
+    shown = _said(view, record) if readable else dict(UNREAD)
+    if record.snapshots:
+        hidden: Json = {} if readable else UNREAD
+        shown["message_snapshots"] = [
+            {"message": _snapshot(view, each) | hidden} for each in record.snapshots
+        ]
+    return shown
+
+
+def _said(view: View, record: Message) -> Json:
+    shown: Json = {
+        "content": record.content,
+        "attachments": [media.attachment(view.files, each) for each in media.listed(record)],
+        "embeds": media.embeds(view.files, record),
+        "components": media.components(view.files, record),
+    }
+    return shown | ({"sticker_items": record.sticker_items} if record.sticker_items else {})
+
+
+def _snapshot(view: View, record: Message) -> Json:
+    """Return what a forward keeps of a message, without its author and place."""
+    return _said(view, record) | {
+        "type": int(record.type),
+        "timestamp": iso(time_of(record.id)),
+        "edited_timestamp": iso(record.edited_at),
+        "flags": record.flags,
+        "mentions": _mentioned(view, record),
+        "mention_roles": [str(each) for each in record.mention_roles],
+    }
+
+
+def _mentioned(view: View, record: Message) -> list[Json]:
+    return [user(view.world.users[each]) for each in record.mentions if each in view.world.users]
+
+
+def _origin(record: Message) -> Json:
+    """Return what the message answers, forwards or was made by."""
+    shown: Json = {}
+    if record.reference is not None:
+        pointer = record.reference.model_dump(exclude_none=True)
+        shown["message_reference"] = {
+            key: value if key == "type" else str(value) for key, value in pointer.items()
+        }
+    if record.application_id is not None:
+        shown["application_id"] = str(record.application_id)
+        shown["webhook_id"] = str(record.application_id)
+    if record.interaction is not None:
+        shown |= record.interaction
+    return shown
+
+
+def _place(view: View, record: Message) -> Json:
+    """Return where the message stands: its place in a thread, the thread that starts at it."""
+    shown: Json = {} if record.position is None else {"position": record.position}
+    thread = view.world.channels.get(record.id)
+    if thread is not None and thread.parent_id == record.channel_id:
+        shown["thread"] = channel(view.world, thread, view.viewer)
+    return shown
+
+
+def _referenced(view: View, record: Message) -> Json | None:
+    """Return the message that is answered, none where it was deleted."""
+    pointer = record.reference
+    if pointer is None or pointer.message_id is None:
+        return None
+    target = view.world.message(pointer.channel_id, pointer.message_id)
+    return None if target is None else _basic(view, target)
+
+
+def _reaction(record: Reaction, viewer: User) -> Json:
+    return {
+        "emoji": {"id": None if record.emoji_id is None else str(record.emoji_id), "name": record.name},
+        "count": len(record.users),
+        "count_details": {"burst": 0, "normal": len(record.users)},
+        "burst_colors": [],
+        "me_burst": False,
+        "me": viewer.id in record.users,
+    }

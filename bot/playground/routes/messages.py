@@ -1,0 +1,149 @@
+"""Messages: send, get, list, edit, delete."""
+
+from bot.playground import mentions, posting
+from bot.playground.calls import Call, Routes
+from bot.playground.drafts import SUPPRESS_EMBEDS, compose
+from bot.playground.errors import ApiError, Refusal, invalid
+from bot.playground.forms import Form, Snowflake
+from bot.playground.message_forms import MessageCreate, MessageEdit
+from bot.playground.objects import Channel, ChannelType, Json, Message
+from bot.playground.payloads.messages import message as message_payload
+from bot.playground.permissions import Permission
+from bot.playground.snowflakes import at_time
+
+routes = Routes()
+
+MESSAGES = "/channels/{channel_id}/messages"
+MESSAGE = "/channels/{channel_id}/messages/{message_id}"
+
+BULK_DELETE_SECONDS = 14 * 24 * 60 * 60
+"""Older messages can't be deleted in bulk. Source: Discord's reference, "Bulk delete messages"."""
+
+
+class BulkDelete(Form):
+    """The messages to delete together."""
+
+    messages: list[Snowflake]
+
+
+@routes.add("POST", MESSAGES)
+async def create(call: Call) -> Json:
+    """Send a message."""
+    message = posting.send(call.pocket, call.user, call.channel(), call.form(MessageCreate), call.uploads)
+    return message_payload(call.pocket.view(call.user), message, with_nonce=True)
+
+
+@routes.add("GET", MESSAGES)
+async def several(call: Call) -> list[Json]:
+    """List messages, the newest first; none without the permission to read the history."""
+    channel = call.channel()
+    limit = _limit(call)
+    if not call.may(channel, Permission.READ_MESSAGE_HISTORY):
+        return []
+    stored = call.pocket.world.messages.get(channel.id, {}).values()
+    found = _select(call, [each for each in stored if each.ephemeral_to is None], limit)
+    view = call.pocket.view(call.user)
+    return [message_payload(view, each) for each in reversed(found)]
+
+
+def _limit(call: Call) -> int:
+    text = call.query.get("limit", "50")
+    if not text.isdigit() or not 1 <= int(text) <= 100:
+        raise invalid(("limit",), "NUMBER_TYPE_MAX", "int value should be between 1 and 100.")
+    return int(text)
+
+
+def _select(call: Call, messages: list[Message], limit: int) -> list[Message]:
+    """Return the messages before, after or around an id, by rising id."""
+    where = {name: _query_id(call, name) for name in ("around", "before", "after") if name in call.query}
+    if "around" in where:
+        older = [each for each in messages if each.id <= where["around"]][-(limit // 2 + 1) :]
+        newer = [each for each in messages if each.id > where["around"]][: limit - len(older)]
+        return (older + newer)[-limit:]
+    if "after" in where:
+        return [each for each in messages if each.id > where["after"]][:limit]
+    return [each for each in messages if each.id < where.get("before", 1 << 63)][-limit:]
+
+
+def _query_id(call: Call, name: str) -> int:
+    if not call.query[name].isdigit():
+        raise invalid((name,), "NUMBER_TYPE_COERCE", f'Value "{call.query[name]}" is not snowflake.')
+    return int(call.query[name])
+
+
+@routes.add("GET", MESSAGE)
+async def one(call: Call) -> Json:
+    """Get a message."""
+    channel = call.channel(Permission.READ_MESSAGE_HISTORY)
+    return message_payload(call.pocket.view(call.user), call.message(channel))
+
+
+@routes.add("PATCH", MESSAGE)
+async def edit(call: Call) -> Json:
+    """Edit a message; others' only to hide their embeds."""
+    channel = call.channel()
+    message = call.message(channel).model_copy(deep=True)
+    form = call.form(MessageEdit)
+    if channel.thread is not None and channel.thread.archived:
+        raise ApiError(Refusal.THREAD_ARCHIVED)
+    if message.author_id != call.user.id:
+        _suppress_embeds(call, channel, message, form)
+        posting.changed(call.pocket, channel, message)
+    else:
+        _rewrite(call, channel, message, form)
+    return message_payload(call.pocket.view(call.user), message)
+
+
+def _suppress_embeds(call: Call, channel: Channel, message: Message, form: MessageEdit) -> None:
+    """Apply the one change that others may make."""
+    if form.model_fields_set - {"flags", "allowed_mentions"} or call.uploads:
+        raise ApiError(Refusal.NOT_YOUR_MESSAGE)
+    if not call.may(channel, Permission.MANAGE_MESSAGES):
+        raise ApiError(Refusal.MISSING_PERMISSIONS)
+    message.flags = message.flags & ~SUPPRESS_EMBEDS | (form.flags or 0) & SUPPRESS_EMBEDS
+
+
+def _rewrite(call: Call, channel: Channel, message: Message, form: MessageEdit) -> None:
+    pocket = call.pocket
+    if message.snapshots:
+        raise ApiError(Refusal.INVALID_MESSAGE_TYPE)
+    posting.check_parts(pocket, call.user, channel, form, call.uploads)
+    mentions.check(form.allowed_mentions)
+    files = compose(pocket, message, form, call.uploads)
+    pointer = message.reference
+    answered = pocket.world.message(channel.id, pointer.message_id or 0) if pointer else None
+    posting.ping(pocket, channel, message, form.allowed_mentions, answered)
+    if form.model_fields_set - {"flags"}:
+        message.edited_at = pocket.world.now()
+    posting.changed(pocket, channel, message, files)
+
+
+@routes.add("DELETE", MESSAGE)
+async def delete(call: Call) -> None:
+    """Delete a message: one's own, or another's with the permission to manage them."""
+    channel = call.channel()
+    message = call.message(channel)
+    if message.author_id != call.user.id:
+        if channel.type is ChannelType.DM:
+            raise ApiError(Refusal.NOT_IN_DM)
+        if not call.may(channel, Permission.MANAGE_MESSAGES):
+            raise ApiError(Refusal.MISSING_PERMISSIONS)
+    posting.delete(call.pocket, channel, message)
+
+
+@routes.add("POST", MESSAGES + "/bulk-delete")
+async def delete_several(call: Call) -> None:
+    """Delete 2 to 100 messages of the last two weeks."""
+    channel = call.channel(Permission.MANAGE_MESSAGES)
+    ids = list(dict.fromkeys(call.form(BulkDelete).messages))
+    if not 2 <= len(ids) <= 100:
+        raise ApiError(Refusal.BULK_DELETE_COUNT)
+    if min(ids) < at_time(call.pocket.world.clock() - BULK_DELETE_SECONDS):
+        raise ApiError(Refusal.BULK_DELETE_AGE)
+    found = [each for each in (call.pocket.world.message(channel.id, one) for one in ids) if each]
+    for message in found:
+        posting.forget(call.pocket, channel, message)
+    news: Json = {"ids": [str(each.id) for each in found], "channel_id": str(channel.id)}
+    if channel.guild_id is not None:
+        news["guild_id"] = str(channel.guild_id)
+    call.pocket.hub.in_channel("MESSAGE_DELETE_BULK", channel, lambda _: news)

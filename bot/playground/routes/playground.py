@@ -1,0 +1,38 @@
+"""What only the pocket Discord has: who lives here, and whether bot and worker are there."""
+
+import json
+
+from aiohttp import web
+
+from bot.playground.objects import Json
+from bot.playground.pocket import Pocket
+from bot.playground.seed import PICTURES
+
+
+async def session(pocket: Pocket) -> Json:
+    """Return what a program needs to take part: addresses, ids and the people's tokens."""
+    world = pocket.world
+    guild = world.guild
+    pictures = next((each for each in world.guild_channels(guild) if each.name == PICTURES), None)
+    people = [each for each in world.users.values() if not each.bot]
+    return {
+        "ready": await pocket.is_ready(),
+        "api": pocket.api,
+        "gateway": pocket.gateway,
+        "application_id": str(world.application.id),
+        "bot_user_id": str(world.bot.id),
+        "guild_id": str(guild.id),
+        "channel_id": str(pictures.id) if pictures else None,
+        "users": [{"id": str(each.id), "name": each.username, "token": each.token} for each in people],
+    }
+
+
+def add_to(app: web.Application, pocket: Pocket) -> None:
+    """Register the routes."""
+
+    async def answer(_: web.Request) -> web.Response:
+        body = json.dumps(await session(pocket)).encode()
+        headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+        return web.Response(body=body, headers=headers)
+
+    app.router.add_get("/playground/session", answer)

@@ -1,0 +1,202 @@
+"""A pocket Discord with its sockets: start it, use it, close it."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from bot.playground.application import application
+from bot.playground.faults import Faults
+from bot.playground.guard import names
+from bot.playground.observers import Observers
+from bot.playground.pocket import Pocket, always_ready, open_pocket
+from bot.playground.snowflakes import Clock
+from bot.playground.world import World
+
+CLOSE_SECONDS = 1.0
+"""How long requests in flight may go on when the server closes."""
+
+
+class PocketDiscord:
+    """A Discord for one machine: gateway, REST and file hosts on a port of 127.0.0.1.
+
+    What people write there, its ids and its tokens lie in the data folder and survive a restart.
+
+    Attributes:
+        port: The port that it listens on; with 0, the one that the system chose, once started.
+    """
+
+    def __init__(
+        self,
+        store_path: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8420,
+        worker_ready: Callable[[], Awaitable[bool]] = always_ready,
+        clock: Clock = time.time,
+    ) -> None:
+        """Prepare a pocket Discord; nothing is opened yet.
+
+        Args:
+            store_path: The folder for its data.
+            host: The address to listen on.
+            port: The port to listen on, 0 for any that is free.
+            worker_ready: Tells whether the worker is there, for `/playground/session`.
+            clock: Seconds since 1970, for ids and limits.
+        """
+        self._store_path = store_path
+        self._host = host
+        self.port = port
+        self._worker_ready = worker_ready
+        self._clock = clock
+        self._pocket: Pocket | None = None
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Open the data folder and listen.
+
+        Raises:
+            StoreError: The folder can't be used.
+            OSError: The port is taken.
+        """
+        self._pocket = pocket = open_pocket(self._store_path, self._clock)
+        pocket.worker_ready = self._worker_ready
+        self._runner = web.AppRunner(
+            application(pocket), access_log=None, handler_cancellation=False, shutdown_timeout=CLOSE_SECONDS
+        )
+        try:
+            await self._listen(self._runner)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        await runner.setup()
+        site = web.TCPSite(runner, self._host, self.port)
+        await site.start()
+        self.port = runner.addresses[0][1]
+        self.pocket.hosts = names(self._host, self.port)
+        self.pocket.base = self.pocket.files.base = f"http://{self._host}:{self.port}"
+
+    async def close(self) -> None:
+        """Stop listening and close the data folder."""
+        if self._runner is not None:
+            for socket in list(self.pocket.sockets):
+                await socket.close(code=1001)
+            await self._runner.cleanup()
+            self._runner = None
+        if self._pocket is not None:
+            self._pocket.world.store.close()
+            self._pocket = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def pocket(self) -> Pocket:
+        """Return its parts.
+
+        Raises:
+            RuntimeError: It isn't started.
+        """
+        if self._pocket is None:
+            raise RuntimeError("the pocket Discord isn't started")
+        return self._pocket
+
+    @property
+    def world(self) -> World:
+        """Return what exists in it, by id."""
+        return self.pocket.world
+
+    @property
+    def faults(self) -> Faults:
+        """Return the faults that can be ordered."""
+        return self.pocket.faults
+
+    @property
+    def observers(self) -> Observers:
+        """Return the callbacks that see each REST exchange and each gateway frame."""
+        return self.pocket.observers
+
+    @property
+    def url(self) -> str:
+        """Return the address of its page."""
+        return self.pocket.base
+
+    @property
+    def api(self) -> str:
+        """Return the address that REST routes start with; it ends in `/api/v10`."""
+        return self.pocket.api
+
+    @property
+    def gateway(self) -> str:
+        """Return the gateway's address."""
+        return self.pocket.gateway
+
+    @property
+    def bot_token(self) -> str:
+        """Return the bot's token."""
+        return self.world.bot.token
+
+    @property
+    def application_id(self) -> int:
+        """Return the application's id, which is also the bot's."""
+        return self.world.application.id
+
+    def drop_gateway(self) -> None:
+        """Break the bot's gateway connections, as a network does: without a word."""
+        for session in self.pocket.hub.of(self.world.bot.id):
+            if session.connection is not None:
+                session.connection.abort()
+
+    async def close_gateway(self, code: int) -> None:
+        """Close the bot's gateway connections with a code of Discord's."""
+        for session in self.pocket.hub.of(self.world.bot.id):
+            if session.connection is not None:
+                await session.connection.close(code)
+
+    def forget_sessions(self) -> None:
+        """Break the bot's gateway connections and refuse to resume them: it must identify anew."""
+        for session in self.pocket.hub.of(self.world.bot.id):
+            self.pocket.hub.remove(session)
+            if session.connection is not None:
+                session.connection.abort()
+
+    def grant_message_content(self, granted: bool) -> None:
+        """Grant the application the message-content intent, or take it away."""
+        application_record = self.world.application
+        flags = 1 << 18 | 1 << 19
+        application_record.flags = application_record.flags & ~flags | (1 << 19 if granted else 0)
+        self.world.save_application(application_record)
+
+
+async def serve(
+    store_path: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8420,
+    worker_ready: Callable[[], Awaitable[bool]] = always_ready,
+    started: Callable[[PocketDiscord], None] = lambda _: None,
+) -> None:
+    """Run a pocket Discord until cancelled.
+
+    Args:
+        store_path: The folder for its data.
+        host: The address to listen on.
+        port: The port to listen on.
+        worker_ready: Tells whether the worker is there.
+        started: Called once it listens, for example to print its address.
+    """
+    async with PocketDiscord(store_path, host=host, port=port, worker_ready=worker_ready) as discord:
+        started(discord)
+        await asyncio.Event().wait()

@@ -1,0 +1,33 @@
+"""Pointing discord.py at another server than Discord's.
+
+discord.py keeps its addresses in three class attributes; everything else comes from what the server says.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import yarl
+from discord import asset, gateway, http
+
+
+def point_discord_at(api: str, gateway_url: str) -> None:
+    """Make every client of this process use another server.
+
+    Args:
+        api: Where REST routes start, ending in `/api/v10`.
+        gateway_url: The gateway's WebSocket address.
+    """
+    http.Route.BASE = api
+    gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
+    asset.Asset.BASE = str(yarl.URL(api).origin())
+
+
+@contextmanager
+def discord_at(api: str, gateway_url: str) -> Iterator[None]:
+    """Use another server for a while; for tests."""
+    before = http.Route.BASE, gateway.DiscordWebSocket.DEFAULT_GATEWAY, asset.Asset.BASE
+    point_discord_at(api, gateway_url)
+    try:
+        yield
+    finally:
+        http.Route.BASE, gateway.DiscordWebSocket.DEFAULT_GATEWAY, asset.Asset.BASE = before

@@ -1,0 +1,68 @@
+"""A pocket Discord of its own for each test, with two people and the bot."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bot.playground.server import PocketDiscord
+from tests.bot.playground.members import Bot, Rest, running_bot
+
+
+@dataclass(frozen=True)
+class Place:
+    """A pocket Discord with someone at each end.
+
+    Attributes:
+        pocket: The server.
+        ada: Its admin.
+        ben: An ordinary member.
+        bot: The bot, over plain REST.
+        pictures: The path of the channel with captions.
+        general: The path of the channel without.
+        guild: The path of the server.
+    """
+
+    pocket: PocketDiscord
+    ada: Rest
+    ben: Rest
+    bot: Rest
+    pictures: str
+    general: str
+    guild: str
+
+
+@pytest.fixture
+async def pocket(tmp_path: Path) -> AsyncIterator[PocketDiscord]:
+    async with PocketDiscord(tmp_path / "discord", port=0) as server:
+        yield server
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+def place(pocket: PocketDiscord, http: aiohttp.ClientSession) -> Place:
+    world = pocket.world
+    ada, ben = (each for each in world.users.values() if not each.bot)
+    pictures, general = world.guild_channels(world.guild)
+    return Place(
+        pocket,
+        Rest(http, pocket.api, ada.authorization),
+        Rest(http, pocket.api, ben.authorization),
+        Rest(http, pocket.api, world.bot.authorization),
+        f"/channels/{pictures.id}",
+        f"/channels/{general.id}",
+        f"/guilds/{world.guild.id}",
+    )
+
+
+@pytest.fixture
+async def client(pocket: PocketDiscord) -> AsyncIterator[Bot]:
+    async with running_bot(pocket) as bot:
+        yield bot
