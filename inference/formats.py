@@ -27,8 +27,7 @@ NAMES: Final = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 """The kinds in words, for sentences."""
 
 HEAD: Final = 4096
-"""Bytes: `sniff` looks no further. (An APNG whose animation starts behind longer metadata than that passes for
-a plain PNG.)"""
+"""Bytes: `sniff` looks no further (an APNG whose animation starts behind longer metadata is a PNG to it)."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _STARTS: Final[tuple[tuple[bytes, MediaType], ...]] = (
