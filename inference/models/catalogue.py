@@ -38,6 +38,13 @@ class Checkpoint:
             return str(self.folder)
         return f"{self.name}@{self.revision}"
 
+    @property
+    def label(self) -> str:
+        """What it is called in logs and `/healthz`: no path of this machine."""
+        if self.folder is None:
+            return str(self)
+        return f"tiny {self.folder.name}" if self.folder.parent == TINY_WEIGHTS else self.folder.name
+
     def locally(self) -> Path | None:
         """Find the model's files on this machine, without any request.
 

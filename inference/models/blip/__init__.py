@@ -1,0 +1,1 @@
+"""BLIP: captions, and answers to questions."""

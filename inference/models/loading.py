@@ -1,0 +1,120 @@
+"""From a checkpoint's name to an engine."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    BlipForConditionalGeneration,
+    BlipForQuestionAnswering,
+    BlipProcessor,
+    CLIPModel,
+    CLIPProcessor,
+)
+from transformers.utils import logging as transformers_logging
+
+from inference.engine import Engine
+from inference.jobs import Task
+from inference.models.blip.answer import BlipAnswerer
+from inference.models.blip.caption import BlipCaptioner
+from inference.models.catalogue import checkpoint_for
+from inference.models.clip import ClipMatcher
+from inference.models.device import device_for, dtype_for, use_our_cores
+from inference.models.downloading import folder_of
+from inference.models.progress import Progress
+from inference.models.unavailable import ModelUnavailable
+from inference.settings import WorkerSettings
+
+log = logging.getLogger(__name__)
+
+_KINDS: dict[Task, tuple[str, Any, Any, Any]] = {
+    "caption": ("blip", BlipForConditionalGeneration, BlipProcessor, BlipCaptioner),
+    "answer": ("blip", BlipForQuestionAnswering, BlipProcessor, BlipAnswerer),
+    "match": ("clip", CLIPModel, CLIPProcessor, ClipMatcher),
+}
+"""For each task: the config's model type, the model's class, the processor's, the engine's."""
+
+
+def load(task: Task, settings: WorkerSettings, progress: Progress | None = None) -> Engine:
+    """Load the model that serves a task, fetching it first where the local cache lacks it.
+
+    Where the cache has it, no request is made.
+
+    Args:
+        task: The task.
+        settings: Which model, on which device.
+        progress: Told of every step of a download; None: shown on the standard error stream.
+
+    Returns:
+        An engine, not yet warmed up.
+
+    Raises:
+        ModelUnavailable: The model cannot be had or is of another kind, in a sentence that says what to do.
+    """
+    use_our_cores()
+    checkpoint = checkpoint_for(task, settings)
+    device = device_for(settings.device)
+    folder = folder_of(checkpoint, progress)
+    engine = load_folder(task, folder, checkpoint.label, device)
+    log.info("Loaded %s for %s on %s", engine.name, task, device)
+    return engine
+
+
+def load_folder(task: Task, folder: Path, name: str, device: torch.device) -> Engine:
+    """Load a model from a folder with all its files.
+
+    Args:
+        task: The task it is to serve.
+        folder: The folder.
+        name: What the engine is called.
+        device: Where it runs.
+
+    Raises:
+        ModelUnavailable: It is of another kind, or its files are broken.
+    """
+    model_type, model_class, processor_class, engine_class = _KINDS[task]
+    _check_type(folder, name, task, model_type)
+    # Its bar, for what takes a second, would be all that a log shows.
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        processor = processor_class.from_pretrained(
+            folder, backend="pil", local_files_only=True, trust_remote_code=False
+        )
+        model, report = model_class.from_pretrained(
+            folder,
+            dtype=dtype_for(device),
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except Exception as error:  # whatever a broken file makes transformers raise
+        raise ModelUnavailable(f"The model {name} cannot be loaded from {folder}: {error}") from error
+    _check_whole(name, model_class, report)
+    engine: Engine = engine_class(
+        model.to(device).eval().requires_grad_(requires_grad=False), processor, name
+    )
+    return engine
+
+
+def _check_type(folder: Path, name: str, task: Task, model_type: str) -> None:
+    try:
+        found = json.loads((folder / "config.json").read_bytes())["model_type"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelUnavailable(f"The model {name} has no readable config.json in {folder}.") from error
+    if found != model_type:
+        raise ModelUnavailable(
+            f"The model {name} is a {found!r} and the task {task!r} takes a {model_type!r}: choose another."
+        )
+
+
+def _check_whole(name: str, model_class: type, report: dict[str, Any]) -> None:
+    """Refuse weights of another model: transformers would fill what is missing with random numbers."""
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise ModelUnavailable(
+            f"The model {name} lacks {len(missing)} of the weights of a {model_class.__name__} (the first: "
+            f"{missing[0]}): it was made for another task."
+        )

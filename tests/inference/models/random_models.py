@@ -1,0 +1,113 @@
+"""Models of the real classes with random weights and tokenizers of their own, saved as folders.
+
+Weights are drawn wide enough that texts and scores depend on the input: a model that says the same of
+everything would pass any test of independence.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
+from tokenizers.trainers import BpeTrainer
+from transformers import (
+    BertTokenizer,
+    BlipConfig,
+    BlipForConditionalGeneration,
+    BlipForQuestionAnswering,
+    BlipProcessor,
+    CLIPConfig,
+    CLIPModel,
+    CLIPProcessor,
+    CLIPTokenizer,
+    PreTrainedModel,
+)
+from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+from inference.jobs import Task
+
+SIDE = 32
+TEXT_LENGTH = 40
+_SENTENCES = """what colour color shape is are the a an red green blue yellow circle circles square squares
+triangle triangles object picture of in to how many there and one two three left right you see can that this
+it does look like tell me please ? ! , . ' - s"""
+WORDS = _SENTENCES.split()
+_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", "[ENC]")
+
+
+def save(task: Task, folder: Path) -> Path:
+    """Save the model and the processor that serve a task, and return the folder."""
+    model, processor = {"caption": _caption, "answer": _answer, "match": _match}[task]()
+    _draw(model)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def _draw(model: PreTrainedModel) -> None:
+    torch.manual_seed(2)
+    with torch.no_grad():
+        for name, weights in model.named_parameters():
+            if "norm" not in name.lower() and weights.ndim > 0:
+                weights.normal_(std=0.2)
+
+
+def _blip_config() -> BlipConfig:
+    special = {"bos_token_id": 5, "eos_token_id": 3, "sep_token_id": 3, "pad_token_id": 0}
+    tower = {"num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64, "hidden_size": 32}
+    text = {
+        "vocab_size": len(_SPECIAL) + len(WORDS),
+        "max_position_embeddings": TEXT_LENGTH,
+        "encoder_hidden_size": 32,
+        "projection_dim": 32,
+    }
+    return BlipConfig(
+        text_config={**tower, **text, **special},
+        vision_config={**tower, "image_size": SIDE, "patch_size": 8, "projection_dim": 32},
+        projection_dim=32,
+        image_text_hidden_size=32,
+    )
+
+
+def _blip_processor() -> BlipProcessor:
+    vocabulary = {token: number for number, token in enumerate((*_SPECIAL, *WORDS))}
+    tokenizer = BertTokenizer(vocab=vocabulary, additional_special_tokens=["[DEC]", "[ENC]"])
+    images = BlipImageProcessorPil(size={"height": SIDE, "width": SIDE})
+    return BlipProcessor(images, tokenizer)  # type: ignore[no-untyped-call]
+
+
+def _caption() -> tuple[PreTrainedModel, BlipProcessor]:
+    return BlipForConditionalGeneration(_blip_config()), _blip_processor()
+
+
+def _answer() -> tuple[PreTrainedModel, BlipProcessor]:
+    return BlipForQuestionAnswering(_blip_config()), _blip_processor()
+
+
+def _match() -> tuple[PreTrainedModel, CLIPProcessor]:
+    tokenizer = _clip_tokenizer()
+    tower = {"num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64, "hidden_size": 32}
+    special = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+    config = CLIPConfig(
+        text_config={**tower, **special, "vocab_size": len(tokenizer), "max_position_embeddings": 77},
+        vision_config={**tower, "image_size": SIDE, "patch_size": 8},
+        projection_dim=16,
+    )
+    images = CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE})
+    return CLIPModel(config), CLIPProcessor(images, tokenizer)  # type: ignore[no-untyped-call]
+
+
+def _clip_tokenizer() -> CLIPTokenizer:
+    pairs = Tokenizer(BPE(end_of_word_suffix="</w>"))
+    pairs.train_from_iterator(WORDS, BpeTrainer(end_of_word_suffix="</w>", show_progress=False))
+    letters = [chr(code) for code in range(33, 127)]
+    special = ("<|startoftext|>", "<|endoftext|>")
+    tokens = dict.fromkeys((*letters, *(f"{letter}</w>" for letter in letters), *pairs.get_vocab(), *special))
+    saved = json.loads(pairs.to_str())["model"]["merges"]
+    return CLIPTokenizer(
+        vocab={token: number for number, token in enumerate(tokens)},
+        merges=[(left, right) for left, right in saved],  # type: ignore[misc]
+        model_max_length=77,
+    )
