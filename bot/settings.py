@@ -109,6 +109,8 @@ def misspelt(environment: Mapping[str, str] | None = None, dotenv: Path = Path("
 
 
 def _sentence(name: str, known: frozenset[str]) -> str:
-    near = difflib.get_close_matches(name.upper(), sorted(known), n=1, cutoff=0.6)
-    advice = f"Did you mean {near[0]}?" if near else "See .env.example for the names there are."
+    # Without the prefix, which would make any two names look alike.
+    bare = [each.removeprefix(PREFIX) for each in sorted(known)]
+    near = difflib.get_close_matches(name.upper().removeprefix(PREFIX), bare, n=1, cutoff=0.6)
+    advice = f"Did you mean {PREFIX}{near[0]}?" if near else "See .env.example for the names there are."
     return f"Nothing here is called {name}. {advice}"
