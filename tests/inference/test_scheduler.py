@@ -1,0 +1,265 @@
+"""What the scheduler promises, for any jobs at any time."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inference.jobs import Group, Job, Priority, Task
+from inference.scheduler import LINGER, PATIENCE, PREPARE, Plan, plan, share
+from tests.inference.making import job
+
+NOW = 1000.0
+NEVER: Mapping[Task, float] = {}
+
+
+@dataclass(frozen=True)
+class Held:
+    """A job in hand, as the scheduler sees it."""
+
+    job: Job
+    arrived: float = NOW
+    ready: bool = True
+    alone: bool = False
+
+
+def held(
+    number: int,
+    task: Task = "caption",
+    priority: Priority = "waiting",
+    *,
+    arrived: float = NOW,
+    ready: bool = True,
+    alone: bool = False,
+    group: tuple[str, int] | None = None,
+    deadline: float = NOW + 600,
+) -> Held:
+    """Make a job in hand."""
+    of = Group(id=group[0], size=group[1]) if group else Group(id=str(number), size=1)
+    made = job(number, task, priority=priority, group=of, submitted=0, deadline=deadline)
+    return Held(made, arrived, ready, alone)
+
+
+def chosen(*hand: Held, most: int = 8, now: float = NOW, served: Mapping[Task, float] = NEVER) -> list[Held]:
+    """Return the next batch."""
+    return list(plan(hand, now, most, served).batch)
+
+
+def test_nothing_in_hand_is_nothing_to_do() -> None:
+    assert plan([], NOW, 8, NEVER) == Plan((), [], math.inf)
+
+
+def test_a_batch_takes_what_is_there_at_once() -> None:
+    one, two = held(1), held(2)
+    assert chosen(one, two) == [one, two]
+
+
+def test_a_batch_is_of_one_task_and_no_larger_than_allowed() -> None:
+    hand = [held(number, "caption" if number % 2 else "match") for number in range(10)]
+    assert [each.job.request.task for each in chosen(*hand, most=3)] == ["match"] * 3
+
+
+def test_who_waits_comes_before_what_nobody_asked_for() -> None:
+    post, asked = held(1, priority="unasked", arrived=NOW - 5), held(2, arrived=NOW)
+    assert chosen(post, asked, most=1) == [asked]
+    assert chosen(post, held(3, "match"), most=1)[0].job.request.task == "match"
+
+
+def test_what_nobody_asked_for_fills_the_batch() -> None:
+    post, asked = held(1, priority="unasked"), held(2)
+    assert chosen(post, asked) == [asked, post]
+
+
+def test_what_nobody_asked_for_does_not_starve() -> None:
+    post = held(1, priority="unasked", arrived=NOW - PATIENCE)
+    assert chosen(post, held(2, arrived=NOW - 1), most=1) == [post]
+
+
+def test_tasks_take_turns() -> None:
+    hand = [held(1, "caption", arrived=NOW - 2), held(2, "answer", arrived=NOW - 1), held(3, "match")]
+    served: dict[Task, float] = {"caption": 3.0, "answer": 2.0, "match": 1.0}
+    assert chosen(*hand, served=served) == [hand[2]]
+    assert chosen(*hand[:2], served=served) == [hand[1]]
+
+
+def test_a_redelivered_job_runs_alone() -> None:
+    suspect = held(1, alone=True, arrived=NOW - 1)
+    assert chosen(suspect, held(2), held(3)) == [suspect]
+
+
+def test_a_redelivered_job_waits_its_turn() -> None:
+    first, suspect, last = held(1, arrived=NOW - 1), held(2, alone=True, arrived=NOW - 0.5), held(3)
+    assert chosen(first, suspect, last) == [first, last]
+
+
+def test_what_is_too_late_is_dropped_and_not_run() -> None:
+    late, live = held(1, deadline=NOW - 0.001), held(2, deadline=NOW)
+    found = plan([late, live], NOW, 8, NEVER)
+    assert (found.expired, found.batch) == ([late], [live])
+
+
+def test_a_job_that_is_decoded_is_looked_at_again_by_its_deadline() -> None:
+    assert plan([held(1, ready=False, deadline=NOW + 3)], NOW, 8, NEVER).again_at == NOW + 3
+
+
+def test_an_incomplete_group_lingers_ten_milliseconds_and_no_longer() -> None:
+    one = held(1, group=("message", 2))
+    found = plan([one], NOW, 8, NEVER)
+    assert (found.batch, found.again_at) == ((), NOW + 0.01)
+    assert chosen(one, now=NOW + LINGER) == [one]
+
+
+def test_a_complete_group_goes_at_once() -> None:
+    pair = [held(1, group=("message", 2)), held(2, group=("message", 2))]
+    assert chosen(*pair) == pair
+
+
+def test_an_incomplete_group_makes_nobody_wait() -> None:
+    part, other = held(1, group=("message", 2)), held(2)
+    assert chosen(part, other) == [part, other]
+
+
+def test_a_full_batch_does_not_linger() -> None:
+    part = [held(number, group=("message", 10)) for number in range(4)]
+    assert chosen(*part, most=4) == part
+
+
+def test_a_batch_waits_a_moment_for_pictures_that_are_being_decoded() -> None:
+    done, coming = held(1), held(2, ready=False)
+    found = plan([done, coming], NOW, 8, NEVER)
+    assert (found.batch, found.again_at) == ((), NOW + PREPARE)
+    assert chosen(done, coming, now=NOW + PREPARE) == [done]
+
+
+def test_a_hanging_picture_of_another_task_holds_nobody_up() -> None:
+    done = held(1, "caption")
+    assert chosen(done, held(2, "match", ready=False)) == [done]
+
+
+def test_a_batch_that_is_full_of_ready_jobs_waits_for_none() -> None:
+    done = [held(number, arrived=NOW - 1) for number in range(2)]
+    assert chosen(*done, held(3, ready=False), most=2) == done
+
+
+@pytest.mark.parametrize(
+    ("waiting", "room", "expected"),
+    [
+        ([(10, 2)], 8, 5),
+        ([(1, 3)], 8, 1),
+        ([(100, 2)], 8, 8),
+        ([(0, 2)], 8, 0),
+        ([(7, 1), (3, 2)], 20, 9),
+        ([(5, 0)], 8, 5),
+        ([(5, 1)], 0, 0),
+    ],
+)
+def test_a_worker_takes_its_share(waiting: list[tuple[int, int]], room: int, expected: int) -> None:
+    assert share(waiting, room) == expected
+
+
+@given(st.integers(0, 1000), st.integers(1, 20), st.integers(1, 64))
+def test_the_workers_together_take_everything(jobs: int, workers: int, room: int) -> None:
+    taken = share([(jobs, workers)], room)
+    assert taken * workers >= min(jobs, room * workers)
+    assert taken <= max(room, 0)
+    assert (taken - 1) * workers < jobs
+
+
+TASKS: list[Task] = ["caption", "answer", "match"]
+hands = st.lists(
+    st.builds(
+        held,
+        st.integers(0, 10**6),
+        st.sampled_from(TASKS),
+        st.sampled_from(["waiting", "unasked"]),
+        arrived=st.floats(NOW - 30, NOW),
+        ready=st.booleans(),
+        alone=st.booleans(),
+        group=st.none() | st.tuples(st.sampled_from("abc"), st.integers(1, 4)),
+        deadline=st.floats(NOW - 5, NOW + 600),
+    ),
+    max_size=12,
+).map(lambda hand: sorted(hand, key=lambda each: each.arrived))
+histories = st.dictionaries(st.sampled_from(TASKS), st.floats(0, NOW))
+sizes = st.integers(1, 8)
+
+
+@given(hands, sizes, histories)
+def test_a_batch_can_always_run_as_it_is(hand: list[Held], most: int, served: dict[Task, float]) -> None:
+    found = plan(hand, NOW, most, served)
+    assert len(found.batch) <= most
+    assert len({each.job.request.task for each in found.batch}) <= 1
+    assert all(each.ready and each.job.deadline >= NOW for each in found.batch)
+    assert len(found.batch) == 1 or not any(each.alone for each in found.batch)
+
+
+@given(hands, sizes, histories)
+def test_no_job_is_lost_or_planned_twice(hand: list[Held], most: int, served: dict[Task, float]) -> None:
+    found = plan(hand, NOW, most, served)
+    planned = [id(each) for each in (*found.batch, *found.expired)]
+    assert len(planned) == len(set(planned))
+    assert set(planned) <= {id(each) for each in hand}
+    assert {id(each) for each in hand if each.job.deadline < NOW} == {id(each) for each in found.expired}
+
+
+@given(hands, sizes, histories)
+def test_nobody_who_waits_is_passed_over_for_a_post(
+    hand: list[Held], most: int, served: dict[Task, float]
+) -> None:
+    batch = plan(hand, NOW, most, served).batch
+    fresh_posts = [each for each in batch if each.job.priority == "unasked" and NOW - each.arrived < PATIENCE]
+    if batch and len(fresh_posts) == len(batch):
+        assert not any(
+            each.ready and each.job.priority == "waiting" and each.job.deadline >= NOW for each in hand
+        )
+
+
+@given(hands, sizes, histories)
+def test_what_is_ready_is_held_for_a_moment_at_most(
+    hand: list[Held], most: int, served: dict[Task, float]
+) -> None:
+    found = plan(hand, NOW, most, served)
+    if not found.batch and any(each.ready and each.job.deadline >= NOW for each in hand):
+        assert NOW < found.again_at <= NOW + PREPARE
+        if all(each.ready for each in hand):
+            assert found.again_at <= NOW + LINGER
+        assert plan(hand, NOW + PREPARE, most, served).batch or any(
+            each.job.deadline < NOW + PREPARE for each in hand
+        )
+
+
+@given(hands, sizes, histories)
+@settings(max_examples=300)
+def test_everything_in_hand_is_run_in_the_end(hand: list[Held], most: int, served: dict[Task, float]) -> None:
+    """Run batch after batch, with no time between: each takes its jobs, and nothing is left over."""
+    left = [replace(each, ready=True) for each in hand]
+    now = NOW + LINGER
+    turns: list[Task] = []
+    while left:
+        found = plan(left, now, most, served)
+        done = {id(each) for each in (*found.batch, *found.expired)}
+        assert done
+        left = [each for each in left if id(each) not in done]
+        if found.batch:
+            turns.append(found.batch[0].job.request.task)
+            served = {**served, turns[-1]: now + len(turns) / 1000}
+    assert len(turns) <= len(hand)
+
+
+@given(st.lists(st.sampled_from(TASKS), min_size=3, max_size=40), sizes)
+def test_no_task_has_two_turns_while_another_has_none(tasks: list[Task], most: int) -> None:
+    left = [held(number, task) for number, task in enumerate(tasks)]
+    served: dict[Task, float] = {}
+    turns: list[Task] = []
+    while left:
+        open_tasks = {each.job.request.task for each in left}
+        batch = plan(left, NOW, most, served).batch
+        task = batch[0].job.request.task
+        for other in open_tasks - {task}:
+            assert turns.count(task) <= turns.count(other)
+        turns.append(task)
+        served[task] = float(len(turns))
+        left = [each for each in left if each not in batch]
