@@ -75,7 +75,7 @@ def load_folder(task: Task, folder: Path, name: str, device: torch.device) -> En
         ModelUnavailable: It is of another kind, or its files are broken.
     """
     model_type, model_class, processor_class, engine_class = _KINDS[task]
-    _check_type(folder, name, task, model_type)
+    _check_kind(folder, name, task, model_type, model_class.__name__)
     # Its bar, for what takes a second, would be all that a log shows.
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
@@ -99,14 +99,17 @@ def load_folder(task: Task, folder: Path, name: str, device: torch.device) -> En
     return engine
 
 
-def _check_type(folder: Path, name: str, task: Task, model_type: str) -> None:
+def _check_kind(folder: Path, name: str, task: Task, model_type: str, model_class: str) -> None:
+    """Refuse a model of another architecture: some of them would load, and babble."""
     try:
-        found = json.loads((folder / "config.json").read_bytes())["model_type"]
+        config = json.loads((folder / "config.json").read_bytes())
+        found, made_as = config["model_type"], config.get("architectures") or [model_class]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelUnavailable(f"The model {name} has no readable config.json in {folder}.") from error
-    if found != model_type:
+    if found != model_type or model_class not in made_as:
         raise ModelUnavailable(
-            f"The model {name} is a {found!r} and the task {task!r} takes a {model_type!r}: choose another."
+            f"The model {name} is a {found!r} made as {', '.join(made_as)}, and the task {task!r} takes a "
+            f"{model_class}: choose another."
         )
 
 

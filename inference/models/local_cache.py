@@ -49,11 +49,23 @@ def cached_snapshot(name: str, revision: str) -> Path | None:
     Returns:
         The snapshot's folder, or None where it is not there or not whole.
     """
+    if not _is_name(name):
+        return None
     for candidate in (revision, *(_cached_conversions(name) if revision == "main" else ())):
         folder = _snapshot(name, candidate)
         if folder is not None and complete(folder):
             return folder
     return None
+
+
+def _is_name(name: str) -> bool:
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # noqa: PLC0415
+
+    try:
+        validate_repo_id(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _snapshot(name: str, revision: str) -> Path | None:
