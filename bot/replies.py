@@ -1,0 +1,186 @@
+"""Answers -> what stands in a Discord message: escaped, short enough, and in words for people."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inference.errors import BeholderError, PictureError
+from inference.formats import NAMES
+
+MOST = 2000
+"""Discord's limit of a message, in characters. We count UTF-16 units, of which there are never fewer."""
+LONGEST_CAPTION = 1024
+"""Discord's limit of an attachment's description: a caption can be used as one."""
+CUT = "…"
+
+HELP = (
+    "I see no picture here. Post one in the same message as my name, or send it to me in a direct message, "
+    "and I'll say what is in it."
+)
+NO_WORKER = "I have your message. My models aren't up yet: the answer will appear here as soon as they are."
+BROKE = "Something went wrong on my side, so this has no answer. Please try again; if it goes on, tell my operator."
+PLACEHOLDERS = frozenset({NO_WORKER})
+"""What stands in a reply until its outcome replaces it."""
+
+_INVISIBLE = re.compile(
+    r"[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+"
+)
+_MARKUP = frozenset("\\*_~`|<>[]()#@")
+_LINE_START = re.compile(r"^(?:[-+]|\d+(?=[.)]))")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What there is to say of one picture.
+
+    Attributes:
+        outcome: Its caption as the model gave it, or why there is none.
+        spoiler: Whether the picture was posted as a spoiler.
+    """
+
+    outcome: str | BeholderError
+    spoiler: bool = False
+
+
+def length(text: str) -> int:
+    """Count UTF-16 units."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+def captions(said: Sequence[Said]) -> str:
+    """Write the reply to a message with pictures.
+
+    Args:
+        said: What there is to say of each, in their order; at least one and at most ten.
+
+    Returns:
+        At most `MOST` characters: one picture's line alone, or a numbered line for each.
+    """
+    shared = _one_reason(said)
+    if shared is not None:
+        return sentence(shared)
+    numbers = [""] if len(said) == 1 else [f"{number}. " for number in range(1, len(said) + 1)]
+    fixed = sum(length(number) + 4 * each.spoiler + 1 for number, each in zip(numbers, said, strict=True))
+    units = [_units(each.outcome, first=not number) for number, each in zip(numbers, said, strict=True)]
+    rooms = _shares([sum(map(length, line)) for line in units], MOST - fixed)
+    lines = [_cut(line, room) for line, room in zip(units, rooms, strict=True)]
+    return "\n".join(
+        number + (f"||{line}||" if each.spoiler and isinstance(each.outcome, str) else line)
+        for number, line, each in zip(numbers, lines, said, strict=True)
+    )
+
+
+def _one_reason(said: Sequence[Said]) -> BeholderError | None:
+    """Find the reason for which no picture has a caption, where it is one that has nothing to do with them."""
+    errors = [each.outcome for each in said if isinstance(each.outcome, BeholderError)]
+    if len(errors) < len(said) or any(isinstance(error, PictureError) for error in errors):
+        return None
+    return errors[0] if len({error.code for error in errors}) == 1 else None
+
+
+def _units(outcome: str | BeholderError, *, first: bool) -> list[str]:
+    """Return a line as pieces that may not be cut apart."""
+    if isinstance(outcome, BeholderError):
+        return list(sentence(outcome))
+    text = clean(outcome)[:LONGEST_CAPTION] or "(no words came to me for this picture)"
+    return escaped(text, first=first)
+
+
+def _shares(wanted: Sequence[int], room: int) -> list[int]:
+    """Divide `room` so that short lines get what they want, and long ones the same of what is left."""
+    shares = [0] * len(wanted)
+    order = sorted(range(len(wanted)), key=lambda index: wanted[index])
+    for done, index in enumerate(order):
+        shares[index] = min(wanted[index], room // (len(order) - done))
+        room -= shares[index]
+    return shares
+
+
+def _cut(units: Sequence[str], room: int) -> str:
+    if sum(map(length, units)) <= room:
+        return "".join(units)
+    kept, used = [], length(CUT)
+    for unit in units:
+        used += length(unit)
+        if used > room:
+            break
+        kept.append(unit)
+    return "".join(kept).rstrip() + CUT
+
+
+def clean(text: str) -> str:
+    """Bring a model's text onto one line without characters that cannot be seen (and could turn a line around)."""
+    return " ".join(_INVISIBLE.sub(" ", text).split())
+
+
+def escaped(text: str, *, first: bool = True) -> list[str]:
+    """Take from a text everything that Discord would read as more than letters: markup, mentions, links, lists.
+
+    Args:
+        text: On one line.
+        first: Whether it will stand at the beginning of a line.
+
+    Returns:
+        Its characters, each with what escapes it.
+    """
+    units = [f"\\{char}" if char in _MARKUP else char for char in text]
+    # `\@` is no escape to Discord's search for @everyone: something invisible has to stand between.
+    units = ["@\u200b" if unit == "\\@" else unit for unit in units]
+    # No link and no preview from a picture's text: `https\://` shows the same and leads nowhere.
+    units = ["\\:" if unit == ":" else unit for unit in units]
+    start = _LINE_START.match(text) if first else None
+    if start:
+        at = start.end() - 1 if text[0] in "-+" else start.end()
+        units[at] = units[at] if units[at].startswith("\\") else f"\\{units[at]}"
+    return units
+
+
+def _amount(value: object, unit: object) -> str:
+    """Put a size in words: `33.5 MB`, `80 megapixels`."""
+    if not isinstance(value, int | float):
+        return str(value)
+    if unit == "bytes":
+        return f"{value / 2**20:.3g} MiB"
+    if unit == "pixels":
+        return f"{value / 1e6:.3g} megapixels"
+    return f"{value:g} {unit}".strip()
+
+
+def _seconds(value: object) -> str:
+    number = round(float(value)) if isinstance(value, int | float) else 30
+    return "about a second" if number <= 1 else f"about {number} seconds"
+
+
+def _too_large(error: BeholderError) -> str:
+    unit = error.detail.get("unit", "")
+    have = _amount(error.detail["value"], unit) if "value" in error.detail else "more than I can take"
+    most = f"; I take up to {_amount(error.detail['limit'], unit)}" if "limit" in error.detail else ""
+    return f"This picture is too large ({have}{most}). Post a smaller version of it."
+
+
+_SENTENCES = {
+    "not_a_picture": f"This is no picture that I can read. Post it as {NAMES}.",
+    "broken_picture": "This picture is damaged: it can't be opened. Save or export it again and post that.",
+    "picture_too_slow": "This picture takes too long to open. Save it as a plain PNG or JPEG and post that.",
+    "picture_gone": "I couldn't get this picture from Discord. Post it again.",
+    "not_served": "None of my models can do this. My operator can start a worker that does.",
+    "expired": "I didn't get to this in time. Mention me in a new message with the picture to have me try again.",
+    "model_failed": "My model failed on this picture. Try again, or post the picture in another format.",
+    "worker_lost": "My models went down over this picture several times, so I gave it up. Try another version of it.",
+    "queue_unavailable": "I can't reach my own memory right now, so this has no answer. Try again in a few minutes.",
+}
+
+
+def sentence(error: BeholderError) -> str:
+    """Say what went wrong and what to do, to the person who posted."""
+    detail = error.detail
+    match error.code:
+        case "picture_too_large":
+            return _too_large(error)
+        case "queue_full":
+            return f"I have too much to do right now. Try again in {_seconds(detail.get('retry_after'))}."
+        case "too_many_in_flight":
+            limit = _amount(detail.get("limit", "several"), "")
+            return f"You have {limit} pictures under way with me already. Try again when those are answered."
+        case code:
+            return _SENTENCES.get(code, BROKE)

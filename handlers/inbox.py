@@ -1,0 +1,140 @@
+"""Requests that survive a restart: written down before work starts, crossed out when the outcome is seen."""
+
+import enum
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from inference.redis_connection import Client, translated
+
+log = logging.getLogger(__name__)
+
+REMEMBERED = 48 * 3600
+"""Seconds for which a closed request is known as such: longer than any catch-up looks back (24 h)."""
+
+Why = Literal["unasked", "mention", "dm"]
+Id = Annotated[int, Field(ge=0, lt=2**64)]
+"""One of Discord's ids: 64 bits, the upper 42 of them milliseconds since 2015."""
+
+
+class OpenPost(BaseModel):
+    """A message whose pictures are to be captioned.
+
+    Attributes:
+        guild_id: The server; None in a DM.
+        why: `unasked`: it was posted where captions are on; else somebody waits for the answer.
+        accepted: Unix time in seconds.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    v: Literal[1] = 1
+    kind: Literal["post"] = "post"
+    message_id: Id
+    channel_id: Id
+    guild_id: Id | None
+    author_id: Id
+    why: Why
+    accepted: float = Field(ge=0, allow_inf_nan=False)
+
+    @property
+    def id(self) -> str:
+        """The same for the same message, whenever and by whichever process it is met."""
+        return f"post:{self.message_id}"
+
+    @property
+    def scope(self) -> str:
+        """What its pictures belong to: nothing is shared across scopes."""
+        return f"dm:{self.channel_id}" if self.guild_id is None else f"guild:{self.guild_id}"
+
+
+_reader: TypeAdapter[OpenPost] = TypeAdapter(OpenPost)
+
+
+class Standing(enum.Enum):
+    """Where a request stands that was brought to the inbox."""
+
+    NEW = "new"
+    OPEN = "open"
+    """It was written down before (by us, another process or an earlier life) and has no outcome yet."""
+    CLOSED = "closed"
+    """Its outcome has been visible already."""
+
+
+_ACCEPT = """
+if redis.call('ZSCORE', KEYS[2], ARGV[1]) then return 'closed' end
+if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 1 then return 'new' end
+return 'open'
+"""
+
+
+class Inbox:
+    """The open requests of one bot.
+
+    Args:
+        redis: Where they are kept.
+        bot: The bot's name, the same after a restart.
+        prefix: Of the key names.
+        clock: Unix time in seconds.
+    """
+
+    def __init__(
+        self, redis: Client, bot: str, *, prefix: str = "beholder", clock: Callable[[], float] = time.time
+    ) -> None:
+        self._redis = redis
+        self._open = f"{prefix}:inbox:{bot}"
+        self._closed = f"{prefix}:closed:{bot}"
+        self._clock = clock
+        self._script = redis.register_script(_ACCEPT)
+
+    async def accept(self, request: OpenPost) -> Standing:
+        """Write a request down. Doing it twice changes nothing.
+
+        Returns:
+            Where it stood before.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached: it may or may not be written down.
+        """
+        async with translated():
+            answer = await self._script(
+                keys=[self._open, self._closed], args=[request.id, request.model_dump_json()]
+            )
+        return Standing(answer.decode())
+
+    async def close(self, request_id: str) -> None:
+        """Cross a request out: its outcome is visible, or nobody is there any more to see it.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        now = self._clock()
+        async with translated(), self._redis.pipeline(transaction=True) as both:
+            both.hdel(self._open, request_id)
+            both.zadd(self._closed, {request_id: now})
+            both.zremrangebyscore(self._closed, "-inf", now - REMEMBERED)
+            await both.execute()
+
+    async def waiting(self) -> Sequence[OpenPost]:
+        """Return the open requests, the oldest first. What cannot be read is dropped and logged by its id.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated():
+            raw = await self._redis.hgetall(self._open)
+        found = []
+        for key, value in raw.items():
+            try:
+                found.append(_reader.validate_json(value))
+            except ValidationError:
+                log.warning("inbox: %r is in no form that is read here: dropped", key)
+                await self._drop(key)
+        return sorted(found, key=lambda request: request.message_id)
+
+    async def _drop(self, key: bytes | str) -> None:
+        async with translated():
+            await self._redis.hdel(self._open, key)
