@@ -18,7 +18,7 @@ HELP = (
     "and I'll say what is in it."
 )
 NO_WORKER = "I have your message. My models aren't up yet: the answer will appear here as soon as they are."
-BROKE = "Something went wrong on my side, so this has no answer. Please try again; if it goes on, tell my operator."
+BROKE = "Something went wrong on my side. Please try again; if it happens again, tell my operator."
 PLACEHOLDERS = frozenset({NO_WORKER})
 """What stands in a reply until its outcome replaces it."""
 
@@ -71,7 +71,7 @@ def captions(said: Sequence[Said]) -> str:
 
 
 def _one_reason(said: Sequence[Said]) -> BeholderError | None:
-    """Find the reason for which no picture has a caption, where it is one that has nothing to do with them."""
+    """Find the reason why nothing has a caption, where it has nothing to do with the pictures."""
     errors = [each.outcome for each in said if isinstance(each.outcome, BeholderError)]
     if len(errors) < len(said) or any(isinstance(error, PictureError) for error in errors):
         return None
@@ -109,12 +109,12 @@ def _cut(units: Sequence[str], room: int) -> str:
 
 
 def clean(text: str) -> str:
-    """Bring a model's text onto one line without characters that cannot be seen (and could turn a line around)."""
+    """Bring a model's text onto one line, without characters that nobody sees (some turn a line around)."""
     return " ".join(_INVISIBLE.sub(" ", text).split())
 
 
 def escaped(text: str, *, first: bool = True) -> list[str]:
-    """Take from a text everything that Discord would read as more than letters: markup, mentions, links, lists.
+    """Keep Discord from reading anything in a text as more than letters: markup, mentions, links, lists.
 
     Args:
         text: On one line.
@@ -136,7 +136,7 @@ def escaped(text: str, *, first: bool = True) -> list[str]:
 
 
 def _amount(value: object, unit: object) -> str:
-    """Put a size in words: `33.5 MB`, `80 megapixels`."""
+    """Put a size in words: `32 MiB`, `80 megapixels`."""
     if not isinstance(value, int | float):
         return str(value)
     if unit == "bytes":
@@ -164,10 +164,10 @@ _SENTENCES = {
     "picture_too_slow": "This picture takes too long to open. Save it as a plain PNG or JPEG and post that.",
     "picture_gone": "I couldn't get this picture from Discord. Post it again.",
     "not_served": "None of my models can do this. My operator can start a worker that does.",
-    "expired": "I didn't get to this in time. Mention me in a new message with the picture to have me try again.",
+    "expired": "I didn't get to this in time. Post the picture again to have me try again.",
     "model_failed": "My model failed on this picture. Try again, or post the picture in another format.",
-    "worker_lost": "My models went down over this picture several times, so I gave it up. Try another version of it.",
-    "queue_unavailable": "I can't reach my own memory right now, so this has no answer. Try again in a few minutes.",
+    "worker_lost": "My models went down over this picture several times. Try another version of it.",
+    "queue_unavailable": "I can't reach my own memory right now. Try again in a few minutes.",
 }
 
 

@@ -37,7 +37,13 @@ class Queue(Protocol):
         """Keep a picture's bytes for the worker."""
 
     async def submit(
-        self, request: Caption | Answer | Match, *, id: str, priority: Priority, asker: str, group: Group
+        self,
+        request: Caption | Answer | Match,
+        *,
+        id: str,  # noqa: A002 - what it is called on the wire
+        priority: Priority,
+        asker: str,
+        group: Group,
     ) -> Ticket:
         """Hand a job in, or find it again where it was handed in before."""
 
@@ -154,8 +160,8 @@ async def _as_it_is(error: BeholderError) -> BeholderError:
 def _pause_after(error: BeholderError, priority: Priority) -> float | None:
     """Tell after how many seconds to try again; None: not at all.
 
-    Somebody who waits hears at once that the queue is full, and may come back; a post is captioned unasked, so
-    that nobody would.
+    Somebody who waits hears at once that the queue is full, and may come back; nobody would for a post that is
+    captioned unasked.
     """
     match error:
         case QueueFull() if priority == "unasked":
