@@ -39,7 +39,7 @@ class BeholderError(Exception):
 
     code: ClassVar[str] = "error"
 
-    def __init__(self, sentence: str = "", **detail: str | float) -> None:
+    def __init__(self, sentence: str = "", /, **detail: str | float) -> None:
         super().__init__(sentence or self.__doc__ or self.code)
         self.detail: Detail = detail
 
