@@ -1,9 +1,9 @@
 """A redis-server of our own, where no REDIS_URL is given.
 
 It lives in `<data folder>/redis`, listens on a unix socket there and nowhere else, and appends what it is
-told to a file. Whoever comes first starts it; other processes with the same data folder use it, and one of them
-starts it again should the first one end. What makes this safe is one lock (`flock`) on the folder, which the
-server inherits: it is free only when neither the process that owns the server nor the server itself is left.
+told to a file. Whoever comes first starts it; other processes with the same data folder use it, and one of
+them starts it again should the first one end. What makes this safe is one lock (`flock`) on the folder, which
+the server inherits: it is free only when neither the process that owns the server nor the server is left.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from redis.exceptions import RedisError
 from inference.errors import QueueUnavailable
 from inference.lifeline import die_with_parent
 from inference.redis_binary import Binary, choose, record_version, recorded_version
-from inference.redis_connection import LOADING_SECONDS, check
+from inference.redis_connection import LOADING_SECONDS, check, end
 from inference.settings import QueueSettings
 
 log = logging.getLogger(__name__)
@@ -161,8 +161,7 @@ class EmbeddedServer:
     async def stop(self) -> None:
         """Stop keeping watch; stop the server if it is ours."""
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+            await end(self._keeper)
         if self._process is not None:
             await _end(self._process)
         if self._lock is not None:
@@ -212,10 +211,11 @@ class EmbeddedServer:
             await asyncio.sleep(0.005)
 
     async def _answers(self) -> bool:
-        redis = Redis(unix_socket_path=str(self.socket), socket_timeout=1, retry=Retry(NoBackoff(), 0))
+        redis = Redis(unix_socket_path=str(self.socket), socket_timeout=None, retry=Retry(NoBackoff(), 0))
         try:
-            return bool(await redis.ping())
-        except (RedisError, OSError):
+            async with asyncio.timeout(1):
+                return bool(await redis.ping())
+        except (RedisError, OSError, TimeoutError):
             return False
         finally:
             await redis.aclose()

@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import ConnectionPool, parse_url
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import BusyLoadingError, RedisError
 
 from inference.errors import QueueUnavailable
@@ -18,9 +18,10 @@ from inference.redis_binary import OLDEST, parse_version, written
 CONNECTIONS = 32
 """Of one process at a time; further calls wait for one of them."""
 CALL_SECONDS = 2.0
-"""For one command to be answered; a picture of some megabytes takes a few hundredths."""
+"""For a connection to be made, and for a blocking read to come back once its time is up."""
 PATIENCE_SECONDS = 5.0
-"""For a call with all its retries: then Redis counts as gone, and whoever asks is told."""
+"""For a call with all its retries: then Redis counts as gone, and whoever asks is told. A picture of some
+megabytes takes a few hundredths of a second."""
 LOADING_SECONDS = 120.0
 """For a server that is there and still reads its data from disk."""
 
@@ -50,7 +51,9 @@ def connect(url: str) -> Client:
         # One shape of answers, whatever redis-py's next default is.
         "protocol": 2,
         "decode_responses": False,
-        "socket_timeout": CALL_SECONDS,
+        # With one, redis-py sends through `asyncio.wait_for`, which may swallow a cancellation (Python 3.11).
+        # `translated` bounds a call instead.
+        "socket_timeout": None,
         "socket_connect_timeout": CALL_SECONDS,
         "retry": _RETRY,
     }
@@ -59,17 +62,52 @@ def connect(url: str) -> Client:
     return Redis.from_pool(pool)
 
 
-def connect_blocking(like: Client, seconds: float) -> Client:
-    """Make a client for reads that block up to `seconds`, to the server that `like` goes to.
+def connect_blocking(like: Client) -> Client:
+    """Make a client for `read_after`, to the server that `like` goes to.
 
     redis-py 8 gives every connection a `socket_timeout` of 5 s and ten retries, which would cut a blocking
-    read short and hide that the server went away. Here neither does; a server that vanished without closing
-    the connection is noticed `CALL_SECONDS` after the read should have come back.
+    read short and hide that the server went away. Here neither does.
     """
     pool = like.connection_pool
-    kwargs = {key: value for key, value in pool.connection_kwargs.items() if key != "retry"}
-    kwargs |= {"socket_timeout": seconds + CALL_SECONDS, "retry": Retry(ExponentialBackoff(), 0)}
+    kwargs = {**pool.connection_kwargs, "retry": Retry(NoBackoff(), 0)}
     return Redis.from_pool(ConnectionPool(connection_class=pool.connection_class, **kwargs))
+
+
+async def read_after(
+    blocking: Client, marks: Mapping[str, bytes], count: int, seconds: float
+) -> list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]:
+    """Wait until one of some streams has entries after its mark.
+
+    Args:
+        blocking: Of `connect_blocking`.
+        marks: Streams' keys, and the id after which each is read.
+        count: Entries of each stream, at most.
+        seconds: How long to wait.
+
+    Returns:
+        Streams with their entries, oldest first; nothing when none came.
+
+    Raises:
+        QueueUnavailable: Redis went away, also when it vanished without closing the connection.
+    """
+    streams: dict[Any, Any] = dict(marks)
+    milliseconds = max(1, int(seconds * 1000))
+    try:
+        async with asyncio.timeout(seconds + CALL_SECONDS):
+            answer: Any = await blocking.xread(streams, count=count, block=milliseconds)
+    except (RedisError, OSError, TimeoutError) as error:
+        raise QueueUnavailable(f"Redis went away: {type(error).__name__}: {error}") from error
+    return [
+        (stream, [(entry, fields or {}) for entry, fields in entries]) for stream, entries in answer or []
+    ]
+
+
+async def end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks until they are done, whatever swallows a cancellation (3.11's `wait_for` may)."""
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=0.5)
 
 
 def address(url: str) -> str:
@@ -103,7 +141,8 @@ async def check(url: str) -> None:
         async with asyncio.timeout(LOADING_SECONDS):
             while True:
                 with contextlib.suppress(BusyLoadingError):
-                    version = parse_version(str((await redis.info("server"))["redis_version"]))
+                    async with asyncio.timeout(PATIENCE_SECONDS):
+                        version = parse_version(str((await redis.info("server"))["redis_version"]))
                     break
                 await asyncio.sleep(0.2)
     except (RedisError, OSError, TimeoutError, ValueError) as error:

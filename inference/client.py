@@ -1,0 +1,333 @@
+"""The bot's side of the queue, and the only door that handlers use: submit a job and wait for its reply."""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+
+from pydantic import TypeAdapter, ValidationError
+
+from inference.embedded_redis import running_redis
+from inference.errors import NotServed, QueueFull, QueueUnavailable, TooManyInFlight
+from inference.jobs import Delta, Failure, Group, Job, Picture, Priority, Request, Result, Task, replies
+from inference.keys import TASKS, Keys, picture_name
+from inference.redis_connection import Client, connect, end, translated
+from inference.replies import ReplyReader
+from inference.scripts import Scripts
+from inference.settings import QueueSettings
+from inference.ticket import Pending, Ticket
+
+__all__ = ["InferenceClient", "Ticket"]
+
+log = logging.getLogger(__name__)
+
+RECORD_SECONDS = 24 * 3600
+"""A record outlives its job's deadline by so much, should no worker ever come to drop it."""
+YOUNG_MS = 60_000
+"""A picture put less than this ago is not dropped to make room: its job is on its way."""
+SMALL = 2**18
+"""Bytes that are hashed at once; more are hashed in a thread."""
+SWEEP_SECONDS = 10.0
+"""Between two looks whether what we wait for is still known to Redis."""
+
+_requests: TypeAdapter[Request] = TypeAdapter(Request)
+
+
+class InferenceClient:
+    """A process's way to the workers. Make it with `open`.
+
+    Args:
+        redis: For short commands; the reader of replies gets a connection of its own.
+        settings: The bounds of the queue; every process must be told the same.
+        bot_name: Names the reply stream, so it must be the same after a restart and no other process's (made
+            from the application's id and the shards); 1 to 64 characters.
+        keys: The key names.
+        clock: Gives Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        redis: Client,
+        settings: QueueSettings,
+        bot_name: str,
+        *,
+        keys: Keys | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._redis = redis
+        self._settings = settings
+        self._bot_name = bot_name
+        self._keys = keys or Keys()
+        self._run = Scripts(redis, self._keys)
+        self._clock = clock
+        self._pending: dict[str, Pending] = {}
+        self._reader = ReplyReader(redis, self._keys.replies(bot_name), self._pending, self._look_again)
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(
+        cls,
+        settings: QueueSettings,
+        bot_name: str,
+        *,
+        keys: Keys | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> "AsyncIterator[InferenceClient]":
+        """Connect, and read replies for as long as this lasts.
+
+        Without a `redis_url` in the settings the embedded server is used.
+
+        Raises:
+            QueueUnavailable: There is no usable Redis; the sentence says why and what to do.
+        """
+        async with running_redis(settings) as url:
+            redis = connect(url)
+            client = cls(redis, settings, bot_name, keys=keys, clock=clock)
+            tasks = [
+                asyncio.create_task(client._reader.run(), name=f"replies for {bot_name}"),
+                asyncio.create_task(client._sweep(), name=f"sweep for {bot_name}"),
+            ]
+            try:
+                yield client
+            finally:
+                await end(*tasks)
+                await client._reader.close()
+                await redis.aclose()
+
+    async def put_picture(self, scope: str, data: bytes) -> Picture:
+        """Keep a picture's bytes for the workers, for `picture_seconds` from now.
+
+        Args:
+            scope: The server or DM that it belongs to: `guild:<id>` or `dm:<channel id>`.
+            data: As they were posted; they are not looked into.
+
+        Raises:
+            QueueFull: Open jobs hold as many bytes as may be kept (`retry_after`).
+            QueueUnavailable: Redis cannot be reached.
+            ValueError: No such scope, or no bytes.
+        """
+        picture = Picture(scope=scope, digest=await _digest(data), size=len(data))
+        life = self._settings.picture_seconds * 1000
+        name, now = picture_name(picture), int(self._clock() * 1000)
+        status, *recent = await self._run(
+            "reserve", name, picture.size, now, life, self._settings.queue_bytes, YOUNG_MS
+        )
+        if status == b"full":
+            raise self._full(f"{self._settings.queue_bytes} bytes of pictures", recent)
+        if status == b"put":
+            async with translated():
+                await self._redis.set(self._keys.picture(picture), data, px=life)
+        return picture
+
+    async def submit(
+        self,
+        request: Request,
+        *,
+        id: str,  # noqa: A002 - what it is called on the wire
+        priority: Priority,
+        asker: str,
+        group: Group,
+    ) -> Ticket:
+        """Ask for something.
+
+        The same id is the same job: a finished one answers at once, one that is under way is joined.
+
+        Args:
+            request: What to do.
+            id: Made by `job_id` from what identifies the request.
+            priority: Whether somebody waits for it.
+            asker: Discord's id of the person.
+            group: The jobs of the same message.
+
+        Raises:
+            NotServed: Workers live, and none of them serves this task.
+            TooManyInFlight: The asker has too many jobs under way (`limit`).
+            QueueFull: Too many jobs are under way in all (`retry_after`: seconds).
+            QueueUnavailable: Redis cannot be reached; this takes a few seconds to be sure of.
+            ValueError: The request's pictures belong to different scopes, or something is out of range.
+        """
+        now = self._clock()
+        job = Job(
+            id=id,
+            request=_requests.validate_python(request),
+            priority=priority,
+            asker=asker,
+            group=group,
+            reply_to=self._bot_name,
+            submitted=now,
+            deadline=now + self._settings.job_seconds,
+        )
+        if len({picture.scope for picture in job.request.pictures}) != 1:
+            raise ValueError(f"the pictures of job {id} belong to different scopes: one job, one scope")
+        # Wait for it before it is submitted: the reply may be faster than we are.
+        pending = self._pending.setdefault(id, Pending(job))
+        pending.holders += 1
+        try:
+            kept = await self._enqueue(job)
+        except BaseException:
+            pending.holders -= 1
+            if not pending.holders:
+                self._drop(pending)
+            raise
+        pending.accepted = True
+        pending.job = max(pending.job, job, key=lambda each: each.deadline)
+        if kept is not None:
+            self._drop(pending)
+            pending.hear(kept)
+        return Ticket(pending, job.deadline, position=self._position, expire=self._expire, clock=self._clock)
+
+    async def _enqueue(self, job: Job, *, accepted: bool = False) -> Result | Failure | None:
+        """Put a job into its stream, or find it there.
+
+        Args:
+            job: What to submit.
+            accepted: It was accepted before, so that no bound refuses it now.
+
+        Returns:
+            Its reply, where it is finished already.
+        """
+        pictures = job.request.pictures
+        status, *rest = await self._run(
+            "submit",
+            job.id,
+            job.model_dump_json(),
+            job.request.task,
+            self._keys.jobs(job.request.task, job.priority),
+            pictures[0].scope,
+            job.asker,
+            job.reply_to,
+            " ".join(picture_name(picture) for picture in pictures),
+            self._clock(),
+            job.deadline,
+            int((job.deadline - job.submitted + RECORD_SECONDS) * 1000),
+            self._settings.queue_jobs,
+            self._settings.jobs_per_person,
+            "1" if accepted else "",
+            *TASKS,
+        )
+        if status == b"not_served":
+            raise NotServed(f"No worker that runs now serves {job.request.task}.", task=job.request.task)
+        if status == b"many":
+            limit = self._settings.jobs_per_person
+            raise TooManyInFlight(f"One person may have {limit} jobs under way at a time.", limit=limit)
+        if status == b"full":
+            raise self._full(f"{self._settings.queue_jobs} jobs", rest)
+        if status == b"kept":
+            return await self._kept(job, rest[0])
+        return None
+
+    async def _kept(self, job: Job, raw: bytes) -> Result | Failure | None:
+        """Read a kept reply; where another version of Beholder wrote it, forget it and begin anew."""
+        with contextlib.suppress(ValidationError):
+            reply = replies.validate_json(raw)
+            if not isinstance(reply, Delta) and reply.job_id == job.id:
+                return reply
+        log.warning("what was kept of job %s cannot be read: it runs again", job.id)
+        await self._run("close", "closed", job.id)
+        return await self._enqueue(job, accepted=True)
+
+    def _drop(self, pending: Pending) -> None:
+        if self._pending.get(pending.job.id) is pending:
+            del self._pending[pending.job.id]
+
+    def _full(self, what: str, recent: list[bytes]) -> QueueFull:
+        seconds = retry_after([float(when) for when in recent], self._clock(), self._settings.queue_jobs)
+        return QueueFull(
+            f"The queue holds {what}, as many as it may: come back in {seconds} s.", retry_after=seconds
+        )
+
+    async def close_request(self, ids: Iterable[str]) -> None:
+        """Forget what was kept for these jobs, once their outcome is visible; one still waiting is dropped.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached; what is kept goes by itself after `picture_seconds`.
+        """
+        if closed := list(ids):
+            for each in closed:
+                self._pending.pop(each, None)
+            await self._run("close", "closed", *closed)
+
+    async def workers_ready(self, tasks: Iterable[Task]) -> bool:
+        """Say whether a worker that lives and is warm serves each of `tasks`.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        return bool(await self._run("ready", *tasks))
+
+    async def ping(self) -> None:
+        """See that Redis answers.
+
+        Raises:
+            QueueUnavailable: It does not.
+        """
+        async with translated():
+            await self._redis.ping()
+
+    async def _position(self, job_id: str) -> int | None:
+        job = self._pending[job_id].job if job_id in self._pending else None
+        if job is None:
+            return None
+        task = job.request.task
+        streams = (self._keys.jobs(task, "waiting"), self._keys.jobs(task, "unasked"))
+        ahead = await self._run("position", job_id, *streams)
+        return None if ahead is None else int(ahead)
+
+    async def _expire(self, pending: Pending) -> None:
+        """Take back a job whose deadline passed; where Redis is away it goes when a worker sees it."""
+        job = pending.job
+        if job.deadline > self._clock():
+            return  # Somebody has joined it since, and waits longer.
+        self._drop(pending)
+        with contextlib.suppress(QueueUnavailable):
+            await self._run("close", "expired", job.id)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            with contextlib.suppress(QueueUnavailable):
+                await self._look_again()
+
+    async def _look_again(self) -> None:
+        """Submit everything again that we still wait for.
+
+        What is under way is only joined. What was finished while its reply got lost is answered, and what
+        Redis lost (it may lose its last second when the machine stops) is put back.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        for pending in list(self._pending.values()):
+            if not pending.accepted or pending.reply.done():
+                continue
+            if pending.job.deadline <= self._clock():
+                await self._expire(pending)
+            elif (kept := await self._enqueue(pending.job, accepted=True)) is not None:
+                self._drop(pending)
+                pending.hear(kept)
+
+
+async def _digest(data: bytes) -> str:
+    if len(data) <= SMALL:
+        return hashlib.sha256(data).hexdigest()
+    return await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
+
+
+def retry_after(finished: list[float], now: float, jobs: int) -> int:
+    """Say when to come back to a full queue: when a tenth of it will have gone at the recent pace.
+
+    Args:
+        finished: Unix times in seconds at which the last jobs were finished, in any order.
+        now: Unix time in seconds.
+        jobs: How many the queue holds.
+
+    Returns:
+        1 to 300 seconds; 30 where nothing was finished in the last two minutes.
+    """
+    recent = [when for when in finished if now - 120 <= when <= now]
+    if not recent:
+        return 30
+    pace = len(recent) / max(0.1, now - min(recent))
+    return round(min(300, max(1, jobs / 10 / pace)))

@@ -1,0 +1,10 @@
+-- Say that a worker lives and is ready for its tasks.
+-- ARGV: consumer, seconds that this holds, tasks...
+local now = seconds()
+for i = 3, #ARGV do
+  local key = WORKERS .. ARGV[i]
+  redis.call('ZADD', key, now + tonumber(ARGV[2]), ARGV[1])
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now - RESTART)
+  redis.call('EXPIRE', key, math.ceil(tonumber(ARGV[2])) + RESTART)
+end
+return 1

@@ -1,0 +1,79 @@
+-- What the scripts share. An open job has a record with the field `entry`; a finished one has a record that only
+-- says its scope, so that its result is found; the other facts are in the streams themselves.
+local OPEN, JOB, ASKER, RESULT, REPLIES, RECENT, DEAD, WORKERS, PICTURE, PICTURES, PICTURE_BYTES, GROUP =
+  unpack(KEYS)
+-- Seconds for which a worker that fell silent counts as restarting.
+local RESTART = 120
+
+local function seconds()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) + tonumber(time[2]) / 1e6
+end
+
+-- Is stream id `a` (ms-seq) before `b`?
+local function before(a, b)
+  local ams, aseq = string.match(a, '(%d+)-(%d+)')
+  local bms, bseq = string.match(b, '(%d+)-(%d+)')
+  ams, bms = tonumber(ams), tonumber(bms)
+  if ams ~= bms then return ams < bms end
+  return tonumber(aseq) < tonumber(bseq)
+end
+
+-- The id up to which the group has been given a stream's entries; false where there is no such group.
+local function delivered(stream)
+  local groups = redis.pcall('XINFO', 'GROUPS', stream)
+  if groups.err then return false end
+  for _, group in ipairs(groups) do
+    local facts = {}
+    for i = 1, #group, 2 do facts[group[i]] = group[i + 1] end
+    if facts['name'] == GROUP then return facts['last-delivered-id'] end
+  end
+  return false
+end
+
+local function ensure_group(stream)
+  local last = delivered(stream)
+  if last then return last end
+  redis.call('XGROUP', 'CREATE', stream, GROUP, '0', 'MKSTREAM')
+  return '0-0'
+end
+
+-- Is the entry in a worker's hands (that of `name`, where given)?
+local function taken(stream, entry, name)
+  local pending
+  if name then
+    pending = redis.pcall('XPENDING', stream, GROUP, entry, entry, 1, name)
+  else
+    pending = redis.pcall('XPENDING', stream, GROUP, entry, entry, 1)
+  end
+  return pending.err == nil and #pending > 0
+end
+
+-- The JSON in an entry; '' where it has none.
+local function payload(entry)
+  local fields = entry[2]
+  for i = 1, #fields, 2 do
+    if fields[i] == 'job' then return fields[i + 1] end
+  end
+  return ''
+end
+
+local function remove(stream, entry)
+  redis.pcall('XACK', stream, GROUP, entry)
+  redis.call('XDEL', stream, entry)
+end
+
+local function uncount(id, asker)
+  redis.call('ZREM', OPEN, id)
+  redis.call('ZREM', ASKER .. asker, id)
+end
+
+-- Take a job back that no worker has in hand. Says whether it did.
+local function withdraw(id)
+  local stream, entry, asker = unpack(redis.call('HMGET', JOB .. id, 'stream', 'entry', 'asker'))
+  if not entry or taken(stream, entry) then return false end
+  redis.call('XDEL', stream, entry)
+  uncount(id, asker)
+  redis.call('DEL', JOB .. id)
+  return true
+end
