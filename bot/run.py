@@ -6,11 +6,15 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
+from bot.playground.pocket import always_ready
+from bot.playground.routes.playground import session
 from bot.playground.server import PocketDiscord
+from bot.playground.store import StoreError
+from bot.settings import misspelt
 from bot.supervise import FATAL, Child, keep_all_running
 from inference.client import InferenceClient
 from inference.embedded_redis import running_redis
@@ -28,6 +32,12 @@ class RunSettings(WorkerSettings):
     """What `run` and `playground` can be told besides."""
 
     token: SecretStr | None = Field(None, validation_alias="DISCORD_TOKEN")
+
+    @field_validator("token", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if isinstance(value, str) and not value.strip() else value
+
     playground_host: str = Field("127.0.0.1", validation_alias="BEHOLDER_PLAYGROUND_HOST")
     playground_port: int = Field(8420, ge=0, le=65535, validation_alias="BEHOLDER_PLAYGROUND_PORT")
 
@@ -58,16 +68,29 @@ def environment(settings: RunSettings, redis_url: str, extra: Mapping[str, str])
     }
 
 
-def pocket(settings: RunSettings) -> PocketDiscord:
+def pocket(settings: RunSettings, worker_ready: Callable[[], Awaitable[bool]]) -> PocketDiscord:
     """Make the pocket Discord that the settings describe; it is not started yet."""
     return PocketDiscord(
-        settings.data_dir / "playground", host=settings.playground_host, port=settings.playground_port
+        settings.data_dir / "playground",
+        host=settings.playground_host,
+        port=settings.playground_port,
+        worker_ready=worker_ready,
     )
+
+
+async def joining(discord: PocketDiscord) -> dict[str, str]:
+    """Tell what the bot's environment needs to join a pocket Discord."""
+    return {
+        "DISCORD_TOKEN": discord.bot_token,
+        "BEHOLDER_DISCORD_API": discord.api,
+        "BEHOLDER_DISCORD_GATEWAY": discord.gateway,
+        "BEHOLDER_CAPTION_CHANNELS": str((await session(discord.pocket))["channel_id"]),
+    }
 
 
 @contextlib.asynccontextmanager
 async def discord_side(settings: RunSettings, redis_url: str) -> AsyncIterator[dict[str, str]]:
-    """Have a Discord to join: the real one where there is a token, else a pocket one for as long as this lasts.
+    """Have a Discord to join: the real one where there is a token, else a pocket one meanwhile.
 
     Yields:
         What the bot's environment needs to join it.
@@ -75,18 +98,15 @@ async def discord_side(settings: RunSettings, redis_url: str) -> AsyncIterator[d
     if settings.token is not None:
         yield {"DISCORD_TOKEN": settings.token.get_secret_value()}
         return
-    async with (
-        InferenceClient.open(settings.model_copy(update={"redis_url": SecretStr(redis_url)}), "run") as queue,
-        pocket(settings) as discord,
-    ):
-        discord.worker_ready = lambda: queue.workers_ready(settings.tasks)
-        say(f"  Discord   a pocket one, no token was given: http://{settings.playground_host}:{discord.port}")
-        yield {
-            "DISCORD_TOKEN": discord.bot_token,
-            "BEHOLDER_DISCORD_API": discord.api,
-            "BEHOLDER_DISCORD_GATEWAY": discord.gateway,
-            "BEHOLDER_CAPTION_CHANNELS": str(discord.channel_id),
-        }
+    ours = settings.model_copy(update={"redis_url": SecretStr(redis_url)})
+    async with InferenceClient.open(ours, "run") as queue:
+
+        async def worker_ready() -> bool:
+            return await queue.workers_ready(settings.tasks)
+
+        async with pocket(settings, worker_ready) as discord:
+            say(f"  Discord   a pocket one, no token was given: {discord.url}")
+            yield await joining(discord)
 
 
 def say_models(settings: RunSettings) -> None:
@@ -107,9 +127,9 @@ async def run(settings: RunSettings, stopped: asyncio.Event) -> int:
         say("Beholder is starting.")
         say(f"  Redis     {'yours' if settings.redis_url else 'one of our own'}")
         say_models(settings)
-        async with discord_side(settings, redis_url) as joining:
+        async with discord_side(settings, redis_url) as joined:
             worker = Child("worker", ["worker"], environment(settings, redis_url, {}))
-            bot = Child("bot", ["bot"], environment(settings, redis_url, joining))
+            bot = Child("bot", ["bot"], environment(settings, redis_url, joined))
             say("            Ctrl-C stops all of it.")
             return await keep_all_running([worker, bot], stopped)
 
@@ -125,31 +145,32 @@ def main(*, tied: bool) -> int:
     """Run everything until Ctrl-C.
 
     Args:
-        tied: Stop when the process that started us is gone (`make run` says so: a killed make leaves nothing).
+        tied: Stop when the process that started us is gone, so that a killed `make run` leaves nothing.
 
     Returns:
         The exit code.
     """
     if tied:
         die_with_parent(how=signal.SIGTERM)
+    if wrong := misspelt():
+        print("beholder: a setting is wrong.", *wrong, sep="\n", file=sys.stderr)
+        return FATAL
     try:
         return asyncio.run(_until_signal(RunSettings()))
-    except (BeholderError, OSError) as error:
+    except (BeholderError, StoreError, OSError) as error:
         print(f"beholder: {error}", file=sys.stderr)
         return FATAL
 
 
 async def _serve_pocket(settings: RunSettings) -> int:
     stopped = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-    async with pocket(settings) as discord:
-        say(f"A pocket Discord: http://{settings.playground_host}:{discord.port}")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with pocket(settings, always_ready) as discord:
+        say(f"A pocket Discord: {discord.url}")
         say("For a bot beside it:")
-        say(f"  DISCORD_TOKEN={discord.bot_token}")
-        say(f"  BEHOLDER_DISCORD_API={discord.api}")
-        say(f"  BEHOLDER_DISCORD_GATEWAY={discord.gateway}")
-        say(f"  BEHOLDER_CAPTION_CHANNELS={discord.channel_id}")
+        for name, value in (await joining(discord)).items():
+            say(f"  {name}={value}")
         await stopped.wait()
     return 0
 
