@@ -42,6 +42,12 @@ def _models(_: argparse.Namespace) -> int:
     return fetch()
 
 
+def _health(arguments: argparse.Namespace) -> int:
+    from bot.health import main as health
+
+    return health(arguments.part)
+
+
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     top = argparse.ArgumentParser(
@@ -65,6 +71,8 @@ def parser() -> argparse.ArgumentParser:
     )
     add("playground", _playground, "The pocket Discord alone, for a bot that is started beside it.")
     add("models", _models, "Fetch the models of BEHOLDER_MODELS (default: base) into the local model cache.")
+    health = add("health", _health, "For a container's health check: is the one on this host alive?")
+    health.add_argument("part", choices=["bot", "worker"])
     return top
 
 
