@@ -49,7 +49,7 @@ RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
 USER 10001:10001
 ENTRYPOINT ["beholder"]
 CMD ["bot"]
-HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=4 CMD ["beholder", "health", "bot"]
+HEALTHCHECK --interval=30s --timeout=15s --start-period=60s --retries=3 CMD ["beholder", "health", "bot"]
 
 
 FROM base AS worker
@@ -66,4 +66,4 @@ USER 10001:10001
 ENTRYPOINT ["beholder"]
 CMD ["worker"]
 # The first start fetches gigabytes of weights: until then it counts as starting, not as ill.
-HEALTHCHECK --interval=15s --timeout=10s --start-period=30m --retries=4 CMD ["beholder", "health", "worker"]
+HEALTHCHECK --interval=30s --timeout=15s --start-period=30m --retries=3 CMD ["beholder", "health", "worker"]
