@@ -11,11 +11,18 @@ from bot.playground.cdn import FileHost
 from bot.playground.errors import ApiError, Refusal
 from bot.playground.guard import guard
 from bot.playground.pocket import Pocket
-from bot.playground.routes import messages, playground, users
+from bot.playground.routes import channels, guilds, messages, playground, reactions, threads, users
 
 API = "/api/v10"
 
-ROUTES: list[Route] = [*users.routes, *messages.routes]
+ROUTES: list[Route] = [
+    *users.routes,
+    *guilds.routes,
+    *channels.routes,
+    *messages.routes,
+    *reactions.routes,
+    *threads.routes,
+]
 
 
 def application(pocket: Pocket) -> web.Application:

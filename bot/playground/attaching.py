@@ -44,13 +44,13 @@ def attach(
     described = {each.id: each for each in forms or ()}
     for position, each in enumerate(forms or ()):
         if each.id not in kept and each.id not in uploads:
-            raise invalid(("attachments", position), "ATTACHMENT_NOT_FOUND", "Attachment not found")
+            raise invalid(("attachments", position), "Attachment not found")
     stay = [
         _redescribed(kept[each], described.get(each)) for each in kept if forms is None or each in described
     ]
     new = [_new(pocket, message, upload, described.get(number)) for number, upload in sorted(uploads.items())]
     if len(stay) + len(new) > MOST_ATTACHMENTS:
-        raise invalid(("attachments",), "BASE_TYPE_MAX_LENGTH", "Must be 10 or fewer in length.")
+        raise invalid(("attachments",), "Must be 10 or fewer in length.")
     message.attachments = stay + [each for each, _ in new]
     return new
 

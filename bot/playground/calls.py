@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from bot.playground.errors import ApiError, Refusal
+from bot.playground.errors import ApiError, Refusal, invalid
 from bot.playground.faults import Fault, FaultKind
 from bot.playground.forms import Body, Form, Upload, read_body
 from bot.playground.objects import Channel, Guild, Message, User
@@ -70,17 +70,19 @@ class Call:
         if value == "@me":
             return self.user.id
         if not value.isdigit():
-            raise ApiError(
-                Refusal.INVALID_FORM,
-                {
-                    name: {
-                        "_errors": [
-                            {"code": "NUMBER_TYPE_COERCE", "message": f'Value "{value}" is not snowflake.'}
-                        ]
-                    }
-                },
-            )
+            raise invalid((name,), f'Value "{value}" is not snowflake.')
         return int(value)
+
+    def whole_number(self, name: str, default: int, least: int, most: int) -> int:
+        """Return a number from the query.
+
+        Raises:
+            ApiError: It is none, or out of bounds.
+        """
+        text = self.query.get(name, str(default))
+        if not text.isdigit() or not least <= int(text) <= most:
+            raise invalid((name,), f"int value should be between {least} and {most}.")
+        return int(text)
 
     def channel(self, needed: int = 0, *, name: str = "channel_id") -> Channel:
         """Return the path's channel, if the one who asks can see it and has the permissions needed.

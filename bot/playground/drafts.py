@@ -40,9 +40,7 @@ def _set_flags(message: Message, form: MessageEdit) -> None:
     if form.flags is None:
         return
     if message.flags & layout.V2 and not form.flags & layout.V2:
-        raise invalid(
-            ("flags",), "MESSAGE_CANNOT_REMOVE_COMPONENTS_V2_FLAG", "The Components V2 flag can't be removed"
-        )
+        raise invalid(("flags",), "The Components V2 flag can't be removed")
     message.flags = message.flags & ~SETTABLE | form.flags & SETTABLE
 
 
@@ -54,7 +52,6 @@ def _check(message: Message) -> None:
             if value:
                 raise invalid(
                     (name,),
-                    "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2",
                     f"The '{name}' field cannot be used when using MessageFlags.IS_COMPONENTS_V2",
                 )
     if not _says_something(message):

@@ -87,9 +87,9 @@ def stored(embeds: list[Embed]) -> list[Json]:
         ApiError: They are too long together, or one is empty.
     """
     if sum(embed.characters() for embed in embeds) > EMBED_CHARACTERS:
-        raise invalid(("embeds",), "MAX_EMBED_SIZE_EXCEEDED", "Embed size exceeds maximum size of 6000")
+        raise invalid(("embeds",), "Embed size exceeds maximum size of 6000")
     kept = [embed.model_dump(mode="json", exclude_none=True) for embed in embeds]
     for number, each in enumerate(kept):
         if not each:
-            raise invalid(("embeds", number), "BASE_TYPE_REQUIRED", "This field is required")
+            raise invalid(("embeds", number), "This field is required")
     return [{"type": "rich", **each} for each in kept]

@@ -41,7 +41,7 @@ class Refusal(Enum):
     BULK_DELETE_COUNT = (
         400,
         50016,
-        "Provided too few or too many messages to delete. Must provide at least 2 and fewer than 100 messages",
+        "Provided too few or too many messages to delete. Must provide at least 2 and at most 100 of them",
     )
     SYSTEM_MESSAGE = (403, 50021, "Cannot execute action on a system message")
     WRONG_CHANNEL_TYPE = (400, 50024, "Cannot execute action on this channel type")
@@ -70,22 +70,25 @@ class ApiError(Exception):
             self.body["errors"] = errors
 
 
-def invalid(path: Iterable[str | int], code: str, message: str) -> ApiError:
+def invalid(path: Iterable[str | int], message: str) -> ApiError:
     """Return a 50035 about one field.
 
     Args:
         path: Where the field stands, for example `("embeds", 0, "title")`.
-        code: Discord's name for what is wrong, for example `BASE_TYPE_MAX_LENGTH`.
-        message: The sentence beside it.
+        message: What is wrong with it.
     """
-    return ApiError(Refusal.INVALID_FORM, nested(path, code, message))
+    return ApiError(Refusal.INVALID_FORM, nested(path, message))
 
 
-def nested(path: Iterable[str | int], code: str, message: str, into: Json | None = None) -> Json:
-    """Write one field's error into Discord's tree of errors, and return the tree."""
+def nested(path: Iterable[str | int], message: str, into: Json | None = None) -> Json:
+    """Write one field's error into Discord's tree of errors, and return the tree.
+
+    Beside the sentence Discord's service sends a word where its description has a number; this is the number.
+    """
     tree: Json = {} if into is None else into
     node = tree
     for step in path:
         node = node.setdefault(str(step), {})
+    _, code, _ = Refusal.INVALID_FORM.value
     node.setdefault("_errors", []).append({"code": code, "message": message})
     return tree

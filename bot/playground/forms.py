@@ -151,27 +151,26 @@ def _errors(found: Iterable[ErrorDetails], at: tuple[str | int, ...]) -> Json:
     """Turn pydantic's errors into Discord's tree."""
     tree: Json = {}
     for each in found:
-        code, message = _worded(each)
         path = [step for step in each["loc"] if not (isinstance(step, str) and step.startswith("="))]
-        nested((*at, *path), code, message, tree)
+        nested((*at, *path), _worded(each), tree)
     return tree
 
 
 WORDS = {
-    "missing": ("BASE_TYPE_REQUIRED", "This field is required"),
-    "string_too_long": ("BASE_TYPE_MAX_LENGTH", "Must be {max_length} or fewer in length."),
-    "string_too_short": ("BASE_TYPE_MIN_LENGTH", "Must be {min_length} or more in length."),
-    "too_long": ("BASE_TYPE_MAX_LENGTH", "Must be {max_length} or fewer in length."),
-    "too_short": ("BASE_TYPE_MIN_LENGTH", "Must be {min_length} or more in length."),
-    "less_than_equal": ("NUMBER_TYPE_MAX", "int value should be less than or equal to {le}."),
-    "greater_than_equal": ("NUMBER_TYPE_MIN", "int value should be greater than or equal to {ge}."),
-    "literal_error": ("BASE_TYPE_CHOICES", "Value must be one of {expected}."),
-    "union_tag_invalid": ("UNION_TYPE_CHOICES", 'Value of field "type" must be one of {expected_tags}.'),
-    "model_type": ("DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType"),
+    "missing": "This field is required",
+    "string_too_long": "Must be {max_length} or fewer in length.",
+    "string_too_short": "Must be {min_length} or more in length.",
+    "too_long": "Must be {max_length} or fewer in length.",
+    "too_short": "Must be {min_length} or more in length.",
+    "less_than_equal": "int value should be less than or equal to {le}.",
+    "greater_than_equal": "int value should be greater than or equal to {ge}.",
+    "literal_error": "Value must be one of {expected}.",
+    "union_tag_invalid": 'Value of field "type" must be one of {expected_tags}.',
+    "model_type": "Only dictionaries may be used in a DictType",
 }
-"""Discord's code and sentence for each of pydantic's errors."""
+"""Discord's sentence for each of pydantic's errors."""
 
 
-def _worded(error: ErrorDetails) -> tuple[str, str]:
-    code, message = WORDS.get(error["type"], ("BASE_TYPE_CONVERT", ""))
-    return code, message.format_map(error.get("ctx", {})) or error["msg"].removeprefix("Value error, ")
+def _worded(error: ErrorDetails) -> str:
+    known = WORDS.get(error["type"], "").format_map(error.get("ctx", {}))
+    return known or error["msg"].removeprefix("Value error, ")

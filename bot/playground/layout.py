@@ -58,19 +58,16 @@ def check_attached(components: list[Json], attachments: list[Attachment]) -> Non
             if url.startswith(SCHEME) and url.removeprefix(SCHEME) not in names:
                 raise invalid(
                     ("components",),
-                    "UNFURLED_MEDIA_ITEM_REFERENCED_ATTACHMENT_NOT_FOUND",
                     f"{url} was not found",
                 )
 
 
 def _check_rows(kept: list[Json]) -> None:
     if len(kept) > ROWS:
-        raise invalid(("components",), "BASE_TYPE_BAD_LENGTH", "Must be between 0 and 5 in length.")
+        raise invalid(("components",), "Must be between 0 and 5 in length.")
     for number, each in enumerate(kept):
         if each["type"] != ROW:
-            raise invalid(
-                ("components", number), "UNION_TYPE_CHOICES", 'Value of field "type" must be one of (1,).'
-            )
+            raise invalid(("components", number), 'Value of field "type" must be one of (1,).')
 
 
 def _check_layout(kept: list[Json]) -> None:
@@ -78,13 +75,11 @@ def _check_layout(kept: list[Json]) -> None:
     if len(everything) > MOST_COMPONENTS:
         raise invalid(
             ("components",),
-            "COMPONENT_MAX_TOTAL_COMPONENTS_EXCEEDED",
             "The maximum number of components is 40",
         )
     if sum(len(each.get("content", "")) for each in everything) > MOST_TEXT:
         raise invalid(
             ("components",),
-            "COMPONENT_DISPLAYABLE_TEXT_SIZE_EXCEEDED",
             "The total displayable text size exceeds the maximum size of 4000",
         )
 
@@ -92,9 +87,7 @@ def _check_layout(kept: list[Json]) -> None:
 def _check_custom_ids(kept: list[Json]) -> None:
     ids = [each["custom_id"] for each in walk(kept) if "custom_id" in each]
     if len(ids) != len(set(ids)):
-        raise invalid(
-            ("components",), "COMPONENT_CUSTOM_ID_DUPLICATED", "Component custom id cannot be duplicated"
-        )
+        raise invalid(("components",), "Component custom id cannot be duplicated")
 
 
 def _complete(kept: list[Json]) -> None:

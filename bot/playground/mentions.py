@@ -35,7 +35,6 @@ def check(allowed: AllowedMentions | None) -> None:
         if listed and kind in allowed.parse:
             raise invalid(
                 ("allowed_mentions",),
-                "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE",
                 f'parse:["{kind}"] and {kind}: [ids...] are mutually exclusive.',
             )
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from bot.playground.component_forms import TopLevel
 from bot.playground.embed_forms import Embed
@@ -13,7 +13,14 @@ CONTENT_CHARACTERS = 2000
 
 ALT_TEXT_CHARACTERS = 1024
 
+
+def _digits(value: object) -> object:
+    """Let a number stand for its digits."""
+    return str(value) if isinstance(value, int) else value
+
+
 Content = Annotated[str, StringConstraints(max_length=CONTENT_CHARACTERS)]
+Nonce = Annotated[str, BeforeValidator(_digits), StringConstraints(max_length=25)]
 
 
 class AttachmentForm(Form):
@@ -59,7 +66,7 @@ class MessageEdit(Form):
 class MessageCreate(MessageEdit):
     """A new message."""
 
-    nonce: Annotated[str, StringConstraints(max_length=25)] | int | None = None
+    nonce: Nonce | None = None
     enforce_nonce: bool | None = None
     tts: bool | None = None
     message_reference: ReferenceForm | None = None

@@ -200,7 +200,7 @@ class Message(Record):
     pinned_at: datetime | None = None
     reference: Reference | None = None
     snapshots: list["Message"] = []
-    nonce: str | int | None = None
+    nonce: str | None = None
     application_id: int | None = None
     interaction: Json | None = None
     ephemeral_to: int | None = None

@@ -89,7 +89,7 @@ def _with_nonce(pocket: Pocket, author: User, channel: Channel, form: MessageCre
     for message in reversed(pocket.world.messages.get(channel.id, {}).values()):
         if message.id < since:
             return None
-        if message.author_id == author.id and str(message.nonce) == str(form.nonce):
+        if message.author_id == author.id and message.nonce == form.nonce:
             return message
     return None
 

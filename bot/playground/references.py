@@ -31,18 +31,16 @@ def answer(pocket: Pocket, channel: Channel, message: Message, form: ReferenceFo
     if form.channel_id not in {None, channel.id}:
         raise invalid(
             ("message_reference",),
-            "REPLIES_CANNOT_REFERENCE_OTHER_CHANNEL",
             "Cannot reply to a message in a different channel",
         )
     answered = pocket.world.message(channel.id, form.message_id)
     if answered is None or answered.ephemeral_to is not None:
         if form.fail_if_not_exists is False:
             return None
-        raise invalid(("message_reference",), "REPLIES_UNKNOWN_MESSAGE", "Unknown message")
+        raise invalid(("message_reference",), "Unknown message")
     if answered.type not in ANSWERABLE:
         raise invalid(
             ("message_reference",),
-            "REPLIES_CANNOT_REPLY_TO_SYSTEM_MESSAGE",
             "Cannot reply to a system message",
         )
     message.type = MessageType.REPLY
@@ -59,7 +57,7 @@ def forward(pocket: Pocket, sender: User, message: Message, form: ReferenceForm)
     source = pocket.world.channels.get(form.channel_id or 0)
     original = pocket.world.message(form.channel_id or 0, form.message_id)
     if source is None or original is None or original.ephemeral_to is not None:
-        raise invalid(("message_reference",), "MESSAGE_REFERENCE_UNKNOWN_MESSAGE", "Unknown message")
+        raise invalid(("message_reference",), "Unknown message")
     needed = Permission.VIEW_CHANNEL | Permission.READ_MESSAGE_HISTORY
     if needed & ~pocket.world.permissions(source, sender.id):
         raise ApiError(Refusal.MISSING_ACCESS)

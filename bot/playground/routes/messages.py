@@ -3,7 +3,7 @@
 from bot.playground import mentions, posting
 from bot.playground.calls import Call, Routes
 from bot.playground.drafts import SUPPRESS_EMBEDS, compose
-from bot.playground.errors import ApiError, Refusal, invalid
+from bot.playground.errors import ApiError, Refusal
 from bot.playground.forms import Form, Snowflake
 from bot.playground.message_forms import MessageCreate, MessageEdit
 from bot.playground.objects import Channel, ChannelType, Json, Message
@@ -37,7 +37,7 @@ async def create(call: Call) -> Json:
 async def several(call: Call) -> list[Json]:
     """List messages, the newest first; none without the permission to read the history."""
     channel = call.channel()
-    limit = _limit(call)
+    limit = call.whole_number("limit", 50, 1, 100)
     if not call.may(channel, Permission.READ_MESSAGE_HISTORY):
         return []
     stored = call.pocket.world.messages.get(channel.id, {}).values()
@@ -46,16 +46,13 @@ async def several(call: Call) -> list[Json]:
     return [message_payload(view, each) for each in reversed(found)]
 
 
-def _limit(call: Call) -> int:
-    text = call.query.get("limit", "50")
-    if not text.isdigit() or not 1 <= int(text) <= 100:
-        raise invalid(("limit",), "NUMBER_TYPE_MAX", "int value should be between 1 and 100.")
-    return int(text)
-
-
 def _select(call: Call, messages: list[Message], limit: int) -> list[Message]:
     """Return the messages before, after or around an id, by rising id."""
-    where = {name: _query_id(call, name) for name in ("around", "before", "after") if name in call.query}
+    where = {
+        name: call.whole_number(name, 0, 0, 1 << 63)
+        for name in ("around", "before", "after")
+        if name in call.query
+    }
     if "around" in where:
         older = [each for each in messages if each.id <= where["around"]][-(limit // 2 + 1) :]
         newer = [each for each in messages if each.id > where["around"]][: limit - len(older)]
@@ -63,12 +60,6 @@ def _select(call: Call, messages: list[Message], limit: int) -> list[Message]:
     if "after" in where:
         return [each for each in messages if each.id > where["after"]][:limit]
     return [each for each in messages if each.id < where.get("before", 1 << 63)][-limit:]
-
-
-def _query_id(call: Call, name: str) -> int:
-    if not call.query[name].isdigit():
-        raise invalid((name,), "NUMBER_TYPE_COERCE", f'Value "{call.query[name]}" is not snowflake.')
-    return int(call.query[name])
 
 
 @routes.add("GET", MESSAGE)

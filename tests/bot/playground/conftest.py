@@ -7,8 +7,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bot.playground.observers import RestExchange
 from bot.playground.server import PocketDiscord
 from tests.bot.playground.members import Bot, Rest, running_bot
+from tests.openapi import DESCRIPTION, Judge
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,19 @@ class Place:
 
 @pytest.fixture
 async def pocket(tmp_path: Path) -> AsyncIterator[PocketDiscord]:
+    """Run a pocket Discord that is held to Discord's description, where that is there."""
     async with PocketDiscord(tmp_path / "discord", port=0) as server:
+        judge = Judge(requests=was_accepted) if DESCRIPTION.is_file() else None
+        if judge is not None:
+            server.observers.append(judge)
         yield server
+        if judge is not None:
+            assert judge.verdict() == ""
+
+
+def was_accepted(exchange: RestExchange) -> bool:
+    """Leave out the requests that tests make wrong on purpose: those were refused."""
+    return exchange.status < 300
 
 
 @pytest.fixture

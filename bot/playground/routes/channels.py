@@ -1,0 +1,189 @@
+"""Channels: get, make, change, delete, who may what in them, and typing."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from bot.playground import posting, threads
+from bot.playground.calls import Call, Reply, Routes
+from bot.playground.errors import ApiError, Refusal
+from bot.playground.forms import Form, Snowflake
+from bot.playground.objects import Channel, ChannelType, Guild, Json, Overwrite
+from bot.playground.payloads.channels import channel as channel_payload
+from bot.playground.payloads.people import member as member_payload
+from bot.playground.permissions import ALL, Permission, in_guild
+
+routes = Routes()
+
+CHANNEL = "/channels/{channel_id}"
+OVERWRITE = CHANNEL + "/permissions/{overwrite_id}"
+
+MOST_SLOW_SECONDS = 21600
+"""The longest slow mode. Source: Discord's OpenAPI description."""
+
+Bits = Annotated[int, Field(ge=0, le=ALL)]
+Seconds = Annotated[int, Field(ge=0, le=MOST_SLOW_SECONDS)]
+
+
+class OverwriteForm(Form):
+    """What a role (0) or a member (1) may do in a channel."""
+
+    id: Snowflake
+    type: Annotated[int, Field(ge=0, le=1)] = 0
+    allow: Bits | None = None
+    deny: Bits | None = None
+
+
+class OwnOverwrite(Form):
+    """The same, for the one in the path."""
+
+    type: Annotated[int, Field(ge=0, le=1)] | None = None
+    allow: Bits | None = None
+    deny: Bits | None = None
+
+
+class ChannelEdit(Form):
+    """What of a channel is to change."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
+    topic: Annotated[str, StringConstraints(max_length=4096)] | None = None
+    position: Annotated[int, Field(ge=0)] | None = None
+    nsfw: bool | None = None
+    parent_id: Snowflake | None = None
+    rate_limit_per_user: Seconds | None = None
+    permission_overwrites: Annotated[list[OverwriteForm], Field(max_length=100)] | None = None
+
+
+class ChannelCreate(ChannelEdit):
+    """A new channel."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    type: ChannelType | None = None
+
+
+@routes.add("GET", CHANNEL)
+async def one(call: Call) -> Json:
+    """Get a channel."""
+    return channel_payload(call.pocket.world, call.channel(), call.user)
+
+
+@routes.add("POST", "/guilds/{guild_id}/channels")
+async def create(call: Call) -> Reply:
+    """Make a text channel or a category."""
+    guild = _managed(call)
+    form = call.form(ChannelCreate)
+    kind = form.type or ChannelType.TEXT
+    if kind not in {ChannelType.TEXT, ChannelType.CATEGORY}:
+        raise ApiError(Refusal.WRONG_CHANNEL_TYPE)
+    position = len(call.pocket.world.guild_channels(guild))
+    channel = Channel(id=call.pocket.world.snowflakes.next(), type=kind, guild_id=guild.id, position=position)
+    _apply(channel, form)
+    _tell(call, "CHANNEL_CREATE", channel)
+    return Reply(201, channel_payload(call.pocket.world, channel, call.user))
+
+
+@routes.add("PATCH", CHANNEL)
+async def edit(call: Call) -> Json:
+    """Change a channel or a thread."""
+    channel = call.channel()
+    if channel.type is ChannelType.DM:
+        raise ApiError(Refusal.NOT_IN_DM)
+    if channel.thread is not None:
+        threads.edit(call, channel)
+    else:
+        call.channel(Permission.MANAGE_CHANNELS)
+        _apply(channel, call.form(ChannelEdit))
+        _tell(call, "CHANNEL_UPDATE", channel)
+    return channel_payload(call.pocket.world, channel, call.user)
+
+
+@routes.add("DELETE", CHANNEL)
+async def delete(call: Call) -> Json:
+    """Delete a channel with its messages and threads; a direct message is only closed."""
+    channel = call.channel()
+    shown = channel_payload(call.pocket.world, channel, call.user)
+    if channel.type is ChannelType.DM:
+        return shown
+    call.channel(Permission.MANAGE_THREADS if channel.thread else Permission.MANAGE_CHANNELS)
+    for thread in [each for each in call.pocket.world.channels.values() if each.parent_id == channel.id]:
+        if thread.thread is not None:
+            threads.delete(call.pocket, thread)
+    if channel.thread is not None:
+        threads.delete(call.pocket, channel)
+    else:
+        call.pocket.hub.in_channel("CHANNEL_DELETE", channel, lambda _: shown)
+        call.pocket.files.remove_channel(channel.id)
+        call.pocket.world.remove_channel(channel)
+    return shown
+
+
+@routes.add("PUT", OVERWRITE)
+async def allow(call: Call) -> None:
+    """Say what a role or a member may do in a channel."""
+    channel = call.channel(Permission.MANAGE_ROLES)
+    form = call.form(OwnOverwrite)
+    target = call.id("overwrite_id")
+    _drop_overwrite(channel, target)
+    channel.overwrites.append(
+        Overwrite(id=target, type=form.type or 0, allow=form.allow or 0, deny=form.deny or 0)
+    )
+    _tell(call, "CHANNEL_UPDATE", channel)
+
+
+@routes.add("DELETE", OVERWRITE)
+async def disallow(call: Call) -> None:
+    """Take back what was said about a role or a member."""
+    channel = call.channel(Permission.MANAGE_ROLES)
+    if not _drop_overwrite(channel, call.id("overwrite_id")):
+        raise ApiError(Refusal.UNKNOWN_OVERWRITE)
+    _tell(call, "CHANNEL_UPDATE", channel)
+
+
+@routes.add("POST", CHANNEL + "/typing")
+async def typing(call: Call) -> None:
+    """Show that someone writes."""
+    channel = call.channel()
+    posting.check_writable(call.pocket, call.user, channel)
+    world, guild = call.pocket.world, call.pocket.world.guild_of(channel)
+    news: Json = {
+        "channel_id": str(channel.id),
+        "user_id": str(call.user.id),
+        "timestamp": int(world.clock()),
+    }
+    if guild is not None:
+        news |= {"guild_id": str(guild.id), "member": member_payload(world, guild.members[call.user.id])}
+    call.pocket.hub.in_channel("TYPING_START", channel, lambda _: news)
+
+
+def _managed(call: Call) -> Guild:
+    guild = call.guild()
+    if not in_guild(guild, call.user.id) & Permission.MANAGE_CHANNELS:
+        raise ApiError(Refusal.MISSING_PERMISSIONS)
+    return guild
+
+
+def _apply(channel: Channel, form: ChannelEdit) -> None:
+    """Write what a form names into a channel."""
+    changes = form.model_dump(exclude_unset=True, exclude={"permission_overwrites", "type"})
+    for name, value in changes.items():
+        if value is not None or name in {"topic", "parent_id"}:
+            setattr(channel, name, value)
+    if form.permission_overwrites is not None:
+        channel.overwrites = [
+            Overwrite(id=each.id, type=each.type, allow=each.allow or 0, deny=each.deny or 0)
+            for each in form.permission_overwrites
+        ]
+
+
+def _drop_overwrite(channel: Channel, target: int) -> bool:
+    kept = [each for each in channel.overwrites if each.id != target]
+    dropped = len(kept) < len(channel.overwrites)
+    channel.overwrites = kept
+    return dropped
+
+
+def _tell(call: Call, event: str, channel: Channel) -> None:
+    """Keep a channel and tell those who can see it."""
+    world = call.pocket.world
+    world.save_channel(channel)
+    call.pocket.hub.in_channel(event, channel, lambda view: channel_payload(world, channel, view.viewer))
