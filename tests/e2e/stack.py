@@ -1,0 +1,96 @@
+"""`beholder run` as a newcomer starts it: a process of its own, without a token, in a folder of its own."""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+
+ROOT = Path(__file__).parents[2]
+PRIVATE = re.compile(r"^(BEHOLDER_|DISCORD_TOKEN|REDIS_URL|HF_)")
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Stack:
+    """A running `beholder run`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
+        self.process = process
+        self.address = f"http://127.0.0.1:{port}"
+        self.session: dict[str, Any] = {}
+
+    async def ready(self, seconds: float = 90) -> None:
+        """Wait until the session says that bot and worker are there."""
+        async with asyncio.timeout(seconds), aiohttp.ClientSession() as http:
+            while not self.session.get("ready"):
+                assert self.process.returncode is None, f"it ended with {self.process.returncode}"
+                # The address answers before its first client can know of it, so asking again is all there is.
+                await asyncio.sleep(0.2)
+                try:
+                    async with http.get(f"{self.address}/playground/session") as answer:
+                        self.session = await answer.json()
+                except aiohttp.ClientConnectionError:
+                    continue
+
+    def family(self) -> list[psutil.Process]:
+        """List the process and every descendant of it."""
+        own = psutil.Process(self.process.pid)
+        return [own, *own.children(recursive=True)]
+
+    def child(self, name: str) -> psutil.Process:
+        """Find the child that runs `beholder <name>`."""
+        return next(each for each in self.family()[1:] if each.cmdline()[-1:] == [name])
+
+    async def end(self, how: signal.Signals) -> list[psutil.Process]:
+        """Send it a signal and wait until it is gone.
+
+        Returns:
+            Whoever of its descendants is still alive 5 s later.
+        """
+        family = self.family()
+        self.process.send_signal(how)
+        await asyncio.wait_for(self.process.wait(), 5)
+        _, alive = await asyncio.to_thread(psutil.wait_procs, family[1:], 5)
+        return alive
+
+
+@asynccontextmanager
+async def running(data: Path, *, port: int | None = None) -> AsyncIterator[Stack]:
+    """Run the stack on a data folder; whatever the test left running is killed."""
+    port = port or free_port()
+    ours = {name: value for name, value in os.environ.items() if not PRIVATE.match(name)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot",
+        "run",
+        cwd=ROOT,
+        env={
+            **ours,
+            "BEHOLDER_DATA_DIR": str(data),
+            "BEHOLDER_PLAYGROUND_PORT": str(port),
+            "BEHOLDER_MODELS": "tiny",
+        },
+    )
+    stack = Stack(process, port)
+    try:
+        await stack.ready()
+        yield stack
+    finally:
+        if process.returncode is None:
+            await stack.end(signal.SIGKILL)
