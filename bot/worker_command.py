@@ -1,5 +1,7 @@
 """`beholder worker` and `beholder models`: the only place in bot/ that reaches for the worker's side."""
 
+import os
+
 from inference.settings import WorkerSettings
 
 
@@ -14,10 +16,9 @@ def main(tasks: str | None) -> int:
     """
     from inference.worker import main as worker
 
-    given = (
-        {"BEHOLDER_TASKS": tuple(part.strip() for part in tasks.split(",") if part.strip())} if tasks else {}
-    )
-    return worker(WorkerSettings(**given))
+    if tasks is not None:
+        os.environ["BEHOLDER_TASKS"] = tasks
+    return worker(WorkerSettings())
 
 
 def fetch() -> int:
