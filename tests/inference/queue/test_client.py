@@ -1,0 +1,354 @@
+"""The submitter's side: what is accepted, what is refused, and what comes back."""
+
+import asyncio
+
+import pytest
+
+from inference.client import retry_after
+from inference.errors import Expired, ModelFailed, NotServed, PictureTooLarge, QueueFull, TooManyInFlight
+from inference.jobs import Failure, Match, Picture, job_id
+from inference.keys import GROUP
+from tests.inference.queue.rig import (
+    AT_ONCE_MS,
+    SCOPE,
+    Clock,
+    Rig,
+    captioned,
+    claim_when_idle,
+    names_of,
+    text_of,
+    until,
+)
+
+MIB = 2**20
+
+
+async def test_a_finished_id_gives_its_kept_result_also_after_a_restart(rig: Rig) -> None:
+    client, worker = await rig.client("before"), rig.worker()
+    first = await rig.submit(client, "a")
+    [taken] = await worker.take(8, 0)
+    await worker.finish(taken, captioned(taken))
+    restarted = await rig.client("after")
+    again = await rig.submit(restarted, "a")
+    assert await again.result() == await first.result() == captioned(taken)
+    assert await again.position() is None
+    assert await worker.take(8, 0) == []
+
+
+async def test_a_running_id_is_joined_and_the_answer_goes_where_it_was_asked_last(rig: Rig) -> None:
+    """After a change of the shards a bot has another name."""
+    before, worker = await rig.client("shards 0-3"), rig.worker()
+    await rig.submit(before, "a")
+    [taken] = await worker.take(8, 0)
+    after = await rig.client("shards 0-7")
+    ticket = await rig.submit(after, "a")
+    assert await worker.take(8, 0) == []
+    await worker.finish(taken, captioned(taken))
+    async with asyncio.timeout(5):
+        assert text_of(await ticket.result()) == f"caption of {job_id('a')}"
+
+
+async def test_all_who_submitted_the_same_id_are_answered(rig: Rig) -> None:
+    client, worker = await rig.client(), rig.worker()
+    tickets = await asyncio.gather(*(rig.submit(client, "a") for _ in range(5)))
+    [taken] = await worker.take(8, 0)
+    await worker.finish(taken, captioned(taken))
+    results = await asyncio.gather(*(ticket.result() for ticket in tickets))
+    assert results == [captioned(taken)] * 5
+
+
+async def test_one_waiter_that_is_cancelled_does_the_job_no_harm(rig: Rig) -> None:
+    client, worker = await rig.client(), rig.worker()
+    ticket = await rig.submit(client, "a")
+    impatient = asyncio.create_task(ticket.result())
+    await asyncio.sleep(0)
+    impatient.cancel()
+    [taken] = await worker.take(8, 0)
+    await worker.finish(taken, captioned(taken))
+    assert await ticket.result() == captioned(taken)
+
+
+async def test_closing_a_request_forgets_its_result(rig: Rig) -> None:
+    client, worker = await rig.client(), rig.worker()
+    ticket = await rig.submit(client, "a")
+    [taken] = await worker.take(8, 0)
+    await worker.finish(taken, captioned(taken))
+    await ticket.result()
+    await client.close_request([ticket.id])
+    left = [key async for key in rig.redis.scan_iter(f"*{ticket.id}*")]
+    assert left == []
+    await rig.submit(client, "a")
+    assert names_of(await worker.take(8, 0), "a") == "a"
+
+
+async def test_closing_a_request_drops_what_waits_and_silences_what_runs(rig: Rig) -> None:
+    client, worker = await rig.client(), rig.worker()
+    await rig.submit_all(client, "ab")
+    [running] = await worker.take(1, 0)
+    await client.close_request([job_id("a"), job_id("b")])
+    assert await worker.take(8, 0) == []
+    assert await rig.redis.exists(rig.keys.open, rig.keys.asker("7")) == 0
+    await worker.finish(running, captioned(running))
+    assert [key async for key in rig.redis.scan_iter("*result*")] == []
+    assert await rig.redis.xlen(running.stream) == 0
+
+
+async def test_a_failure_is_raised_with_its_numbers(rig: Rig) -> None:
+    client, worker = await rig.client(), rig.worker()
+    ticket = await rig.submit(client, "a")
+    [taken] = await worker.take(8, 0)
+    detail: dict[str, str | float] = {"limit": 64.0, "value": 100.0, "unit": "pixels", "sentence": "x"}
+    await worker.finish(taken, Failure(job_id=taken.job.id, code="picture_too_large", detail=detail))
+    with pytest.raises(PictureTooLarge) as caught:
+        await ticket.result()
+    assert caught.value.detail == detail
+
+
+async def test_the_queue_refuses_more_jobs_than_it_may_hold_and_says_when_to_come_back(rig: Rig) -> None:
+    client, worker = await rig.client(queue_jobs=3), rig.worker()
+    await rig.submit_all(client, "abc")
+    with pytest.raises(QueueFull) as caught:
+        await rig.submit(client, "d")
+    assert caught.value.detail == {"retry_after": 30}
+    await rig.submit(client, "b")  # it is in already
+    [taken] = await worker.take(1, 0)
+    with pytest.raises(QueueFull):
+        await rig.submit(client, "d")  # a running one counts
+    await worker.finish(taken, captioned(taken))
+    await rig.submit(client, "d")
+    with pytest.raises(QueueFull) as caught:
+        await rig.submit(client, "e")
+    assert caught.value.detail["retry_after"] == 1
+
+
+async def test_one_person_cannot_have_more_than_their_share(rig: Rig) -> None:
+    client, worker = await rig.client(jobs_per_person=2), rig.worker()
+    await rig.submit_all(client, "ab")
+    with pytest.raises(TooManyInFlight) as caught:
+        await rig.submit(client, "c")
+    assert caught.value.detail == {"limit": 2}
+    await rig.submit(client, "d", asker="8")
+    [taken] = await worker.take(1, 0)
+    await worker.finish(taken, captioned(taken))
+    await rig.submit(client, "c")
+
+
+@pytest.mark.parametrize("end", ["expires unseen", "expires in hand", "dies", "is lost", "is garbage"])
+async def test_a_share_does_not_leak_however_a_job_ends(rig: Rig, end: str) -> None:
+    clock = Clock()
+    client = await rig.client(clock=clock, jobs_per_person=1, queue_jobs=1)
+    worker = rig.worker(clock=clock, claim_seconds=AT_ONCE_MS)
+    await rig.submit(client, "a")
+    stream = rig.keys.jobs("caption", "waiting")
+    if end == "expires in hand":
+        await worker.take(8, 0)
+    elif end == "dies":
+        await worker.take(8, 0)
+        await until(lambda: given_up(rig, worker.take_abandoned))
+    elif end == "is lost":
+        await rig.redis.delete(stream)
+    elif end == "is garbage":
+        [(entry, _)] = await rig.redis.xrange(stream)
+        await rig.redis.xdel(stream, entry)
+        await rig.redis.xadd(stream, {"job": "garbage"})
+        assert await worker.take(8, 0) == []
+    if end != "dies":
+        clock.now += 601
+    await rig.submit(client, "b")
+    assert await rig.redis.zcard(rig.keys.open) == 1
+
+
+async def given_up(rig: Rig, take_abandoned: object) -> bool:
+    await take_abandoned()  # type: ignore[operator]
+    return bool(await rig.redis.exists(rig.keys.dead))
+
+
+async def test_what_expires_while_nobody_works_is_raised_on_our_own_clock(rig: Rig) -> None:
+    clock = Clock()
+    client = await rig.client(clock=clock)
+    ticket = await rig.submit(client, "a")
+    clock.now += 601
+    with pytest.raises(Expired):
+        await ticket.result()
+    assert await rig.redis.xlen(rig.keys.jobs("caption", "waiting")) == 0
+    with pytest.raises(Expired):
+        _ = [delta async for delta in ticket.deltas()]
+
+
+async def test_a_ticket_waits_until_its_deadline_and_no_longer(rig: Rig) -> None:
+    client = await rig.client(job_seconds=0.05)
+    ticket = await rig.submit(client, "a")
+    async with asyncio.timeout(10):
+        with pytest.raises(Expired):
+            await ticket.result()
+
+
+async def test_an_expired_id_that_is_submitted_again_begins_anew(rig: Rig) -> None:
+    clock = Clock()
+    client, worker = await rig.client(clock=clock), rig.worker(clock=clock)
+    await rig.submit(client, "a")
+    clock.now += 601
+    ticket = await rig.submit(client, "a")
+    [taken] = await worker.take(8, 0)
+    assert taken.job.deadline == clock.now + 600
+    await worker.finish(taken, captioned(taken))
+    assert await ticket.result() == captioned(taken)
+
+
+async def test_a_lost_entry_is_put_back_by_submitting_again(rig: Rig) -> None:
+    client, worker = await rig.client(), rig.worker()
+    await rig.submit(client, "a")
+    await rig.redis.delete(rig.keys.jobs("caption", "waiting"))
+    await rig.submit(client, "a")
+    assert names_of(await worker.take(8, 0), "a") == "a"
+
+
+async def test_positions_count_what_is_taken_before(rig: Rig) -> None:
+    client, worker = await rig.client(), rig.worker()
+    tickets = {name: await rig.submit(client, name) for name in "abc"}
+    tickets["u"] = await rig.submit(client, "u", priority="unasked")
+    tickets["v"] = await rig.submit(client, "v", priority="unasked")
+    match = Match(pictures=(Picture.of(SCOPE, b"x"),), labels=("a",))
+    tickets["m"] = await rig.submit(client, "m", request=match)
+    assert [await ticket.position() for ticket in tickets.values()] == [0, 1, 2, 3, 4, 0]
+    other = rig.worker(tasks=("caption",))
+    taken = await other.take(2, 0)
+    assert [await ticket.position() for ticket in tickets.values()] == [None, None, 0, 1, 2, 0]
+    await worker.finish(taken[0], captioned(taken[0]))
+    assert await tickets["a"].position() is None
+    assert await tickets["v"].position() == 2
+
+
+async def test_refused_only_while_workers_live_and_none_serves_the_task(rig: Rig) -> None:
+    client = await rig.client()
+    match = Match(pictures=(Picture.of(SCOPE, b"x"),), labels=("a",))
+    await rig.submit(client, "nobody has ever been there", request=match)
+    captioner = rig.worker("captioner", tasks=("caption",))
+    await captioner.beat(60)
+    with pytest.raises(NotServed):
+        await rig.submit(client, "m", request=match)
+    await rig.submit(client, "nobody has ever been there", request=match)
+    matcher = rig.worker("matcher", tasks=("match",))
+    await matcher.beat(60)
+    await rig.submit(client, "m", request=match)
+    await matcher.leave()  # it restarts
+    await rig.submit(client, "n", request=match)
+
+
+async def test_workers_are_ready_while_they_say_so(rig: Rig) -> None:
+    client, worker = await rig.client(), rig.worker(tasks=("caption", "match"))
+    assert not await client.workers_ready(["caption"])
+    await worker.beat(60)
+    assert await client.workers_ready(["caption", "match"])
+    assert not await client.workers_ready(["caption", "answer"])
+    await worker.leave()
+    assert not await client.workers_ready(["caption"])
+    await worker.beat(0.05)
+    async with asyncio.timeout(10):
+        while await client.workers_ready(["caption"]):
+            pass
+
+
+async def test_the_same_picture_is_kept_once_and_other_servers_do_not_see_it(rig: Rig) -> None:
+    client, worker = await rig.client(), rig.worker()
+    here = await client.put_picture("guild:1", b"data")
+    assert await client.put_picture("guild:1", b"data") == here
+    there = await client.put_picture("dm:2", b"data")
+    assert await rig.redis.get(rig.keys.picture_bytes) == b"8"
+    assert 0 < await rig.redis.pttl(rig.keys.picture(here)) <= 24 * 3600 * 1000
+    await rig.redis.delete(rig.keys.picture(here))
+    assert await worker.picture(there) == b"data"
+
+
+async def test_pictures_are_bounded_and_those_that_jobs_need_stay(rig: Rig) -> None:
+    clock = Clock()
+    client, worker = await rig.client(clock=clock, queue_bytes=MIB), rig.worker(clock=clock)
+    needed = await client.put_picture(SCOPE, b"a" * (MIB // 2))
+    request = Match(pictures=(needed,), labels=("a",))
+    ticket = await rig.submit(client, "a", request=request)
+    idle = await client.put_picture(SCOPE, b"b" * (MIB // 2))
+    with pytest.raises(QueueFull):
+        await client.put_picture(SCOPE, b"c")  # the other was only just put: its job is on its way
+    clock.now += 61
+    kept = await client.put_picture(SCOPE, b"c" * (MIB // 2))
+    assert await rig.redis.exists(rig.keys.picture(idle)) == 0
+    assert await worker.picture(needed) == b"a" * (MIB // 2)
+    assert int(await rig.redis.get(rig.keys.picture_bytes)) == MIB
+    await client.close_request([ticket.id])
+    clock.now += 61
+    await client.put_picture(SCOPE, b"d" * MIB)
+    assert await rig.redis.exists(rig.keys.picture(needed), rig.keys.picture(kept)) == 0
+    assert int(await rig.redis.get(rig.keys.picture_bytes)) == MIB
+
+
+async def test_garbage_on_the_reply_stream_is_dropped(rig: Rig) -> None:
+    client, worker = await rig.client(), rig.worker()
+    stream = rig.keys.replies("bot")
+    for fields in ({"reply": "{"}, {"reply": b"\xff"}, {"other": "x"}, {"reply": '{"kind":"result"}'}):
+        await rig.redis.xadd(stream, fields)
+    ticket = await rig.submit(client, "a")
+    [taken] = await worker.take(8, 0)
+    await worker.finish(taken, captioned(taken))
+    assert await ticket.result() == captioned(taken)
+    async with asyncio.timeout(10):
+        while await rig.redis.xlen(stream):
+            pass
+    assert client._reader.garbage == 4
+
+
+async def test_what_another_version_kept_runs_again(rig: Rig) -> None:
+    client, worker = await rig.client(), rig.worker()
+    await rig.redis.set(rig.keys.result(SCOPE, job_id("a")), '{"v":2}')
+    await rig.redis.hset(rig.keys.record(job_id("a")), "scope", SCOPE)
+    ticket = await rig.submit(client, "a")
+    [taken] = await worker.take(8, 0)
+    await worker.finish(taken, captioned(taken))
+    assert await ticket.result() == captioned(taken)
+
+
+async def test_a_job_of_two_scopes_is_our_own_mistake(rig: Rig) -> None:
+    client = await rig.client()
+    mixed = Match(pictures=(Picture.of("guild:1", b"x"), Picture.of("guild:2", b"x")), labels=("a",))
+    with pytest.raises(ValueError, match="different scopes"):
+        await rig.submit(client, "a", request=mixed)
+
+
+async def test_a_refused_job_leaves_nothing(rig: Rig) -> None:
+    client = await rig.client(queue_jobs=1)
+    await rig.submit(client, "a")
+    before = sorted([key async for key in rig.redis.scan_iter("*")])
+    with pytest.raises(QueueFull):
+        await rig.submit(client, "b")
+    assert sorted([key async for key in rig.redis.scan_iter("*")]) == before
+    assert list(client._pending) == [job_id("a")]
+
+
+async def test_a_lone_jobs_failure_is_kept_too(rig: Rig) -> None:
+    client, worker = await rig.client(), rig.worker("dead")
+    await rig.submit(client, "a")
+    await worker.take(8, 0)
+    heir = rig.worker("heir", claim_seconds=AT_ONCE_MS)
+    [taken] = await claim_when_idle(heir)
+    await heir.finish(taken, Failure(job_id=taken.job.id, code="model_failed"))
+    with pytest.raises(ModelFailed):
+        await (await rig.submit(await rig.client("restarted"), "a")).result()
+    assert (await rig.redis.xpending(taken.stream, GROUP))["pending"] == 0
+
+
+@pytest.mark.parametrize(
+    ("finished", "jobs", "expected"),
+    [
+        ([], 500, 30),
+        ([0.0], 500, 30),
+        ([990.0, 995.0], 500, 250),
+        ([999.0] * 50, 500, 1),
+        ([1000.0] * 64, 500, 1),
+        ([880.0], 500, 300),
+        ([999.0] * 10, 100, 1),
+        ([900.0] * 10, 100, 100),
+    ],
+)
+def test_when_to_come_back_follows_from_the_recent_pace(
+    finished: list[float], jobs: int, expected: int
+) -> None:
+    assert retry_after(finished, now=1000.0, jobs=jobs) == expected
