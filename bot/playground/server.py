@@ -13,7 +13,9 @@ from bot.playground.application import application
 from bot.playground.faults import Faults
 from bot.playground.guard import names
 from bot.playground.observers import Observers
-from bot.playground.pocket import Pocket, always_ready, open_pocket
+from bot.playground.pocket import Limits, Pocket, always_ready, open_pocket
+from bot.playground.ratelimits import Rates
+from bot.playground.sessions import Op
 from bot.playground.snowflakes import Clock
 from bot.playground.world import World
 
@@ -129,6 +131,16 @@ class PocketDiscord:
         return self.pocket.observers
 
     @property
+    def rates(self) -> Rates:
+        """Return the rate limits that apply; change its fields at any time."""
+        return self.pocket.rates.rates
+
+    @property
+    def limits(self) -> Limits:
+        """Return Discord's documented limits; change its fields at any time."""
+        return self.pocket.limits
+
+    @property
     def url(self) -> str:
         """Return the address of its page."""
         return self.pocket.base
@@ -158,6 +170,12 @@ class PocketDiscord:
         for session in self.pocket.hub.of(self.world.bot.id):
             if session.connection is not None:
                 session.connection.abort()
+
+    def ask_to_reconnect(self) -> None:
+        """Ask the bot's gateway connections to come again, as Discord does when it restarts."""
+        for session in self.pocket.hub.of(self.world.bot.id):
+            if session.connection is not None:
+                session.connection.send({"op": int(Op.RECONNECT), "d": None, "s": None, "t": None})
 
     async def close_gateway(self, code: int) -> None:
         """Close the bot's gateway connections with a code of Discord's."""

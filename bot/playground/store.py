@@ -38,7 +38,7 @@ class Store:
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._database = sqlite3.connect(folder / "pocket.sqlite3", isolation_level=None, timeout=1)
+        self._database = sqlite3.connect(folder / "pocket.sqlite3", isolation_level=None, timeout=0.1)
         try:
             self._prepare()
         except BaseException:

@@ -1,6 +1,7 @@
 """People and the bot in tests: a member over plain REST, and a real discord.py client."""
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -89,7 +90,9 @@ def multipart(body: Any, files: dict[str, bytes]) -> aiohttp.FormData:
     if body is not None:
         form.add_field("payload_json", json.dumps(body), content_type="application/json")
     for number, (name, data) in enumerate(files.items()):
-        form.add_field(f"files[{number}]", data, filename=name, content_type="application/octet-stream")
+        form.add_field(
+            f"files[{number}]", io.BytesIO(data), filename=name, content_type="application/octet-stream"
+        )
     return form
 
 
@@ -121,6 +124,9 @@ class Bot(discord.Client):
     def __init__(self, intents: discord.Intents, **options: Any) -> None:
         super().__init__(intents=intents, **options)
         self.events = Events()
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Identify at once: discord.py would wait five seconds before the second time."""
 
     async def on_message(self, message: discord.Message) -> None:
         await self.events.add("message", message)

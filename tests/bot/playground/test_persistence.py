@@ -1,0 +1,100 @@
+"""What was said survives: a restart, and a SIGKILL."""
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.playground.server import PocketDiscord
+from bot.playground.snowflakes import Snowflakes, at_time, time_of
+from bot.playground.store import Store, StoreError
+from tests.bot.playground.members import PATIENCE, Rest
+
+SERVER = """
+import asyncio, sys
+from pathlib import Path
+from bot.playground.server import serve
+
+asyncio.run(serve(Path(sys.argv[1]), port=0, started=lambda pocket: print(pocket.url, flush=True)))
+"""
+
+
+async def people(pocket: PocketDiscord, http: aiohttp.ClientSession) -> tuple[Any, Rest]:
+    async with http.get(f"{pocket.url}/playground/session") as answer:
+        session = await answer.json()
+    return session, Rest(http, session["api"], session["users"][0]["token"])
+
+
+async def test_a_sigkill_loses_nothing_that_was_answered(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    command = (sys.executable, "-c", SERVER, str(tmp_path))
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    url = (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode().strip()
+    async with http.get(f"{url}/playground/session") as answer:
+        before = json.loads(await answer.text())
+    ada = Rest(http, before["api"], before["users"][0]["token"])
+    path = f"/channels/{before['channel_id']}/messages"
+    sent = [await ada.post(path, {"content": str(number)}, files={"a.txt": b"abc"}) for number in range(5)]
+    await ada.put(f"{path}/{sent[0]['id']}/reactions/%F0%9F%91%8D/@me")
+    process.send_signal(signal.SIGKILL)
+    await process.wait()
+    async with PocketDiscord(tmp_path, port=0) as pocket:
+        after, ada = await people(pocket, http)
+        assert [after[key] for key in ("users", "application_id", "guild_id", "channel_id")] == [
+            before[key] for key in ("users", "application_id", "guild_id", "channel_id")
+        ]
+        kept = await ada.get(path)
+        assert [each["content"] for each in kept] == ["4", "3", "2", "1", "0"]
+        assert kept[-1]["reactions"][0]["count"] == 1
+        async with http.get(kept[0]["attachments"][0]["url"]) as answer:
+            assert await answer.read() == b"abc"
+        new = await ada.post(path, {"content": "5"})
+        assert int(new["id"]) > int(sent[-1]["id"])
+
+
+async def test_an_enforced_nonce_survives_a_restart(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    ids = []
+    for _ in range(2):
+        async with PocketDiscord(tmp_path, port=0) as pocket:
+            session, ada = await people(pocket, http)
+            body = {"content": "x", "nonce": "n", "enforce_nonce": True}
+            ids.append((await ada.post(f"/channels/{session['channel_id']}/messages", body))["id"])
+    assert ids[0] == ids[1]
+
+
+async def test_a_folder_is_one_servers(tmp_path: Path) -> None:
+    async with PocketDiscord(tmp_path, port=0):
+        with pytest.raises(StoreError, match="can't be opened"):
+            await PocketDiscord(tmp_path, port=0).start()
+
+
+async def test_a_port_that_is_taken_leaves_the_folder_free(tmp_path: Path) -> None:
+    async with PocketDiscord(tmp_path / "one", port=0) as pocket:
+        with pytest.raises(OSError, match="address already in use"):
+            await PocketDiscord(tmp_path / "two", port=pocket.port).start()
+    async with PocketDiscord(tmp_path / "two", port=0):
+        pass
+
+
+def test_a_newer_store_is_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store._database.execute("PRAGMA user_version = 99")
+    store.close()
+    with pytest.raises(StoreError, match="newer"):
+        Store(tmp_path)
+
+
+def test_ids_carry_the_time_and_only_rise() -> None:
+    now = 1_700_000_000.25
+    ids = Snowflakes(lambda: now)
+    first, second = ids.next(), ids.next()
+    assert first == at_time(now)
+    assert time_of(first).timestamp() == now
+    assert second > first
+    now -= 60
+    assert ids.next() > second
