@@ -1,0 +1,195 @@
+"""Scores as words: the ranked list, the table, the alt text, the .csv."""
+
+import csv
+import io
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.scores import (
+    BAR,
+    MOST_ALT,
+    Ranked,
+    alt_text,
+    bar,
+    percent,
+    rank,
+    ranked_text,
+    shown,
+    table_csv,
+    table_text,
+    two_decimals,
+    units,
+)
+
+LABELS = ("a cat", "a red circle", "a dog")
+COSINE = ((0.211, 0.314, -0.001), (0.3, 0.1, 0.2))
+SHARE = ((0.09, 0.909, 0.0001), (0.9, 0.04, 0.06))
+LABEL = st.text(st.characters(), max_size=200)
+TABLES = st.integers(1, 10).flatmap(
+    lambda pictures: st.lists(
+        st.tuples(LABEL, st.lists(st.floats(-1, 1), min_size=pictures, max_size=pictures)),
+        min_size=1,
+        max_size=25,
+    )
+)
+
+
+def test_the_ranked_list_reads_well_and_bars_stand_on_lines_of_their_own() -> None:
+    text = ranked_text(rank(LABELS, COSINE[0], SHARE[0]), 2000)
+    assert text.splitlines() == [
+        "1. **a red circle** \u2014 91 % (cosine 0.31)",
+        "   " + "\u2588" * 18 + "\u258f",
+        "2. **a cat** \u2014 9.0 % (cosine 0.21)",
+        "   " + "\u2588" * 1 + "\u258a",
+        "3. **a dog** \u2014 under 0.1 % (cosine 0.00)",
+    ]
+
+
+def test_equal_scores_keep_their_order() -> None:
+    assert [row.label for row in rank(("b", "a"), (0.2, 0.2), (0.5, 0.5))] == ["b", "a"]
+
+
+def test_a_list_too_long_is_cut_and_says_how_much_is_missing() -> None:
+    ranked = [Ranked(f"label {number}", 0.04, 0.2) for number in range(25)]
+    text = ranked_text(ranked, 300)
+    assert units(text) <= 300
+    kept = text.count("**label")
+    assert kept > 0
+    assert text.endswith(f"\u2026 and {25 - kept} more")
+
+
+@given(
+    st.lists(st.builds(Ranked, LABEL, st.floats(0, 1), st.floats(-1, 1)), min_size=1, max_size=25),
+    st.integers(0, 4000),
+)
+def test_the_ranked_list_never_passes_its_limit(ranked: list[Ranked], limit: int) -> None:
+    assert units(ranked_text(ranked, limit)) <= limit
+
+
+@given(st.floats(0, 1))
+def test_a_bar_is_as_long_as_its_share(share: float) -> None:
+    drawn = bar(share)
+    eighths = sum(8 if char == "\u2588" else 0x2590 - ord(char) for char in drawn)
+    assert eighths == round(share * BAR * 8)
+
+
+@pytest.mark.parametrize(
+    ("share", "written"),
+    [
+        (0, "0 %"),
+        (1e-9, "under 0.1 %"),
+        (0.0005, "0.1 %"),
+        (0.0949, "9.5 %"),
+        (0.0999, "10 %"),
+        (0.314, "31 %"),
+        (0.9899, "99.0 %"),
+        (0.997, "99.7 %"),
+        (0.99999, "100 %"),
+        (1, "100 %"),
+        (math.nan, "? %"),
+    ],
+)
+def test_shares_are_written_as_short_as_they_mean_something(share: float, written: str) -> None:
+    assert percent(share) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(0.314, "0.31"), (-0.05, "-0.05"), (-0.001, "0.00"), (math.nan, "?")]
+)
+def test_cosines_have_two_decimals(value: float, written: str) -> None:
+    assert two_decimals(value) == written
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "**bold**",
+        "||spoiler||",
+        "@everyone",
+        "<@123>",
+        "[x](http://evil.example)",
+        "`code`",
+        "~~s~~",
+        "\\",
+        "a_b_c",
+    ],
+)
+def test_markdown_in_a_label_is_shown_not_obeyed(label: str) -> None:
+    written = shown(label)
+    assert re.sub(r"\\(.)", r"\1", written) == label
+    assert not re.search(r"(?<!\\)(?:\\\\)*[*_~`|<>@\[]", written)
+    assert "://" not in written
+
+
+def test_a_label_from_right_to_left_leaves_the_numbers_in_place() -> None:
+    assert shown("\u05d7\u05ea\u05d5\u05dc") == "\u2068\u05d7\u05ea\u05d5\u05dc\u2069"
+
+
+def test_the_alt_text_names_each_pictures_best_label() -> None:
+    assert alt_text(LABELS, COSINE) == (
+        "Similarity of 2 pictures to 3 labels. "
+        "Best label of picture 1: a red circle (0.31); picture 2: a cat (0.30)."
+    )
+
+
+@given(TABLES)
+def test_the_alt_text_fits_and_has_every_picture(table: list[tuple[str, list[float]]]) -> None:
+    cosine = list(zip(*(scores for _, scores in table), strict=True))
+    text = alt_text([label for label, _ in table], cosine)
+    assert units(text) <= MOST_ALT
+    assert f"picture {len(cosine)}: " in text
+
+
+def test_the_table_has_its_numbers_in_columns() -> None:
+    assert table_text(LABELS, COSINE, 2000) == (
+        "```\n     1     2  label\n  0.21  0.30  a cat\n  0.31  0.10  a red circle\n  0.00  0.20  a dog\n```"
+    )
+
+
+def test_a_table_that_does_not_fit_is_none() -> None:
+    whole = table_text(LABELS, COSINE, 2000)
+    assert whole is not None
+    assert table_text(LABELS, COSINE, len(whole)) == whole
+    assert table_text(LABELS, COSINE, len(whole) - 1) is None
+
+
+@given(TABLES)
+def test_no_label_breaks_out_of_the_table(table: list[tuple[str, list[float]]]) -> None:
+    text = table_text(
+        [label for label, _ in table], list(zip(*(row for _, row in table), strict=True)), 10**6
+    )
+    assert text is not None
+    assert text.count("`") == 6
+    assert text.count("\n") == len(table) + 2
+
+
+def test_the_csv_has_cosines_then_shares() -> None:
+    assert table_csv(LABELS[:1], [COSINE[0][:1]], [SHARE[0][:1]]) == (
+        b'\xef\xbb\xbf"label","picture 1 cosine","picture 1 share"\r\n"a cat",0.2110,0.0900\r\n'
+    )
+
+
+@given(TABLES)
+def test_the_csv_reads_back_as_one_row_for_each_label(table: list[tuple[str, list[float]]]) -> None:
+    labels = [label for label, _ in table]
+    cosine = list(zip(*(scores for _, scores in table), strict=True))
+    text = table_csv(labels, cosine, cosine).decode("utf-8-sig")
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    assert len(rows) == len(table) + 1
+    assert {len(row) for row in rows} == {1 + 2 * len(cosine)}
+    for row, (_, scores) in zip(rows[1:], table, strict=True):
+        assert row[0][:1] not in set("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
+        assert [float(cell) for cell in row[1:]] == pytest.approx(scores * 2, abs=6e-5)
+
+
+@pytest.mark.parametrize(
+    "label", ["=1+1", "+1", "-1", "@SUM(A1)", "\uff1d1+1", '=HYPERLINK("http://evil.example")', " =1"]
+)
+def test_a_spreadsheet_never_runs_a_label(label: str) -> None:
+    raw = table_csv([label], [[0.1]], [[1.0]]).decode("utf-8-sig")
+    (cell, *_) = list(csv.reader(io.StringIO(raw)))[1]
+    assert cell == "'" + label.strip()
