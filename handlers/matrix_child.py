@@ -1,0 +1,21 @@
+"""The process that draws: `handlers.matrix` starts it, asks it once, and it ends.
+
+The question is a frame of JSON (`labels`, `cosine`) and then one frame for each thumbnail; the answer is a
+PNG.
+"""
+
+import json
+import sys
+
+from handlers.matrix_drawing import draw
+from inference.confined import answer_once
+
+
+def answer(frames: list[bytes]) -> bytes:
+    """Draw the matrix that the frames describe."""
+    told = json.loads(frames[0])
+    return draw(frames[1:], told["labels"], told["cosine"])
+
+
+if __name__ == "__main__":
+    sys.exit(answer_once(answer))

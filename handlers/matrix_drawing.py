@@ -1,0 +1,190 @@
+"""The similarity matrix as CLIP's demonstrations draw it: cells in viridis, each with its number.
+
+Runs in the drawing process only (`handlers.matrix_child`). Thumbnails and labels are hostile here.
+"""
+
+import io
+import math
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw
+
+from handlers.matrix_layout import (
+    LABELS,
+    LINE,
+    NUMBERS,
+    SMALL,
+    Box,
+    Layout,
+    lay_out,
+    room_for_labels,
+)
+from handlers.scores import two_decimals
+from handlers.typefaces import Typefaces
+from handlers.typesetting import Typesetter
+from handlers.viridis import Colour, colour, ink_on
+
+SCALES = (3, 2, 1)
+"""Pixels a unit: the first whose file is small enough is taken."""
+LARGEST_FILE = 1_000_000
+"""Bytes of the PNG."""
+LONGEST_SIDE = 1024
+"""Pixels of a thumbnail; ours have 320."""
+NO_PICTURE = (320, 240)
+"""The shape of the crossed-out box."""
+MOST_LINES = 2
+"""Of a label, where there are many; few labels may take `MOST_LINES_OF_FEW`."""
+MOST_LINES_OF_FEW = 3
+FEW = 12
+LARGEST_COSINE = 1.01
+"""1, and what float16 makes of it."""
+NARROWEST_RANGE = 0.05
+"""Of cosines from the darkest to the brightest colour: what differs by little shall not look like much."""
+
+PANEL: Colour = (30, 31, 34)
+EDGE: Colour = (128, 132, 142)
+TEXT: Colour = (242, 243, 245)
+QUIET: Colour = (181, 186, 193)
+"""A dark panel with a grey edge: it stands out from Discord's dark theme (#313338) and from its light one."""
+NOTE = "Cosine similarity; framed: each picture\u2019s best label"
+
+
+def draw(
+    thumbnails: Sequence[bytes],
+    labels: Sequence[str],
+    cosine: Sequence[Sequence[float]],
+    faces: Typefaces | None = None,
+) -> bytes:
+    """Draw the matrix.
+
+    Args:
+        thumbnails: JPEG or PNG files; what is neither is drawn as a crossed-out box.
+        labels: Anything.
+        cosine: A row for each picture, a column for each label; what is no cosine is drawn as "?".
+        faces: The fonts; None: the bundled ones and the system's.
+
+    Returns:
+        A PNG file of at most `LARGEST_FILE` bytes (or, if even the smallest scale has more, that one).
+    """
+    faces = faces or Typefaces()
+    pictures = [_open(data) for data in thumbnails]
+    known = [[value if abs(value) <= LARGEST_COSINE else math.nan for value in row] for row in cosine]
+    for scale in SCALES:
+        png = _encode(_Figure(faces, pictures, labels, scale).draw(known))
+        if len(png) <= LARGEST_FILE:
+            break
+    return png
+
+
+def _encode(figure: Image.Image) -> bytes:
+    file = io.BytesIO()
+    figure.save(file, "PNG", compress_level=9)
+    return file.getvalue()
+
+
+def _open(data: bytes) -> Image.Image | None:
+    try:
+        picture = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
+        if max(picture.size) > LONGEST_SIDE:
+            return None
+        return picture.convert("RGB")
+    except Exception:  # noqa: BLE001 - whatever a decoder raises on a broken file, the figure goes on without it
+        return None
+
+
+class _Figure:
+    """One drawing at one scale."""
+
+    def __init__(
+        self,
+        faces: Typefaces,
+        pictures: Sequence[Image.Image | None],
+        labels: Sequence[str],
+        scale: int,
+    ) -> None:
+        self._words = Typesetter(faces, LABELS * scale)
+        self._numbers = Typesetter(faces, NUMBERS * scale)
+        self._small = Typesetter(faces, SMALL * scale)
+        self._pictures = pictures
+        room = room_for_labels(len(pictures)) * scale
+        most = MOST_LINES if len(labels) > FEW else MOST_LINES_OF_FEW
+        self._labels = [self._words.wrap(label, room, most) for label in labels]
+        longest = max(self._words.width(line) for lines in self._labels for line in lines)
+        self.layout: Layout = lay_out(
+            [picture.size if picture else NO_PICTURE for picture in pictures],
+            [len(lines) for lines in self._labels],
+            math.ceil(min(longest, room) / scale),
+            scale,
+        )
+        self._image = Image.new("RGB", self.layout.size, PANEL)
+        self._pen = ImageDraw.Draw(self._image)
+
+    def draw(self, cosine: Sequence[Sequence[float]]) -> Image.Image:
+        """Draw it all."""
+        scale, (width, height) = self.layout.scale, self.layout.size
+        self._pen.rectangle((0, 0, width - 1, height - 1), outline=EDGE, width=scale)
+        for box, lines in zip(self.layout.labels, self._labels, strict=True):
+            self._draw_label(box, lines)
+        low, high = colour_range(cosine)
+        for column, row in zip(self.layout.cells, cosine, strict=True):
+            best = best_of(row)
+            for number, (box, value) in enumerate(zip(column, row, strict=True)):
+                self._draw_cell(box, value, (value - low) / (high - low), is_best=number == best)
+        for number, box in enumerate(self.layout.captions, 1):
+            self._write(self._small, str(number), box, QUIET)
+        for box, picture in zip(self.layout.thumbnails, self._pictures, strict=True):
+            self._draw_picture(box, picture)
+        self._write(self._small, NOTE, self.layout.footnote, QUIET)
+        return self._image
+
+    def _draw_label(self, box: Box, lines: Sequence[str]) -> None:
+        left, top, right, bottom = box
+        line = LINE * self.layout.scale
+        first = top + (bottom - top - line * len(lines)) // 2
+        for number, text in enumerate(lines):
+            mask = self._words.draw(text, right - left, line)
+            self._image.paste(TEXT, (left, first + number * line), mask)
+
+    def _draw_cell(self, box: Box, value: float, part: float, *, is_best: bool) -> None:
+        background = colour(part) if math.isfinite(value) else EDGE
+        ink = ink_on(background)
+        left, top, right, bottom = box
+        # The panel shows between the cells.
+        self._pen.rectangle((left, top, right - 2, bottom - 2), fill=background)
+        if is_best:
+            scale = self.layout.scale
+            inside = (left + scale, top + scale, right - 2 - scale, bottom - 2 - scale)
+            self._pen.rounded_rectangle(inside, radius=3 * scale, outline=ink, width=max(1, 3 * scale // 2))
+        self._write(self._numbers, two_decimals(value), box, ink)
+
+    def _draw_picture(self, box: Box, picture: Image.Image | None) -> None:
+        left, top, right, bottom = box
+        if picture is not None:
+            size = (right - left, bottom - top)
+            self._image.paste(picture.resize(size, Image.Resampling.LANCZOS), (left, top))
+            return
+        width = self.layout.scale
+        self._pen.rectangle((left, top, right - 1, bottom - 1), outline=QUIET, width=width)
+        self._pen.line((left, top, right - 1, bottom - 1), fill=QUIET, width=width)
+        self._pen.line((left, bottom - 1, right - 1, top), fill=QUIET, width=width)
+
+    def _write(self, setter: Typesetter, text: str, box: Box, ink: Colour) -> None:
+        """Write a short text of our own in the middle of a box."""
+        left, top, right, bottom = box
+        wide = math.ceil(setter.width(text))
+        mask = setter.draw(text, wide, bottom - top)
+        self._image.paste(ink, (left + (right - left - wide) // 2, top), mask)
+
+
+def colour_range(cosine: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Return the cosines of the darkest and the brightest colour, at least `NARROWEST_RANGE` apart."""
+    known = [value for row in cosine for value in row if math.isfinite(value)] or [0.0]
+    low, high = min(known), max(known)
+    missing = max(0.0, NARROWEST_RANGE - (high - low)) / 2
+    return low - missing, high + missing
+
+
+def best_of(row: Sequence[float]) -> int:
+    """Return the index of the highest score, the first of equals; -1 where no score is a number."""
+    known = [number for number, value in enumerate(row) if math.isfinite(value)]
+    return max(known, key=lambda number: row[number], default=-1)

@@ -1,0 +1,71 @@
+"""The similarity matrix through its child process, with real processes."""
+
+import asyncio
+import dataclasses
+import io
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from handlers.matrix import LIMITS, MatrixNotDrawn, draw_matrix
+from inference.jobs import MOST_LABELS, MOST_PICTURES
+from tests.handlers.photographs import photograph
+
+BROKEN = b"\x89PNG\r\n\x1a\nbroken"
+
+
+async def test_a_matrix_is_drawn_as_a_png() -> None:
+    png = await draw_matrix(
+        [photograph((320, 240), 1), BROKEN], ["a cat", "\u202e\ud800\x00"], [[0.3, 0.1]] * 2
+    )
+    with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
+        picture.load()
+        assert picture.mode == "RGB"
+        assert picture.width > 500
+
+
+async def test_several_matrices_at_a_time_are_all_drawn() -> None:
+    tables = [[[0.1 * number]] for number in range(4)]
+    drawn = await asyncio.gather(*(draw_matrix([b""], ["a cat"], table) for table in tables))
+    assert len(set(drawn)) == 4
+
+
+async def test_a_drawing_that_takes_too_long_is_given_up() -> None:
+    with pytest.raises(MatrixNotDrawn):
+        await draw_matrix([b""], ["a cat"], [[0.3]], dataclasses.replace(LIMITS, seconds=0.01))
+
+
+async def test_a_drawing_that_takes_too_much_memory_is_given_up() -> None:
+    with pytest.raises(MatrixNotDrawn):
+        await draw_matrix([b""], ["a cat"] * 25, [[0.3] * 25], dataclasses.replace(LIMITS, memory=2**20))
+
+
+async def test_a_thumbnail_too_large_to_be_ours_is_not_decoded() -> None:
+    large = io.BytesIO()
+    Image.effect_noise((1024, 1024), 100).convert("RGB").save(large, "PNG")
+    assert await draw_matrix([large.getvalue()], ["a"], [[0.3]]) == await draw_matrix([b""], ["a"], [[0.3]])
+
+
+@pytest.mark.parametrize(
+    ("pictures", "labels", "rows", "columns"),
+    [
+        (0, 1, 0, 1),
+        (MOST_PICTURES + 1, 1, MOST_PICTURES + 1, 1),
+        (1, 0, 1, 0),
+        (1, MOST_LABELS + 1, 1, MOST_LABELS + 1),
+        (2, 3, 3, 2),
+    ],
+)
+async def test_a_table_of_another_shape_is_refused(
+    pictures: int, labels: int, rows: int, columns: int
+) -> None:
+    with pytest.raises(ValueError, match="not"):
+        await draw_matrix([b""] * pictures, ["a"] * labels, [[0.1] * columns] * rows)
+
+
+def test_the_bots_side_imports_neither_pillow_nor_matplotlib() -> None:
+    script = "import sys, handlers.matrix, handlers.scores; print({'PIL', 'matplotlib'} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert said.stdout.strip() == "set()"
