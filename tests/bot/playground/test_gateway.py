@@ -14,7 +14,6 @@ from bot.playground.server import PocketDiscord
 from tests.bot.playground.conftest import Place
 from tests.bot.playground.members import PATIENCE, Bot, running_bot
 
-
 WITH_CONTENT = 1 | 1 << 9 | 1 << 12 | 1 << 15
 
 
