@@ -5,8 +5,8 @@
             1     2
            [  ]  [  ]
 
-Lengths in the constants are units. Discord shows a picture that is `WIDTH` units wide at about one CSS pixel a
-unit; it has `scale` pixels a unit, so that it stays sharp on dense screens and when it is opened.
+Lengths in the constants are units. Discord shows a picture that is `WIDTH` units wide at about one CSS pixel
+a unit; it has `scale` pixels a unit, so that it stays sharp on dense screens and when it is opened.
 """
 
 from collections.abc import Sequence
