@@ -19,7 +19,8 @@ HELP = (
 )
 NO_WORKER = "I have your message. My models aren't up yet: the answer will appear here as soon as they are."
 BROKE = "Something went wrong on my side. Please try again; if it happens again, tell my operator."
-PLACEHOLDERS = frozenset({NO_WORKER})
+NO_MEMORY = "I can't reach my own memory right now: the answer will appear here as soon as I can."
+PLACEHOLDERS = frozenset({NO_WORKER, NO_MEMORY})
 """What stands in a reply until its outcome replaces it."""
 
 _INVISIBLE = re.compile(

@@ -160,8 +160,8 @@ async def _as_it_is(error: BeholderError) -> BeholderError:
 def _pause_after(error: BeholderError, priority: Priority) -> float | None:
     """Tell after how many seconds to try again; None: not at all.
 
-    Somebody who waits hears at once that the queue is full, and may come back; nobody would for a post that is
-    captioned unasked.
+    Somebody who waits hears at once that the queue is full, and may come back; nobody would for a post that
+    is captioned unasked.
     """
     match error:
         case QueueFull() if priority == "unasked":

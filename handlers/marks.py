@@ -1,7 +1,7 @@
 """Up to which message each channel has been seen, so that a restart finds what was posted meanwhile."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from inference.redis_connection import Client, translated
 
@@ -29,8 +29,8 @@ def moment_of(discord_id: int) -> float:
 class Marks:
     """The marks of one bot process, in memory, written to Redis by `flush`.
 
-    A channel is *behind* from every fresh start of the connection until `caught_up`: messages of it may have
-    been missed, so that its mark stays where it is, whatever arrives.
+    A channel is *behind* from every fresh start of the connection, or from a message that could not be taken,
+    until `caught_up`: messages of it may have been missed, so that its mark stays, whatever arrives.
 
     Args:
         redis: Where they are kept.
@@ -48,7 +48,9 @@ class Marks:
         self._clock = clock
         self._marks: dict[int, int] = {}
         self._private: set[int] = set()
+        self._behind: set[int] = set()
         self._current: set[int] = set()
+        self._fresh = True
         self._waiting: dict[int, int] = {}
         self._unwritten: set[int] = set()
         self._newest_before = 0
@@ -92,30 +94,48 @@ class Marks:
             mark = id_at(moment_of(self._newest_before) - MARGIN)
         return None if mark is None else max(mark, id_at(self._clock() - reach))
 
-    def fall_behind(self, *channels: int) -> None:
-        """Let the marks stay where they are until `caught_up`.
-
-        Args:
-            channels: Which; none: all, as after every fresh start of the connection.
-        """
-        self._current = self._current - set(channels) if channels else set()
+    def start_anew(self) -> None:
+        """Let every mark stay where it is: a fresh connection begins, and anything may have been missed."""
+        self._fresh = True
+        self._current.clear()
         self._newest_before = max(self._newest_before, max(self._marks.values(), default=0))
+
+    def fall_behind(self, channel: int, message: int) -> None:
+        """Let a channel's mark stay where it is: a message of it could not be taken."""
+        self._marks.setdefault(channel, message - 1)
+        self._behind.add(channel)
+
+    def _is_behind(self, channel: int) -> bool:
+        return channel in self._behind or (self._fresh and channel not in self._current)
 
     def seen(self, channel: int, message: int, *, private: bool = False) -> None:
         """Note that a message, like every earlier one of its channel, is in the inbox or needs nothing."""
         if private and channel not in self._private:
             self._private.add(channel)
             self._unwritten.add(channel)
-        if channel in self._current:
-            self._move(channel, message)
-        else:
+        if self._is_behind(channel):
             self._waiting[channel] = max(message, self._waiting.get(channel, 0))
+        else:
+            self._move(channel, message)
 
     def caught_up(self, channel: int) -> None:
         """Note that nothing before what was seen last of a channel has been missed."""
+        self._behind.discard(channel)
         self._current.add(channel)
         if channel in self._waiting:
             self._move(channel, self._waiting.pop(channel))
+
+    def settle(self, still_behind: Iterable[int]) -> None:
+        """Note that every channel has been looked at since the fresh start.
+
+        Args:
+            still_behind: Those that could not be, and stay behind until `caught_up`.
+        """
+        self._behind.update(still_behind)
+        self._fresh = False
+        for channel in [each for each in self._waiting if each not in self._behind]:
+            self.caught_up(channel)
+        self._current.clear()
 
     def _move(self, channel: int, message: int) -> None:
         if message > self._marks.get(channel, 0):

@@ -1,0 +1,172 @@
+"""From a message to a request in the inbox, in each channel one after the other."""
+
+import asyncio
+import logging
+import time
+import weakref
+from collections.abc import Callable
+
+import discord
+
+from bot import replies
+from bot.answering import Answering, address
+from bot.attachments import carried
+from bot.delivery import Unreachable, deliver
+from handlers.inbox import Inbox, OpenPost, Standing, Why
+from handlers.marks import Marks
+from handlers.preferences import Preferences
+from inference.errors import QueueUnavailable
+
+log = logging.getLogger(__name__)
+
+_WRITTEN = frozenset({discord.MessageType.default, discord.MessageType.reply})
+"""What people write; everything else Discord writes itself."""
+
+
+class Arrivals:
+    """Takes messages in.
+
+    Args:
+        inbox: Where requests are written down.
+        marks: Up to where channels have been seen.
+        preferences: Which channels have captions on.
+        answering: Goes on with what was accepted.
+        me: Gives the bot's own user.
+        missed: Called with a channel, and its server, of which a message could not be taken: Redis is away.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        marks: Marks,
+        preferences: Preferences,
+        answering: Answering,
+        me: Callable[[], discord.ClientUser],
+        missed: Callable[[int, int | None], None],
+    ) -> None:
+        self._inbox = inbox
+        self._marks = marks
+        self._preferences = preferences
+        self._answering = answering
+        self._me = me
+        self._missed = missed
+        self._turns: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
+
+    async def take(self, message: discord.Message, *, late: bool = False) -> None:
+        """Take a message in, after all earlier ones of its channel.
+
+        Args:
+            message: As it was delivered or found.
+            late: It was found by looking back, and may have been answered before.
+        """
+        channel = message.channel.id
+        turn = self._turns.setdefault(channel, asyncio.Lock())
+        async with turn:
+            why: Why | None = None
+            try:
+                why = await self._why(message)
+                if why is not None:
+                    await self._accept(message, why, late=late)
+            except QueueUnavailable:
+                log.warning("post:%d: Redis not reached, taken up when it is back", message.id)
+                self._marks.fall_behind(channel, message.id)
+                self._missed(channel, guild_of(message))
+            else:
+                self._marks.seen(channel, message.id, private=is_private(message))
+                return
+        if _is_asked(message, self._me()):
+            await self._say_not_now(message)
+
+    async def _accept(self, message: discord.Message, why: Why, *, late: bool) -> None:
+        request = OpenPost(
+            message_id=message.id,
+            channel_id=message.channel.id,
+            guild_id=guild_of(message),
+            author_id=message.author.id,
+            why=why,
+            accepted=time.time(),
+        )
+        standing = await self._inbox.accept(request)
+        if standing is not Standing.CLOSED:
+            self._answering.start(request, message, look=late or standing is Standing.OPEN)
+
+    async def _why(self, message: discord.Message) -> Why | None:
+        """Tell why a message is for us; None: it is not.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        if not _is_a_persons(message) or not may_answer(message):
+            return None
+        if is_private(message):
+            return "dm"
+        if _is_asked(message, self._me()):
+            return "mention"
+        if not carried(message, asked=False):
+            return None
+        channel = message.channel
+        parent = channel.parent_id if isinstance(channel, discord.Thread) else None
+        return "unasked" if await self._preferences.captions_on(channel.id, parent) else None
+
+    async def _say_not_now(self, message: discord.Message) -> None:
+        """Tell somebody who waits; the same reply becomes the answer once Redis is back."""
+        request = OpenPost(
+            message_id=message.id,
+            channel_id=message.channel.id,
+            guild_id=guild_of(message),
+            author_id=message.author.id,
+            why="mention",
+            accepted=time.time(),
+        )
+        try:
+            await deliver(address(request, message, self._me().id), replies.NO_MEMORY, look=True)
+        except Unreachable:
+            log.warning("post:%d: neither Redis nor Discord can be reached", message.id)
+
+
+def guild_of(message: discord.Message) -> int | None:
+    """Return the id of a message's server, known or not; None in a DM."""
+    if message.guild is not None:
+        return message.guild.id
+    channel = message.channel
+    return channel.guild_id if isinstance(channel, discord.PartialMessageable) else None
+
+
+def is_private(message: discord.Message) -> bool:
+    """Tell whether a message is in a DM."""
+    channel = message.channel
+    partial = isinstance(channel, discord.PartialMessageable) and channel.type is discord.ChannelType.private
+    return message.guild is None and (partial or isinstance(channel, discord.DMChannel))
+
+
+def _is_a_persons(message: discord.Message) -> bool:
+    return not message.author.bot and message.webhook_id is None and message.type in _WRITTEN
+
+
+def may_answer(message: discord.Message) -> bool:
+    """Tell whether the bot may write where a message is, as far as is known."""
+    guild, channel = message.guild, message.channel
+    if guild is None or isinstance(
+        channel, discord.PartialMessageable | discord.DMChannel | discord.GroupChannel
+    ):
+        return True
+    rights = channel.permissions_for(guild.me)
+    return rights.view_channel and (
+        rights.send_messages_in_threads if isinstance(channel, discord.Thread) else rights.send_messages
+    )
+
+
+def _is_asked(message: discord.Message, me: discord.ClientUser) -> bool:
+    """Tell whether somebody waits for an answer: in a DM, or where the bot is named.
+
+    A reply to one of the bot's messages mentions it without naming it; that is meant for it only where it
+    brings a picture along, and not when somebody says thanks.
+    """
+    if not _is_a_persons(message):
+        return False
+    if is_private(message) or me.id in message.raw_mentions:
+        return True
+    role = message.guild.self_role if message.guild is not None else None
+    if role is not None and role in message.role_mentions:
+        return True
+    return me in message.mentions and bool(carried(message, asked=False))

@@ -1,0 +1,111 @@
+"""Which pictures a message carries. Only what it claims to be is looked at here; the bytes come later."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import discord
+
+from inference.jobs import MOST_PICTURES
+
+ENDINGS = frozenset(
+    {
+        ".png",
+        ".apng",
+        ".jpg",
+        ".jpeg",
+        ".jfif",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".avif",
+        ".heic",
+        ".heif",
+    }
+)
+"""Ends of file names that claim a picture, where Discord names no type."""
+_STICKERS = frozenset(
+    {discord.StickerFormatType.png, discord.StickerFormatType.apng, discord.StickerFormatType.gif}
+)
+"""Lottie is an animation in JSON: nothing here draws it."""
+_LINK = re.compile(r"https?://")
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A picture that a message carries.
+
+    Attributes:
+        key: Tells it from the message's others, the same whenever the message is fetched.
+        url: Where its bytes are; signed, and good for about a day.
+        size: The file's bytes as Discord says, where it says.
+        spoiler: Whether it is hidden until somebody clicks.
+    """
+
+    key: str
+    url: str
+    size: int | None = None
+    spoiler: bool = False
+
+
+def carried(message: discord.Message, *, asked: bool) -> tuple[Carried, ...]:
+    """List the pictures that a message carries, in the order in which Discord shows them.
+
+    Args:
+        message: Any message; without the message-content intent most have no attachments to see.
+        asked: Whether the bot was asked for them: then links' pictures count, and where there is none at all
+            those of the message replied to.
+
+    Returns:
+        At most ten.
+    """
+    own = tuple(_own(message, asked=asked))
+    answered = message.reference.resolved if message.reference else None
+    if asked and not own and isinstance(answered, discord.Message):
+        own = tuple(_own(answered, asked=True))
+    return own[:MOST_PICTURES]
+
+
+def may_show_more_later(message: discord.Message) -> bool:
+    """Tell whether Discord may still be fetching a link's picture for this message."""
+    return _LINK.search(message.content) is not None and not message.embeds
+
+
+def _own(message: discord.Message, *, asked: bool) -> Iterator[Carried]:
+    holders: list[discord.Message | discord.MessageSnapshot] = [message, *message.message_snapshots]
+    for holder in holders:
+        yield from _attached(holder.attachments)
+        yield from _stickers(holder.stickers)
+        if asked:
+            yield from _embedded(holder.embeds)
+
+
+def _attached(attachments: Iterable[discord.Attachment]) -> Iterator[Carried]:
+    for attachment in attachments:
+        if claims_picture(attachment):
+            yield Carried(
+                str(attachment.id), attachment.url, size=attachment.size, spoiler=attachment.is_spoiler()
+            )
+
+
+def claims_picture(attachment: discord.Attachment) -> bool:
+    """Tell whether a file says that it is a picture, by its type or its name."""
+    kind = attachment.content_type or ""
+    return kind.startswith("image/") or PurePosixPath(attachment.filename).suffix.lower() in ENDINGS
+
+
+def _stickers(stickers: Iterable[discord.StickerItem]) -> Iterator[Carried]:
+    return (
+        Carried(f"sticker-{sticker.id}", sticker.url) for sticker in stickers if sticker.format in _STICKERS
+    )
+
+
+def _embedded(embeds: Iterable[discord.Embed]) -> Iterator[Carried]:
+    """Take embeds' pictures from Discord's own copy: nothing is fetched from where a link points."""
+    for number, embed in enumerate(embeds):
+        url = embed.image.proxy_url or embed.thumbnail.proxy_url
+        if url:
+            yield Carried(f"embed-{number}", url)

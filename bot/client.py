@@ -1,0 +1,179 @@
+"""The Discord client: intents, what its cogs share, and shutdown."""
+
+import contextlib
+import logging
+from typing import Any
+
+import aiohttp
+import discord
+import yarl
+from discord.ext import commands
+from pydantic import SecretStr
+
+from bot.answering import Answering
+from bot.arrivals import Arrivals
+from bot.catchup import CatchUp
+from bot.cogs import EXTENSIONS
+from bot.fetching import Fetcher
+from bot.settings import BotSettings
+from handlers.caption import Captioner
+from handlers.inbox import Inbox, OpenPost
+from handlers.marks import Marks
+from handlers.preferences import Preferences
+from inference.client import InferenceClient
+from inference.redis_connection import connect
+
+log = logging.getLogger(__name__)
+
+
+class ContentNotGranted(Exception):
+    """The application has no message-content intent: Discord would refuse the connection."""
+
+
+def intents(*, content: bool) -> discord.Intents:
+    """Choose what Discord tells us of: messages and the places they are in; never who is there or online.
+
+    Args:
+        content: Whether other people's messages come with what is in them; needs Discord's consent.
+    """
+    wanted = discord.Intents.none()
+    wanted.guilds = wanted.guild_messages = wanted.dm_messages = True
+    wanted.message_content = content
+    return wanted
+
+
+class Beholder(commands.Bot):
+    """The bot. Cogs find here what they share; it is there from `setup_hook` on.
+
+    Args:
+        settings: What the bot was told.
+        redis_url: Where Redis is.
+        content: Whether to ask for the message-content intent.
+
+    Attributes:
+        settings: What the bot was told.
+        inference: The way to the workers.
+        preferences: What channels have chosen.
+        fetcher: Fetches pictures.
+        inbox: The requests that are open.
+        marks: Up to where channels have been seen.
+        answering: The requests that are worked on.
+        arrivals: Takes messages in.
+        catch_up: Looks back.
+    """
+
+    inference: InferenceClient
+    preferences: Preferences
+    fetcher: Fetcher
+    inbox: Inbox
+    marks: Marks
+    answering: Answering
+    arrivals: Arrivals
+    catch_up: CatchUp
+
+    def __init__(self, settings: BotSettings, redis_url: str, *, content: bool) -> None:
+        shards = {"shard_id": settings.shard_id, "shard_count": settings.shard_count}
+        options: dict[str, Any] = shards if settings.shard_count > 1 else {}
+        super().__init__(
+            command_prefix=(),
+            help_command=None,
+            intents=intents(content=content),
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_messages=None,
+            chunk_guilds_at_startup=False,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            **options,
+        )
+        self.settings = settings
+        self._redis_url = redis_url
+        self._content = content
+        self._open = contextlib.AsyncExitStack()
+
+    async def setup_hook(self) -> None:
+        """Make what the cogs share, once the application is known and before the gateway is.
+
+        Raises:
+            ContentNotGranted: The message-content intent would be refused.
+            QueueUnavailable: Redis cannot be reached.
+        """
+        flags = self.application_flags
+        if self._content and not (flags.gateway_message_content or flags.gateway_message_content_limited):
+            raise ContentNotGranted
+        await self._connect()
+        self._furnish()
+        await self.marks.load()
+        for extension in EXTENSIONS:
+            await self.load_extension(extension)
+
+    async def _connect(self) -> None:
+        """Open what has to be closed again."""
+        settings = self.settings.model_copy(update={"redis_url": SecretStr(self._redis_url)})
+        name = f"{self.application_id}-{settings.shard_id}of{settings.shard_count}"
+        self.inference = await self._open.enter_async_context(InferenceClient.open(settings, name))
+        self._redis = connect(self._redis_url)
+        self._open.push_async_callback(self._redis.aclose)
+        session = await self._open.enter_async_context(aiohttp.ClientSession())
+        api = settings.discord_api
+        self.fetcher = Fetcher(
+            session,
+            most_bytes=settings.picture_bytes,
+            seconds=settings.fetch_seconds,
+            only=yarl.URL(api).origin() if api else None,
+        )
+
+    def _furnish(self) -> None:
+        settings, bot = self.settings, str(self.application_id)
+        self.preferences = Preferences(self._redis, settings.caption_channels)
+        self.inbox = Inbox(self._redis, bot)
+        self.marks = Marks(self._redis, bot)
+        captioner = Captioner(self.inference, patience=settings.job_seconds)
+        self.answering = Answering(
+            self.inbox, captioner, self.fetcher, self._place, lambda: self._me.id, self._captions_ready
+        )
+        self.arrivals = Arrivals(
+            self.inbox,
+            self.marks,
+            self.preferences,
+            self.answering,
+            lambda: self._me,
+            lambda channel, guild: self.catch_up.missed(channel, guild),  # noqa: PLW0108 - it comes next
+        )
+        self.catch_up = CatchUp(
+            self,
+            self.marks,
+            self.arrivals,
+            lambda: self.answering.take_up(self._is_mine),
+            reach=settings.catch_up_seconds,
+            most=settings.catch_up_messages,
+            private=settings.shard_id == 0,
+        )
+
+    @property
+    def _me(self) -> discord.ClientUser:
+        if self.user is None:
+            raise RuntimeError("nobody is logged in")
+        return self.user
+
+    def _place(self, request: OpenPost) -> discord.abc.Messageable:
+        """Find a request's channel; one that is not cached is as good for reading and writing."""
+        channel = self.get_channel(request.channel_id)
+        if isinstance(channel, discord.abc.Messageable):
+            return channel
+        kind = discord.ChannelType.private if request.guild_id is None else None
+        return self.get_partial_messageable(request.channel_id, guild_id=request.guild_id, type=kind)
+
+    def _is_mine(self, request: OpenPost) -> bool:
+        """Tell whether a request belongs to this process's shard; DMs are shard 0's."""
+        shard = 0 if request.guild_id is None else (request.guild_id >> 22) % self.settings.shard_count
+        return shard == self.settings.shard_id
+
+    async def _captions_ready(self) -> bool:
+        return await self.inference.workers_ready(["caption"])
+
+    async def on_message(self, message: discord.Message) -> None:
+        """Look for no prefix commands: there are none."""
+
+    async def close(self) -> None:
+        """Stop the cogs, leave Discord, let go of Redis."""
+        await super().close()
+        await self._open.aclose()

@@ -1,0 +1,140 @@
+"""One visible outcome for each request, however often it has to be tried.
+
+Discord's side of exactly-once: a nonce made from the request, for which Discord returns the message that it
+has already (for a few minutes), and a look at the channel wherever an earlier attempt may have come through.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+import aiohttp
+import discord
+
+from bot.replies import PLACEHOLDERS
+from inference.jobs import job_id
+
+log = logging.getLogger(__name__)
+
+LOOK_BACK = 500
+"""Messages after the one that is answered among which our own reply is looked for."""
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 60.0
+"""Seconds between attempts while Discord cannot be reached."""
+PATIENCE = 900.0
+"""Seconds after which a request is left in the inbox until the next start of the connection."""
+
+NO_HISTORY = 160002
+"""Discord's error code for a reply where one may not read the message history."""
+
+
+class Unreachable(Exception):
+    """Discord could not be reached for `PATIENCE` seconds: nothing is known to be visible."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where an outcome goes.
+
+    Attributes:
+        channel: Where the message is that it answers.
+        message_id: That message.
+        me: The bot's own id.
+        request: The request's id: the nonce is made from it.
+    """
+
+    channel: discord.abc.Messageable
+    channel_id: int
+    message_id: int
+    me: int
+    request: str
+
+    @property
+    def nonce(self) -> str:
+        """25 characters, as many as Discord takes."""
+        return job_id("nonce", self.request)[:25]
+
+
+async def deliver(
+    to: Address, text: str, *, look: bool, patience: float = PATIENCE
+) -> discord.Message | None:
+    """Have `text` stand in one reply.
+
+    Args:
+        to: Where.
+        text: At most 2000 characters, escaped.
+        look: Whether an earlier attempt may have come through.
+        patience: Seconds for which an unreachable Discord is tried again.
+
+    Returns:
+        The reply; None where there is nobody to answer or no way to.
+
+    Raises:
+        Unreachable: Discord could not be reached.
+    """
+    until = asyncio.get_running_loop().time() + patience
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            return await _attempt(to, text, look=look)
+        except discord.HTTPException as error:
+            if not _is_passing(error):
+                # Forbidden, an unknown channel, a source message that is gone: nobody is there to be told.
+                log.info("%s: no reply possible: status %d, code %d", to.request, error.status, error.code)
+                return None
+            problem: Exception = error
+        except (aiohttp.ClientError, OSError, TimeoutError, discord.RateLimited) as error:
+            problem = error
+        if asyncio.get_running_loop().time() + pause > until:
+            raise Unreachable from problem
+        log.warning(
+            "%s: Discord not reached (%s), again in %.0f s", to.request, type(problem).__name__, pause
+        )
+        await asyncio.sleep(pause)
+        # An answer that was lost on its way back looks like one that never arrived.
+        pause, look = min(LONGEST_PAUSE, pause * 2), True
+
+
+def _is_passing(error: discord.HTTPException) -> bool:
+    return error.status >= 500 or error.status == 429
+
+
+async def _attempt(to: Address, text: str, *, look: bool) -> discord.Message:
+    reply = await find_reply(to) if look else None
+    if reply is None:
+        reply = await _send(to, text)
+    if reply.content in PLACEHOLDERS and reply.content != text and text not in PLACEHOLDERS:
+        return await reply.edit(content=text, allowed_mentions=discord.AllowedMentions.none())
+    return reply
+
+
+async def _send(to: Address, text: str) -> discord.Message:
+    # Not `fail_if_not_exists=False`: a picture that was deleted must not be described to anyone.
+    reference = discord.MessageReference(message_id=to.message_id, channel_id=to.channel_id)
+    nothing = discord.AllowedMentions.none()
+    try:
+        return await to.channel.send(
+            text, reference=reference, nonce=to.nonce, mention_author=False, allowed_mentions=nothing
+        )
+    except discord.HTTPException as error:
+        if error.code != NO_HISTORY:
+            raise
+        return await to.channel.send(text, nonce=to.nonce, allowed_mentions=nothing)
+
+
+async def find_reply(to: Address) -> discord.Message | None:
+    """Find the reply that an earlier attempt left.
+
+    Raises:
+        discord.HTTPException: Discord refuses or fails, other than by a lack of permission to read.
+    """
+    try:
+        async for message in to.channel.history(
+            after=discord.Object(to.message_id), limit=LOOK_BACK, oldest_first=True
+        ):
+            about = message.reference
+            if message.author.id == to.me and about is not None and about.message_id == to.message_id:
+                return message
+    except discord.Forbidden:
+        log.info("%s: no permission to read what was sent", to.request)
+    return None
