@@ -19,7 +19,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _bot(_: argparse.Namespace) -> int:
-    from bot.client import main as bot
+    from bot.start import main as bot
 
     return bot()
 

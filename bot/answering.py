@@ -16,7 +16,6 @@ from bot.fetching import Fetcher
 from handlers.caption import Asked, Captioner, Source
 from handlers.inbox import Inbox, OpenPost
 from inference.errors import BeholderError, PictureGone, QueueUnavailable
-from inference.jobs import Priority
 
 log = logging.getLogger(__name__)
 
@@ -238,8 +237,8 @@ def address(request: OpenPost, message: discord.Message, me: int) -> Address:
 
 
 def _asked(request: OpenPost) -> Asked:
-    priority: Priority = "unasked" if request.why == "unasked" else "waiting"
-    return Asked(request.id, request.scope, request.author_id, priority)
+    waits = request.why != "unasked"
+    return Asked(request.id, request.scope, request.author_id, "waiting" if waits else "unasked")
 
 
 async def _type(channel: discord.abc.Messageable) -> None:

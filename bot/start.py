@@ -26,11 +26,12 @@ CLOSE_SECONDS = 4.0
 BAD_TOKEN = 4004
 """The gateway's close code for a token that it does not know."""
 
-NO_TOKEN = (  # noqa: S105 - a sentence
-    "No Discord token: set DISCORD_TOKEN, in the environment or in .env, to the one on your application's Bot "
-    "page at https://discord.com/developers/applications. (`beholder run` needs none: it starts a pocket Discord.)"
+LOGIN_MISSING = (
+    "No Discord token: set DISCORD_TOKEN, in the environment or in .env, to the one on your application's "
+    "Bot page at https://discord.com/developers/applications. (`beholder run` needs none: it starts a pocket "
+    "Discord.)"
 )
-WRONG_TOKEN = (  # noqa: S105 - a sentence
+LOGIN_REFUSED = (
     "Discord refuses the token in DISCORD_TOKEN. Copy it again, or press Reset Token, on your application's "
     "Bot page at https://discord.com/developers/applications."
 )
@@ -91,7 +92,7 @@ async def run_until(settings: BotSettings, stopped: asyncio.Event) -> None:
         CannotStart: It cannot run.
     """
     if settings.token is None:
-        raise CannotStart(NO_TOKEN, WRONG)
+        raise CannotStart(LOGIN_MISSING, WRONG)
     _point_at(settings)
     # Its debug lines hold whole requests and events: what people post must not get into a log.
     logging.getLogger("discord").setLevel(max(logging.INFO, logging.getLogger().level))
@@ -159,10 +160,10 @@ async def _session(client: Beholder, token: str) -> None:
         await client.login(token)
         await client.connect()
     except discord.LoginFailure as error:
-        raise CannotStart(WRONG_TOKEN, WRONG) from error
+        raise CannotStart(LOGIN_REFUSED, WRONG) from error
     except discord.ConnectionClosed as error:
         if error.code == BAD_TOKEN:
-            raise CannotStart(WRONG_TOKEN, WRONG) from error
+            raise CannotStart(LOGIN_REFUSED, WRONG) from error
         raise CannotStart(f"Discord closed the connection (code {error.code}).", FAILED) from error
     except QueueUnavailable as error:
         raise CannotStart(str(error), WRONG) from error
