@@ -71,19 +71,20 @@ def _blip_config() -> BlipConfig:
     )
 
 
-def _blip_processor() -> BlipProcessor:
+def blip_processor(side: int = SIDE) -> BlipProcessor:
+    """Make a BLIP's processor, with a tokenizer of a few words."""
     vocabulary = {token: number for number, token in enumerate((*_SPECIAL, *WORDS))}
     tokenizer = BertTokenizer(vocab=vocabulary, additional_special_tokens=["[DEC]", "[ENC]"])
-    images = BlipImageProcessorPil(size={"height": SIDE, "width": SIDE})
+    images = BlipImageProcessorPil(size={"height": side, "width": side})
     return BlipProcessor(images, tokenizer)  # type: ignore[no-untyped-call]
 
 
 def _caption() -> tuple[PreTrainedModel, BlipProcessor]:
-    return BlipForConditionalGeneration(_blip_config()), _blip_processor()
+    return BlipForConditionalGeneration(_blip_config()), blip_processor()
 
 
 def _answer() -> tuple[PreTrainedModel, BlipProcessor]:
-    return BlipForQuestionAnswering(_blip_config()), _blip_processor()
+    return BlipForQuestionAnswering(_blip_config()), blip_processor()
 
 
 def _match() -> tuple[PreTrainedModel, CLIPProcessor]:
@@ -95,8 +96,13 @@ def _match() -> tuple[PreTrainedModel, CLIPProcessor]:
         vision_config={**tower, "image_size": SIDE, "patch_size": 8},
         projection_dim=16,
     )
-    images = CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE})
-    return CLIPModel(config), CLIPProcessor(images, tokenizer)  # type: ignore[no-untyped-call]
+    return CLIPModel(config), clip_processor()
+
+
+def clip_processor(side: int = SIDE) -> CLIPProcessor:
+    """Make a CLIP's processor, with a tokenizer of a few words."""
+    images = CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
+    return CLIPProcessor(images, _clip_tokenizer())  # type: ignore[no-untyped-call]
 
 
 def _clip_tokenizer() -> CLIPTokenizer:
