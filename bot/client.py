@@ -1,5 +1,6 @@
 """The Discord client: intents, what its cogs share, and shutdown."""
 
+import asyncio
 import contextlib
 import logging
 from typing import Any
@@ -15,6 +16,7 @@ from bot.arrivals import Arrivals
 from bot.catchup import CatchUp
 from bot.cogs import EXTENSIONS
 from bot.fetching import Fetcher
+from bot.health import beat, in_session
 from bot.settings import BotSettings
 from handlers.caption import Captioner
 from handlers.inbox import Inbox, OpenPost
@@ -112,6 +114,8 @@ class Beholder(commands.Bot):
         self.inference = await self._open.enter_async_context(InferenceClient.open(settings, name))
         self._redis = connect(self._redis_url)
         self._open.push_async_callback(self._redis.aclose)
+        heart = asyncio.create_task(beat(self._redis, lambda: in_session(self)), name="heartbeat")
+        self._open.callback(heart.cancel)
         session = await self._open.enter_async_context(aiohttp.ClientSession())
         api = settings.discord_api
         self.fetcher = Fetcher(
