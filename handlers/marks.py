@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from inference.redis_connection import Client, translated
 
-Written = bytes | bytearray | memoryview[int] | str | int | float
-"""What redis-py takes as a key or value."""
 EPOCH = 1_420_070_400
 """Unix time in seconds that Discord's ids count from: the first second of 2015."""
 MARGIN = 60
@@ -151,7 +150,7 @@ class Marks:
         moved, self._unwritten = self._unwritten, set()
         if not moved:
             return
-        marks: Mapping[Written, Written] = {
+        marks: Mapping[Any, Any] = {
             str(channel): self._marks[channel] for channel in moved if channel in self._marks
         }
         private = [str(channel) for channel in moved & self._private]
