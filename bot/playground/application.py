@@ -11,7 +11,7 @@ from bot.playground.cdn import FileHost
 from bot.playground.errors import ApiError, Refusal
 from bot.playground.guard import guard
 from bot.playground.pocket import Pocket
-from bot.playground.routes import channels, guilds, messages, playground, reactions, threads, users
+from bot.playground.routes import channels, commands, guilds, messages, playground, reactions, threads, users
 
 API = "/api/v10"
 
@@ -22,6 +22,7 @@ ROUTES: list[Route] = [
     *messages.routes,
     *reactions.routes,
     *threads.routes,
+    *commands.routes,
 ]
 
 
@@ -32,7 +33,8 @@ def application(pocket: Pocket) -> web.Application:
     )
     for route in sorted(ROUTES, key=_fixed_parts_first):
         app.router.add_route(route.method, API + route.template, Endpoint(pocket, route).__call__)
-    app.router.add_get("/gateway", _gateway(pocket))
+    for path in ("/gateway", "/gateway/"):  # clients put "/?v=10" behind the address, or "?v=10"
+        app.router.add_get(path, _gateway(pocket))
     FileHost(pocket).add_to(app)
     playground.add_to(app, pocket)
     return app
