@@ -1,5 +1,7 @@
 """Users, applications and the gateway's address: what a client asks for first."""
 
+from pydantic import model_validator
+
 from bot.playground.calls import Call, Routes
 from bot.playground.errors import ApiError, Refusal
 from bot.playground.forms import Form, Snowflake
@@ -19,6 +21,16 @@ class DirectChannel(Form):
     """Whom to write to."""
 
     recipient_id: Snowflake
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_people_write_it(cls, body: object) -> object:
+        """Take the list that Discord's own clients send, `recipients`, where it names one person."""
+        if isinstance(body, dict) and "recipient_id" not in body:
+            match body.get("recipients"):
+                case [one]:
+                    return {**body, "recipient_id": one}
+        return body
 
 
 @routes.add("GET", "/users/@me")
