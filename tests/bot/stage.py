@@ -1,0 +1,245 @@
+"""A pocket Discord, a real Redis and a worker without models, around the bot as it is."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from pydantic import SecretStr
+
+from bot.playground.server import PocketDiscord
+from bot.playground.wiring import discord_at
+from bot.settings import BotSettings
+from bot.start import run_until
+from inference.jobs import Captioned, Failure, Job, Result
+from inference.keys import Keys
+from inference.redis_connection import connect
+from inference.settings import WorkerSettings
+from inference.streams import Consumer, Taken
+from tests.e2e.member import Member, Message
+
+PNG = b"\x89PNG\r\n\x1a\n"
+PATIENCE = 30
+"""Seconds until a test that waits for something gives up."""
+
+
+def picture(caption: str) -> bytes:
+    """Make bytes that start like a picture and say how they are to be captioned."""
+    return PNG + b"caption:" + caption.encode()
+
+
+def read(data: bytes) -> str:
+    """Return what `picture` was given."""
+    return data.removeprefix(PNG + b"caption:").decode()
+
+
+class Worker:
+    """Takes jobs from the real queue and answers them without a model.
+
+    Attributes:
+        jobs: What it has taken.
+        gate: Answers wait until it is set.
+    """
+
+    def __init__(self, redis_url: str) -> None:
+        self._url = redis_url
+        self.jobs: list[Job] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self._news = asyncio.Condition()
+        self.failures: dict[str, str] = {}
+        """Error codes by caption, for pictures that are to fail."""
+
+    async def taken(self, count: int) -> None:
+        """Wait until so many jobs have been taken."""
+        async with asyncio.timeout(PATIENCE), self._news:
+            await self._news.wait_for(lambda: len(self.jobs) >= count)
+
+    async def run(self) -> None:
+        redis = connect(self._url)
+        settings = WorkerSettings(_env_file=None, redis_url=SecretStr(self._url))
+        consumer = Consumer(redis, Keys(), ["caption"], "worker", settings)
+        try:
+            await consumer.ensure_groups()
+            while True:
+                await consumer.beat(60)
+                for taken in await consumer.take(10, 200):
+                    await self._answer(consumer, taken)
+        finally:
+            await consumer.close()
+            await redis.aclose()
+
+    async def _answer(self, consumer: Consumer, taken: Taken) -> None:
+        async with self._news:
+            self.jobs.append(taken.job)
+            self._news.notify_all()
+        await self.gate.wait()
+        caption = read(await consumer.picture(taken.job.request.pictures[0]))
+        code = self.failures.get(caption)
+        reply = (
+            Failure(job_id=taken.job.id, code=code)
+            if code
+            else Result(job_id=taken.job.id, outcome=Captioned(text=caption))
+        )
+        await consumer.finish(taken, reply)
+
+
+class Stage:
+    """Everything around the bot.
+
+    Attributes:
+        pocket: The Discord.
+        session: What `GET /playground/session` says.
+        settings: What the bot is told.
+        ada: The first member, an admin.
+    """
+
+    def __init__(self, pocket: PocketDiscord, session: dict[str, Any], redis_url: str, ada: Member) -> None:
+        self.pocket = pocket
+        self.session = session
+        self.redis_url = redis_url
+        self.ada = ada
+
+    @property
+    def pictures(self) -> str:
+        """The channel with captions on."""
+        return str(self.session["channel_id"])
+
+    @property
+    def general(self) -> str:
+        """A channel without captions."""
+        world = self.pocket.world
+        return next(
+            str(each.id) for each in world.guild_channels(world.guild) if str(each.id) != self.pictures
+        )
+
+    @property
+    def me(self) -> str:
+        """How the bot is mentioned."""
+        return f"<@{self.session['bot_user_id']}>"
+
+    def settings(self, **changes: Any) -> BotSettings:
+        given: dict[str, Any] = {
+            "redis_url": SecretStr(self.redis_url),
+            "token": SecretStr(self.pocket.bot_token),
+            "caption_channels": self.pictures,
+            "discord_api": self.pocket.api,
+            "discord_gateway": self.pocket.gateway,
+        }
+        return BotSettings(_env_file=None, **{**given, **changes})
+
+    @asynccontextmanager
+    async def bot(self, **changes: Any) -> AsyncIterator[asyncio.Event]:
+        """Run the bot in this process until the block ends. Yields what stops it."""
+        stopped = asyncio.Event()
+        with discord_at(self.pocket.api, self.pocket.gateway):
+            running = asyncio.create_task(run_until(self.settings(**changes), stopped))
+            try:
+                await self.online(running)
+                yield stopped
+            finally:
+                stopped.set()
+                async with asyncio.timeout(PATIENCE):
+                    await running
+
+    @asynccontextmanager
+    async def process(self) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Run `beholder bot` in a process of its own, killed when the block ends."""
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("BEHOLDER_")
+        } | {
+            "REDIS_URL": self.redis_url,
+            "DISCORD_TOKEN": self.pocket.bot_token,
+            "BEHOLDER_CAPTION_CHANNELS": self.pictures,
+            "BEHOLDER_DISCORD_API": self.pocket.api,
+            "BEHOLDER_DISCORD_GATEWAY": self.pocket.gateway,
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bot", "bot", env=environment, stderr=asyncio.subprocess.DEVNULL
+        )
+        try:
+            await self.online()
+            yield process
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGKILL)
+            await process.wait()
+            await self.offline()
+
+    async def online(self, running: "asyncio.Task[None] | None" = None) -> None:
+        """Wait until the bot is on the gateway."""
+        await until(self._is_online, running)
+
+    async def offline(self) -> None:
+        """Wait until the bot's connection is seen to be gone."""
+        await until(lambda: not self._is_online())
+
+    def _is_online(self) -> bool:
+        hub = self.pocket.pocket.hub
+        return any(session.connection is not None for session in hub.of(self.pocket.world.bot.id))
+
+    @asynccontextmanager
+    async def worker(self) -> AsyncIterator[Worker]:
+        """Run a worker until the block ends."""
+        worker = Worker(self.redis_url)
+        running = asyncio.create_task(worker.run())
+        try:
+            yield worker
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    async def replies(self, channel: str, message: Message) -> list[Message]:
+        """Return the bot's replies to a message, as the channel has them now."""
+        found: list[Message] = await self.ada.request("GET", f"/channels/{channel}/messages?limit=100")
+        return [
+            each
+            for each in found
+            if (each.get("message_reference") or {}).get("message_id") == message["id"]
+            and each["author"]["id"] == self.session["bot_user_id"]
+        ]
+
+    async def all_closed(self) -> None:
+        """Wait until no request is open."""
+        redis = connect(self.redis_url)
+        name = f"beholder:inbox:{self.session['application_id']}"
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while await redis.hlen(name):  # noqa: ASYNC110 - it is Redis that has to change
+                    await asyncio.sleep(0.02)
+        finally:
+            await redis.aclose()
+
+    async def open_requests(self) -> dict[str, dict[str, Any]]:
+        """Return what the inbox holds."""
+        redis = connect(self.redis_url)
+        try:
+            raw = await redis.hgetall(f"beholder:inbox:{self.session['application_id']}")
+        finally:
+            await redis.aclose()
+        return {bytes(key).decode(): json.loads(value) for key, value in raw.items()}  # type: ignore[arg-type]
+
+
+async def until(true: Callable[[], bool], running: "asyncio.Task[None] | None" = None) -> None:
+    """Wait for something; a task that ends meanwhile fails the test with its own error."""
+    async with asyncio.timeout(PATIENCE):
+        while not true():
+            if running is not None and running.done():
+                running.result()
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def staged(folder: Path, redis_url: str) -> AsyncIterator[Stage]:
+    """Set the stage."""
+    async with PocketDiscord(folder, port=0) as pocket:
+        async with aiohttp.ClientSession() as http, http.get(f"{pocket.url}/playground/session") as answer:
+            session = await answer.json()
+        async with Member(session) as ada:
+            yield Stage(pocket, session, redis_url, ada)
