@@ -95,18 +95,20 @@ def plan(hand: Sequence[H], now: float, most: int, served: Mapping[Task, float])
     return Plan([each for each in ready if not each.alone][:most], expired)
 
 
-def share(waiting: Iterable[tuple[int, int]], room: int) -> int:
+def share(waiting: Iterable[tuple[int, int]], room: int, *, busy: bool) -> int:
     """Say how many jobs a worker may take without taking another's.
 
     Args:
         waiting: For each task that it serves: how many jobs wait, and how many live workers serve the task,
             itself among them.
         room: How many it could take.
+        busy: It has jobs in hand, so that what does not divide is for another, who may have nothing to do.
 
     Returns:
-        0 to `room`; 0 only where nothing waits or there is no room.
+        0 to `room`. For a worker that is not busy, or is the only one: 0 only where nothing waits.
     """
-    return min(room, sum(math.ceil(jobs / max(1, workers)) for jobs, workers in waiting))
+    rounded = math.floor if busy else math.ceil
+    return min(room, sum(rounded(jobs / max(1, workers)) for jobs, workers in waiting))
 
 
 def _rank(each: InHand, now: float) -> tuple[bool, float]:

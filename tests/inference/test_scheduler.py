@@ -145,27 +145,31 @@ def test_a_batch_that_is_full_of_ready_jobs_waits_for_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("waiting", "room", "expected"),
+    ("waiting", "room", "idle", "busy"),
     [
-        ([(10, 2)], 8, 5),
-        ([(1, 3)], 8, 1),
-        ([(100, 2)], 8, 8),
-        ([(0, 2)], 8, 0),
-        ([(7, 1), (3, 2)], 20, 9),
-        ([(5, 0)], 8, 5),
-        ([(5, 1)], 0, 0),
+        ([(10, 2)], 8, 5, 5),
+        ([(1, 3)], 8, 1, 0),
+        ([(5, 2)], 8, 3, 2),
+        ([(100, 2)], 8, 8, 8),
+        ([(0, 2)], 8, 0, 0),
+        ([(7, 1), (3, 2)], 20, 9, 8),
+        ([(5, 0)], 8, 5, 5),
+        ([(5, 1)], 0, 0, 0),
     ],
 )
-def test_a_worker_takes_its_share(waiting: list[tuple[int, int]], room: int, expected: int) -> None:
-    assert share(waiting, room) == expected
+def test_a_worker_takes_its_share(waiting: list[tuple[int, int]], room: int, idle: int, busy: int) -> None:
+    assert share(waiting, room, busy=False) == idle
+    assert share(waiting, room, busy=True) == busy
 
 
 @given(st.integers(0, 1000), st.integers(1, 20), st.integers(1, 64))
 def test_the_workers_together_take_everything(jobs: int, workers: int, room: int) -> None:
-    taken = share([(jobs, workers)], room)
+    taken = share([(jobs, workers)], room, busy=False)
     assert taken * workers >= min(jobs, room * workers)
     assert taken <= max(room, 0)
     assert (taken - 1) * workers < jobs
+    assert share([(jobs, workers)], room, busy=True) * workers <= jobs
+    assert share([(jobs, 1)], room, busy=True) == min(jobs, room)
 
 
 TASKS: list[Task] = ["caption", "answer", "match"]
