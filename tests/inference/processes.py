@@ -4,7 +4,7 @@ import array
 import asyncio
 import fcntl
 import termios
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 
@@ -17,6 +17,17 @@ async def until(condition: Callable[[], object], seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.002)
+
+
+async def until_told(question: Callable[[], Awaitable[object]], seconds: float = 30) -> None:
+    """Wait until `await question()` is true.
+
+    Raises:
+        TimeoutError: It did not become true.
+    """
+    async with asyncio.timeout(seconds):
+        while not await question():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
 
 
 def alive(pid: int) -> bool:

@@ -1,0 +1,58 @@
+"""How much waits in the job streams, and for how many workers: what a worker's share is made from."""
+
+import time
+from collections.abc import Sequence
+
+from inference.errors import QueueUnavailable
+from inference.jobs import Priority, Task
+from inference.keys import GROUP, Keys
+from inference.redis_connection import Client, translated
+
+_PRIORITIES: tuple[Priority, ...] = ("waiting", "unasked")
+
+
+class Backlog:
+    """What waits for some tasks.
+
+    Args:
+        redis: For short commands.
+        keys: The key names.
+        tasks: The tasks that one worker serves.
+    """
+
+    def __init__(self, redis: Client, keys: Keys, tasks: Sequence[Task]) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._tasks = tuple(tasks)
+
+    async def look(self) -> list[tuple[int, int]]:
+        """Count what waits.
+
+        Returns:
+            For each task: the jobs that no worker has taken, and the live workers. Nothing while Redis is
+            away.
+        """
+        pipeline = self._redis.pipeline(transaction=False)
+        for task in self._tasks:
+            pipeline.zcount(self._keys.workers(task), time.time(), "+inf")
+            for priority in _PRIORITIES:
+                pipeline.xlen(self._keys.jobs(task, priority))
+                pipeline.xpending(self._keys.jobs(task, priority), GROUP)
+        try:
+            async with translated():
+                # A stream that no worker has seen yet has no group to ask: its answer is an error.
+                answers = await pipeline.execute(raise_on_error=False)
+        except QueueUnavailable:
+            return []
+        width = 1 + 2 * len(_PRIORITIES)
+        return [_count(answers[at : at + width]) for at in range(0, len(answers), width)]
+
+
+def _count(answers: Sequence[object]) -> tuple[int, int]:
+    workers, *streams = answers
+    jobs = 0
+    for length, pending in zip(streams[::2], streams[1::2], strict=True):
+        # An answered job's entry is deleted: what is there is waiting or in a worker's hands.
+        in_hands = pending["pending"] if isinstance(pending, dict) else 0
+        jobs += max(0, length - in_hands) if isinstance(length, int) else 0
+    return jobs, workers if isinstance(workers, int) else 0

@@ -1,0 +1,137 @@
+"""Preparing jobs: what is fetched and decoded how often, and what is kept."""
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image
+
+from inference.errors import BrokenPicture, PictureError
+from inference.jobs import Picture, Task
+from inference.preparing import Held, Preparer
+from inference.streams import Taken
+from tests.inference.engines import ColourEngine, Seen
+from tests.inference.making import SCOPE, job, request
+from tests.inference.pictures import plain
+
+ENGINES = {"caption": ColourEngine(), "answer": ColourEngine(), "match": ColourEngine()}
+
+
+class Source:
+    """Pictures whose bytes are the name of their colour."""
+
+    def __init__(self) -> None:
+        self.pictures: dict[str, bytes] = {}
+        self.fetched: list[Picture] = []
+
+    def keep(self, colour: bytes, scope: str = SCOPE) -> Picture:
+        picture = Picture.of(scope, colour)
+        self.pictures[picture.digest] = colour
+        return picture
+
+    async def picture(self, picture: Picture) -> bytes:
+        self.fetched.append(picture)
+        await asyncio.sleep(0)
+        return self.pictures[picture.digest]
+
+
+class Decoder:
+    """Decodes a colour's name to a picture of it."""
+
+    def __init__(self) -> None:
+        self.made: list[weakref.ref[Image.Image]] = []
+
+    async def decode(self, data: bytes) -> Image.Image:
+        await asyncio.sleep(0)
+        if data == b"broken":
+            raise BrokenPicture
+        picture = plain(data.decode())
+        self.made.append(weakref.ref(picture))
+        return picture
+
+
+def held(number: int, task: Task, *pictures: Picture) -> Held:
+    """Make a job in hand."""
+    return Held(Taken(job(number, request=request(task, pictures)), "stream", "1-0", alone=False), 0.0)
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+def decoder() -> Decoder:
+    return Decoder()
+
+
+@pytest.fixture
+def preparer(source: Source, decoder: Decoder) -> Iterator[Preparer]:
+    made = Preparer(source, decoder, ENGINES, 30)  # type: ignore[arg-type]
+    yield made
+    made.close()
+
+
+async def test_a_job_is_ready_once_it_is_prepared(source: Source, preparer: Preparer) -> None:
+    one = held(1, "match", source.keep(b"red"), source.keep(b"blue"))
+    await preparer.prepare(one)
+    assert one.ready
+    assert one.decode > 0
+    assert one.prepared == Seen(one.job.request, ("red", "blue"))
+
+
+async def test_a_picture_that_several_jobs_want_is_decoded_once(source: Source, preparer: Preparer) -> None:
+    red = source.keep(b"red")
+    jobs = [held(1, "caption", red), held(2, "answer", red), held(3, "match", red, red)]
+    await asyncio.gather(*map(preparer.prepare, jobs))
+    assert [each.prepared.colours for each in jobs] == [("red",), ("red",), ("red", "red")]
+    assert source.fetched == [red]
+
+
+async def test_servers_share_no_decoding(source: Source, preparer: Preparer) -> None:
+    here, there = source.keep(b"red"), source.keep(b"red", "guild:2")
+    await asyncio.gather(
+        preparer.prepare(held(1, "caption", here)), preparer.prepare(held(2, "caption", there))
+    )
+    assert source.fetched == [here, there]
+
+
+async def test_no_picture_is_kept(source: Source, decoder: Decoder, preparer: Preparer) -> None:
+    red = source.keep(b"red")
+    await preparer.prepare(held(1, "caption", red))
+    await preparer.prepare(held(2, "caption", red))
+    assert source.fetched == [red, red]
+    # The lane's thread lets go of the last call when it gets the next one.
+    await preparer.prepare(held(3, "caption", source.keep(b"blue")))
+    gc.collect()
+    assert [made() for made in decoder.made[:2]] == [None, None]
+
+
+async def test_a_job_that_is_dropped_takes_no_picture_from_another(
+    source: Source, preparer: Preparer
+) -> None:
+    red = source.keep(b"red")
+    dropped = asyncio.create_task(preparer.prepare(held(1, "caption", red)))
+    other = held(2, "caption", red)
+    staying = asyncio.create_task(preparer.prepare(other))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    dropped.cancel()
+    await staying
+    assert other.prepared.colours == ("red",)
+    assert dropped.cancelled()
+
+
+async def test_each_job_is_told_which_of_its_own_pictures_is_bad(source: Source, preparer: Preparer) -> None:
+    red, broken = source.keep(b"red"), source.keep(b"broken")
+    jobs = [held(1, "match", red, broken), held(2, "match", broken, red, red), held(3, "caption", broken)]
+    errors = await asyncio.gather(*map(preparer.prepare, jobs), return_exceptions=True)
+    assert all(isinstance(error, PictureError) for error in errors)
+    assert [error.detail for error in errors if isinstance(error, PictureError)] == [
+        {"picture": 2},
+        {"picture": 1},
+        {},
+    ]
+    assert not any(each.ready for each in jobs)
