@@ -110,8 +110,9 @@ def main(settings: WorkerSettings, load: Load = load_model) -> int:
     loading = Lane("load")
     code = asyncio.run(_main(settings, load, loading))
     loading.close()
-    if not all_ended(_END_SECONDS):
-        # A thread in the middle of a model's work would crash Python's own ending.
+    if "torch" in sys.modules or not all_ended(_END_SECONDS):
+        # Python needs two seconds to take torch apart, and a thread in the middle of a model's work would crash
+        # it meanwhile. There is nothing left that wants closing.
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
