@@ -111,8 +111,8 @@ def main(settings: WorkerSettings, load: Load = load_model) -> int:
     code = asyncio.run(_main(settings, load, loading))
     loading.close()
     if "torch" in sys.modules or not all_ended(_END_SECONDS):
-        # Python needs two seconds to take torch apart, and a thread in the middle of a model's work would crash
-        # it meanwhile. There is nothing left that wants closing.
+        # Python needs two seconds to take torch apart, and a thread in the middle of a model's work would
+        # crash it meanwhile. There is nothing left that wants closing.
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
