@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -90,6 +91,16 @@ class Worker:
         await consumer.finish(taken, reply)
 
 
+class Clock:
+    """The time, or later by `ahead` seconds."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
 class Stage:
     """Everything around the bot.
 
@@ -98,13 +109,17 @@ class Stage:
         session: What `GET /playground/session` says.
         settings: What the bot is told.
         ada: The first member, an admin.
+        clock: The Discord's.
     """
 
-    def __init__(self, pocket: PocketDiscord, session: dict[str, Any], redis_url: str, ada: Member) -> None:
+    def __init__(
+        self, pocket: PocketDiscord, session: dict[str, Any], redis_url: str, ada: Member, clock: "Clock"
+    ) -> None:
         self.pocket = pocket
         self.session = session
         self.redis_url = redis_url
         self.ada = ada
+        self.clock = clock
 
     @property
     def pictures(self) -> str:
@@ -207,11 +222,18 @@ class Stage:
 
     async def all_closed(self) -> None:
         """Wait until no request is open."""
+        await self._redis_has("inbox", lambda count: count == 0)
+
+    async def marked(self, channels: int) -> None:
+        """Wait until it is written down up to where so many channels have been seen."""
+        await self._redis_has("marks", lambda count: count >= channels)
+
+    async def _redis_has(self, what: str, enough: Callable[[int], bool]) -> None:
         redis = connect(self.redis_url)
-        name = f"beholder:inbox:{self.session['application_id']}"
+        name = f"beholder:{what}:{self.session['application_id']}"
         try:
             async with asyncio.timeout(PATIENCE):
-                while await redis.hlen(name):  # noqa: ASYNC110 - it is Redis that has to change
+                while not enough(await redis.hlen(name)):  # noqa: ASYNC110 - it is Redis that has to change
                     await asyncio.sleep(0.02)
         finally:
             await redis.aclose()
@@ -238,8 +260,9 @@ async def until(true: Callable[[], bool], running: "asyncio.Task[None] | None" =
 @asynccontextmanager
 async def staged(folder: Path, redis_url: str) -> AsyncIterator[Stage]:
     """Set the stage."""
-    async with PocketDiscord(folder, port=0) as pocket:
+    clock = Clock()
+    async with PocketDiscord(folder, port=0, clock=clock) as pocket:
         async with aiohttp.ClientSession() as http, http.get(f"{pocket.url}/playground/session") as answer:
             session = await answer.json()
         async with Member(session) as ada:
-            yield Stage(pocket, session, redis_url, ada)
+            yield Stage(pocket, session, redis_url, ada, clock)
