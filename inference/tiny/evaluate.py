@@ -1,0 +1,125 @@
+"""How right the tiny models are about scenes they never saw.
+
+`python -m inference.tiny.evaluate --seed 7` prints the table; the seed chooses the scenes.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from inference.tiny.drawing import draw
+from inference.tiny.grammar import KINDS, LABELS, ask, caption, label_of, names_of
+from inference.tiny.readers import Answerer, Captioner, Matcher
+from inference.tiny.scene import Scene, sample
+from inference.tiny.treatments import compressed, turned
+
+Painter = Callable[[Scene, np.random.Generator], Image.Image]
+"""Makes a picture of a scene."""
+
+_HELD_OUT = 0xE7A1  # keeps these scenes' seeds apart from those of training
+
+
+@dataclass(frozen=True)
+class Score:
+    """How many of how many were right."""
+
+    right: int
+    asked: int
+
+    def __str__(self) -> str:
+        return f"{100 * self.right / self.asked:5.1f} %" if self.asked else "      -"
+
+    @property
+    def share(self) -> float:
+        """The share that was right, 0 to 1."""
+        return self.right / self.asked
+
+
+def paint_turned(scene: Scene, rng: np.random.Generator) -> Image.Image:
+    """Draw a scene at 256 px, turned as a whole by up to 8 degrees; free corners get the ground's colour."""
+    return turned(draw(scene, 256), float(rng.uniform(-0.14, 0.14)), scene.ground.rgb, grow=True)[0]
+
+
+PAINTERS: dict[str, tuple[Painter, float]] = {
+    "256 px": (lambda scene, _: draw(scene, 256), 1.0),
+    "48 px": (lambda scene, _: draw(scene, 48), 1.0),
+    "1024 px": (lambda scene, _: draw(scene, 1024), 0.5),
+    "4096 px": (lambda scene, _: draw(scene, 4096), 0.1),
+    "turned by up to 8 degrees": (paint_turned, 1.0),
+    "JPEG, quality 70": (lambda scene, _: compressed(draw(scene, 256), 70), 1.0),
+}
+"""Ways to make a picture of a scene, and the share of the scenes that are enough to tell."""
+
+
+def held_out(seed: int, count: int, things: int) -> list[Scene]:
+    """Scenes that training never saw, each with so many things."""
+    rng = np.random.default_rng((_HELD_OUT, seed, things))
+    return [sample(rng, things) for _ in range(count)]
+
+
+def score_captions(captioner: Captioner, scenes: Sequence[Scene], pictures: Sequence[Image.Image]) -> Score:
+    """How many captions are right to the letter."""
+    said = captioner(pictures)
+    return Score(sum(text == caption(scene) for text, scene in zip(said, scenes, strict=True)), len(scenes))
+
+
+def score_answers(
+    answerer: Answerer, scenes: Sequence[Scene], pictures: Sequence[Image.Image], rng: np.random.Generator
+) -> dict[str, Score]:
+    """How many answers are right, by kind of question; one question a scene, of kinds as in training."""
+    asked = [ask(names_of(scene), rng) for scene in scenes]
+    answers = answerer(pictures, [question.text for question in asked])
+    right = [answer == question.answer for answer, question in zip(answers, asked, strict=True)]
+    by_kind = {
+        kind: [ok for ok, question in zip(right, asked, strict=True) if question.kind == kind]
+        for kind in KINDS
+    }
+    return {kind: Score(sum(found), len(found)) for kind, found in by_kind.items()}
+
+
+def score_labels(matcher: Matcher, scenes: Sequence[Scene], pictures: Sequence[Image.Image]) -> Score:
+    """How often the best of the 24 labels is the right one, for scenes of one thing."""
+    best = matcher(pictures, LABELS).argmax(-1).tolist()
+    right = [
+        LABELS[place] == label_of(*names_of(scene)[0]) for place, scene in zip(best, scenes, strict=True)
+    ]
+    return Score(sum(right), len(right))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m inference.tiny.evaluate", description=__doc__)
+    parser.add_argument("--seed", type=int, default=7, help="chooses the scenes (default: %(default)s)")
+    parser.add_argument("--scenes", type=int, default=600, help="of each size (default: %(default)s)")
+    arguments = parser.parse_args()
+    captioner, answerer, matcher = Captioner(), Answerer(), Matcher()
+    print("| pictures | caption, 1 thing | 2 | 3 | answers | CLIP top-1 of 24 |\n|---|---|---|---|---|---|")  # noqa: T201
+    kinds = dict.fromkeys(KINDS, Score(0, 0))
+    for name, (painter, share) in PAINTERS.items():
+        captions: list[Score] = []
+        answers = labels = Score(0, 0)
+        for things in (1, 2, 3):
+            scenes = held_out(arguments.seed, max(1, int(arguments.scenes * share)), things)
+            rng = np.random.default_rng((arguments.seed, things))
+            pictures = [painter(scene, rng) for scene in scenes]
+            captions.append(score_captions(captioner, scenes, pictures))
+            for kind, score in score_answers(answerer, scenes, pictures, rng).items():
+                answers = _sum(answers, score)
+                kinds[kind] = _sum(kinds[kind], score)
+            if things == 1:
+                labels = score_labels(matcher, scenes, pictures)
+        print(f"| {name} | {' | '.join(map(str, (*captions, answers, labels)))} |", flush=True)  # noqa: T201
+    print("\n| question | answers |\n|---|---|")  # noqa: T201
+    for kind, score in kinds.items():
+        print(f"| {kind} | {score} |")  # noqa: T201
+
+
+def _sum(one: Score, other: Score) -> Score:
+    return Score(one.right + other.right, one.asked + other.asked)
+
+
+if __name__ == "__main__":
+    main()

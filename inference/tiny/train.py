@@ -1,0 +1,66 @@
+"""Trains the tiny models: `python -m inference.tiny.train [caption|answer|match|all]`.
+
+Seeds and step counts are fixed, so that a run can be repeated; README.md beside this file has
+what came of it. `answer` and `match` start from the captioner's weights in the same folder.
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from transformers.utils import logging as transformers_logging
+
+from inference.tiny.blip import AnswerTask, CaptionTask
+from inference.tiny.loop import PROCESSES, Recipe, Task, train
+from inference.tiny.match import MatchTask
+from inference.tiny.pool import fill_pool
+from inference.tiny.readers import WEIGHTS
+
+PICTURES = 200_000
+"""How many pictures are drawn to train on; each is seen a few times, mirrored and in other lights."""
+
+POOL_SEED = 1
+"""Where those pictures' chance comes from."""
+
+TASKS = ("caption", "answer", "match")
+"""What can be trained, in an order in which each finds what it starts from."""
+
+
+def task_for(name: str, out: Path) -> Task:
+    """Set up what to train.
+
+    Args:
+        name: one of `TASKS`.
+        out: the folder of the checkpoints' folders.
+    """
+    if name == "caption":
+        return CaptionTask(out / name, Recipe(steps=2000, rate=2e-3))
+    if name == "answer":
+        return AnswerTask(out / name, Recipe(steps=1500, rate=1.5e-3, seed=2), out / "caption")
+    return MatchTask(out / name, Recipe(steps=700, rate=1.5e-3, seed=3), out / "caption")
+
+
+def main() -> None:
+    """Train what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m inference.tiny.train", description=__doc__)
+    parser.add_argument("task", nargs="?", default="all", choices=(*TASKS, "all"))
+    parser.add_argument(
+        "--out", type=Path, default=WEIGHTS, help="where checkpoints go (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--pool",
+        type=Path,
+        default=Path("data/tiny-pool"),
+        help="where drawn pictures are kept, 2.5 GB (default: %(default)s)",
+    )
+    arguments = parser.parse_args()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    open_pool = partial(fill_pool, arguments.pool, PICTURES, POOL_SEED, PROCESSES)
+    open_pool()
+    for name in TASKS if arguments.task == "all" else (arguments.task,):
+        print(f"training {name}", flush=True)  # noqa: T201
+        train(task_for(name, arguments.out), open_pool)
+
+
+if __name__ == "__main__":
+    main()
