@@ -1,0 +1,115 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import replies
+from bot.replies import MOST, Said
+from inference.errors import (
+    BeholderError,
+    BrokenPicture,
+    PictureTooLarge,
+    QueueFull,
+    TooManyInFlight,
+    from_code,
+)
+
+CODES = [
+    "not_a_picture",
+    "broken_picture",
+    "picture_too_large",
+    "picture_too_slow",
+    "picture_gone",
+    "not_served",
+    "queue_full",
+    "too_many_in_flight",
+    "expired",
+    "model_failed",
+    "worker_lost",
+    "queue_unavailable",
+]
+HOSTILE = st.text(
+    st.one_of(st.characters(), st.sampled_from("@<>!&#:*_`|~\\-.)1 \n\u202e\u200bevryonh")), max_size=3000
+)
+ERRORS = st.sampled_from(CODES).map(lambda code: from_code(code, {}))
+SAID = st.builds(Said, st.one_of(HOSTILE, ERRORS), st.booleans())
+
+
+@given(st.lists(SAID, min_size=1, max_size=10))
+def test_a_reply_always_fits_and_mentions_nobody(said: list[Said]) -> None:
+    text = replies.captions(said)
+    assert text.strip()
+    assert replies.length(text) <= MOST
+    assert not re.search(r"@(everyone|here)|(?<!\\)<[@#:/t]", text)
+
+
+@given(st.lists(HOSTILE, min_size=2, max_size=10))
+def test_lines_are_numbered_in_order_and_no_caption_makes_one_more(captions: list[str]) -> None:
+    lines = replies.captions([Said(caption) for caption in captions]).split("\n")
+    assert [line.partition(".")[0] for line in lines] == [str(n + 1) for n in range(len(captions))]
+
+
+@given(HOSTILE)
+def test_a_spoiler_stays_closed(caption: str) -> None:
+    text = replies.captions([Said(caption, spoiler=True)])
+    assert text.startswith("||")
+    assert text.endswith("||")
+    assert "||" not in re.sub(r"\\.", "", text[2:-2])
+
+
+@pytest.mark.parametrize("caption", ["a red circle", "a dog, a cat and 2 birds", "it's 5 - 3"])
+def test_a_plain_caption_stays_as_it_is(caption: str) -> None:
+    assert replies.captions([Said(caption)]) == caption
+
+
+@pytest.mark.parametrize(
+    ("caption", "shown"),
+    [
+        ("**bold**", r"\*\*bold\*\*"),
+        ("# heading", r"\# heading"),
+        ("1. first", r"1\. first"),
+        ("- item", r"\- item"),
+        ("https://example.com", r"https\://example.com"),
+        ("two\nlines", "two lines"),
+        ("turned\u202earound", "turned around"),
+        ("hi @everyone", "hi @\u200beveryone"),
+    ],
+)
+def test_what_discord_would_read_as_markup_is_escaped(caption: str, shown: str) -> None:
+    assert replies.captions([Said(caption)]) == shown
+
+
+def test_ten_long_captions_are_cut_alike_and_a_short_one_not_at_all() -> None:
+    lines = replies.captions([Said("x" * 1000)] * 9 + [Said("a red circle")]).split("\n")
+    assert lines[-1] == "10. a red circle"
+    assert all(line.endswith("…") for line in lines[:9])
+    sizes = [len(line) for line in lines[:9]]
+    assert max(sizes) - min(sizes) <= 1
+    assert len("\n".join(lines)) > MOST - 20
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_error_has_a_sentence_of_its_own(code: str) -> None:
+    sentence = replies.sentence(from_code(code, {}))
+    assert sentence != replies.BROKE
+    assert sentence.endswith(".")
+
+
+def test_an_error_that_nobody_knows_has_a_sentence_too() -> None:
+    assert replies.sentence(BeholderError()) == replies.BROKE
+
+
+def test_sentences_name_the_numbers() -> None:
+    large = PictureTooLarge("", value=33554433 * 2, limit=33554432, unit="bytes")
+    assert "64 MiB; I take up to 32 MiB" in replies.sentence(large)
+    pixels = PictureTooLarge("", value=80e6, limit=64e6, unit="pixels")
+    assert "80 megapixels; I take up to 64 megapixels" in replies.sentence(pixels)
+    assert "about 12 seconds" in replies.sentence(QueueFull("", retry_after=12.3))
+    assert "20 pictures" in replies.sentence(TooManyInFlight("", limit=20))
+
+
+def test_a_reason_that_all_share_and_no_picture_has_is_given_once() -> None:
+    full = QueueFull("", retry_after=3)
+    assert replies.captions([Said(full)] * 3) == replies.sentence(full)
+    assert replies.captions([Said(BrokenPicture())] * 2).count("\n") == 1

@@ -1,0 +1,144 @@
+from collections.abc import Awaitable, Callable, Iterable
+
+import pytest
+
+from handlers.caption import Asked, Captioner, Source
+from inference.errors import (
+    BeholderError,
+    BrokenPicture,
+    NotAPicture,
+    QueueFull,
+    QueueUnavailable,
+    TooManyInFlight,
+)
+from inference.jobs import Answer, Caption, Captioned, Group, Match, Picture, Priority, Result
+
+POST = Asked("post:1", "guild:7", 6, "unasked")
+MENTION = Asked("post:1", "guild:7", 6, "waiting")
+
+
+class Finished:
+    """A ticket whose job is done."""
+
+    def __init__(self, outcome: Result | BeholderError) -> None:
+        self._outcome = outcome
+
+    async def result(self) -> Result:
+        if isinstance(self._outcome, BeholderError):
+            raise self._outcome
+        return self._outcome
+
+
+class Queue:
+    """A queue that captions a picture with its own bytes.
+
+    Attributes:
+        refusals: Raised by the next submits, one each.
+    """
+
+    def __init__(self, *refusals: BeholderError) -> None:
+        self.refusals = list(refusals)
+        self.submitted: list[tuple[str, Priority, str, Group]] = []
+        self.closed: list[str] = []
+        self._kept: dict[str, bytes] = {}
+
+    async def put_picture(self, scope: str, data: bytes) -> Picture:
+        picture = Picture.of(scope, data)
+        self._kept[picture.digest] = data
+        return picture
+
+    async def submit(
+        self,
+        request: Caption | Answer | Match,
+        *,
+        id: str,  # noqa: A002
+        priority: Priority,
+        asker: str,
+        group: Group,
+    ) -> Finished:
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.submitted.append((id, priority, asker, group))
+        text = self._kept[request.pictures[0].digest].decode()
+        if text == "broken":
+            return Finished(BrokenPicture())
+        return Finished(Result(job_id=id, outcome=Captioned(text=text)))
+
+    async def close_request(self, ids: Iterable[str]) -> None:
+        self.closed.extend(ids)
+
+
+def source(key: str, text: str | BeholderError) -> Source:
+    async def fetch() -> bytes:
+        if isinstance(text, BeholderError):
+            raise text
+        return text.encode()
+
+    return Source(key, fetch)
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.caption.SHORTEST_PAUSE", 0.001)
+    monkeypatch.setattr("handlers.caption.LONGEST_PAUSE", 0.001)
+
+
+async def test_each_picture_has_an_outcome_of_its_own_in_their_order() -> None:
+    queue = Queue()
+    sources = [source("1", "one"), source("2", NotAPicture()), source("3", "broken"), source("4", "four")]
+    first, second, third, fourth = await Captioner(queue, patience=1).caption(POST, sources)
+    assert (first, fourth) == ("one", "four")
+    assert isinstance(second, NotAPicture)
+    assert isinstance(third, BrokenPicture)
+    assert {group for *_, group in queue.submitted} == {Group(id="post:1", size=3)}
+
+
+async def test_the_same_request_makes_the_same_jobs() -> None:
+    queue = Queue()
+    captioner = Captioner(queue, patience=1)
+    for _ in range(2):
+        await captioner.caption(POST, [source("1", "one"), source("2", "two")])
+    first, second, *again = (job for job, *_ in queue.submitted)
+    assert [first, second] == again
+    assert first != second
+    await captioner.forget(POST, [source("1", "one"), source("2", "two")])
+    assert queue.closed == [first, second]
+
+
+@pytest.mark.parametrize("refusal", [QueueFull("", retry_after=5.0), TooManyInFlight(), QueueUnavailable()])
+async def test_a_post_that_nobody_asked_for_waits_for_room(refusal: BeholderError) -> None:
+    queue = Queue(refusal, refusal)
+    assert await Captioner(queue, patience=5).caption(POST, [source("1", "one")]) == ["one"]
+
+
+async def test_somebody_who_waits_hears_at_once_that_the_queue_is_full() -> None:
+    (outcome,) = await Captioner(Queue(QueueFull("", retry_after=5.0)), patience=5).caption(
+        MENTION, [source("1", "one")]
+    )
+    assert isinstance(outcome, QueueFull)
+    assert outcome.detail == {"retry_after": 5.0}
+
+
+async def test_patience_ends() -> None:
+    queue = Queue(*[QueueUnavailable() for _ in range(10_000)])
+    (outcome,) = await Captioner(queue, patience=0.01).caption(MENTION, [source("1", "one")])
+    assert isinstance(outcome, QueueUnavailable)
+
+
+async def test_a_refused_picture_is_fetched_again_rather_than_held() -> None:
+    fetched = 0
+
+    async def fetch() -> bytes:
+        nonlocal fetched
+        fetched += 1
+        return b"one"
+
+    class FullOnce(Queue):
+        async def put_picture(self, scope: str, data: bytes) -> Picture:
+            if fetched == 1:
+                raise QueueFull("", retry_after=1.0)
+            return await super().put_picture(scope, data)
+
+    fetching: Callable[[], Awaitable[bytes]] = fetch
+    assert await Captioner(FullOnce(), patience=5).caption(POST, [Source("1", fetching)]) == ["one"]
+    assert fetched == 2

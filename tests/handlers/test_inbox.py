@@ -1,0 +1,68 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from handlers.inbox import REMEMBERED, Inbox, OpenPost, Standing
+from inference.redis_connection import Client, connect
+from tests.handlers.clock import Clock
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Client]:
+    client = connect(redis_url)
+    yield client
+    await client.aclose()
+
+
+def post(number: int, guild: int | None = 7) -> OpenPost:
+    return OpenPost(message_id=number, channel_id=5, guild_id=guild, author_id=6, why="unasked", accepted=1.0)
+
+
+async def test_what_is_accepted_is_waiting_until_it_is_closed(redis: Client) -> None:
+    inbox = Inbox(redis, "bot")
+    assert await inbox.accept(post(2)) is Standing.NEW
+    assert await inbox.accept(post(1)) is Standing.NEW
+    assert list(await Inbox(redis, "bot").waiting()) == [post(1), post(2)]
+    await inbox.close(post(1).id)
+    assert list(await inbox.waiting()) == [post(2)]
+
+
+async def test_accepting_again_tells_where_it_stands(redis: Client) -> None:
+    inbox = Inbox(redis, "bot")
+    await inbox.accept(post(1))
+    assert await inbox.accept(post(1)) is Standing.OPEN
+    await inbox.close(post(1).id)
+    assert await inbox.accept(post(1)) is Standing.CLOSED
+    assert list(await inbox.waiting()) == []
+
+
+async def test_what_was_closed_is_forgotten_after_two_days(redis: Client) -> None:
+    clock = Clock()
+    inbox = Inbox(redis, "bot", clock=clock)
+    await inbox.close(post(1).id)
+    clock.now += REMEMBERED + 1
+    await inbox.close(post(2).id)
+    assert await inbox.accept(post(1)) is Standing.NEW
+    assert await inbox.accept(post(2)) is Standing.CLOSED
+
+
+async def test_bots_do_not_see_each_others_requests(redis: Client) -> None:
+    await Inbox(redis, "one").accept(post(1))
+    assert list(await Inbox(redis, "two").waiting()) == []
+
+
+async def test_garbage_is_dropped_and_logged_without_its_content(
+    redis: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    inbox = Inbox(redis, "bot")
+    await inbox.accept(post(1))
+    await redis.hset("beholder:inbox:bot", "post:9", '{"kind": "post", "secret": 1}')
+    assert list(await inbox.waiting()) == [post(1)]
+    assert "post:9" in caplog.text
+    assert "secret" not in caplog.text
+    assert await redis.hlen("beholder:inbox:bot") == 1
+
+
+def test_nothing_is_shared_between_servers_and_dms() -> None:
+    assert post(1).scope == "guild:7"
+    assert post(1, guild=None).scope == "dm:5"
