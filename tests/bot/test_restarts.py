@@ -1,5 +1,8 @@
 """Every request ends in exactly one visible outcome, whatever is killed and restarted in between."""
 
+import os
+import signal
+
 import pytest
 
 from bot import replies
@@ -159,3 +162,28 @@ async def _reopen(stage: Stage, message: Message) -> None:
     )
     await redis.hset(name, f"post:{message['id']}", request)
     await redis.aclose()
+
+
+async def test_while_redis_is_away_people_hear_so_and_nothing_is_lost(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.redis_connection.PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("bot.catchup.PAUSE", 0.1)
+    redis = connect(stage.redis_url)
+    server = int((await redis.info("server"))["process_id"])
+    await redis.aclose()
+    async with stage.worker(), stage.bot():
+        await stage.ada.reply_to(await stage.ada.post(stage.pictures, files=CIRCLE))
+        await stage.marked(1)
+        os.kill(server, signal.SIGSTOP)
+        try:
+            posted = await stage.ada.post(stage.pictures, files=CIRCLE)
+            asked = await stage.ada.post(stage.general, stage.me, files=CIRCLE)
+            first = await stage.ada.reply_to(asked)
+            assert first["content"] == replies.NO_MEMORY
+        finally:
+            os.kill(server, signal.SIGCONT)
+        await stage.ada.reply_to(posted)
+        await stage.ada.hear(lambda kind, data: kind == "MESSAGE_UPDATE" and data["id"] == first["id"])
+        assert await outcome(stage, posted) == "a red circle"
+        assert await outcome(stage, asked) == "a red circle"

@@ -1,0 +1,92 @@
+"""What keeps the bot from starting is said in one sentence, with an exit code."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from discord import asset, gateway, http
+from pydantic import SecretStr
+
+from bot.start import FAILED, WRONG, CannotStart, run_until
+from tests.bot.stage import PATIENCE, Stage
+
+
+async def refused(stage: Stage, **changes: object) -> CannotStart:
+    with pytest.raises(CannotStart) as caught:
+        async with asyncio.timeout(PATIENCE):
+            await run_until(stage.settings(**changes), asyncio.Event())
+    return caught.value
+
+
+@pytest.fixture(autouse=True)
+def restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put back what pointing discord.py elsewhere changes."""
+    monkeypatch.setattr(http.Route, "BASE", http.Route.BASE)
+    monkeypatch.setattr(asset.Asset, "BASE", asset.Asset.BASE)
+    socket = gateway.DiscordWebSocket
+    monkeypatch.setattr(socket, "DEFAULT_GATEWAY", socket.DEFAULT_GATEWAY)
+
+
+async def test_a_missing_token(stage: Stage) -> None:
+    error = await refused(stage, token=None)
+    assert error.code == WRONG
+    assert "DISCORD_TOKEN" in str(error)
+
+
+async def test_a_wrong_token(stage: Stage) -> None:
+    error = await refused(stage, token=SecretStr("not-the-token"))
+    assert error.code == WRONG
+    assert "refuses the token" in str(error)
+    assert "not-the-token" not in str(error)
+
+
+async def test_an_absent_redis(stage: Stage, tmp_path: Path) -> None:
+    error = await refused(stage, redis_url=SecretStr(f"unix://{tmp_path}/nobody.sock"))
+    assert error.code == WRONG
+    assert "REDIS_URL" in str(error)
+
+
+async def test_a_discord_that_cannot_be_reached(stage: Stage, unused_tcp_port: int) -> None:
+    api = f"http://127.0.0.1:{unused_tcp_port}/api/v10"
+    error = await refused(stage, discord_api=api)
+    assert error.code == FAILED
+    assert api in str(error)
+
+
+async def test_a_gateway_that_cannot_be_reached(
+    stage: Stage, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("discord.client.ExponentialBackoff.delay", lambda _: 0.01)
+    error = await refused(stage, discord_gateway=f"ws://127.0.0.1:{unused_tcp_port}/gateway")
+    assert error.code == FAILED
+    assert "gateway" in str(error)
+
+
+def command(*arguments: str, **extra: str) -> "subprocess.CompletedProcess[str]":
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BEHOLDER_")}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**environment, "DISCORD_TOKEN": "", **extra},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def test_the_command_says_one_sentence_and_tells_by_its_exit_code() -> None:
+    done = command("-m", "bot", "bot", BEHOLDER_MODEL="tiny")
+    assert done.returncode == WRONG
+    assert done.stdout == ""
+    warning, sentence = done.stderr.strip().split("\n")
+    assert "Did you mean BEHOLDER_MODELS?" in warning
+    assert sentence.startswith("beholder: No Discord token")
+
+
+def test_the_bot_loads_neither_models_nor_decoders() -> None:
+    heavy = ("torch", "transformers", "matplotlib", "numpy", "PIL.Image", "bot.playground")
+    program = f"import sys, bot.start, bot.cogs.posts; print([m for m in {heavy!r} if m in sys.modules])"
+    assert command("-c", program).stdout.strip() == "[]"
