@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -143,3 +144,50 @@ async def test_the_command_answers_with_its_exit_code(redis: Client, redis_url: 
     await redis.set(health.bot_key(socket.gethostname(), Keys()), b"1", ex=60)
     well = await asyncio.to_thread(command)
     assert (well.returncode, well.stderr) == (health.HEALTHY, "")
+
+
+async def start(command: str, **environment: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", command),
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+async def joining(pocket: asyncio.subprocess.Process) -> dict[str, str]:
+    """Read from what `beholder playground` prints how a bot joins it."""
+    assert pocket.stdout is not None
+    told: dict[str, str] = {}
+    async with asyncio.timeout(120):
+        while "BEHOLDER_CAPTION_CHANNELS" not in told:
+            line = (await pocket.stdout.readline()).decode()
+            assert line, "it ended"
+            name, _, value = line.strip().partition("=")
+            told |= {name: value} if value else {}
+    return told
+
+
+async def test_the_real_bot_is_healthy_in_discord_and_ill_when_discord_goes(
+    redis_url: str, tmp_path: Path
+) -> None:
+    async def until(*, well: bool) -> None:
+        async with asyncio.timeout(120):
+            while (await health.complaint("bot", queue(redis_url)) is None) is not well:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+
+    async with contextlib.AsyncExitStack() as stack:
+        pocket = await start("playground", BEHOLDER_DATA_DIR=str(tmp_path), BEHOLDER_PLAYGROUND_PORT="0")
+        stack.push_async_callback(ended, pocket)
+        bot = await start("bot", REDIS_URL=redis_url, **await joining(pocket))
+        stack.push_async_callback(ended, bot)
+        await until(well=True)
+        await ended(pocket)
+        await until(well=False)
+        assert bot.returncode is None, "it lives, and only its health check knows"
+
+
+async def ended(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
+    await process.communicate()
