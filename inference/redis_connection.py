@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +15,8 @@ from redis.exceptions import BusyLoadingError, RedisError
 
 from inference.errors import QueueUnavailable
 from inference.redis_binary import OLDEST, parse_version, written
+
+log = logging.getLogger(__name__)
 
 CONNECTIONS = 32
 """Of one process at a time; further calls wait for one of them."""
@@ -142,7 +145,8 @@ async def check(url: str) -> None:
             while True:
                 with contextlib.suppress(BusyLoadingError):
                     async with asyncio.timeout(PATIENCE_SECONDS):
-                        version = parse_version(str((await redis.info("server"))["redis_version"]))
+                        facts = {**await redis.info("server"), **await redis.info("memory")}
+                        version = parse_version(str(facts["redis_version"]))
                     break
                 await asyncio.sleep(0.2)
     except (RedisError, OSError, TimeoutError, ValueError) as error:
@@ -156,4 +160,12 @@ async def check(url: str) -> None:
         raise QueueUnavailable(
             f"Redis at {address(url)} (REDIS_URL) is version {written(version)}: "
             f"{written(OLDEST)} or newer is needed."
+        )
+    policy = facts.get("maxmemory_policy", "noeviction")
+    if facts.get("maxmemory") and policy != "noeviction":
+        log.warning(
+            "Redis at %s drops keys when its memory is full (maxmemory-policy %s), and accepted jobs with "
+            "them: set maxmemory-policy to noeviction",
+            address(url),
+            policy,
         )

@@ -261,6 +261,18 @@ async def test_a_redis_url_is_used_as_it_is(tmp_path: Path, redis_url: str) -> N
     assert not (tmp_path / "redis").exists()
 
 
+async def test_a_redis_that_may_drop_jobs_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running_redis(settings(tmp_path)) as url, client_of(url) as redis:
+        async with running_redis(settings(tmp_path, url)):
+            assert "noeviction" not in caplog.text
+        await redis.config_set("maxmemory", 2**30)
+        await redis.config_set("maxmemory-policy", "allkeys-lru")
+        async with running_redis(settings(tmp_path, url)):
+            assert "set maxmemory-policy to noeviction" in caplog.text
+
+
 def test_the_bundled_server_is_found_without_importing_its_package() -> None:
     binary = redis_binary.bundled()
     if binary is None:
