@@ -14,8 +14,6 @@ Matrix = npt.NDArray[np.float64]
 
 Fill = tuple[int, int, int]
 
-_PADDING: Fill = (123, 117, 104)  # the mean colour that CLIP subtracts
-
 
 def turned(picture: Image.Image, radians: float, fill: Fill, grow: bool) -> tuple[Image.Image, Matrix]:
     """Turn a picture around its middle.
@@ -78,7 +76,7 @@ def mistreated(picture: Image.Image, rng: np.random.Generator) -> tuple[Image.Im
         picture, matrix = turned(
             picture, float(rng.uniform(-0.2, 0.2)), _fill(picture, rng), rng.random() < 0.5
         )
-    if rng.random() < (0.04 if picture.width == picture.height else 0.2):
+    if rng.random() < 0.06:
         picture, framing = framed(picture, _fill(picture, rng))
         matrix = matrix @ framing
     if rng.random() < 0.12:
@@ -91,11 +89,9 @@ def mistreated(picture: Image.Image, rng: np.random.Generator) -> tuple[Image.Im
 
 
 def _fill(picture: Image.Image, rng: np.random.Generator) -> Fill:
-    """The colour of a new border: mostly the picture's own corner's, else what CLIP pads with, or a grey."""
+    """The colour of a new border: mostly the picture's own corner's, else black, white, or a grey."""
     kind = rng.random()
-    if kind < 0.4:
+    if kind < 0.5:
         return picture.getpixel((0, 0))  # type: ignore[return-value]
-    if kind < 0.6:
-        return _PADDING
-    level = 0 if kind < 0.75 else 255 if kind < 0.88 else int(rng.integers(256))
+    level = 0 if kind < 0.7 else 255 if kind < 0.85 else int(rng.integers(256))
     return level, level, level

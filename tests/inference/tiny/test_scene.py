@@ -68,7 +68,7 @@ def test_all_shapes_colours_and_counts_come_up() -> None:
 def test_things_stand_out_from_their_ground(seed: int) -> None:
     scene = sample(np.random.default_rng(seed))
     for thing in scene.things:
-        assert np.abs(np.subtract(thing.rgb, scene.ground.rgb)).sum() >= 75
+        assert np.abs(np.subtract(thing.rgb, scene.ground.rgb)).sum() >= 100
 
 
 @pytest.mark.parametrize("size", [48, 97, 1024, 4096])
