@@ -111,8 +111,9 @@ class ClipMatcher:
         return Label(key, tuple(tokens), self._kept_labels.get(key))
 
     def _pixels(self, picture: Image.Image) -> torch.Tensor:
-        square = padded(picture, self._padding)
-        made: torch.Tensor = self._images(images=[square], return_tensors="pt")["pixel_values"]
+        # A processor that squeezes instead of cropping shows its model the whole picture as it learnt it.
+        whole = padded(picture, self._padding) if self._images.do_center_crop else picture
+        made: torch.Tensor = self._images(images=[whole], return_tensors="pt")["pixel_values"]
         return made[0]
 
     def _embed_pictures(self, pixels: torch.Tensor) -> torch.Tensor:

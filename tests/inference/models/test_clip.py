@@ -127,6 +127,15 @@ def test_a_wide_picture_s_ends_are_looked_at(matcher: ClipMatcher, size: tuple[i
     assert max(abs(one - other) for one, other in zip(*scores, strict=True)) > 0.01
 
 
+def test_a_processor_that_does_not_crop_gets_the_picture_as_it_is(matcher: ClipMatcher) -> None:
+    wide = picture_of(0, (300, 100))
+    matcher._images.do_center_crop = False
+    matcher._images.size = matcher._images.crop_size
+    (seen,) = matcher.prepare(Match(pictures=(name_of(0),), labels=LABELS), [wide]).pictures
+    assert seen.pixels is not None
+    torch.testing.assert_close(seen.pixels, matcher._images(wide, return_tensors="pt")["pixel_values"][0])
+
+
 def test_another_request_is_refused(matcher: ClipMatcher) -> None:
     with pytest.raises(TypeError, match="caption"):
         matcher.prepare(Caption(picture=name_of(0)), [picture_of(0)])
