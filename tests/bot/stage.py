@@ -26,7 +26,7 @@ from inference.streams import Consumer, Taken
 from tests.e2e.member import Member, Message
 
 PNG = b"\x89PNG\r\n\x1a\n"
-PATIENCE = 30
+PATIENCE = 60
 """Seconds until a test that waits for something gives up."""
 
 
