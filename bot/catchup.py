@@ -69,7 +69,7 @@ class CatchUp:
 
     async def run(self) -> None:
         """Catch up with everything, and from then on with whatever is missed; until cancelled."""
-        await self._open_requests()
+        await self.open_requests()
         channels = {channel.id: channel for channel in self._with_news()}
         turn = asyncio.Semaphore(AT_ONCE)
 
@@ -102,7 +102,8 @@ class CatchUp:
             if not await self._look_back(known if isinstance(known, GuildPlace) else channel, number):
                 self._behind[number] = guild
 
-    async def _open_requests(self) -> None:
+    async def open_requests(self) -> None:
+        """Begin again with what is open in the inbox and not under way, as soon as Redis can be reached."""
         while True:
             with contextlib.suppress(QueueUnavailable):
                 return await self._take_up()

@@ -59,6 +59,11 @@ class Posts(commands.Cog):
         self._catching_up = asyncio.create_task(self._client.catch_up.run(), name="catch-up")
 
     @commands.Cog.listener()
+    async def on_resumed(self) -> None:
+        """Take up what was given up while Discord could not be reached; nothing was missed."""
+        await self._client.catch_up.open_requests()
+
+    @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
         """Take in a message."""
         await self._client.arrivals.take(message)
