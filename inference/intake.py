@@ -30,6 +30,8 @@ _EXIT_SECONDS: Final = 5.0
 """A process that closed its pipes has so long to end."""
 _PICTURES_PER_CHILD: Final = 500
 """Then a fresh one, so that what a library leaks stays small."""
+_TRIES: Final = 2
+"""To start a child, and for a picture whose child was killed from outside (by a kernel out of memory)."""
 _PIPE_BYTES: Final = 2**22
 """How much of an answer (at most 7 MB) asyncio reads ahead."""
 
@@ -152,6 +154,15 @@ class _Child:
         Raises:
             IntakeBroken: It does not start.
         """
+        for _ in range(_TRIES):
+            if (process := await self._started()) is not None:
+                return process
+        raise IntakeBroken(
+            "The process that decodes pictures does not start: try `python -c 'import PIL, pillow_heif'` "
+            f"and look at BEHOLDER_PICTURE_MEMORY_BYTES ({self._limits.memory})."
+        )
+
+    async def _started(self) -> asyncio.subprocess.Process | None:
         try:
             if self._renewal is not None:
                 await asyncio.shield(self._renewal)
@@ -163,14 +174,26 @@ class _Child:
             async with asyncio.timeout(_START_SECONDS):
                 if not self._is_ready:
                     self._is_ready = await process.stdout.readexactly(len(READY)) == READY
-        except (OSError, asyncio.IncompleteReadError) as error:
-            raise IntakeBroken(
-                "The process that decodes pictures does not start: try `python -c 'import PIL, pillow_heif'` "
-                f"and look at BEHOLDER_PICTURE_MEMORY_BYTES ({self._limits.memory})."
-            ) from error
+        except (OSError, asyncio.IncompleteReadError):
+            await self._kill()
+            return None
         return process
 
     async def decode(self, data: bytes) -> Image.Image:
+        for _ in range(_TRIES):
+            answered = await self._try(data)
+            if isinstance(answered, PictureError):
+                raise answered
+            if answered is not None:
+                return answered
+        raise _too_slow(self._limits)
+
+    async def _try(self, data: bytes) -> Image.Image | PictureError | None:
+        """Have the process decode a picture.
+
+        Returns:
+            What it says, or None: somebody killed it, maybe while it had nothing to do.
+        """
         process = await self.ready()
         whole = False
         try:
@@ -179,17 +202,15 @@ class _Child:
             self._decoded += 1
             whole = self._decoded < _PICTURES_PER_CHILD and not isinstance(answered, PictureTooSlow)
         except TimeoutError:
-            answered = _too_slow(self._limits)
+            return _too_slow(self._limits)
         except (asyncio.IncompleteReadError, ConnectionError):
-            answered = await _died(process, self._limits)
+            return await _died(process, self._limits)
         except ValueError as error:
             log.warning("%s", error)
-            answered = BrokenPicture("The decoder went wild on this picture.")
+            return BrokenPicture("The decoder went wild on this picture.")
         finally:
             if not whole:
                 self._renewal = asyncio.create_task(self._renew())
-        if isinstance(answered, PictureError):
-            raise answered
         return answered
 
     async def _renew(self) -> None:
@@ -243,19 +264,19 @@ def _too_slow(limits: Limits) -> PictureTooSlow:
     )
 
 
-async def _died(process: asyncio.subprocess.Process, limits: Limits) -> PictureError:
-    """Say what a picture did that took its decoder down."""
+async def _died(process: asyncio.subprocess.Process, limits: Limits) -> PictureError | None:
+    """Say what a picture did that took its decoder down; None: it was killed from outside."""
     try:
         async with asyncio.timeout(_EXIT_SECONDS):
             code = await process.wait()
     except TimeoutError:
         # It closed its pipe and lives on: whoever runs in there now, it is killed next.
         code = 0
-    log.warning("A picture took its decoder down (exit code %d); the next one gets a fresh one.", code)
-    # SIGXCPU: the limit on processor seconds. SIGKILL: the kernel, out of memory.
-    if -code in (signal.SIGXCPU, signal.SIGKILL):
-        return _too_slow(limits)
-    return BrokenPicture("The decoder crashed on this picture.")
+    log.warning("A decoder went down with a picture (exit code %d); the next one gets a fresh one.", code)
+    if code == -signal.SIGKILL:
+        return None
+    # SIGXCPU: the limit on processor seconds.
+    return _too_slow(limits) if code == -signal.SIGXCPU else BrokenPicture("The decoder crashed on it.")
 
 
 def _scrubbed(environment: Mapping[str, str]) -> dict[str, str]:

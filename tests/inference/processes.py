@@ -3,6 +3,8 @@
 import array
 import asyncio
 import fcntl
+import os
+import signal
 import termios
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -30,13 +32,23 @@ async def until_told(question: Callable[[], Awaitable[object]], seconds: float =
             await asyncio.sleep(0.005)
 
 
+def state(pid: int) -> str:
+    """Read a process's state, one letter as in `ps`; "" where there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def alive(pid: int) -> bool:
     """Say whether a process runs (a zombie does not)."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
+    return state(pid) not in ("", "Z", "X")
+
+
+async def halt(pid: int) -> None:
+    """Stop a process where it is, and wait until it does: till then it may still read what comes."""
+    os.kill(pid, signal.SIGSTOP)
+    await until(lambda: state(pid) == "T")
 
 
 def has_input(pid: int) -> bool:
