@@ -11,7 +11,18 @@ from bot.playground.cdn import FileHost
 from bot.playground.errors import ApiError, Refusal
 from bot.playground.guard import guard
 from bot.playground.pocket import Pocket
-from bot.playground.routes import channels, guilds, messages, playground, reactions, threads, users
+from bot.playground.routes import (
+    channels,
+    commands,
+    guilds,
+    interactions,
+    messages,
+    playground,
+    reactions,
+    threads,
+    users,
+    webhooks,
+)
 
 API = "/api/v10"
 
@@ -22,6 +33,9 @@ ROUTES: list[Route] = [
     *messages.routes,
     *reactions.routes,
     *threads.routes,
+    *commands.routes,
+    *interactions.routes,
+    *webhooks.routes,
 ]
 
 

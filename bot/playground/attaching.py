@@ -48,7 +48,14 @@ def attach(
     stay = [
         _redescribed(kept[each], described.get(each)) for each in kept if forms is None or each in described
     ]
-    new = [_new(pocket, message, upload, described.get(number)) for number, upload in sorted(uploads.items())]
+    ephemeral = message.ephemeral_to is not None
+    new = [
+        (
+            new_attachment(pocket, message.channel_id, upload, described.get(number), ephemeral=ephemeral),
+            upload.data,
+        )
+        for number, upload in sorted(uploads.items())
+    ]
     if len(stay) + len(new) > MOST_ATTACHMENTS:
         raise invalid(("attachments",), "Must be 10 or fewer in length.")
     message.attachments = stay + [each for each, _ in new]
@@ -61,27 +68,29 @@ def _redescribed(attachment: Attachment, form: AttachmentForm | None) -> Attachm
     return attachment.model_copy(update={"description": form.description or None})
 
 
-def _new(pocket: Pocket, message: Message, upload: Upload, form: AttachmentForm | None) -> NewFile:
+def new_attachment(
+    pocket: Pocket, channel_id: int, upload: Upload, form: AttachmentForm | None, *, ephemeral: bool
+) -> Attachment:
+    """Return an attachment for a file that came; its bytes are still to be written."""
     asked = form.filename if form and form.filename else upload.filename
     name = safe_name(asked)
     spoiler = bool(form and form.is_spoiler)
     if spoiler and not name.startswith(SPOILER):
         name = SPOILER + name
-    attachment = Attachment(
+    width, height = pictures.size(upload.data) or (None, None)
+    return Attachment(
         id=pocket.world.snowflakes.next(),
-        channel_id=message.channel_id,
+        channel_id=channel_id,
         filename=name,
         size=len(upload.data),
         content_type=mimetypes.guess_type(name)[0],
+        width=width,
+        height=height,
         description=form.description or None if form else None,
         title=PurePath(asked).stem if name != asked and not spoiler else None,
-        ephemeral=message.ephemeral_to is not None,
+        ephemeral=ephemeral,
         flags=IS_SPOILER if name.startswith(SPOILER) else 0,
     )
-    found = pictures.size(upload.data)
-    if found is not None:
-        attachment.width, attachment.height = found
-    return attachment, upload.data
 
 
 def safe_name(name: str) -> str:

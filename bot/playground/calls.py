@@ -115,7 +115,7 @@ class Call:
             ApiError: There is none.
         """
         message = self.pocket.world.message(channel.id, self.id("message_id"))
-        if message is None or message.ephemeral_to is not None:
+        if message is None or message.ephemeral_to not in {None, self.user.id}:
             raise ApiError(Refusal.UNKNOWN_MESSAGE)
         return message
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
 from aiohttp import BodyPartReader, web
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, from_json
 
 from bot.playground.errors import ApiError, Refusal, nested
@@ -41,9 +41,18 @@ Snowflake = Annotated[int, BeforeValidator(_snowflake)]
 
 
 class Form(BaseModel):
-    """A request's body. Unknown fields are ignored, as Discord does."""
+    """A request's body. Unknown fields are ignored, as Discord does; null stands for a field's default."""
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_the_default(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        fields = cls.model_fields
+        kept = {name: field for name, field in fields.items() if field.is_required() or field.default is None}
+        return {name: each for name, each in value.items() if each is not None or name in kept}
 
 
 @dataclass(frozen=True)

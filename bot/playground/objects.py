@@ -205,3 +205,67 @@ class Message(Record):
     interaction: Json | None = None
     ephemeral_to: int | None = None
     position: int | None = None
+
+
+class CommandType(IntEnum):
+    """How a command is called, with Discord's numbers."""
+
+    CHAT_INPUT = 1
+    USER = 2
+    MESSAGE = 3
+
+
+class Command(Record):
+    """An application command. `body` is what the application registered, in Discord's form."""
+
+    application_id: int
+    guild_id: int | None = None
+    type: CommandType
+    name: str
+    version: int
+    body: Json
+
+
+class InteractionType(IntEnum):
+    """What someone did, with Discord's numbers."""
+
+    COMMAND = 2
+    COMPONENT = 3
+    AUTOCOMPLETE = 4
+    MODAL_SUBMIT = 5
+
+
+class Interaction(Record):
+    """Something that someone did with the application, and what became of it.
+
+    Attributes:
+        data: What the application is told about it.
+        name: The command's name.
+        nonce: What the client calls it by.
+        message_id: The message with the component that was used.
+        target_id: The user or message that a context menu was opened on.
+        metadata: What messages that come of it say about it.
+        callback: The type of the first response, none as long as there is none.
+        response_id: The message that is the first response; none after a modal, or where it was deleted.
+        ephemeral: Whether the first response is seen by one user; it stays as it was deferred.
+        replies: The messages made with its token.
+        modal: The modal that was opened, with its components.
+    """
+
+    type: InteractionType
+    token: str
+    application_id: int
+    user_id: int
+    channel_id: int
+    guild_id: int | None = None
+    data: Json
+    name: str = ""
+    nonce: str | None = None
+    message_id: int | None = None
+    target_id: int | None = None
+    metadata: Json = {}
+    callback: int | None = None
+    response_id: int | None = None
+    ephemeral: bool = False
+    replies: list[int] = []
+    modal: Json | None = None

@@ -19,6 +19,7 @@ from bot.playground.ratelimits import RateLimits, Rates
 from bot.playground.seed import seed
 from bot.playground.snowflakes import Clock
 from bot.playground.store import Store
+from bot.playground.timers import Timers
 from bot.playground.world import World
 
 MIB = 1024 * 1024
@@ -63,6 +64,7 @@ class Pocket:
     base: str = ""
     hosts: set[str] = field(default_factory=set)
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
+    timers: Timers = field(default_factory=Timers)
 
     @property
     def api(self) -> str:

@@ -81,7 +81,7 @@ class RateLimits:
         """Count a request and decide about it.
 
         Args:
-            user_id: Who asks.
+            user_id: Who asks, 0 for a webhook's token: those don't count towards the limit of all together.
             route: `METHOD template`.
             major: The channel, server or webhook that the bucket is for.
             member: Whether a person asks, not the bot.
@@ -89,7 +89,7 @@ class RateLimits:
         limited = self.rates.enabled and (self.rates.members or not member)
         limit, seconds = self.rates.routes.get(route, self.rates.default)
         whole = self._window(user_id, "everything", *self.rates.everything)
-        if limited and whole.used >= whole.limit:
+        if limited and user_id and whole.used >= whole.limit:
             wait = self._left(whole)
             return Verdict({"X-RateLimit-Global": "true", **_refused(wait, "global")}, wait, everywhere=True)
         bucket = self._window(user_id, f"{route} {major}", limit, seconds)

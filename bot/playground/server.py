@@ -92,6 +92,7 @@ class PocketDiscord:
             await self._runner.cleanup()
             self._runner = None
         if self._pocket is not None:
+            self._pocket.timers.cancel()
             self._pocket.world.store.close()
             self._pocket = None
 

@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from bot.playground import permissions
-from bot.playground.objects import Application, Channel, ChannelType, Guild, Message, User
+from bot.playground.objects import (
+    Application,
+    Channel,
+    ChannelType,
+    Command,
+    Guild,
+    Interaction,
+    Message,
+    User,
+)
 from bot.playground.permissions import Permission
 from bot.playground.snowflakes import Clock, Snowflakes
 from bot.playground.store import Store
@@ -25,6 +34,8 @@ class World:
         self.users = {record.id: record for record in store.load(User)}
         self.guilds = {record.id: record for record in store.load(Guild)}
         self.channels = {record.id: record for record in store.load(Channel)}
+        self.commands = {record.id: record for record in store.load(Command)}
+        self.interactions = {record.id: record for record in store.load(Interaction)}
         self.messages: dict[int, dict[int, Message]] = {}
         self.closed_dms: set[int] = set()
         """Users who take no direct messages. For tests."""
@@ -78,6 +89,27 @@ class World:
         """Keep a message, new or changed."""
         self.messages.setdefault(message.channel_id, {})[message.id] = message
         self.store.put(message)
+
+    def save_command(self, command: Command) -> None:
+        """Keep a command, new or changed."""
+        self.commands[command.id] = command
+        self.store.put(command)
+
+    def remove_command(self, command: Command) -> None:
+        """Forget a command."""
+        self.commands.pop(command.id, None)
+        self.store.delete(command)
+
+    def save_interaction(self, interaction: Interaction) -> None:
+        """Keep an interaction, new or changed."""
+        self.interactions[interaction.id] = interaction
+        self.store.put(interaction)
+
+    def forget_interactions(self, before: int) -> None:
+        """Forget the interactions whose id is below one."""
+        for interaction in [each for each in self.interactions.values() if each.id < before]:
+            del self.interactions[interaction.id]
+            self.store.delete(interaction)
 
     def remove_message(self, message: Message) -> None:
         """Forget a message."""

@@ -41,7 +41,7 @@ async def several(call: Call) -> list[Json]:
     if not call.may(channel, Permission.READ_MESSAGE_HISTORY):
         return []
     stored = call.pocket.world.messages.get(channel.id, {}).values()
-    found = _select(call, [each for each in stored if each.ephemeral_to is None], limit)
+    found = _select(call, [each for each in stored if each.ephemeral_to in {None, call.user.id}], limit)
     view = call.pocket.view(call.user)
     return [message_payload(view, each) for each in reversed(found)]
 
@@ -111,10 +111,10 @@ def _rewrite(call: Call, channel: Channel, message: Message, form: MessageEdit) 
 
 @routes.add("DELETE", MESSAGE)
 async def delete(call: Call) -> None:
-    """Delete a message: one's own, or another's with the permission to manage them."""
+    """Delete a message: one's own, one for oneself alone, or another's with the permission to manage them."""
     channel = call.channel()
     message = call.message(channel)
-    if message.author_id != call.user.id:
+    if call.user.id not in {message.author_id, message.ephemeral_to}:
         if channel.type is ChannelType.DM:
             raise ApiError(Refusal.NOT_IN_DM)
         if not call.may(channel, Permission.MANAGE_MESSAGES):

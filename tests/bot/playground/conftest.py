@@ -59,8 +59,8 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-@pytest.fixture
-def place(pocket: PocketDiscord, http: aiohttp.ClientSession) -> Place:
+def place_of(pocket: PocketDiscord, http: aiohttp.ClientSession) -> Place:
+    """Return a pocket Discord with its people."""
     world = pocket.world
     ada, ben = (each for each in world.users.values() if not each.bot)
     pictures, general = world.guild_channels(world.guild)
@@ -73,6 +73,11 @@ def place(pocket: PocketDiscord, http: aiohttp.ClientSession) -> Place:
         f"/channels/{general.id}",
         f"/guilds/{world.guild.id}",
     )
+
+
+@pytest.fixture
+def place(pocket: PocketDiscord, http: aiohttp.ClientSession) -> Place:
+    return place_of(pocket, http)
 
 
 @pytest.fixture

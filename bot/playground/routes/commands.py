@@ -1,0 +1,112 @@
+"""Application commands: registered by the application, listed for clients."""
+
+from collections.abc import Callable
+
+from bot.playground import commands
+from bot.playground.calls import Call, Handler, Reply, Routes
+from bot.playground.command_forms import CommandForm
+from bot.playground.errors import ApiError, Refusal, invalid
+from bot.playground.forms import check
+from bot.playground.objects import ChannelType, Command, Json
+
+routes = Routes()
+
+GLOBAL = "/applications/{application_id}/commands"
+GUILD = "/applications/{application_id}/guilds/{guild_id}/commands"
+
+
+def _scope(call: Call) -> int | None:
+    """Return the server that the path names, none for the global commands; only for the application."""
+    if not call.user.bot:
+        raise ApiError(Refusal.BOTS_ONLY)
+    if call.id("application_id") != call.pocket.world.application.id:
+        raise ApiError(Refusal.UNKNOWN_APPLICATION)
+    return call.guild().id if "guild_id" in call.params else None
+
+
+def _command(call: Call) -> Command:
+    scope = _scope(call)
+    found = call.pocket.world.commands.get(call.id("command_id"))
+    if found is None or found.guild_id != scope:
+        raise ApiError(Refusal.UNKNOWN_COMMAND)
+    return found
+
+
+def _both(method: str, below: str = "") -> Callable[[Handler], Handler]:
+    """Register a handler for the global commands and for a server's."""
+
+    def register(handler: Handler) -> Handler:
+        for template in (GLOBAL, GUILD):
+            routes.add(method, template + below)(handler)
+        return handler
+
+    return register
+
+
+@_both("GET")
+async def several(call: Call) -> list[Json]:
+    """List the commands."""
+    return [commands.payload(each) for each in commands.of_scope(call.pocket.world, _scope(call))]
+
+
+@_both("PUT")
+async def overwrite(call: Call) -> list[Json]:
+    """Put commands in the place of all that are there."""
+    scope, body = _scope(call), call.body.json
+    if not isinstance(body, list):
+        raise invalid((), "Only iterables may be used in a ListType")
+    forms = [check(CommandForm, each, (number,)) for number, each in enumerate(body)]
+    return [commands.payload(each) for each in commands.overwrite(call.pocket.world, scope, forms)]
+
+
+@_both("POST")
+async def create(call: Call) -> Reply:
+    """Register a command; one of the same type and name is replaced."""
+    world, scope, form = call.pocket.world, _scope(call), call.form(CommandForm)
+    known = commands.find(world, scope, form.type, form.name)
+    return Reply(200 if known else 201, commands.payload(commands.register(world, scope, form)))
+
+
+@_both("GET", "/{command_id}")
+async def one(call: Call) -> Json:
+    """Get a command."""
+    return commands.payload(_command(call))
+
+
+@_both("PATCH", "/{command_id}")
+async def edit(call: Call) -> Json:
+    """Change what the request names of a command."""
+    known = _command(call)
+    changes = call.body.json if isinstance(call.body.json, dict) else {}
+    merged = known.body | {"name": known.name, "type": int(known.type)} | changes
+    form = check(CommandForm, merged | {"type": int(known.type)})
+    return commands.payload(commands.register(call.pocket.world, known.guild_id, form, known))
+
+
+@_both("DELETE", "/{command_id}")
+async def delete(call: Call) -> None:
+    """Delete a command."""
+    call.pocket.world.remove_command(_command(call))
+
+
+@routes.add("GET", GUILD + "/permissions")
+async def permissions(call: Call) -> list[Json]:
+    """List what admins changed about who may use commands: nothing, here."""
+    _scope(call)
+    return []
+
+
+@routes.add("GET", "/guilds/{guild_id}/application-command-index")
+async def guild_index(call: Call) -> Json:
+    """List the commands that a client shows in a server."""
+    world = call.pocket.world
+    return commands.index(world, call.user, commands.shown_in_guild(world, call.guild(), call.user))
+
+
+@routes.add("GET", "/channels/{channel_id}/application-command-index")
+async def direct_index(call: Call) -> Json:
+    """List the commands that a client shows in a direct message."""
+    channel, world = call.channel(), call.pocket.world
+    if channel.type is not ChannelType.DM:
+        raise ApiError(Refusal.WRONG_CHANNEL_TYPE)
+    return commands.index(world, call.user, commands.shown_directly(world, channel))
