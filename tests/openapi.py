@@ -63,6 +63,7 @@ FORWARDS = (
 
 DEPARTURES: tuple[Departure, ...] = (
     Departure("GET /guilds/{guild_id}/application-command-index", "", CLIENTS),
+    Departure("GET /channels/{channel_id}/application-command-index", "", CLIENTS),
     Departure("POST /interactions", "", CLIENTS),
     Departure("*", r"(/data|/message)?/attachments/\d+/id", IDS_AS_NUMBERS),
     Departure("*", r"/message_reference/(message|channel|guild)_id", IDS_AS_NUMBERS),
@@ -109,7 +110,8 @@ def description() -> dict[str, Any]:
     if not DESCRIPTION.is_file():
         pytest.skip(f"Discord's OpenAPI description is not in {DESCRIPTION.parent}")
     found: dict[str, Any] = json.loads(DESCRIPTION.read_text())
-    return found
+    cleared: dict[str, Any] = _with_clear_unions(found, found["components"]["schemas"])
+    return cleared
 
 
 FORMATS = FormatChecker(formats=())
@@ -128,6 +130,42 @@ def _is_uri(value: object) -> bool:
 @FORMATS.checks("int32")
 def _is_int32(value: object) -> bool:
     return not isinstance(value, int) or -(1 << 31) <= value < 1 << 31
+
+
+def _branches(schema: dict[str, Any], known: dict[str, Any]) -> dict[tuple[Any, ...], Any] | None:
+    """Return a union's members by the values of their `type`, where that tells them apart."""
+    members = schema.get("oneOf") or schema.get("anyOf") or []
+    found: dict[tuple[Any, ...], Any] = {}
+    for each in members:
+        target = known.get(each.get("$ref", "").rsplit("/", 1)[-1], {})
+        values = target.get("properties", {}).get("type", {}).get("enum")
+        if (
+            not values
+            or "type" not in target.get("required", ())
+            or any(set(values) & set(one) for one in found)
+        ):
+            return None
+        found[tuple(values)] = each
+    return found or None
+
+
+def _with_clear_unions(schema: Any, known: dict[str, Any]) -> Any:
+    """Return a schema whose unions choose by `type`: the same verdicts, said of the field that is wrong."""
+    if isinstance(schema, list):
+        return [_with_clear_unions(each, known) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    branches = _branches(schema, known)
+    if branches is None:
+        return {key: _with_clear_unions(each, known) for key, each in schema.items()}
+    kept = {key: each for key, each in schema.items() if key not in {"oneOf", "anyOf"}}
+    every = [value for values in branches for value in values]
+    choices = [
+        {"if": {"properties": {"type": {"enum": list(values)}}}, "then": each}
+        for values, each in branches.items()
+    ]
+    types = {"type": "object", "properties": {"type": {"enum": every}}, "required": ["type"]}
+    return kept | types | {"allOf": choices}
 
 
 @cache
