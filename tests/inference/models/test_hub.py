@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from inference.jobs import Task
+from inference.models.catalogue import CATALOGUE
 from tests.inference.models.stand_in_hub import CONVERSION_AUTHOR, StandInHub, commit_of, files_of
 
 ROOT = Path(__file__).parents[3]
@@ -77,6 +78,12 @@ def newcomer(tmp_path: Path, hub: StandInHub) -> Newcomer:
     return Newcomer(tmp_path, hub)
 
 
+@pytest.fixture(scope="session")
+def served(folders: dict[Task, Path]) -> dict[Task, Path]:
+    """What the hub serves: the models that are shipped, or random ones of their classes until they are."""
+    return {task: CATALOGUE["tiny"][task].locally() or folder for task, folder in folders.items()}
+
+
 def overrides(*tasks: Task, revision: str = "") -> dict[str, str]:
     names = {f"BEHOLDER_{task.upper()}_MODEL": f"ours/{task}{revision}" for task in tasks}
     return {**names, "BEHOLDER_TASKS": ",".join(tasks)}
@@ -86,12 +93,12 @@ ALL: tuple[Task, ...] = ("caption", "answer", "match")
 
 
 async def test_models_are_fetched_with_their_progress_and_work_offline_afterwards(
-    hub: StandInHub, newcomer: Newcomer, folders: dict[Task, Path]
+    hub: StandInHub, newcomer: Newcomer, served: dict[Task, Path]
 ) -> None:
     for task in ALL:
         # What must never be fetched lies beside what must.
         junk = {"pytorch_model.bin": b"pickle", "modeling.py": b"raise SystemExit", "tf_model.h5": b"h5"}
-        hub.repositories[f"ours/{task}"] = {"main": {**files_of(folders[task]), **junk}}
+        hub.repositories[f"ours/{task}"] = {"main": {**files_of(served[task]), **junk}}
     first = await newcomer.run("tests.inference.models.load_and_try", **overrides(*ALL))
     assert first.code == 0, first.err
     tenths = re.findall(r"Fetching model\.safetensors: (\d+) % of", first.err)
@@ -117,9 +124,9 @@ async def test_models_are_fetched_with_their_progress_and_work_offline_afterward
 
 
 async def test_what_is_cached_is_fetched_no_second_time(
-    hub: StandInHub, newcomer: Newcomer, folders: dict[Task, Path]
+    hub: StandInHub, newcomer: Newcomer, served: dict[Task, Path]
 ) -> None:
-    hub.repositories["ours/match"] = {"main": files_of(folders["match"])}
+    hub.repositories["ours/match"] = {"main": files_of(served["match"])}
     first = await newcomer.run("inference.models.fetch", **overrides("match"))
     assert first.code == 0, first.err
     assert "match: ours/match@main is ready in" in first.out
@@ -130,9 +137,9 @@ async def test_what_is_cached_is_fetched_no_second_time(
 
 
 async def test_a_revision_is_fetched_by_name_and_by_commit(
-    hub: StandInHub, newcomer: Newcomer, folders: dict[Task, Path]
+    hub: StandInHub, newcomer: Newcomer, served: dict[Task, Path]
 ) -> None:
-    files = files_of(folders["match"])
+    files = files_of(served["match"])
     hub.repositories["ours/match"] = {"main": {}, "v2": files}
     by_name = await newcomer.run("inference.models.fetch", **overrides("match", revision="@v2"))
     by_commit = await newcomer.run(
@@ -145,9 +152,9 @@ async def test_a_revision_is_fetched_by_name_and_by_commit(
 
 
 async def test_a_broken_connection_is_taken_up_where_it_broke(
-    hub: StandInHub, newcomer: Newcomer, folders: dict[Task, Path]
+    hub: StandInHub, newcomer: Newcomer, served: dict[Task, Path]
 ) -> None:
-    files = files_of(folders["caption"])
+    files = files_of(served["caption"])
     hub.repositories["ours/caption"] = {"main": files}
     hub.cut["model.safetensors"] = 1000
     ended = await newcomer.run("inference.models.fetch", **overrides("caption"))
@@ -157,9 +164,9 @@ async def test_a_broken_connection_is_taken_up_where_it_broke(
 
 
 async def test_half_a_model_does_not_count_as_cached(
-    hub: StandInHub, newcomer: Newcomer, folders: dict[Task, Path]
+    hub: StandInHub, newcomer: Newcomer, served: dict[Task, Path]
 ) -> None:
-    files = files_of(folders["match"])
+    files = files_of(served["match"])
     hub.repositories["ours/match"] = {"main": files}
     await newcomer.run("inference.models.fetch", **overrides("match"))
     (weights,) = (newcomer.home / "hf/hub").rglob("snapshots/*/model.safetensors")
@@ -173,13 +180,13 @@ async def test_half_a_model_does_not_count_as_cached(
 
 
 async def test_a_model_without_safetensors_is_refused_in_a_sentence(
-    hub: StandInHub, newcomer: Newcomer, folders: dict[Task, Path]
+    hub: StandInHub, newcomer: Newcomer, served: dict[Task, Path]
 ) -> None:
-    files = files_of(folders["caption"])
+    files = files_of(served["caption"])
     files["pytorch_model.bin"] = files.pop("model.safetensors")
     hub.repositories["ours/caption"] = {"main": files}
     # A stranger's pull request of the right title is not the hub's own conversion.
-    hub.repositories["ours/caption"]["refs/pr/1"] = files_of(folders["caption"])
+    hub.repositories["ours/caption"]["refs/pr/1"] = files_of(served["caption"])
     hub.conversions["ours/caption"] = [(1, "stranger")]
     ended = await newcomer.run("inference.models.fetch", **overrides("caption"))
     assert ended.code == 1
@@ -190,9 +197,9 @@ async def test_a_model_without_safetensors_is_refused_in_a_sentence(
 
 
 async def test_the_hub_s_own_conversion_is_found_and_works_offline(
-    hub: StandInHub, newcomer: Newcomer, folders: dict[Task, Path]
+    hub: StandInHub, newcomer: Newcomer, served: dict[Task, Path]
 ) -> None:
-    whole = files_of(folders["match"])
+    whole = files_of(served["match"])
     pickled = {name: data for name, data in whole.items() if not name.endswith(".safetensors")}
     hub.repositories["ours/match"] = {
         "main": {**pickled, "pytorch_model.bin": b"pickle"},
