@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,11 +47,11 @@ def test_no_pixel_belongs_to_two_things(seed: int, count: int) -> None:
     assert all(mask.sum() > 15 for mask in masks)
 
 
-def _mask(scene: Scene, thing: Thing) -> np.ndarray:  # type: ignore[type-arg]
+def _mask(scene: Scene, thing: Thing) -> npt.NDArray[np.bool_]:
     """Where a thing is, at 128 px: drawn alone in white on black."""
     alone = Thing(thing.shape, "white", (255, 255, 255), thing.centre, thing.radius, thing.corners)
     picture = draw(Scene((alone,), Ground((0, 0, 0)), scene.width, scene.height, smooth=False), 128)
-    return np.asarray(picture)[:, :, 0] > 0
+    return np.asarray(np.asarray(picture)[:, :, 0] > 0)
 
 
 def test_all_shapes_colours_and_counts_come_up() -> None:
