@@ -1,7 +1,9 @@
 # `make run` and `make test` are all that a newcomer needs: each does its own set-up.
 # For torch without CUDA (a machine with no NVIDIA GPU), see "Torch for a CPU only" in README.md.
 
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+# The first that runs: a name on the PATH may be a version manager's stand-in for a Python that is not there.
+PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
+    $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 TORCH_INDEX ?=
 BIN := .venv/bin
 READY := .venv/.ready
@@ -37,8 +39,8 @@ clean: ## Remove the virtual environment (never the data)
 	rm -rf .venv
 
 $(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	    { echo "Beholder needs Python 3.11 or later; $(PYTHON) is older. Set PYTHON=/path/to/python3.11"; exit 1; }
+	@test -n "$(PYTHON)" || \
+	    { echo "Beholder needs Python 3.11 or later, and none is on the PATH. Set PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv .venv || \
 	    { echo "No virtual environment could be made. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	$(if $(TORCH_INDEX),$(BIN)/pip install --quiet -c constraints.txt --index-url $(TORCH_INDEX) torch)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
+from bot.settings import misspelt
+
 WRONG_SETTING = 2
 """Exit code: something that only the operator can mend (a setting, the token, Redis's address)."""
 
@@ -107,6 +109,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         datefmt="%H:%M:%S",
         stream=sys.stderr,
     )
+    if wrong := misspelt():
+        print("beholder: a setting is wrong.", *wrong, sep="\n", file=sys.stderr)
+        return WRONG_SETTING
     try:
         return int(chosen.start(chosen))
     except ValidationError as error:

@@ -14,7 +14,6 @@ from bot.playground.pocket import always_ready
 from bot.playground.routes.playground import session
 from bot.playground.server import PocketDiscord
 from bot.playground.store import StoreError
-from bot.settings import misspelt
 from bot.supervise import FATAL, Child, keep_all_running
 from inference.client import InferenceClient
 from inference.embedded_redis import running_redis
@@ -152,9 +151,6 @@ def main(*, tied: bool) -> int:
     """
     if tied:
         die_with_parent(how=signal.SIGTERM)
-    if wrong := misspelt():
-        print("beholder: a setting is wrong.", *wrong, sep="\n", file=sys.stderr)
-        return FATAL
     try:
         return asyncio.run(_until_signal(RunSettings()))
     except (BeholderError, StoreError, OSError) as error:

@@ -11,7 +11,7 @@ import aiohttp
 import discord
 
 from bot.client import Beholder, ContentNotGranted
-from bot.settings import BotSettings, misspelt
+from bot.settings import BotSettings
 from inference.embedded_redis import running_redis
 from inference.errors import QueueUnavailable
 
@@ -60,8 +60,6 @@ def main() -> int:
     Returns:
         The exit code.
     """
-    for sentence in misspelt():
-        log.warning("%s", sentence)
     return asyncio.run(run_bot(BotSettings()))
 
 

@@ -32,8 +32,8 @@ class BeholderError(Exception):
     """The root of every error that a person may be told of.
 
     Args:
-        sentence: What was wrong, with the value, and what to do; for logs and developers. People on Discord read
-            the sentence that `bot/replies.py` makes from the code and the detail.
+        sentence: What was wrong, with the value, and what to do; for logs and developers. People on Discord
+            read the sentence that `bot/replies.py` makes from the code and the detail.
         detail: The numbers in it.
     """
 
