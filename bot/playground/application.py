@@ -19,6 +19,7 @@ from bot.playground.routes import (
     messages,
     playground,
     reactions,
+    stickers,
     threads,
     users,
     webhooks,
@@ -36,6 +37,7 @@ ROUTES: list[Route] = [
     *commands.routes,
     *interactions.routes,
     *webhooks.routes,
+    *stickers.routes,
 ]
 
 

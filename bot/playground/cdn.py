@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from bot.playground import pictures
+from bot.playground import pictures, stickers
 from bot.playground.pocket import Pocket
 
 SAFE = {
@@ -26,7 +26,7 @@ AVATAR_PIXELS = 64
 
 
 class FileHost:
-    """Serves files below `/attachments`, `/ephemeral-attachments`, `/media` and `/embed/avatars`."""
+    """Serves attachments, what `/media` has of them, stickers and everyone's pictures."""
 
     def __init__(self, pocket: Pocket) -> None:
         self._pocket = pocket
@@ -37,6 +37,8 @@ class FileHost:
             path = f"/{kind}/{{channel_id:\\d+}}/{{attachment_id:\\d+}}/{{filename}}"
             app.router.add_get(path, self._attachment)
             app.router.add_get(f"/media{path}", self._attachment)
+        for host in ("", "/media"):
+            app.router.add_get(host + "/stickers/{sticker_id:\\d+}.{extension}", self._sticker)
         app.router.add_get("/embed/avatars/{number:\\d+}.png", self._avatar)
 
     async def _attachment(self, request: web.Request) -> web.StreamResponse:
@@ -50,14 +52,22 @@ class FileHost:
             data = file.read_bytes()
         except FileNotFoundError:
             return _gone()
-        kind = pictures.content_type(data[:64])
-        headers = SAFE | ({} if kind else {"Content-Disposition": "attachment"})
-        return web.Response(body=data, content_type=kind or "application/octet-stream", headers=headers)
+        return _served(data)
+
+    async def _sticker(self, request: web.Request) -> web.StreamResponse:
+        found = self._pocket.world.stickers.get(int(request.match_info["sticker_id"]))
+        return _gone() if found is None else _served(self._pocket.files.read(stickers.file_of(found)))
 
     async def _avatar(self, request: web.Request) -> web.StreamResponse:
         color = AVATAR_COLORS[int(request.match_info["number"]) % len(AVATAR_COLORS)]
         headers = SAFE | {"Cache-Control": "max-age=86400"}
         return web.Response(body=disc(color, AVATAR_PIXELS), content_type="image/png", headers=headers)
+
+
+def _served(data: bytes) -> web.Response:
+    kind = pictures.content_type(data[:64])
+    headers = SAFE | ({} if kind else {"Content-Disposition": "attachment"})
+    return web.Response(body=data, content_type=kind or "application/octet-stream", headers=headers)
 
 
 def _gone() -> web.Response:

@@ -6,12 +6,16 @@ all hexadecimal, and refuses the file after about a day.
 
 import hashlib
 import hmac
+import re
 import shutil
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
+from bot.playground import pictures
 from bot.playground.objects import Attachment
 from bot.playground.snowflakes import Clock
+
+ADDRESS = re.compile(r"(?:/media)?/(ephemeral-)?attachments/(\d+)/(\d+)/([^/]+)")
 
 ADDRESS_SECONDS = 24 * 60 * 60
 """How long an address works. Discord promises no number; about a day was seen."""
@@ -41,6 +45,28 @@ class Files:
         """Return where a file lies. The name on disk is made from the ids alone."""
         suffix = hashlib.sha256(filename.encode()).hexdigest()[:16]
         return self._folder / str(channel_id) / f"{attachment_id}-{suffix}"
+
+    def known(self, url: str) -> Attachment | None:
+        """Return the attachment at an address of ours, however old, as far as its bytes tell."""
+        match = ADDRESS.fullmatch(urlsplit(url).path)
+        if not url.startswith(f"{self.base}/") or match is None:
+            return None
+        channel_id, attachment_id, filename = int(match[2]), int(match[3]), unquote(match[4])
+        try:
+            data = self.path(channel_id, attachment_id, filename).read_bytes()
+        except FileNotFoundError:
+            return None
+        width, height = pictures.size(data) or (None, None)
+        return Attachment(
+            id=attachment_id,
+            channel_id=channel_id,
+            filename=filename,
+            size=len(data),
+            content_type=pictures.content_type(data),
+            width=width,
+            height=height,
+            ephemeral=match[1] is not None,
+        )
 
     def remove(self, attachment: Attachment) -> None:
         """Delete an attachment's bytes."""

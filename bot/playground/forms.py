@@ -67,9 +67,10 @@ class Upload:
 
 @dataclass
 class Body:
-    """What a request carried."""
+    """What a request carried: JSON, files, and the fields of a plain form."""
 
     json: Any = None
+    fields: dict[str, str] = field(default_factory=dict)
     uploads: dict[int, Upload] = field(default_factory=dict)
 
     def read_as(self, model: type[M]) -> M:
@@ -123,9 +124,13 @@ async def _read_multipart(request: web.Request, limits: Limits) -> Body:
         room -= len(data)
         if part.name == "payload_json":
             body.json = _parsed(data)
+        elif part.name == "file":
+            body.uploads[0] = _upload(part, 0, data, limits)
         elif (match := FILE_FIELD.fullmatch(part.name or "")) is not None:
             number = int(match[1])
             body.uploads[number] = _upload(part, number, data, limits)
+        else:
+            body.fields[part.name or ""] = data.decode(errors="replace")
     return body
 
 

@@ -162,6 +162,17 @@ class Attachment(BaseModel):
     flags: int = 0
 
 
+class Sticker(Record):
+    """A sticker of a server. Its bytes lie in the attachments folder, the server standing for the channel."""
+
+    guild_id: int
+    user_id: int
+    name: str
+    description: str | None = None
+    tags: str = ""
+    format_type: int
+
+
 class Reaction(BaseModel):
     """One emoji under a message, with those who set it. Custom emoji have an id."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from bot.playground import mentions, references
+from bot.playground import mentions, references, stickers
 from bot.playground.attaching import NewFile
 from bot.playground.drafts import compose
 from bot.playground.errors import ApiError, Refusal
@@ -38,6 +38,7 @@ def send(
         author_id=author.id,
         tts=bool(form.tts),
         nonce=form.nonce,
+        sticker_items=stickers.items(pocket.world, form.sticker_ids or [], author.id),
     )
     answered, files = _refer(pocket, author, channel, message, form)
     files += compose(pocket, message, form, uploads)

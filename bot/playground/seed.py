@@ -28,7 +28,7 @@ def seed(world: World) -> None:
     """Fill an empty world; one that has been filled stays as it is."""
     if world.guilds:
         return
-    people = [_person(world, *names) for names in PEOPLE]
+    people = [new_person(world, *names) for names in PEOPLE]
     bot = _bot(world, people[0])
     _guild(world, people, bot)
 
@@ -39,7 +39,8 @@ def new_token(user_id: int) -> str:
     return f"{owner}.{secrets.token_urlsafe(4)}.{secrets.token_urlsafe(27)}"
 
 
-def _person(world: World, username: str, shown: str) -> User:
+def new_person(world: World, username: str, shown: str) -> User:
+    """Give someone an account."""
     user_id = world.snowflakes.next()
     user = User(id=user_id, username=username, global_name=shown, token=new_token(user_id))
     world.save_user(user)
@@ -64,9 +65,8 @@ def _bot(world: World, owner: User) -> User:
 
 def _guild(world: World, people: list[User], bot: User) -> None:
     """Make the server, invite the bot with the permissions that it asks for, add the channels."""
-    guild = Guild(id=world.snowflakes.next(), name=GUILD_NAME, owner_id=people[0].id)
-    guild.roles[guild.id] = Role(id=guild.id, name="@everyone", permissions=permissions.EVERYONE)
-    add_member(world, guild, *people)
+    guild = new_guild(world, GUILD_NAME, people[0])
+    add_member(world, guild, *people[1:])
     admin = Role(
         id=world.snowflakes.next(),
         name="admin",
@@ -79,6 +79,14 @@ def _guild(world: World, people: list[User], bot: User) -> None:
     invite_bot(world, guild, bot, permissions.BOT_INVITE)
     for position, name in enumerate((PICTURES, GENERAL)):
         world.save_channel(_channel(world, guild, name, position))
+
+
+def new_guild(world: World, name: str, owner: User) -> Guild:
+    """Make a server with its owner in it, and nothing else."""
+    guild = Guild(id=world.snowflakes.next(), name=name, owner_id=owner.id)
+    guild.roles[guild.id] = Role(id=guild.id, name="@everyone", permissions=permissions.EVERYONE)
+    add_member(world, guild, owner)
+    return guild
 
 
 def add_member(world: World, guild: Guild, *users: User) -> None:

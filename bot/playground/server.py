@@ -19,6 +19,9 @@ from bot.playground.sessions import Op
 from bot.playground.snowflakes import Clock
 from bot.playground.world import World
 
+EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104
+"""Addresses that mean all of the machine's; what is said of them to others is 127.0.0.1."""
+
 CLOSE_SECONDS = 1.0
 """How long requests in flight may go on when the server closes."""
 
@@ -82,7 +85,8 @@ class PocketDiscord:
         await site.start()
         self.port = runner.addresses[0][1]
         self.pocket.hosts = names(self._host, self.port)
-        self.pocket.base = self.pocket.files.base = f"http://{self._host}:{self.port}"
+        name = "127.0.0.1" if self._host in EVERYWHERE else self._host
+        self.pocket.base = self.pocket.files.base = f"http://{name}:{self.port}"
 
     async def close(self) -> None:
         """Stop listening and close the data folder."""

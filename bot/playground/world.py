@@ -13,6 +13,7 @@ from bot.playground.objects import (
     Guild,
     Interaction,
     Message,
+    Sticker,
     User,
 )
 from bot.playground.permissions import Permission
@@ -36,6 +37,7 @@ class World:
         self.channels = {record.id: record for record in store.load(Channel)}
         self.commands = {record.id: record for record in store.load(Command)}
         self.interactions = {record.id: record for record in store.load(Interaction)}
+        self.stickers = {record.id: record for record in store.load(Sticker)}
         self.messages: dict[int, dict[int, Message]] = {}
         self.closed_dms: set[int] = set()
         """Users who take no direct messages. For tests."""
@@ -99,6 +101,16 @@ class World:
         """Forget a command."""
         self.commands.pop(command.id, None)
         self.store.delete(command)
+
+    def save_sticker(self, sticker: Sticker) -> None:
+        """Keep a sticker."""
+        self.stickers[sticker.id] = sticker
+        self.store.put(sticker)
+
+    def remove_sticker(self, sticker: Sticker) -> None:
+        """Forget a sticker."""
+        self.stickers.pop(sticker.id, None)
+        self.store.delete(sticker)
 
     def save_interaction(self, interaction: Interaction) -> None:
         """Keep an interaction, new or changed."""

@@ -1,19 +1,24 @@
 """Servers as Discord's objects."""
 
 from bot.playground import permissions
-from bot.playground.objects import Guild, Json, Member, User
+from bot.playground.objects import Guild, Json, Member, Sticker, User
 from bot.playground.payloads.channels import channel
-from bot.playground.payloads.people import iso, member, role
+from bot.playground.payloads.people import iso, member, role, user
 from bot.playground.world import World
 
+GUILD_STICKER = 2
+"""Source: Discord's reference, "Sticker types"."""
 
-def guild(record: Guild) -> Json:
+
+def guild(world: World, record: Guild) -> Json:
     """Return a server as REST answers it."""
+    stickers = [each for each in world.stickers.values() if each.guild_id == record.id]
     return ABSENT | {
         "id": str(record.id),
         "name": record.name,
         "owner_id": str(record.owner_id),
         "roles": [role(each) for each in record.roles.values()],
+        "stickers": [sticker(world, each) for each in stickers],
     }
 
 
@@ -21,7 +26,7 @@ def guild_create(world: World, record: Guild, viewer: User, members: list[Member
     """Return a server as the gateway sends it: with the channels that the viewer can see."""
     threads = [each for each in world.threads(record) if each.thread and not each.thread.archived]
     channels = world.guild_channels(record)
-    return guild(record) | {
+    return guild(world, record) | {
         "joined_at": iso(record.members[viewer.id].joined_at),
         "large": False,
         "unavailable": False,
@@ -35,6 +40,21 @@ def guild_create(world: World, record: Guild, viewer: User, members: list[Member
         "guild_scheduled_events": [],
         "soundboard_sounds": [],
     }
+
+
+def sticker(world: World, record: Sticker) -> Json:
+    """Return a server's sticker."""
+    shown: Json = {
+        "id": str(record.id),
+        "guild_id": str(record.guild_id),
+        "name": record.name,
+        "description": record.description,
+        "tags": record.tags,
+        "type": GUILD_STICKER,
+        "format_type": record.format_type,
+        "available": True,
+    }
+    return shown | {"user": user(world.users[record.user_id])}
 
 
 def own_guild(record: Guild, viewer: User) -> Json:

@@ -63,7 +63,7 @@ def _component(files: Files, record: Message, component: Json) -> Json:
         if key in shown:
             shown[key] = _media_item(files, record, shown[key]["url"])
     if "file" in shown:
-        named = _find(record, component["file"]["url"])
+        named = _find(files, record, component["file"]["url"])
         shown |= {"name": named.filename, "size": named.size} if named else {"name": None, "size": None}
     for key in ("components", "items"):
         if key in shown:
@@ -74,14 +74,14 @@ def _component(files: Files, record: Message, component: Json) -> Json:
 
 
 def _media_item(files: Files, record: Message, url: str) -> Json:
-    found = _find(record, url)
+    found = _find(files, record, url)
     shown = {"id": str(found.id if found else record.id)} | _resolved(files, record, url)
     return shown | {"attachment_id": str(found.id)} if found else shown
 
 
 def _resolved(files: Files, record: Message, url: str) -> Json:
     """Return the address, the proxied address and the size of a picture."""
-    found = _find(record, url)
+    found = _find(files, record, url)
     if found is None:
         return {"url": url, "proxy_url": f"{files.base}/external/{quote(url, safe='')}"}
     sizes = {"width": found.width, "height": found.height, "content_type": found.content_type}
@@ -89,9 +89,11 @@ def _resolved(files: Files, record: Message, url: str) -> Json:
     return {"url": files.url(found), "proxy_url": files.url(found, proxy=True)} | known
 
 
-def _find(record: Message, url: str) -> Attachment | None:
-    name = url.removeprefix(SCHEME) if url.startswith(SCHEME) else None
-    return next((each for each in record.attachments if each.filename == name), None)
+def _find(files: Files, record: Message, url: str) -> Attachment | None:
+    """Return the attachment that an address means: one of the message's own, or any by its address."""
+    if not url.startswith(SCHEME):
+        return files.known(url)
+    return next((each for each in record.attachments if each.filename == url.removeprefix(SCHEME)), None)
 
 
 def _addresses(record: Message) -> Iterator[str]:

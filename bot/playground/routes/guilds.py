@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from bot.playground import departures
 from bot.playground.calls import Call, Routes
 from bot.playground.errors import ApiError, Refusal
 from bot.playground.forms import Form, Snowflake
@@ -56,7 +57,7 @@ class RoleForm(Form):
 async def one(call: Call) -> Json:
     """Get a server."""
     guild = call.guild()
-    shown = guilds.guild(guild)
+    shown = guilds.guild(call.pocket.world, guild)
     if call.query.get("with_counts", "").lower() in {"1", "true"}:
         shown |= {
             "approximate_member_count": len(guild.members),
@@ -139,13 +140,7 @@ async def kick(call: Call) -> None:
     """Put a member out of a server."""
     guild = call.guild()
     _require(call, guild, Permission.KICK_MEMBERS)
-    found = _member(call, guild)
-    gone = call.pocket.world.users[found.user_id]
-    news = {"guild_id": str(guild.id), "user": people.user(gone)}
-    call.pocket.hub.in_guild("GUILD_MEMBER_REMOVE", guild, lambda _: news)
-    del guild.members[found.user_id]
-    call.pocket.world.save_guild(guild)
-    call.pocket.hub.to_user("GUILD_DELETE", gone.id, {"id": str(guild.id)}, guild.id)
+    departures.remove(call.pocket, guild, call.pocket.world.users[_member(call, guild).user_id])
 
 
 @routes.add("PUT", MEMBER + "/roles/{role_id}")

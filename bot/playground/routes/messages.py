@@ -10,6 +10,7 @@ from bot.playground.objects import Channel, ChannelType, Json, Message
 from bot.playground.payloads.messages import message as message_payload
 from bot.playground.permissions import Permission
 from bot.playground.snowflakes import at_time
+from bot.playground.unfurling import unfurl
 
 routes = Routes()
 
@@ -29,8 +30,11 @@ class BulkDelete(Form):
 @routes.add("POST", MESSAGES)
 async def create(call: Call) -> Json:
     """Send a message."""
-    message = posting.send(call.pocket, call.user, call.channel(), call.form(MessageCreate), call.uploads)
-    return message_payload(call.pocket.view(call.user), message, with_nonce=True)
+    channel = call.channel()
+    message = posting.send(call.pocket, call.user, channel, call.form(MessageCreate), call.uploads)
+    shown = message_payload(call.pocket.view(call.user), message, with_nonce=True)
+    unfurl(call.pocket, channel, message)
+    return shown
 
 
 @routes.add("GET", MESSAGES)

@@ -2,6 +2,7 @@
 
 from pydantic import model_validator
 
+from bot.playground import departures
 from bot.playground.calls import Call, Routes
 from bot.playground.errors import ApiError, Refusal
 from bot.playground.forms import Form, Snowflake
@@ -53,6 +54,12 @@ async def my_guilds(call: Call) -> list[Json]:
     """Return the servers of the one who asks."""
     guilds = call.pocket.world.guilds.values()
     return [own_guild(each, call.user) for each in guilds if call.user.id in each.members]
+
+
+@routes.add("DELETE", "/users/@me/guilds/{guild_id}")
+async def leave_guild(call: Call) -> None:
+    """Leave a server."""
+    departures.remove(call.pocket, call.guild(), call.user)
 
 
 @routes.add("POST", "/users/@me/channels")

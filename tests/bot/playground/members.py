@@ -164,6 +164,12 @@ class Bot(discord.Client):
     async def on_guild_available(self, guild: discord.Guild) -> None:
         await self.events.add("guild", guild)
 
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        await self.events.add("joined", guild)
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        await self.events.add("left", guild)
+
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         await self.events.add("interaction", interaction)
 

@@ -1,0 +1,99 @@
+"""Stickers: a server's own, made, listed and deleted."""
+
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from bot.playground import stickers
+from bot.playground.calls import Call, Reply, Routes
+from bot.playground.errors import ApiError, Refusal, invalid
+from bot.playground.forms import Form, check
+from bot.playground.objects import Guild, Json, Sticker
+from bot.playground.payloads.guilds import sticker as sticker_payload
+from bot.playground.permissions import Permission, in_guild
+
+routes = Routes()
+
+STICKERS = "/guilds/{guild_id}/stickers"
+
+
+class StickerForm(Form):
+    """A new sticker."""
+
+    name: Annotated[str, StringConstraints(min_length=2, max_length=30)]
+    tags: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    description: Annotated[str, StringConstraints(max_length=100)] | None = None
+
+
+@routes.add("GET", STICKERS)
+async def several(call: Call) -> list[Json]:
+    """List a server's stickers."""
+    world, guild = call.pocket.world, call.guild()
+    return [sticker_payload(world, each) for each in world.stickers.values() if each.guild_id == guild.id]
+
+
+@routes.add("POST", STICKERS)
+async def create(call: Call) -> Reply:
+    """Make a sticker of a PNG, APNG, GIF or Lottie file."""
+    world, guild = call.pocket.world, _managed(call)
+    form = check(StickerForm, call.body.fields)
+    upload = call.uploads.get(0)
+    kind = stickers.format_of(upload.data) if upload else None
+    if upload is None or kind is None:
+        raise invalid(("file",), "Invalid Asset")
+    sticker = Sticker(
+        id=world.snowflakes.next(),
+        guild_id=guild.id,
+        user_id=call.user.id,
+        name=form.name,
+        description=form.description,
+        tags=form.tags,
+        format_type=kind,
+    )
+    call.pocket.files.write(stickers.file_of(sticker), upload.data)
+    world.save_sticker(sticker)
+    _tell(call, guild)
+    return Reply(201, sticker_payload(world, sticker))
+
+
+@routes.add("GET", STICKERS + "/{sticker_id}")
+async def one(call: Call) -> Json:
+    """Get a server's sticker."""
+    return sticker_payload(call.pocket.world, _find(call, call.guild()))
+
+
+@routes.add("GET", "/stickers/{sticker_id}")
+async def anyones(call: Call) -> Json:
+    """Get a sticker by its id alone."""
+    return sticker_payload(call.pocket.world, _find(call, None))
+
+
+@routes.add("DELETE", STICKERS + "/{sticker_id}")
+async def delete(call: Call) -> None:
+    """Delete a sticker."""
+    guild = _managed(call)
+    sticker = _find(call, guild)
+    call.pocket.files.remove(stickers.file_of(sticker))
+    call.pocket.world.remove_sticker(sticker)
+    _tell(call, guild)
+
+
+def _managed(call: Call) -> Guild:
+    guild = call.guild()
+    if not in_guild(guild, call.user.id) & Permission.MANAGE_GUILD_EXPRESSIONS:
+        raise ApiError(Refusal.MISSING_PERMISSIONS)
+    return guild
+
+
+def _find(call: Call, guild: Guild | None) -> Sticker:
+    found = call.pocket.world.stickers.get(call.id("sticker_id"))
+    if found is None or (guild is not None and found.guild_id != guild.id):
+        raise ApiError(Refusal.UNKNOWN_STICKER)
+    return found
+
+
+def _tell(call: Call, guild: Guild) -> None:
+    world = call.pocket.world
+    left = [sticker_payload(world, each) for each in world.stickers.values() if each.guild_id == guild.id]
+    news = {"guild_id": str(guild.id), "stickers": left}
+    call.pocket.hub.in_guild("GUILD_STICKERS_UPDATE", guild, lambda _: news)
