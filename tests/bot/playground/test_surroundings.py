@@ -73,6 +73,7 @@ async def test_another_server_can_be_joined_and_left(
     place: Place, client: Bot, http: aiohttp.ClientSession
 ) -> None:
     pocket = place.pocket.pocket
+    await client.wait_until_ready()
     guild = population.add_guild(pocket, "elsewhere")
     await client.events.wait("joined", lambda each: each.id == guild.id)
     cleo = population.add_person(pocket, "cleo", guild)
