@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from inference.jobs import Task
-from inference.models.catalogue import CATALOGUE
+from inference.models.catalogue import TASKS, TINY_WEIGHTS
 from tests.inference.models.stand_in_hub import CONVERSION_AUTHOR, StandInHub, commit_of, files_of
 
 ROOT = Path(__file__).parents[3]
@@ -79,9 +79,9 @@ def newcomer(tmp_path: Path, hub: StandInHub) -> Newcomer:
 
 
 @pytest.fixture(scope="session")
-def served(folders: dict[Task, Path]) -> dict[Task, Path]:
-    """What the hub serves: the models that are shipped, or random ones of their classes until they are."""
-    return {task: CATALOGUE["tiny"][task].locally() or folder for task, folder in folders.items()}
+def served() -> dict[Task, Path]:
+    """What the hub serves: the models that are shipped."""
+    return {task: TINY_WEIGHTS / task for task in TASKS}
 
 
 def overrides(*tasks: Task, revision: str = "") -> dict[str, str]:
@@ -89,21 +89,18 @@ def overrides(*tasks: Task, revision: str = "") -> dict[str, str]:
     return {**names, "BEHOLDER_TASKS": ",".join(tasks)}
 
 
-ALL: tuple[Task, ...] = ("caption", "answer", "match")
-
-
 async def test_models_are_fetched_with_their_progress_and_work_offline_afterwards(
     hub: StandInHub, newcomer: Newcomer, served: dict[Task, Path]
 ) -> None:
-    for task in ALL:
+    for task in TASKS:
         # What must never be fetched lies beside what must.
         junk = {"pytorch_model.bin": b"pickle", "modeling.py": b"raise SystemExit", "tf_model.h5": b"h5"}
         hub.repositories[f"ours/{task}"] = {"main": {**files_of(served[task]), **junk}}
-    first = await newcomer.run("tests.inference.models.load_and_try", **overrides(*ALL))
+    first = await newcomer.run("tests.inference.models.load_and_try", **overrides(*TASKS))
     assert first.code == 0, first.err
     tenths = re.findall(r"Fetching model\.safetensors: (\d+) % of", first.err)
     assert tenths[0] == "0"
-    assert tenths.count("100") == len(ALL)
+    assert tenths.count("100") == len(TASKS)
     assert not [line for line in hub.requests if re.search(r"\.(bin|py|h5)$", line)]
 
     await hub.stop()
@@ -115,10 +112,10 @@ async def test_models_are_fetched_with_their_progress_and_work_offline_afterward
 
     listener = await asyncio.start_server(hang_up, "127.0.0.1", hub.port)
     async with listener:
-        again = await newcomer.run("tests.inference.models.load_and_try", **overrides(*ALL))
+        again = await newcomer.run("tests.inference.models.load_and_try", **overrides(*TASKS))
     assert again.code == 0, again.err
     assert again.out == first.out
-    assert len(again.out.splitlines()) == len(ALL)
+    assert len(again.out.splitlines()) == len(TASKS)
     assert "Fetching" not in again.err
     assert callers == []  # no request was even tried
 

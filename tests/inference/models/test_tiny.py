@@ -7,13 +7,10 @@ import pytest
 
 from inference.engine import Engine
 from inference.jobs import Answer, Answered, Caption, Captioned, Match, Matched, Picture, Task
-from inference.models.catalogue import CATALOGUE, TASKS, in_local_cache
+from inference.models.catalogue import CATALOGUE, TASKS
 from inference.models.loading import load
 from inference.settings import WorkerSettings
 from inference.tiny.world import LABELS, Scene, caption, draw, label_of, sample
-
-# Remove once inference/tiny/weights is in the repository.
-pytestmark = pytest.mark.skipif(not in_local_cache("tiny"), reason="the tiny models are not trained yet")
 
 QUESTIONS = (
     "what is in the picture?",
