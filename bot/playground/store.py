@@ -36,7 +36,8 @@ class Store:
         Raises:
             StoreError: Another process has it open, or a newer version wrote it.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        # Everyone's tokens lie here.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
         self._database = sqlite3.connect(folder / "pocket.sqlite3", isolation_level=None, timeout=0.1)
         try:
@@ -52,6 +53,7 @@ class Store:
             run("PRAGMA locking_mode = EXCLUSIVE")
             run("PRAGMA journal_mode = WAL")
             run("PRAGMA synchronous = NORMAL")
+            run("PRAGMA secure_delete = ON")
             (version,) = run("PRAGMA user_version").fetchone()
             if version > SCHEMA_VERSION:
                 raise StoreError(
