@@ -177,6 +177,12 @@ async def create_role(call: Call) -> Json:
     return _role_changed(call, guild, role, "GUILD_ROLE_CREATE")
 
 
+@routes.add("GET", ROLES + "/{role_id}")
+async def role(call: Call) -> Json:
+    """Get a role."""
+    return people.role(_role(call, call.guild()))
+
+
 @routes.add("PATCH", ROLES + "/{role_id}")
 async def edit_role(call: Call) -> Json:
     """Change a role."""
