@@ -27,6 +27,9 @@ from inference.redis_connection import connect
 
 log = logging.getLogger(__name__)
 
+# discord.py would warn at every start that it cannot speak; we never do.
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+
 
 class ContentNotGranted(Exception):
     """The application has no message-content intent: Discord would refuse the connection."""

@@ -78,12 +78,17 @@ def command(*arguments: str, **extra: str) -> "subprocess.CompletedProcess[str]"
 
 
 def test_the_command_says_one_sentence_and_tells_by_its_exit_code() -> None:
-    done = command("-m", "bot", "bot", BEHOLDER_MODEL="tiny")
+    done = command("-m", "bot", "bot")
     assert done.returncode == WRONG
     assert done.stdout == ""
-    warning, sentence = done.stderr.strip().split("\n")
-    assert "Did you mean BEHOLDER_MODELS?" in warning
+    (sentence,) = done.stderr.strip().split("\n")
     assert sentence.startswith("beholder: No Discord token")
+
+
+def test_a_misspelt_setting_is_refused_with_the_name_that_was_meant() -> None:
+    done = command("-m", "bot", "bot", BEHOLDER_MODEL="tiny")
+    assert done.returncode == WRONG
+    assert "Did you mean BEHOLDER_MODELS?" in done.stderr
 
 
 def test_the_bot_loads_neither_models_nor_decoders() -> None:
