@@ -11,13 +11,13 @@ from transformers import CLIPModel, CLIPProcessor
 from inference.errors import LabelTooLong
 from inference.jobs import Answer, Caption, Match, Matched, Picture
 from inference.models.blip.vision import blank
-from inference.models.framing import Colour, padded
+from inference.models.framing import tiles
 from inference.models.kept import Kept
 from inference.models.sight import Seen, Sight
 from inference.models.tokens import most_tokens, plain_tokens
 
 KEPT_BYTES = 16 * 2**20
-"""Of each kind: an embedding takes 2 KB in float32, so that 8,000 are kept."""
+"""Of each kind: an embedding takes 2 KB in float32, so that 8,000 are kept, of pictures one for each tile."""
 PASS = 64
 """The most labels in one pass of the text tower."""
 
@@ -75,9 +75,6 @@ class ClipMatcher:
         kept = Kept(KEPT_BYTES) if kept_pictures is None else kept_pictures
         self._sight = Sight(self._embed_pictures, self._pixels, kept, model.device, model.dtype)
         self._limit = most_tokens(self._tokenizer, model.text_model.config.max_position_embeddings)
-        # What the processor normalises to 0: the tower sees nothing there.
-        red, green, blue = (round(255 * mean) for mean in self._images.image_mean)
-        self._padding: Colour = (red, green, blue)
 
     def prepare(self, request: Caption | Answer | Match, pictures: Sequence[Image.Image]) -> ToMatch:
         """Turn a `Match` and its pictures into tensors.
@@ -111,10 +108,8 @@ class ClipMatcher:
         return Label(key, tuple(tokens), self._kept_labels.get(key))
 
     def _pixels(self, picture: Image.Image) -> torch.Tensor:
-        # A processor that squeezes instead of cropping shows its model the whole picture as it learnt it.
-        whole = padded(picture, self._padding) if self._images.do_center_crop else picture
-        made: torch.Tensor = self._images(images=[whole], return_tensors="pt")["pixel_values"]
-        return made[0]
+        made: torch.Tensor = self._images(images=tiles(picture), return_tensors="pt")["pixel_values"]
+        return made
 
     def _embed_pictures(self, pixels: torch.Tensor) -> torch.Tensor:
         return _of_length_1(self._model.get_image_features(pixel_values=pixels).pooler_output)
@@ -130,7 +125,7 @@ class ClipMatcher:
         labels = self._embed_labels([label for one in batch for label in one.labels])
         return [
             self._scores(
-                torch.stack([next(seen) for _ in one.pictures]),
+                [next(seen) for _ in one.pictures],
                 torch.stack([labels[label.key] for label in one.labels]),
             )
             for one in batch
@@ -156,8 +151,10 @@ class ClipMatcher:
                     self._kept_labels.put(key, embedding)
         return made
 
-    def _scores(self, pictures: torch.Tensor, labels: torch.Tensor) -> Matched:
-        cosine = (pictures @ labels.T).double().clamp(-1, 1)
+    def _scores(self, pictures: Sequence[torch.Tensor], labels: torch.Tensor) -> Matched:
+        """Score pictures, each [tiles, width]: a label is as near to a picture as to its nearest tile."""
+        nearest = [(tiled @ labels.T).amax(dim=0) for tiled in pictures]
+        cosine = torch.stack(nearest).double().clamp(-1, 1)
         if not bool(torch.isfinite(cosine).all()):
             raise FloatingPointError(
                 f"{self.name} gave numbers that are none in {self._model.dtype} on {self._model.device}: its "

@@ -10,7 +10,7 @@ from inference.jobs import Picture
 from inference.models.kept import Kept
 
 PASS = 16
-"""The most pictures in one pass of the tower: more gains no time and takes more memory."""
+"""The most parts of pictures in one pass of the tower: more gains no time and takes more memory."""
 
 Key = tuple[str, str]
 
@@ -21,8 +21,8 @@ class Seen:
 
     Attributes:
         key: Its scope and digest.
-        pixels: float32 [3, height, width], normalised; None where the tower's output is kept already.
-        encoding: The tower's output, kept from an earlier job, or None.
+        pixels: float32 [parts, 3, height, width], normalised; None where the tower's output is kept already.
+        encoding: The tower's output [parts, ...], kept from an earlier job, or None.
     """
 
     key: Key
@@ -35,7 +35,7 @@ class Sight:
 
     Args:
         tower: Float pixels [n, 3, height, width] on the model's device -> [n, ...].
-        pixels: A picture -> float32 [3, height, width].
+        pixels: A picture -> float32 [parts, 3, height, width], in one part or several.
         kept: Where outputs are kept, by the picture's scope and digest.
         device: Where the tower is.
         dtype: What it computes in.
@@ -62,7 +62,7 @@ class Sight:
         return Seen(key, encoding=encoding) if encoding is not None else Seen(key, self._pixels(picture))
 
     def encode(self, seen: Sequence[Seen]) -> list[torch.Tensor]:
-        """Return the tower's output for each picture, in order; the same picture goes through once."""
+        """Return the tower's output [parts, ...] for each picture; the same picture goes through once."""
         encodings: dict[Key, torch.Tensor] = {}
         waiting: dict[Key, torch.Tensor] = {}
         for one in seen:
@@ -73,11 +73,11 @@ class Sight:
             elif one.pixels is not None:
                 waiting[one.key] = one.pixels
         keys = [key for key in waiting if key not in encodings]
-        for start in range(0, len(keys), PASS):
-            some = keys[start : start + PASS]
-            pixels = torch.stack([waiting[key] for key in some])
-            made = self._tower(pixels.to(device=self._device, dtype=self._dtype))
-            for key, encoding in zip(some, made, strict=True):
+        if keys:
+            parts = torch.split(torch.cat([waiting[key] for key in keys]), PASS)
+            made = torch.cat([self._tower(some.to(device=self._device, dtype=self._dtype)) for some in parts])
+            each = torch.split(made, [len(waiting[key]) for key in keys])
+            for key, encoding in zip(keys, each, strict=True):
                 encodings[key] = encoding
                 self._kept.put(key, encoding)
         return [encodings[one.key] for one in seen]

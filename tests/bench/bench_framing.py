@@ -11,16 +11,16 @@ from typing import cast
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from inference.jobs import Match, Picture
 from inference.models.clip import ClipMatcher
-from inference.models.framing import padded
+from inference.models.framing import tiles
 from inference.models.loading import load
 from inference.settings import WorkerSettings
 from inference.tiny.world import LABELS, Scene, draw, label_of, sample
 
-SCENES = 200
+SCENES = 100
 LONG_SIDE = 512
 ASPECTS = (1.0, 4 / 3, 16 / 9, 2.5, 4.0)
 
@@ -32,22 +32,17 @@ def cropped(picture: Image.Image) -> list[Image.Image]:
     return [picture.crop((left, top, left + side, top + side))]
 
 
-def tiled(picture: Image.Image) -> list[Image.Image]:
-    """Take squares from end to end, none with a gap to the next."""
-    side = min(picture.size)
-    across, down = picture.width - side, picture.height - side
-    count = -(-max(picture.size) // side) + (across + down > 0)
-    steps = [place / max(1, count - 1) for place in range(count)]
-    corners = [(round(across * step), round(down * step)) for step in steps]
-    return [picture.crop((left, top, left + side, top + side)) for left, top in corners]
+def padded(picture: Image.Image, colour: tuple[int, int, int]) -> list[Image.Image]:
+    """Put a picture in the middle of a square as long as its longer side."""
+    return [ImageOps.pad(picture, (LONG_SIDE, LONG_SIDE), color=colour)]
 
 
 FRAMINGS: dict[str, Callable[[Image.Image], list[Image.Image]]] = {
     "cropped (CLIP's own)": cropped,
     "squeezed": lambda picture: [picture.resize((LONG_SIDE, LONG_SIDE), Image.Resampling.BICUBIC)],
-    "padded, mean colour": lambda picture: [padded(picture, (123, 117, 104))],
-    "padded, white": lambda picture: [padded(picture, (255, 255, 255))],
-    "tiled, best tile": tiled,
+    "padded, mean colour": lambda picture: padded(picture, (123, 117, 104)),
+    "padded, white": lambda picture: padded(picture, (255, 255, 255)),
+    "tiles, the nearest": tiles,
 }
 
 

@@ -101,7 +101,7 @@ class BlipAnswerer:
         """Read questions of one length, each with its picture in view -> [batch, length, width]."""
         read: torch.Tensor = self._model.text_encoder(
             input_ids=torch.stack(list(questions)).to(self._model.device),
-            encoder_hidden_states=torch.stack(list(seen)),
+            encoder_hidden_states=torch.cat(list(seen)),
         ).last_hidden_state
         return read
 

@@ -40,7 +40,7 @@ class BlipCaptioner:
     @torch.inference_mode()
     def forward(self, batch: Sequence[Seen]) -> list[Captioned]:
         """Describe each picture. There is no prompt, so nothing is padded."""
-        texts = greedy(self._model.text_decoder, torch.stack(self._sight.encode(batch)), MOST_TOKENS)
+        texts = greedy(self._model.text_decoder, torch.cat(self._sight.encode(batch)), MOST_TOKENS)
         return [
             Captioned(text=as_caption(self._tokenizer.decode(text, skip_special_tokens=True)))
             for text in texts

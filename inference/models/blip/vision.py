@@ -18,7 +18,7 @@ def sight(model: Any, processor: BlipProcessor, kept: Kept) -> Sight:  # noqa: A
     Args:
         model: A BlipForConditionalGeneration or BlipForQuestionAnswering.
         processor: The one that belongs to it.
-        kept: Where encodings are kept; each is [patches + 1, width] in the model's dtype.
+        kept: Where encodings are kept; each is [1, patches + 1, width] in the model's dtype.
     """
 
     def tower(pixels: torch.Tensor) -> torch.Tensor:
@@ -32,7 +32,7 @@ def sight(model: Any, processor: BlipProcessor, kept: Kept) -> Sight:  # noqa: A
 
     def pixels(picture: Image.Image) -> torch.Tensor:
         made: torch.Tensor = processor.image_processor(images=[picture], return_tensors="pt")["pixel_values"]
-        return made[0]
+        return made
 
     return Sight(tower, pixels, kept, model.device, model.dtype)
 

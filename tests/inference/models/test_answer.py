@@ -82,7 +82,7 @@ def test_transformers_own_generate_would_let_a_neighbour_move_the_answer(answere
     with torch.inference_mode():
         padded = torch.nn.functional.pad(short.question, (0, len(long.question) - len(short.question)))
         mask = (padded != 0).long()[None]
-        encode, seen = answerer._model.text_encoder, answerer._sight.encode([short.seen])[0][None]
+        encode, seen = answerer._model.text_encoder, answerer._sight.encode([short.seen])[0]
         read = encode(input_ids=padded[None], attention_mask=mask, encoder_hidden_states=seen)[0]
         masked = first_logits(answerer, read, mask)
         alone = first_logits(answerer, read[:, : len(short.question)], None)
@@ -103,7 +103,7 @@ def test_alone_it_answers_what_transformers_own_generate_answers(answerer: BlipA
         assert one.seen.pixels is not None
         tokens = answerer._model.generate(
             input_ids=cast("torch.LongTensor", one.question[None]),
-            pixel_values=one.seen.pixels[None],
+            pixel_values=one.seen.pixels,
             do_sample=False,
             num_beams=1,
             max_new_tokens=24,

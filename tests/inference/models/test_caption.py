@@ -38,7 +38,7 @@ def test_alone_it_says_what_transformers_own_generate_says(captioner: BlipCaptio
         one = shown(captioner, number)
         assert one.pixels is not None
         tokens = captioner._model.generate(
-            pixel_values=one.pixels[None], do_sample=False, num_beams=1, max_new_tokens=MOST_TOKENS
+            pixel_values=one.pixels, do_sample=False, num_beams=1, max_new_tokens=MOST_TOKENS
         )
         words = captioner._tokenizer.decode(tokens[0], skip_special_tokens=True)
         assert captioner.forward([one])[0].text == as_caption(words)

@@ -53,7 +53,7 @@ def test_scores_are_what_transformers_own_forward_gives(matcher: ClipMatcher) ->
     job = asked(matcher, (0, 1), LABELS)
     (matched,) = matcher.forward([job])
     texts = matcher._tokenizer(list(LABELS), padding=True, return_tensors="pt")
-    pixels = torch.stack([seen.pixels for seen in job.pictures if seen.pixels is not None])
+    pixels = torch.cat([seen.pixels for seen in job.pictures if seen.pixels is not None])
     with torch.inference_mode():
         theirs = matcher._model(**texts, pixel_values=pixels)
     share = theirs.logits_per_image.softmax(dim=-1)
@@ -127,13 +127,16 @@ def test_a_wide_picture_s_ends_are_looked_at(matcher: ClipMatcher, size: tuple[i
     assert max(abs(one - other) for one, other in zip(*scores, strict=True)) > 0.01
 
 
-def test_a_processor_that_does_not_crop_gets_the_picture_as_it_is(matcher: ClipMatcher) -> None:
-    wide = picture_of(0, (300, 100))
-    matcher._images.do_center_crop = False
-    matcher._images.size = matcher._images.crop_size
-    (seen,) = matcher.prepare(Match(pictures=(name_of(0),), labels=LABELS), [wide]).pictures
-    assert seen.pixels is not None
-    torch.testing.assert_close(seen.pixels, matcher._images(wide, return_tensors="pt")["pixel_values"][0])
+def test_pictures_of_different_shapes_share_a_batch_and_stay_apart(matcher: ClipMatcher) -> None:
+    sizes = [(40, 40), (200, 40), (40, 90), (60, 40)]
+    pictures = [picture_of(number, size) for number, size in enumerate(sizes)]
+    names = tuple(name_of(number) for number in range(len(sizes)))
+    together = matcher.forward([matcher.prepare(Match(pictures=names, labels=LABELS), pictures)])[0]
+    for place, (name, picture) in enumerate(zip(names, pictures, strict=True)):
+        request = Match(pictures=(name.model_copy(update={"scope": "guild:9"}),), labels=LABELS)
+        alone = matcher.forward([matcher.prepare(request, [picture])])[0]
+        ours = Matched(cosine=together.cosine[place : place + 1], share=together.share[place : place + 1])
+        assert_same(ours, alone)
 
 
 def test_another_request_is_refused(matcher: ClipMatcher) -> None:
