@@ -36,7 +36,7 @@ def task_for(name: str, out: Path) -> Task:
     if name == "caption":
         return CaptionTask(out / name, Recipe(steps=2000, rate=2e-3))
     if name == "answer":
-        return AnswerTask(out / name, Recipe(steps=1500, rate=1.5e-3, seed=2), out / "caption")
+        return AnswerTask(out / name, Recipe(steps=3000, rate=1.5e-3, seed=2), out / "caption")
     return MatchTask(out / name, Recipe(steps=2000, rate=1.5e-3, seed=3), out / "caption")
 
 
