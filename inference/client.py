@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -10,9 +9,10 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from pydantic import TypeAdapter, ValidationError
 
 from inference.embedded_redis import running_redis
-from inference.errors import NotServed, QueueFull, QueueUnavailable, TooManyInFlight
+from inference.errors import NotServed, QueueUnavailable, TooManyInFlight
 from inference.jobs import Delta, Failure, Group, Job, Picture, Priority, Request, Result, Task, replies
 from inference.keys import TASKS, Keys, picture_name
+from inference.pictures import PictureStore, queue_full
 from inference.redis_connection import Client, connect, end, translated
 from inference.replies import ReplyReader
 from inference.scripts import Scripts
@@ -25,10 +25,6 @@ log = logging.getLogger(__name__)
 
 RECORD_SECONDS = 24 * 3600
 """A record outlives its job's deadline by so much, should no worker ever come to drop it."""
-YOUNG_MS = 60_000
-"""A picture put less than this ago is not dropped to make room: its job is on its way."""
-SMALL = 2**18
-"""Bytes that are hashed at once; more are hashed in a thread."""
 SWEEP_SECONDS = 10.0
 """Between two looks whether what we wait for is still known to Redis."""
 
@@ -62,6 +58,7 @@ class InferenceClient:
         self._keys = keys or Keys()
         self._run = Scripts(redis, self._keys)
         self._clock = clock
+        self._pictures = PictureStore(redis, self._keys, settings, clock)
         self._pending: dict[str, Pending] = {}
         self._reader = ReplyReader(redis, self._keys.replies(bot_name), self._pending, self._look_again)
 
@@ -108,18 +105,16 @@ class InferenceClient:
             QueueUnavailable: Redis cannot be reached.
             ValueError: No such scope, or no bytes.
         """
-        picture = Picture(scope=scope, digest=await _digest(data), size=len(data))
-        life = self._settings.picture_seconds * 1000
-        name, now = picture_name(picture), int(self._clock() * 1000)
-        status, *recent = await self._run(
-            "reserve", name, picture.size, now, life, self._settings.queue_bytes, YOUNG_MS
-        )
-        if status == b"full":
-            raise self._full(f"{self._settings.queue_bytes} bytes of pictures", recent)
-        if status == b"put":
-            async with translated():
-                await self._redis.set(self._keys.picture(picture), data, px=life)
-        return picture
+        return await self._pictures.put(scope, data)
+
+    async def picture(self, picture: Picture) -> bytes:
+        """Fetch a picture's bytes, such as a result's thumbnail.
+
+        Raises:
+            PictureGone: They are no longer kept.
+            QueueUnavailable: Redis cannot be reached.
+        """
+        return await self._pictures.get(picture)
 
     async def submit(
         self,
@@ -213,7 +208,8 @@ class InferenceClient:
             limit = self._settings.jobs_per_person
             raise TooManyInFlight(f"One person may have {limit} jobs under way at a time.", limit=limit)
         if status == b"full":
-            raise self._full(f"{self._settings.queue_jobs} jobs", rest)
+            jobs = self._settings.queue_jobs
+            raise queue_full(f"{jobs} jobs", rest, self._clock(), jobs)
         if status == b"kept":
             return await self._kept(job, rest[0])
         return None
@@ -231,12 +227,6 @@ class InferenceClient:
     def _drop(self, pending: Pending) -> None:
         if self._pending.get(pending.job.id) is pending:
             del self._pending[pending.job.id]
-
-    def _full(self, what: str, recent: list[bytes]) -> QueueFull:
-        seconds = retry_after([float(when) for when in recent], self._clock(), self._settings.queue_jobs)
-        return QueueFull(
-            f"The queue holds {what}, as many as it may: come back in {seconds} s.", retry_after=seconds
-        )
 
     async def close_request(self, ids: Iterable[str]) -> None:
         """Forget what was kept for these jobs, once their outcome is visible; one still waiting is dropped.
@@ -307,27 +297,3 @@ class InferenceClient:
             elif (kept := await self._enqueue(pending.job, accepted=True)) is not None:
                 self._drop(pending)
                 pending.hear(kept)
-
-
-async def _digest(data: bytes) -> str:
-    if len(data) <= SMALL:
-        return hashlib.sha256(data).hexdigest()
-    return await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
-
-
-def retry_after(finished: list[float], now: float, jobs: int) -> int:
-    """Say when to come back to a full queue: when a tenth of it will have gone at the recent pace.
-
-    Args:
-        finished: Unix times in seconds at which the last jobs were finished, in any order.
-        now: Unix time in seconds.
-        jobs: How many the queue holds.
-
-    Returns:
-        1 to 300 seconds; 30 where nothing was finished in the last two minutes.
-    """
-    recent = [when for when in finished if now - 120 <= when <= now]
-    if not recent:
-        return 30
-    pace = len(recent) / max(0.1, now - min(recent))
-    return round(min(300, max(1, jobs / 10 / pace)))

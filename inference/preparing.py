@@ -1,6 +1,7 @@
 """From a job to tensors: fetch its pictures, decode them, let the engine prepare them."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,17 +10,23 @@ from typing import Any, Protocol
 from PIL import Image
 
 from inference.engine import Engine
-from inference.errors import PictureError
-from inference.jobs import Job, Picture, Request, Task
+from inference.errors import PictureError, QueueFull
+from inference.jobs import Job, Match, Picture, Request, Task
 from inference.lane import Lane
 from inference.streams import Taken
+from inference.thumbnails import thumbnails
+
+log = logging.getLogger(__name__)
 
 
 class PictureSource(Protocol):
-    """Where pictures' bytes come from: `inference.streams.Consumer`."""
+    """Where pictures' bytes are: `inference.streams.Consumer`."""
 
     async def picture(self, picture: Picture) -> bytes:
         """Fetch a picture's bytes."""
+
+    async def put_picture(self, scope: str, data: bytes) -> Picture:
+        """Keep a thumbnail's."""
 
 
 class Decoder(Protocol):
@@ -37,6 +44,7 @@ class Held:
         taken: The job and its entry.
         arrived: Unix time in seconds at which it was taken.
         prepared: What the engine made of it; None until it is ready.
+        thumbnails: Of its pictures, where its result is to have some.
         ready: Whether `prepared` is there.
         running: Whether it is in the batch that runs.
         decode: Milliseconds that fetching, decoding and preparing took.
@@ -46,6 +54,7 @@ class Held:
     taken: Taken
     arrived: float
     prepared: Any = None
+    thumbnails: tuple[Picture, ...] = ()
     ready: bool = False
     running: bool = False
     decode: float = 0
@@ -74,7 +83,7 @@ class Preparer:
     Nothing is kept when they are done: pictures stay in memory no longer than the jobs about them.
 
     Args:
-        source: Where the bytes come from.
+        source: Where the bytes come from, and thumbnails go to.
         decoder: What decodes them.
         engines: What prepares them.
         longest: Seconds after which an engine's `prepare` counts as hanging.
@@ -95,7 +104,7 @@ class Preparer:
         Raises:
             PictureError: One of its pictures cannot be used (of several: `picture`, its number from 1).
             RequestError: What is asked does not fit the model.
-            QueueUnavailable: Its pictures cannot be fetched.
+            QueueUnavailable: Its pictures cannot be fetched, or its thumbnails not be kept.
             IntakeBroken: No picture at all can be decoded.
             Hanging: The engine does not come back.
         """
@@ -103,6 +112,7 @@ class Preparer:
         request = held.job.request
         pictures = await self._pictures(request)
         held.prepared = await self._lane.call(self._engines[request.task].prepare, request, pictures)
+        held.thumbnails = await self._thumbnails(held.job, pictures)
         held.decode = (time.monotonic() - started) * 1000
         held.ready = True
 
@@ -120,6 +130,18 @@ class Preparer:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _thumbnails(self, job: Job, pictures: Sequence[Image.Image]) -> tuple[Picture, ...]:
+        """Keep small pictures for who draws the result of a match of several; none where there is no room."""
+        if not isinstance(job.request, Match) or len(pictures) == 1:
+            return ()
+        scope = job.request.pictures[0].scope
+        files = await self._lane.call(thumbnails, pictures)
+        try:
+            return tuple([await self._source.put_picture(scope, file) for file in files])
+        except QueueFull:
+            log.warning("job %s: no room for its thumbnails", job.id)
+            return ()
 
     async def _picture(self, picture: Picture) -> Image.Image:
         key = picture.scope, picture.digest

@@ -10,10 +10,11 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from inference.errors import Expired, PictureGone, QueueUnavailable, WorkerLost
+from inference.errors import Expired, QueueUnavailable, WorkerLost
 from inference.jobs import Delta, Failure, Job, Picture, Result, Task
 from inference.keys import GROUP, Keys, picture_name
-from inference.redis_connection import Client, connect_blocking, read_after, translated
+from inference.pictures import PictureStore
+from inference.redis_connection import Client, connect_blocking, read_after
 from inference.scripts import Scripts
 from inference.settings import WorkerSettings
 
@@ -79,6 +80,7 @@ class Consumer:
         self._tasks = tuple(tasks)
         self._settings = settings
         self._clock = clock
+        self._pictures = PictureStore(redis, keys, settings, clock)
         self._life = settings.picture_seconds * 1000
         # People who wait come first; `take.lua` relies on the two halves.
         self._expected = {
@@ -254,18 +256,16 @@ class Consumer:
             PictureGone: They are no longer kept, or are not what the job says.
             QueueUnavailable: Redis was away for longer than `claim_seconds`.
         """
-        if picture.size > self._settings.queue_bytes:
-            raise PictureGone
-        data = await self._patiently(lambda: self._bytes(picture))
-        if len(data) != picture.size:
-            raise PictureGone
-        return data
+        return await self._patiently(lambda: self._pictures.get(picture))
 
-    async def _bytes(self, picture: Picture) -> bytes:
-        async with translated():
-            # One more than there should be: a longer one is noticed, and never read whole.
-            data = await self._redis.getrange(self._keys.picture(picture), 0, picture.size)
-        return data if isinstance(data, bytes) else data.encode()
+    async def put_picture(self, scope: str, data: bytes) -> Picture:
+        """Keep a picture that was made for a result, such as a thumbnail, for as long as others.
+
+        Raises:
+            QueueFull: There is no room for it.
+            QueueUnavailable: Redis was away for longer than `claim_seconds`.
+        """
+        return await self._patiently(lambda: self._pictures.put(scope, data))
 
     async def publish_delta(self, job: Job, delta: Delta) -> None:
         """Send a piece of a text on its way. One that is lost does no harm: the result has the whole text."""

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image
 
-from inference.errors import BrokenPicture, PictureError
+from inference.errors import BrokenPicture, PictureError, QueueFull
 from inference.jobs import Picture, Task
 from inference.preparing import Held, Preparer
 from inference.streams import Taken
+from inference.thumbnails import thumbnail
 from tests.inference.engines import ColourEngine, Seen
 from tests.inference.making import SCOPE, job, request
 from tests.inference.pictures import plain
@@ -25,6 +26,7 @@ class Source:
     def __init__(self) -> None:
         self.pictures: dict[str, bytes] = {}
         self.fetched: list[Picture] = []
+        self.full = False
 
     def keep(self, colour: bytes, scope: str = SCOPE) -> Picture:
         picture = Picture.of(scope, colour)
@@ -35,6 +37,11 @@ class Source:
         self.fetched.append(picture)
         await asyncio.sleep(0)
         return self.pictures[picture.digest]
+
+    async def put_picture(self, scope: str, data: bytes) -> Picture:
+        if self.full:
+            raise QueueFull
+        return self.keep(data, scope)
 
 
 class Decoder:
@@ -135,3 +142,25 @@ async def test_each_job_is_told_which_of_its_own_pictures_is_bad(source: Source,
         {},
     ]
     assert not any(each.ready for each in jobs)
+
+
+async def test_a_match_of_several_pictures_has_thumbnails_and_nothing_else_has(
+    source: Source, preparer: Preparer
+) -> None:
+    red, blue = source.keep(b"red"), source.keep(b"blue")
+    several, one, caption = held(1, "match", red, blue, red), held(2, "match", red), held(3, "caption", red)
+    await asyncio.gather(*map(preparer.prepare, (several, one, caption)))
+    assert (one.thumbnails, caption.thumbnails) == ((), ())
+    assert {picture.scope for picture in several.thumbnails} == {SCOPE}
+    files = [source.pictures[picture.digest] for picture in several.thumbnails]
+    assert files == [thumbnail(plain(colour)) for colour in ("red", "blue", "red")]
+
+
+async def test_where_there_is_no_room_for_thumbnails_the_job_does_without(
+    source: Source, preparer: Preparer
+) -> None:
+    match = held(1, "match", source.keep(b"red"), source.keep(b"blue"))
+    source.full = True
+    await preparer.prepare(match)
+    assert match.ready
+    assert match.thumbnails == ()

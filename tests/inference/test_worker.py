@@ -1,6 +1,7 @@
 """A worker with a small engine, a real Redis and real decoding processes: what it answers and survives."""
 
 import asyncio
+import io
 import os
 import signal
 import time
@@ -9,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from redis.asyncio import Redis
 
 from inference.client import Ticket
@@ -21,8 +23,11 @@ from inference.settings import QueueSettings, WorkerSettings
 from tests.inference.asking import BLUE, RED, Asker, asking, outcome, settings, working
 from tests.inference.engines import ColourEngine
 from tests.inference.making import SCOPE
-from tests.inference.pictures import encode, plain
+from tests.inference.pictures import encode, near, plain
 from tests.inference.processes import until, until_told
+
+RGB = ((255, 0, 0), (0, 0, 255))
+"""Red and blue."""
 
 
 @pytest.fixture
@@ -56,7 +61,30 @@ async def test_all_tasks_are_served_side_by_side(redis_url: str, asker: Asker) -
         match = await asker.ask(task="match", pictures=pictures)
         assert await outcome(caption) == "a red picture"
         assert await outcome(answer) == "what?: blue"
-        assert (await match.result()).outcome == Matched(cosine=((1, 0), (0, 1)), share=((1, 0), (0, 1)))
+        matched = (await match.result()).outcome
+        assert isinstance(matched, Matched)
+        assert (matched.cosine, matched.share) == (((1, 0), (0, 1)), ((1, 0), (0, 1)))
+
+
+async def test_a_match_of_several_pictures_brings_upright_thumbnails(
+    redis_url: str, asker: Asker, engine: ColourEngine
+) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    lying = encode(plain("blue", (600, 300)), "JPEG", exif=turned.tobytes())
+    async with working(settings(redis_url), {"match": engine}):
+        pictures = [await asker.client.put_picture(SCOPE, data) for data in (RED, lying)]
+        several = (await (await asker.ask(task="match", pictures=tuple(pictures))).result()).outcome
+        one = (await (await asker.ask(task="match", pictures=tuple(pictures[:1]))).result()).outcome
+    assert isinstance(several, Matched)
+    assert isinstance(one, Matched)
+    files = [await asker.client.picture(each) for each in several.thumbnails]
+    opened = [Image.open(io.BytesIO(file)) for file in files]
+    assert [(each.format, each.size) for each in opened] == [("JPEG", (40, 20)), ("JPEG", (160, 320))]
+    assert [near(each.getpixel((10, 10)), colour) for each, colour in zip(opened, RGB, strict=True)] == [
+        True
+    ] * 2
+    assert one.thumbnails == ()
 
 
 async def test_what_waits_runs_as_one_batch(redis_url: str, asker: Asker, engine: ColourEngine) -> None:

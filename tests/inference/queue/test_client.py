@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from inference.client import retry_after
 from inference.errors import Expired, ModelFailed, NotServed, PictureTooLarge, QueueFull, TooManyInFlight
 from inference.jobs import Failure, Match, Picture, job_id
 from inference.keys import GROUP
+from inference.pictures import retry_after
 from tests.inference.queue.rig import (
     AT_ONCE_MS,
     SCOPE,

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from inference.errors import Expired, PictureGone, WorkerLost
+from inference.errors import Expired, PictureGone, QueueFull, WorkerLost
 from inference.jobs import Answer, Delta, Failure, Match, Picture, job_id
 from inference.keys import GROUP
 from inference.streams import Consumer
@@ -20,6 +20,8 @@ from tests.inference.queue.rig import (
     text_of,
     until,
 )
+
+MIB = 2**20
 
 
 async def test_a_job_goes_out_and_its_result_comes_back(rig: Rig) -> None:
@@ -288,6 +290,20 @@ async def test_pictures_come_back_whole_or_are_gone(rig: Rig) -> None:
     for wrong in ({"size": picture.size - 1}, {"size": picture.size + 1}, {"scope": "guild:2"}):
         with pytest.raises(PictureGone):
             await worker.picture(picture.model_copy(update=wrong))
+
+
+async def test_what_a_worker_keeps_counts_and_goes_as_what_is_posted_does(rig: Rig) -> None:
+    client = await rig.client(queue_bytes=MIB, picture_seconds=60)
+    worker = rig.worker(queue_bytes=MIB, picture_seconds=60)
+    await client.put_picture(SCOPE, b"a" * (MIB - 10))
+    thumbnail = await worker.put_picture(SCOPE, b"0123456789")
+    assert await client.picture(thumbnail) == b"0123456789"
+    assert 59_000 < await rig.redis.pttl(rig.keys.picture(thumbnail)) <= 60_000
+    with pytest.raises(QueueFull):
+        await worker.put_picture(SCOPE, b"x")
+    await rig.redis.delete(rig.keys.picture(thumbnail))
+    with pytest.raises(PictureGone):
+        await client.picture(thumbnail)
 
 
 async def test_a_reply_for_another_job_is_refused(rig: Rig) -> None:
