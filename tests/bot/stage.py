@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 from pydantic import SecretStr
 
+from bot.playground.observers import RestExchange
 from bot.playground.server import PocketDiscord
 from bot.playground.wiring import discord_at
 from bot.settings import BotSettings
@@ -24,6 +25,7 @@ from inference.redis_connection import connect
 from inference.settings import WorkerSettings
 from inference.streams import Consumer, Taken
 from tests.e2e.member import Member, Message
+from tests.openapi import DESCRIPTION, Judge
 
 PNG = b"\x89PNG\r\n\x1a\n"
 PATIENCE = 60
@@ -110,16 +112,24 @@ class Stage:
         settings: What the bot is told.
         ada: The first member, an admin.
         clock: The Discord's.
+        judge: Holds what is said to Discord's description, where that is there.
     """
 
     def __init__(
-        self, pocket: PocketDiscord, session: dict[str, Any], redis_url: str, ada: Member, clock: "Clock"
+        self,
+        pocket: PocketDiscord,
+        session: dict[str, Any],
+        redis_url: str,
+        ada: Member,
+        clock: "Clock",
+        judge: Judge | None,
     ) -> None:
         self.pocket = pocket
         self.session = session
         self.redis_url = redis_url
         self.ada = ada
         self.clock = clock
+        self.judge = judge
 
     @property
     def pictures(self) -> str:
@@ -258,11 +268,32 @@ async def until(true: Callable[[], bool], running: "asyncio.Task[None] | None" =
 
 
 @asynccontextmanager
+async def judged(pocket: PocketDiscord) -> AsyncIterator[Judge | None]:
+    """Hold all that is said until the block ends to Discord's description, where that is there.
+
+    What the bot asks for has to fit even where it is refused; people may ask for nonsense on purpose.
+    """
+
+    def is_checked(exchange: RestExchange) -> bool:
+        return exchange.user_id in {None, pocket.world.bot.id} or exchange.status < 300
+
+    if not DESCRIPTION.is_file():
+        # tests/bot/test_truth.py is skipped then, and says why.
+        yield None
+        return
+    judge = Judge(requests=is_checked)
+    pocket.observers.append(judge)
+    yield judge
+    pocket.observers.remove(judge)
+    assert not judge.found, judge.verdict()
+
+
+@asynccontextmanager
 async def staged(folder: Path, redis_url: str) -> AsyncIterator[Stage]:
     """Set the stage."""
     clock = Clock()
-    async with PocketDiscord(folder, port=0, clock=clock) as pocket:
+    async with PocketDiscord(folder, port=0, clock=clock) as pocket, judged(pocket) as judge:
         async with aiohttp.ClientSession() as http, http.get(f"{pocket.url}/playground/session") as answer:
             session = await answer.json()
         async with Member(session) as ada:
-            yield Stage(pocket, session, redis_url, ada, clock)
+            yield Stage(pocket, session, redis_url, ada, clock, judge)

@@ -1,6 +1,7 @@
 """`beholder run` as a newcomer starts it: a process of its own, without a token, in a folder of its own."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -13,6 +14,8 @@ from typing import Any
 
 import aiohttp
 import psutil
+
+from tests.openapi import DESCRIPTION
 
 ROOT = Path(__file__).parents[2]
 PRIVATE = re.compile(r"^(BEHOLDER_|DISCORD_TOKEN|REDIS_URL|HF_)")
@@ -71,13 +74,18 @@ class Stack:
 
 @asynccontextmanager
 async def running(data: Path, *, port: int | None = None) -> AsyncIterator[Stack]:
-    """Run the stack on a data folder; whatever the test left running is killed."""
+    """Run the stack on a data folder; whatever the test left running is killed.
+
+    Where Discord's description is there, everything that was said is held to it.
+    """
     port = port or free_port()
+    verdict = data / "verdict.json" if DESCRIPTION.is_file() else None
+    command = ["bot"] if verdict is None else ["tests.e2e.judged", str(verdict)]
     ours = {name: value for name, value in os.environ.items() if not PRIVATE.match(name)}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "bot",
+        *command,
         "run",
         cwd=ROOT,
         env={
@@ -94,3 +102,8 @@ async def running(data: Path, *, port: int | None = None) -> AsyncIterator[Stack
     finally:
         if process.returncode is None:
             await stack.end(signal.SIGKILL)
+    if verdict is not None:
+        judged = json.loads(verdict.read_text())
+        assert judged["rest"] > 0
+        assert judged["events"] > 0
+        assert judged["found"] == []
