@@ -1,0 +1,137 @@
+"""Pictures and labels -> how well they match, and the matrix that shows it."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from handlers.caption import Asked, Source, Ticket
+from handlers.caption import Queue as CaptionQueue
+from handlers.matrix import LARGEST_THUMBNAIL, draw_matrix
+from inference.errors import BeholderError, JobFailed, PictureError
+from inference.jobs import Group, Match, Matched, Picture, job_id
+
+log = logging.getLogger(__name__)
+
+
+class Queue(CaptionQueue, Protocol):
+    """What is needed of `inference.client.InferenceClient`."""
+
+    async def picture(self, picture: Picture) -> bytes:
+        """Fetch a thumbnail."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a match came to.
+
+    Attributes:
+        labels: As they were asked for.
+        matched: A row for each picture, a column for each label.
+    """
+
+    labels: tuple[str, ...]
+    matched: Matched
+
+
+class Matcher:
+    """Has pictures scored against labels.
+
+    Args:
+        queue: Where the jobs go, and thumbnails come from.
+    """
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+
+    async def submit(self, asked: Asked, sources: Sequence[Source], labels: Sequence[str]) -> Ticket:
+        """Hand the pictures and labels in; the same request is the same job.
+
+        Args:
+            asked: Who asks.
+            sources: 1 to `inference.jobs.MOST_PICTURES` pictures.
+            labels: As `handlers.labels.parse_labels` gives them.
+
+        Raises:
+            PictureError: One of the pictures cannot be used (of several: `picture`, its number from 1).
+            BeholderError: There is no room, nobody who could do it, or no Redis.
+        """
+        pictures = await self._stored(asked, sources)
+        return await self._queue.submit(
+            Match(pictures=tuple(pictures), labels=tuple(labels)),
+            id=_job(asked),
+            priority=asked.priority,
+            asker=str(asked.asker),
+            group=Group(id=asked.request, size=1),
+        )
+
+    async def scores(self, ticket: Ticket, pictures: int, labels: Sequence[str]) -> Scores:
+        """Wait for the scores.
+
+        Raises:
+            PictureError: One of the pictures cannot be used (of several: `picture`, its number from 1).
+            LabelTooLong: A label has more tokens than the model reads (`label`, its number from 1).
+            BeholderError: It failed, or nobody answered before its deadline.
+        """
+        outcome = (await ticket.result()).outcome
+        if not isinstance(outcome, Matched):
+            raise JobFailed(f"A match was asked for and a {outcome.task!r} came back.")
+        shape = [len(labels)] * pictures
+        if [len(row) for row in outcome.cosine] != shape or [len(row) for row in outcome.share] != shape:
+            raise JobFailed(f"{pictures} rows of {len(labels)} scores were asked for, and others came back.")
+        return Scores(tuple(labels), outcome)
+
+    async def matrix(self, asked: Asked, scores: Scores) -> bytes:
+        """Draw the similarity matrix; a picture of which no thumbnail is to be had is drawn as missing.
+
+        Returns:
+            A PNG file, at most 1 MB.
+
+        Raises:
+            MatrixNotDrawn: It could not be drawn: the scores stand for themselves.
+        """
+        kept = scores.matched.thumbnails
+        count = len(scores.matched.cosine)
+        thumbnails = (
+            await asyncio.gather(*(self._thumbnail(asked, each) for each in kept))
+            if len(kept) == count
+            else [b""] * count
+        )
+        return await draw_matrix(thumbnails, scores.labels, scores.matched.cosine)
+
+    async def forget(self, asked: Asked) -> None:
+        """Let go of the result: its outcome is visible.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached; it goes by itself after some time.
+        """
+        await self._queue.close_request([_job(asked)])
+
+    async def _stored(self, asked: Asked, sources: Sequence[Source]) -> list[Picture]:
+        stored = await asyncio.gather(*(self._store(asked, s) for s in sources), return_exceptions=True)
+        pictures = []
+        for number, each in enumerate(stored, 1):
+            if isinstance(each, PictureError) and len(sources) > 1:
+                raise type(each)(str(each), **{**each.detail, "picture": number}) from each
+            if isinstance(each, BaseException):
+                raise each
+            pictures.append(each)
+        return pictures
+
+    async def _store(self, asked: Asked, source: Source) -> Picture:
+        return await self._queue.put_picture(asked.scope, await source.fetch())
+
+    async def _thumbnail(self, asked: Asked, picture: Picture) -> bytes:
+        if picture.scope != asked.scope or picture.size > LARGEST_THUMBNAIL:
+            log.warning("%s: a thumbnail of another place, or too large", asked.request)
+            return b""
+        try:
+            return await self._queue.picture(picture)
+        except BeholderError as error:
+            log.info("%s: no thumbnail: %s", asked.request, error.code)
+            return b""
+
+
+def _job(asked: Asked) -> str:
+    return job_id(asked.request, "match")

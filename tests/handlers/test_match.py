@@ -1,0 +1,155 @@
+"""Matches through a real Redis and a real worker whose model knows four colours."""
+
+import io
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from PIL import Image
+from redis.asyncio import Redis
+
+from handlers.caption import Asked, Source
+from handlers.match import Matcher, Scores
+from inference.errors import BeholderError, BrokenPicture, JobFailed, PictureError, QueueFull
+from inference.jobs import Captioned, Matched, Picture, Result
+from tests.inference.asking import BLUE, RED, Asker, asking, settings, working
+from tests.inference.engines import ColourEngine
+from tests.inference.pictures import near
+
+COMMAND = Asked("command:1", "guild:7", 6, "waiting")
+LABELS = ("red", "blue", "lime")
+
+
+@pytest.fixture
+async def asker(redis_url: str) -> AsyncIterator[Asker]:
+    async with asking(settings(redis_url)) as made, working(settings(redis_url), {"match": ColourEngine()}):
+        yield made
+
+
+@pytest.fixture
+def matcher(asker: Asker) -> Matcher:
+    return Matcher(asker.client)
+
+
+def source(key: str, data: bytes | BeholderError) -> Source:
+    async def fetch() -> bytes:
+        if isinstance(data, BeholderError):
+            raise data
+        return data
+
+    return Source(key, fetch)
+
+
+def sources(*pictures: bytes | BeholderError) -> list[Source]:
+    return [source(str(number), picture) for number, picture in enumerate(pictures)]
+
+
+async def match(matcher: Matcher, pictures: Sequence[Source], labels: Sequence[str] = LABELS) -> Scores:
+    ticket = await matcher.submit(COMMAND, pictures, labels)
+    return await matcher.scores(ticket, len(pictures), labels)
+
+
+def colours(png: bytes) -> set[str]:
+    """Tell which of red and blue a drawing has much of."""
+    with Image.open(io.BytesIO(png)) as picture:
+        counted = picture.convert("RGB").getcolors(2**24) or []
+    wanted = {"red": (255, 0, 0), "blue": (0, 0, 255)}
+    return {
+        name
+        for name, colour in wanted.items()
+        if sum(count for count, each in counted if near(each, colour, 12)) > 500
+    }
+
+
+async def test_every_picture_is_scored_against_every_label(matcher: Matcher) -> None:
+    scores = await match(matcher, sources(RED, BLUE))
+    assert scores.labels == LABELS
+    assert scores.matched.cosine == ((1, 0, 0), (0, 1, 0))
+
+
+async def test_the_matrix_shows_the_pictures(matcher: Matcher) -> None:
+    scores = await match(matcher, sources(RED, BLUE))
+    png = await matcher.matrix(COMMAND, scores)
+    assert png.startswith(b"\x89PNG")
+    assert colours(png) == {"red", "blue"}
+
+
+async def test_thumbnails_that_are_gone_or_not_this_places_are_not_shown(
+    matcher: Matcher, asker: Asker, redis_url: str
+) -> None:
+    scores = await match(matcher, sources(RED, BLUE))
+    elsewhere = await asker.client.put_picture("guild:8", BLUE)
+    mixed = scores.matched.model_copy(update={"thumbnails": (scores.matched.thumbnails[0], elsewhere)})
+    assert colours(await matcher.matrix(COMMAND, Scores(LABELS, mixed))) == {"red"}
+    async with Redis.from_url(redis_url) as redis:
+        await redis.delete(*[key async for key in redis.scan_iter("beholder:picture:*")])
+    assert colours(await matcher.matrix(COMMAND, scores)) == set()
+    none = scores.matched.model_copy(update={"thumbnails": ()})
+    assert (await matcher.matrix(COMMAND, Scores(LABELS, none))).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("bad", [BrokenPicture(), b"no picture"])
+async def test_of_several_pictures_the_bad_one_is_named(matcher: Matcher, bad: bytes | BeholderError) -> None:
+    with pytest.raises(PictureError) as caught:
+        await match(matcher, sources(RED, bad, BLUE))
+    assert caught.value.detail == {"picture": 2}
+
+
+@pytest.mark.parametrize("bad", [BrokenPicture(), b"no picture"])
+async def test_a_single_bad_picture_needs_no_number(matcher: Matcher, bad: bytes | BeholderError) -> None:
+    with pytest.raises(PictureError) as caught:
+        await match(matcher, sources(bad))
+    assert caught.value.detail == {}
+
+
+async def test_what_is_no_pictures_fault_names_none(matcher: Matcher) -> None:
+    with pytest.raises(QueueFull) as caught:
+        await match(matcher, sources(RED, QueueFull("", retry_after=3)))
+    assert caught.value.detail == {"retry_after": 3}
+
+
+async def test_the_same_request_is_the_same_job_until_it_is_forgotten(
+    matcher: Matcher, redis_url: str
+) -> None:
+    await match(matcher, sources(RED))
+    async with Redis.from_url(redis_url) as redis:
+
+        async def kept() -> int:
+            return len([key async for key in redis.scan_iter("beholder:result:*")])
+
+        await match(matcher, sources(RED))
+        assert await kept() == 1
+        await matcher.forget(COMMAND)
+        assert await kept() == 0
+
+
+class Finished:
+    """A job that came to something."""
+
+    def __init__(self, outcome: Matched | Captioned) -> None:
+        self._outcome = outcome
+
+    async def result(self) -> Result:
+        return Result(job_id="0", outcome=self._outcome)
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Captioned(text="a cat"),
+        Matched(cosine=((1, 0),), share=((1, 0),)),
+        Matched(cosine=((1, 0, 0),), share=((1, 0),)),
+        Matched(cosine=((1, 0, 0),) * 2, share=((1, 0, 0),) * 2),
+    ],
+)
+async def test_what_no_match_can_come_to_is_refused(matcher: Matcher, outcome: Matched | Captioned) -> None:
+    with pytest.raises(JobFailed):
+        await matcher.scores(Finished(outcome), 1, LABELS)
+
+
+async def test_a_thumbnail_that_is_too_large_is_not_fetched(
+    matcher: Matcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    huge = Picture(scope="guild:7", digest="0" * 64, size=2**28)
+    scores = Scores(("red",), Matched(cosine=((1,),), share=((1,),), thumbnails=(huge,)))
+    assert (await matcher.matrix(COMMAND, scores)).startswith(b"\x89PNG")
+    assert "too large" in caplog.text
