@@ -14,6 +14,7 @@ from bot.playground.pocket import Pocket
 from bot.playground.routes import (
     channels,
     commands,
+    front,
     guilds,
     interactions,
     messages,
@@ -52,6 +53,7 @@ def application(pocket: Pocket) -> web.Application:
         app.router.add_get(path, _gateway(pocket))
     FileHost(pocket).add_to(app)
     playground.add_to(app, pocket)
+    front.add_to(app, pocket)
     return app
 
 
