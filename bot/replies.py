@@ -1,7 +1,7 @@
 """Answers -> what stands in a Discord message: escaped, short enough, and in words for people."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from inference.errors import BeholderError, PictureError
@@ -136,6 +136,20 @@ def escaped(text: str, *, first: bool = True) -> list[str]:
     return units
 
 
+def place(ahead: int) -> str:
+    """Tell somebody how many are before them."""
+    if ahead < 1:
+        return "You are next: the answer will appear here in a moment."
+    before = "1 request is" if ahead == 1 else f"{ahead} requests are"
+    return f"{before} before yours. The answer will appear here."
+
+
+def late(text: str, asker: int) -> str:
+    """Address an answer in the channel to the person whose interaction is over; it pings nobody."""
+    note = f"\n-# For <@{asker}>, who asked some time ago."
+    return (text if length(text + note) <= MOST else text[: MOST - len(note) - 1] + CUT) + note
+
+
 def _amount(value: object, unit: object) -> str:
     """Put a size in words: `32 MiB`, `80 megapixels`."""
     if not isinstance(value, int | float):
@@ -159,7 +173,50 @@ def _too_large(error: BeholderError) -> str:
     return f"This picture is too large ({have}{most}). Post a smaller version of it."
 
 
+def _number(value: object) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else "?"
+
+
+def _label_too_long(error: BeholderError) -> str:
+    detail = error.detail
+    which = f"Label {_number(detail['label'])}" if "label" in detail else "A label"
+    have = f" ({_amount(detail['value'], detail.get('unit'))})" if "value" in detail else ""
+    most = f": {_amount(detail['limit'], detail.get('unit'))} are the most" if "limit" in detail else ""
+    return f"{which} is too long{have}{most}. Shorten it."
+
+
+def _too_many_labels(error: BeholderError) -> str:
+    detail = error.detail
+    have = f"{_number(detail['value'])} labels are too many" if "value" in detail else "Too many labels"
+    most = f": I take up to {_number(detail['limit'])} at a time" if "limit" in detail else ""
+    return f"{have}{most}. Leave some out."
+
+
+def _empty_label(error: BeholderError) -> str:
+    which = f"Label {_number(error.detail['label'])}" if "label" in error.detail else "A label"
+    return f"{which} is empty. Take out a comma or put a word there."
+
+
+def _full(error: BeholderError) -> str:
+    return f"I have too much to do right now. Try again in {_seconds(error.detail.get('retry_after'))}."
+
+
+def _too_many_in_flight(error: BeholderError) -> str:
+    limit = _amount(error.detail.get("limit", "several"), "")
+    return f"You have {limit} pictures under way with me already. Try again when those are answered."
+
+
+_WITH_NUMBERS: dict[str, Callable[[BeholderError], str]] = {
+    "picture_too_large": _too_large,
+    "label_too_long": _label_too_long,
+    "too_many_labels": _too_many_labels,
+    "empty_label": _empty_label,
+    "queue_full": _full,
+    "too_many_in_flight": _too_many_in_flight,
+}
 _SENTENCES = {
+    "no_labels": "I see no labels. Give me some with commas between them, such as: a cat, a dog.",
+    "matrix_not_drawn": "I couldn't draw the picture of the scores this time.",
     "not_a_picture": f"This is no picture that I can read. Post it as {NAMES}.",
     "broken_picture": "This picture is damaged: it can't be opened. Save or export it again and post that.",
     "picture_too_slow": "This picture takes too long to open. Save it as a plain PNG or JPEG and post that.",
@@ -173,15 +230,15 @@ _SENTENCES = {
 
 
 def sentence(error: BeholderError) -> str:
-    """Say what went wrong and what to do, to the person who posted."""
-    detail = error.detail
-    match error.code:
-        case "picture_too_large":
-            return _too_large(error)
-        case "queue_full":
-            return f"I have too much to do right now. Try again in {_seconds(detail.get('retry_after'))}."
-        case "too_many_in_flight":
-            limit = _amount(detail.get("limit", "several"), "")
-            return f"You have {limit} pictures under way with me already. Try again when those are answered."
-        case code:
-            return _SENTENCES.get(code, BROKE)
+    """Say what went wrong and what to do, to the person who posted.
+
+    Where the error says which of several pictures it is about (`picture`), so does the sentence.
+    """
+    if isinstance(error, PictureError) and "picture" in error.detail:
+        return f"Picture {_number(error.detail['picture'])}: {_sentence(error)}"
+    return _sentence(error)
+
+
+def _sentence(error: BeholderError) -> str:
+    with_numbers = _WITH_NUMBERS.get(error.code)
+    return with_numbers(error) if with_numbers else _SENTENCES.get(error.code, BROKE)

@@ -6,11 +6,15 @@ from hypothesis import strategies as st
 
 from bot import replies
 from bot.replies import MOST, Said
+from handlers.labels import parse_labels
+from handlers.matrix import MatrixNotDrawn
 from inference.errors import (
     BeholderError,
     BrokenPicture,
+    LabelTooLong,
     PictureTooLarge,
     QueueFull,
+    RequestError,
     TooManyInFlight,
     from_code,
 )
@@ -28,7 +32,13 @@ CODES = [
     "model_failed",
     "worker_lost",
     "queue_unavailable",
+    "no_labels",
+    "empty_label",
+    "too_many_labels",
+    "label_too_long",
+    "matrix_not_drawn",
 ]
+assert MatrixNotDrawn.code in CODES
 HOSTILE = st.text(
     st.one_of(st.characters(), st.sampled_from("@<>!&#:*_`|~\\-.)1 \n\u202e\u200bevryonh")), max_size=3000
 )
@@ -107,6 +117,31 @@ def test_sentences_name_the_numbers() -> None:
     assert "80 megapixels; I take up to 64 megapixels" in replies.sentence(pixels)
     assert "about 12 seconds" in replies.sentence(QueueFull("", retry_after=12.3))
     assert "20 pictures" in replies.sentence(TooManyInFlight("", limit=20))
+
+
+@pytest.mark.parametrize(
+    ("labels", "wanted"),
+    [
+        ("a cat,, a dog", "Label 2 is empty. Take out a comma or put a word there."),
+        (" , ", "I see no labels. Give me some with commas between them, such as: a cat, a dog."),
+        (",".join("abcdefghijklmnopqrstuvwxyz"), "26 labels are too many: I take up to 25 at a time."),
+        ("a," + "b" * 201, "Label 2 is too long (201 characters): 200 characters are the most. Shorten it."),
+    ],
+)
+def test_labels_are_refused_with_what_is_wrong(labels: str, wanted: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        parse_labels(labels)
+    assert wanted in replies.sentence(caught.value)
+
+
+def test_a_label_of_too_many_tokens_is_named() -> None:
+    error = LabelTooLong("", label=3.0, value=90.0, limit=77.0, unit="tokens")
+    assert replies.sentence(error).startswith("Label 3 is too long (90 tokens): 77 tokens are the most.")
+
+
+def test_of_several_pictures_the_bad_one_is_named() -> None:
+    bad = replies.sentence(BrokenPicture("", picture=2.0))
+    assert bad == f"Picture 2: {replies.sentence(BrokenPicture())}"
 
 
 def test_a_reason_that_all_share_and_no_picture_has_is_given_once() -> None:
