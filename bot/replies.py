@@ -216,7 +216,7 @@ _WITH_NUMBERS: dict[str, Callable[[BeholderError], str]] = {
 }
 _SENTENCES = {
     "no_labels": "I see no labels. Give me some with commas between them, such as: a cat, a dog.",
-    "matrix_not_drawn": "I couldn't draw the picture of the scores this time.",
+    "matrix_not_drawn": "I couldn't draw the picture of the scores this time: here they are without it.",
     "not_a_picture": f"This is no picture that I can read. Post it as {NAMES}.",
     "broken_picture": "This picture is damaged: it can't be opened. Save or export it again and post that.",
     "picture_too_slow": "This picture takes too long to open. Save it as a plain PNG or JPEG and post that.",

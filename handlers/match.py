@@ -6,17 +6,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from handlers.caption import Asked, Source, Ticket
+from handlers.caption import Asked, Source
 from handlers.caption import Queue as CaptionQueue
+from handlers.caption import Ticket as CaptionTicket
 from handlers.matrix import LARGEST_THUMBNAIL, draw_matrix
 from inference.errors import BeholderError, JobFailed, PictureError
-from inference.jobs import Group, Match, Matched, Picture, job_id
+from inference.jobs import Answer, Caption, Group, Match, Matched, Picture, Priority, job_id
 
 log = logging.getLogger(__name__)
 
 
+class Ticket(CaptionTicket, Protocol):
+    """A job that is under way, and where it stands."""
+
+    async def position(self) -> int | None:
+        """Say how many jobs are before it; None once a worker has it."""
+
+
 class Queue(CaptionQueue, Protocol):
     """What is needed of `inference.client.InferenceClient`."""
+
+    async def submit(
+        self,
+        request: Caption | Answer | Match,
+        *,
+        id: str,  # noqa: A002 - what it is called on the wire
+        priority: Priority,
+        asker: str,
+        group: Group,
+    ) -> Ticket:
+        """Hand a job in, or find it again where it was handed in before."""
 
     async def picture(self, picture: Picture) -> bytes:
         """Fetch a thumbnail."""

@@ -131,6 +131,9 @@ class Finished:
     async def result(self) -> Result:
         return Result(job_id="0", outcome=self._outcome)
 
+    async def position(self) -> None:
+        return None
+
 
 @pytest.mark.parametrize(
     "outcome",
