@@ -91,7 +91,11 @@ class Answering:
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        waiting = [request for request in await self._inbox.waiting() if mine(request)]
+        waiting = [
+            request
+            for request in await self._inbox.waiting()
+            if isinstance(request, OpenPost) and mine(request)
+        ]
         if waiting:
             log.info("inbox: %d open", len(waiting))
         for request in waiting:
@@ -109,7 +113,7 @@ class Answering:
     async def _close_deleted(self, task: "asyncio.Task[None]", request_id: str) -> None:
         await asyncio.wait([task])
         log.info("%s: its message was deleted", request_id)
-        await _until_redis(lambda: self._inbox.close(request_id))
+        await until_redis(lambda: self._inbox.close(request_id))
 
     async def stop(self) -> None:
         """Let go of everything; what has no outcome yet is in the inbox."""
@@ -130,7 +134,7 @@ class Answering:
                 text = await self._text(asked, sources, pictures)
             if text is not None:
                 await self._deliver(request, message, text, look=look)
-        await _until_redis(lambda: self._inbox.close(request.id))
+        await until_redis(lambda: self._inbox.close(request.id))
         if pictures:
             with contextlib.suppress(QueueUnavailable):
                 await self._captioner.forget(asked, [self._source(request, picture) for picture in pictures])
@@ -248,7 +252,7 @@ async def _type(channel: discord.abc.Messageable) -> None:
             await asyncio.Event().wait()
 
 
-async def _until_redis(step: Callable[[], Awaitable[None]]) -> None:
+async def until_redis(step: Callable[[], Awaitable[None]]) -> None:
     """Do a step, again while Redis is away; a restart until then finds the request open, and its reply."""
     while True:
         try:

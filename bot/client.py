@@ -15,14 +15,18 @@ from bot.answering import Answering
 from bot.arrivals import Arrivals
 from bot.catchup import CatchUp
 from bot.cogs import EXTENSIONS
+from bot.commanding import Commanding
 from bot.fetching import Fetcher
 from bot.health import beat, in_session
 from bot.settings import BotSettings
+from bot.syncing import sync_at_start
 from handlers.caption import Captioner
-from handlers.inbox import Inbox, OpenPost
+from handlers.inbox import Inbox, Open
 from handlers.marks import Marks
 from handlers.preferences import Preferences
+from handlers.tokens import Tokens
 from inference.client import InferenceClient
+from inference.jobs import Task
 from inference.redis_connection import connect
 
 log = logging.getLogger(__name__)
@@ -65,6 +69,7 @@ class Beholder(commands.Bot):
         answering: The requests that are worked on.
         arrivals: Takes messages in.
         catch_up: Looks back.
+        commanding: The interactions that are worked on.
     """
 
     inference: InferenceClient
@@ -75,6 +80,7 @@ class Beholder(commands.Bot):
     answering: Answering
     arrivals: Arrivals
     catch_up: CatchUp
+    commanding: Commanding
 
     def __init__(self, settings: BotSettings, redis_url: str, *, content: bool) -> None:
         shards = {"shard_id": settings.shard_id, "shard_count": settings.shard_count}
@@ -109,6 +115,11 @@ class Beholder(commands.Bot):
         await self.marks.load()
         for extension in EXTENSIONS:
             await self.load_extension(extension)
+        await self._sync()
+
+    async def _sync(self) -> None:
+        """Tell Discord the commands, where they changed."""
+        await sync_at_start(self.tree, self._redis, self.application_id or 0)
 
     async def _connect(self) -> None:
         """Open what has to be closed again."""
@@ -149,11 +160,17 @@ class Beholder(commands.Bot):
             self,
             self.marks,
             self.arrivals,
-            lambda: self.answering.take_up(self._is_mine),
+            self._take_up,
             reach=settings.catch_up_seconds,
             most=settings.catch_up_messages,
             private=settings.shard_id == 0,
         )
+        tokens = Tokens(self._redis, bot)
+        self.commanding = Commanding(self, self.inbox, tokens, self._serves, self._place)
+
+    async def _take_up(self) -> None:
+        await self.answering.take_up(self._is_mine)
+        await self.commanding.take_up(self._is_mine)
 
     @property
     def _me(self) -> discord.ClientUser:
@@ -161,7 +178,7 @@ class Beholder(commands.Bot):
             raise RuntimeError("nobody is logged in")
         return self.user
 
-    def _place(self, request: OpenPost) -> discord.abc.Messageable:
+    def _place(self, request: Open) -> discord.abc.Messageable:
         """Find a request's channel; one that is not cached is as good for reading and writing."""
         channel = self.get_channel(request.channel_id)
         if isinstance(channel, discord.abc.Messageable):
@@ -169,18 +186,23 @@ class Beholder(commands.Bot):
         kind = discord.ChannelType.private if request.guild_id is None else None
         return self.get_partial_messageable(request.channel_id, guild_id=request.guild_id, type=kind)
 
-    def _is_mine(self, request: OpenPost) -> bool:
+    def _is_mine(self, request: Open) -> bool:
         """Tell whether a request belongs to this process's shard; DMs are shard 0's."""
         shard = 0 if request.guild_id is None else (request.guild_id >> 22) % self.settings.shard_count
         return shard == self.settings.shard_id
 
     async def _captions_ready(self) -> bool:
-        return await self.inference.workers_ready(["caption"])
+        return await self._serves("caption")
+
+    async def _serves(self, task: Task) -> bool:
+        return await self.inference.workers_ready([task])
 
     async def on_message(self, message: discord.Message) -> None:
         """Look for no prefix commands: there are none."""
 
     async def close(self) -> None:
         """Stop the cogs, leave Discord, let go of Redis."""
+        if hasattr(self, "commanding"):
+            await self.commanding.stop()
         await super().close()
         await self._open.aclose()

@@ -4,9 +4,18 @@ import enum
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+)
 
 from inference.redis_connection import Client, translated
 
@@ -20,30 +29,22 @@ Id = Annotated[int, Field(ge=0, lt=2**64)]
 """One of Discord's ids: 64 bits, the upper 42 of them milliseconds since 2015."""
 
 
-class OpenPost(BaseModel):
-    """A message whose pictures are to be captioned.
+class _Open(BaseModel):
+    """What every request says of itself.
 
     Attributes:
         guild_id: The server; None in a DM.
-        why: `unasked`: it was posted where captions are on; else somebody waits for the answer.
+        author_id: The person who asks.
         accepted: Unix time in seconds.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     v: Literal[1] = 1
-    kind: Literal["post"] = "post"
-    message_id: Id
     channel_id: Id
     guild_id: Id | None
     author_id: Id
-    why: Why
     accepted: float = Field(ge=0, allow_inf_nan=False)
-
-    @property
-    def id(self) -> str:
-        """The same for the same message, whenever and by whichever process it is met."""
-        return f"post:{self.message_id}"
 
     @property
     def scope(self) -> str:
@@ -51,7 +52,64 @@ class OpenPost(BaseModel):
         return f"dm:{self.channel_id}" if self.guild_id is None else f"guild:{self.guild_id}"
 
 
-_reader: TypeAdapter[OpenPost] = TypeAdapter(OpenPost)
+class OpenPost(_Open):
+    """A message whose pictures are to be captioned.
+
+    Attributes:
+        why: `unasked`: it was posted where captions are on; else somebody waits for the answer.
+    """
+
+    kind: Literal["post"] = "post"
+    message_id: Id
+    why: Why
+
+    @property
+    def id(self) -> str:
+        """The same for the same message, whenever and by whichever process it is met."""
+        return f"post:{self.message_id}"
+
+    @property
+    def born(self) -> int:
+        """Discord's id of what it came from: they grow with time."""
+        return self.message_id
+
+
+class OpenCommand(_Open):
+    """An interaction that waits for its outcome. Its token is no part of it: see `handlers.tokens`.
+
+    Attributes:
+        name: What is to be done, such as `ask`.
+        private: Whether the person alone sees what comes of it.
+        arguments: What it is to be done with: JSON that whoever does it reads.
+    """
+
+    kind: Literal["command"] = "command"
+    interaction_id: Id
+    name: str = Field(min_length=1, max_length=32)
+    private: bool
+    arguments: dict[str, JsonValue]
+
+    @property
+    def id(self) -> str:
+        """The same for the same interaction, whenever and by whichever process it is met."""
+        return f"command:{self.interaction_id}"
+
+    @property
+    def born(self) -> int:
+        """Discord's id of what it came from: they grow with time."""
+        return self.interaction_id
+
+
+def _kind(value: Any) -> str:  # noqa: ANN401 - pydantic gives what it was given
+    found = value.get("kind", "post") if isinstance(value, dict) else value.kind
+    return str(found)
+
+
+Open = OpenPost | OpenCommand
+"""A request that has no outcome yet."""
+_reader: TypeAdapter[Open] = TypeAdapter(
+    Annotated[Annotated[OpenPost, Tag("post")] | Annotated[OpenCommand, Tag("command")], Discriminator(_kind)]
+)
 
 
 class Standing(enum.Enum):
@@ -68,6 +126,9 @@ _ACCEPT = """
 if redis.call('ZSCORE', KEYS[2], ARGV[1]) then return 'closed' end
 if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 1 then return 'new' end
 return 'open'
+"""
+_AMEND = """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
 """
 
 
@@ -89,8 +150,9 @@ class Inbox:
         self._closed = f"{prefix}:closed:{bot}"
         self._clock = clock
         self._script = redis.register_script(_ACCEPT)
+        self._amend = redis.register_script(_AMEND)
 
-    async def accept(self, request: OpenPost) -> Standing:
+    async def accept(self, request: Open) -> Standing:
         """Write a request down. Doing it twice changes nothing.
 
         Returns:
@@ -105,6 +167,15 @@ class Inbox:
             )
         return Standing(answer.decode())
 
+    async def amend(self, request: Open) -> None:
+        """Write down what was found out about a request; one that is not open stays as it is.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated():
+            await self._amend(keys=[self._open], args=[request.id, request.model_dump_json()])
+
     async def close(self, request_id: str) -> None:
         """Cross a request out: its outcome is visible, or nobody is there any more to see it.
 
@@ -118,7 +189,7 @@ class Inbox:
             both.zremrangebyscore(self._closed, "-inf", now - REMEMBERED)
             await both.execute()
 
-    async def waiting(self) -> Sequence[OpenPost]:
+    async def waiting(self) -> Sequence[Open]:
         """Return the open requests, the oldest first. What cannot be read is dropped and logged by its id.
 
         Raises:
@@ -133,7 +204,7 @@ class Inbox:
             except ValidationError:
                 log.warning("inbox: %r is in no form that is read here: dropped", key)
                 await self._drop(key)
-        return sorted(found, key=lambda request: request.message_id)
+        return sorted(found, key=lambda request: request.born)
 
     async def _drop(self, key: bytes | str) -> None:
         async with translated():

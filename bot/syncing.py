@@ -1,0 +1,65 @@
+"""Discord knows the commands that the code has: told when they changed, and not at every start."""
+
+import hashlib
+import json
+import logging
+
+import aiohttp
+import discord
+from discord import app_commands
+
+from inference.redis_connection import Client, translated
+
+log = logging.getLogger(__name__)
+
+
+def fingerprint(tree: app_commands.CommandTree[discord.Client]) -> str:
+    """Hash what Discord would be told."""
+    payload = [command.to_dict(tree) for command in tree.get_commands()]
+    text = json.dumps(payload, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+async def sync(
+    tree: app_commands.CommandTree[discord.Client], redis: Client, application: int, *, always: bool = False
+) -> int | None:
+    """Tell Discord the commands, if they are not those that it was told last.
+
+    Args:
+        tree: The commands.
+        redis: Where the hash of what Discord was told is kept.
+        application: The application's id.
+        always: Tell it in any case.
+
+    Returns:
+        How many it was told; None where it knew them.
+
+    Raises:
+        QueueUnavailable: Redis cannot be reached.
+        discord.DiscordException: Discord refuses them.
+        aiohttp.ClientError, OSError: Discord cannot be reached.
+    """
+    key, new = f"beholder:commands:{application}", fingerprint(tree)
+    async with translated():
+        old = await redis.get(key)
+    if old == new.encode() and not always:
+        return None
+    told = await tree.sync()
+    async with translated():
+        await redis.set(key, new)
+    log.info("commands: Discord was told %d", len(told))
+    return len(told)
+
+
+async def sync_at_start(
+    tree: app_commands.CommandTree[discord.Client], redis: Client, application: int
+) -> None:
+    """Do so at the bot's start, which goes on without: Discord keeps the commands that it knows.
+
+    Raises:
+        QueueUnavailable: Redis cannot be reached.
+    """
+    try:
+        await sync(tree, redis, application)
+    except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
+        log.warning("commands: Discord was not told (%s); `beholder sync` tries again", type(error).__name__)
