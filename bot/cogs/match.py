@@ -1,0 +1,161 @@
+"""`/match labels [image] ... [image9]`: how well pictures match labels, as CLIP sees it."""
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from bot.attachments import claims_picture
+from bot.client import Beholder
+from bot.commanding import Call, Refused
+from bot.original import Outcome
+from bot.score_replies import compared, ranked
+from handlers.caption import Asked, Source
+from handlers.labels import parse_labels
+from handlers.match import Matcher, Scores
+from handlers.matrix import MatrixNotDrawn
+from inference.errors import NotAPicture, PictureError
+
+log = logging.getLogger(__name__)
+
+NAME = "match"
+MOST_IMAGES = 9
+NO_IMAGE = "Give me a picture to look at: choose `image` when you call the command."
+
+
+class Image(BaseModel):
+    """A picture that was given with the command.
+
+    Attributes:
+        url: Where its bytes are.
+        size: The file's bytes, as Discord says.
+        spoiler: Whether it is hidden until somebody clicks.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    size: int | None = None
+    spoiler: bool = False
+
+
+class Arguments(BaseModel):
+    """What is written down of a call.
+
+    Attributes:
+        labels: As `parse_labels` gives them.
+        images: In their order; none where the picture has yet to be found.
+        about: A line that says which picture was found.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    labels: tuple[str, ...] = Field(min_length=1)
+    images: tuple[Image, ...] = Field((), max_length=MOST_IMAGES)
+    about: str = ""
+
+    def words(self) -> dict[str, JsonValue]:
+        """Return it as it is written down."""
+        found: dict[str, JsonValue] = self.model_dump(mode="json")
+        return found
+
+
+class Match(commands.Cog):
+    """Scores pictures.
+
+    Args:
+        client: The bot.
+    """
+
+    def __init__(self, client: Beholder) -> None:
+        self._client = client
+        self._matcher = Matcher(client.inference)
+        client.commanding.register(NAME, self._perform, task="match")
+
+    @app_commands.command(
+        name=NAME, description="Score pictures against labels: which fits best, and by how much?"
+    )
+    @app_commands.describe(
+        labels="Up to 25, with commas between them: a cat, a dog, a photo of the sea",
+        image="A picture",
+        image2="A second picture: with several, you get a table of all of them",
+    )
+    async def match(  # noqa: PLR0913 - each is an option that people see
+        self,
+        interaction: discord.Interaction[Beholder],
+        *,
+        labels: str,
+        image: discord.Attachment | None = None,
+        image2: discord.Attachment | None = None,
+        image3: discord.Attachment | None = None,
+        image4: discord.Attachment | None = None,
+        image5: discord.Attachment | None = None,
+        image6: discord.Attachment | None = None,
+        image7: discord.Attachment | None = None,
+        image8: discord.Attachment | None = None,
+        image9: discord.Attachment | None = None,
+    ) -> None:
+        """Take a call in; what it shows to be wrong is raised, and said before it is deferred."""
+        options = (image, image2, image3, image4, image5, image6, image7, image8, image9)
+        given = [each for each in options if each is not None]
+        if not given:
+            raise Refused(NO_IMAGE)
+        arguments = Arguments(labels=parse_labels(labels), images=self._checked(given))
+        await self._client.commanding.run(interaction, NAME, arguments.words(), private=False)
+
+    def _checked(self, given: Sequence[discord.Attachment]) -> tuple[Image, ...]:
+        """Look at what Discord says of the files.
+
+        Raises:
+            PictureError: One of them is plainly no picture, or too large (of several: `picture`, its number).
+        """
+        for number, each in enumerate(given, 1):
+            try:
+                self._check(each)
+            except PictureError as error:
+                which = {"picture": number} if len(given) > 1 else {}
+                raise type(error)(str(error), **{**error.detail, **which}) from error
+        return tuple(Image(url=each.url, size=each.size, spoiler=each.is_spoiler()) for each in given)
+
+    def _check(self, given: discord.Attachment) -> None:
+        if not claims_picture(given):
+            raise NotAPicture("Neither its type nor its name is a picture's.")
+        self._client.fetcher.check_size(given.size)
+
+    async def _perform(self, call: Call) -> Outcome:
+        """Score the pictures and say what came of it.
+
+        Raises:
+            BeholderError: It cannot be done.
+        """
+        asked = Asked(call.request.id, call.request.scope, call.request.author_id, "waiting")
+        arguments = Arguments.model_validate(call.request.arguments)
+        images, labels = arguments.images, arguments.labels
+        sources = [self._source(number, each) for number, each in enumerate(images, 1)]
+        ticket = await self._matcher.submit(asked, sources, labels)
+        call.watch(ticket)
+        call.afterwards(lambda: self._matcher.forget(asked))
+        scores = await self._matcher.scores(ticket, len(images), labels)
+        spoiler = any(each.spoiler for each in images)
+        if len(images) == 1:
+            return ranked(scores, about=arguments.about, spoiler=spoiler)
+        return compared(scores, await self._matrix(asked, scores), spoiler=spoiler)
+
+    def _source(self, number: int, image: Image) -> Source:
+        return Source(str(number), partial(self._client.fetcher.fetch, image.url))
+
+    async def _matrix(self, asked: Asked, scores: Scores) -> bytes | None:
+        try:
+            return await self._matcher.matrix(asked, scores)
+        except MatrixNotDrawn as error:
+            log.warning("%s: %s", asked.request, error.code)
+            return None
+
+
+async def setup(client: Beholder) -> None:
+    """Add the cog."""
+    await client.add_cog(Match(client))

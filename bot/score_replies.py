@@ -1,0 +1,65 @@
+"""Scores -> what stands in a Discord message: ranked labels for one picture, the matrix for several."""
+
+from bot.original import Attached, Outcome
+from bot.replies import MOST, length, sentence
+from handlers.match import Scores
+from handlers.matrix import MatrixNotDrawn
+from handlers.scores import RELATIVE, alt_text, rank, ranked_text, table_csv, table_text
+
+MATRIX_NAME = "scores.png"
+TABLE_NAME = "scores.csv"
+IN_FILE = f"All scores are in {TABLE_NAME}."
+NOT_DRAWN = sentence(MatrixNotDrawn())
+TABLE_ALT = "A table with the cosine similarity and the share of every label, for every picture."
+_ENDLESS = 2**20
+_NOTE = f"-# {RELATIVE}"
+
+
+def ranked(scores: Scores, *, about: str = "", spoiler: bool = False) -> Outcome:
+    """Write the scores of one picture: its labels ranked, with bars.
+
+    Args:
+        scores: With one row.
+        about: A line that says which picture is meant, where that needs saying.
+        spoiler: Whether the picture is hidden until somebody clicks: its scores are then, too.
+    """
+    matched = scores.matched
+    rows = rank(scores.labels, matched.cosine[0], matched.share[0])
+    text = ranked_text(rows, _room(about, IN_FILE, _NOTE) - 4 * spoiler)
+    is_whole = text == ranked_text(rows, _ENDLESS)
+    files = [] if is_whole else [_table(scores, spoiler=spoiler)]
+    shown = f"||{text}||" if spoiler else text
+    return Outcome(_lines(about, shown, "" if is_whole else IN_FILE, _NOTE), files)
+
+
+def compared(scores: Scores, png: bytes | None, *, spoiler: bool = False) -> Outcome:
+    """Write the scores of several pictures: the matrix, and the table in the text where it fits.
+
+    Args:
+        scores: With a row for each picture.
+        png: The matrix; None where it could not be drawn.
+        spoiler: Whether one of the pictures is hidden until somebody clicks: the matrix is then, too, and
+            the table goes into a file.
+    """
+    matched = scores.matched
+    begun = "" if png is not None else NOT_DRAWN
+    table = None if spoiler else table_text(scores.labels, matched.cosine, _room(begun, _NOTE))
+    files = []
+    if png is not None:
+        files.append(Attached(MATRIX_NAME, png, alt_text(scores.labels, matched.cosine), spoiler=spoiler))
+    if table is None:
+        files.append(_table(scores, spoiler=spoiler))
+    return Outcome(_lines(begun, table or IN_FILE, _NOTE), files)
+
+
+def _table(scores: Scores, *, spoiler: bool) -> Attached:
+    data = table_csv(scores.labels, scores.matched.cosine, scores.matched.share)
+    return Attached(TABLE_NAME, data, TABLE_ALT, spoiler=spoiler)
+
+
+def _room(*others: str) -> int:
+    return MOST - sum(length(each) + 1 for each in others if each)
+
+
+def _lines(*lines: str) -> str:
+    return "\n".join(line for line in lines if line)
