@@ -32,24 +32,25 @@ def ranked(scores: Scores, *, about: str = "", spoiler: bool = False) -> Outcome
     return Outcome(_lines(about, shown, "" if is_whole else IN_FILE, _NOTE), files)
 
 
-def compared(scores: Scores, png: bytes | None, *, spoiler: bool = False) -> Outcome:
+def compared(scores: Scores, png: bytes | None, *, about: str = "", spoiler: bool = False) -> Outcome:
     """Write the scores of several pictures: the matrix, and the table in the text where it fits.
 
     Args:
         scores: With a row for each picture.
         png: The matrix; None where it could not be drawn.
+        about: A line that says which pictures are meant, where that needs saying.
         spoiler: Whether one of the pictures is hidden until somebody clicks: the matrix is then, too, and
             the table goes into a file.
     """
     matched = scores.matched
     begun = "" if png is not None else NOT_DRAWN
-    table = None if spoiler else table_text(scores.labels, matched.cosine, _room(begun, _NOTE))
+    table = None if spoiler else table_text(scores.labels, matched.cosine, _room(about, begun, _NOTE))
     files = []
     if png is not None:
         files.append(Attached(MATRIX_NAME, png, alt_text(scores.labels, matched.cosine), spoiler=spoiler))
     if table is None:
         files.append(_table(scores, spoiler=spoiler))
-    return Outcome(_lines(begun, table or IN_FILE, _NOTE), files)
+    return Outcome(_lines(about, begun, table or IN_FILE, _NOTE), files)
 
 
 def _table(scores: Scores, *, spoiler: bool) -> Attached:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from functools import partial
 
 import discord
 from discord import app_commands
@@ -11,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from bot.attachments import claims_picture
 from bot.client import Beholder
-from bot.commanding import Call, Refused
+from bot.commanding import Call
+from bot.looking import Found, check_may_look, look, look_again
 from bot.original import Outcome
 from bot.score_replies import compared, ranked
 from handlers.caption import Asked, Source
@@ -24,11 +24,10 @@ log = logging.getLogger(__name__)
 
 NAME = "match"
 MOST_IMAGES = 9
-NO_IMAGE = "Give me a picture to look at: choose `image` when you call the command."
 
 
 class Image(BaseModel):
-    """A picture that was given with the command.
+    """A picture to be scored.
 
     Attributes:
         url: Where its bytes are.
@@ -43,20 +42,29 @@ class Image(BaseModel):
     spoiler: bool = False
 
 
+class Where(BaseModel):
+    """The message whose pictures are meant."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    channel_id: int
+    message_id: int
+
+
 class Arguments(BaseModel):
     """What is written down of a call.
 
     Attributes:
         labels: As `parse_labels` gives them.
-        images: In their order; none where the picture has yet to be found.
-        about: A line that says which picture was found.
+        images: Those given with the command, in their order.
+        found: Where none were given, and it is known already: the message whose pictures are meant.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     labels: tuple[str, ...] = Field(min_length=1)
     images: tuple[Image, ...] = Field((), max_length=MOST_IMAGES)
-    about: str = ""
+    found: Where | None = None
 
     def words(self) -> dict[str, JsonValue]:
         """Return it as it is written down."""
@@ -81,7 +89,7 @@ class Match(commands.Cog):
     )
     @app_commands.describe(
         labels="Up to 25, with commas between them: a cat, a dog, a photo of the sea",
-        image="A picture",
+        image="A picture; without one I take the one this thread is about, or the newest here",
         image2="A second picture: with several, you get a table of all of them",
     )
     async def match(  # noqa: PLR0913 - each is an option that people see
@@ -99,11 +107,17 @@ class Match(commands.Cog):
         image8: discord.Attachment | None = None,
         image9: discord.Attachment | None = None,
     ) -> None:
-        """Take a call in; what it shows to be wrong is raised, and said before it is deferred."""
+        """Take a call in.
+
+        Raises:
+            RequestError: The labels cannot be used.
+            PictureError: A file is plainly no picture, or too large.
+            Refused: There is no picture, and no right to look for one.
+        """
         options = (image, image2, image3, image4, image5, image6, image7, image8, image9)
         given = [each for each in options if each is not None]
         if not given:
-            raise Refused(NO_IMAGE)
+            check_may_look(interaction)
         arguments = Arguments(labels=parse_labels(labels), images=self._checked(given))
         await self._client.commanding.run(interaction, NAME, arguments.words(), private=False)
 
@@ -130,11 +144,12 @@ class Match(commands.Cog):
         """Score the pictures and say what came of it.
 
         Raises:
-            BeholderError: It cannot be done.
+            Refused, BeholderError: It cannot be done.
         """
         asked = Asked(call.request.id, call.request.scope, call.request.author_id, "waiting")
         arguments = Arguments.model_validate(call.request.arguments)
-        images, labels = arguments.images, arguments.labels
+        images, about = await self._pictures(call, arguments)
+        labels = arguments.labels
         sources = [self._source(number, each) for number, each in enumerate(images, 1)]
         ticket = await self._matcher.submit(asked, sources, labels)
         call.watch(ticket)
@@ -142,11 +157,35 @@ class Match(commands.Cog):
         scores = await self._matcher.scores(ticket, len(images), labels)
         spoiler = any(each.spoiler for each in images)
         if len(images) == 1:
-            return ranked(scores, about=arguments.about, spoiler=spoiler)
-        return compared(scores, await self._matrix(asked, scores), spoiler=spoiler)
+            return ranked(scores, about=about, spoiler=spoiler)
+        return compared(scores, await self._matrix(asked, scores), about=about, spoiler=spoiler)
+
+    async def _pictures(self, call: Call, arguments: Arguments) -> tuple[tuple[Image, ...], str]:
+        """Return the pictures that are meant, and a line that names them where they had to be found.
+
+        Raises:
+            Refused: There are none.
+            BeholderError: They are gone, or cannot be had.
+        """
+        if arguments.images:
+            return arguments.images, ""
+        found = await self._found(call, arguments.found)
+        images = (Image(url=each.url, size=each.size, spoiler=each.spoiler) for each in found.pictures)
+        return tuple(images), found.line
+
+    async def _found(self, call: Call, before: Where | None) -> Found:
+        if before is not None:
+            return await look_again(self._client, call.request, before.channel_id, before.message_id)
+        found = await look(self._client, call.request)
+        await call.settle(found={"channel_id": found.channel_id, "message_id": found.message_id})
+        return found
 
     def _source(self, number: int, image: Image) -> Source:
-        return Source(str(number), partial(self._client.fetcher.fetch, image.url))
+        async def fetch() -> bytes:
+            self._client.fetcher.check_size(image.size)
+            return await self._client.fetcher.fetch(image.url)
+
+        return Source(str(number), fetch)
 
     async def _matrix(self, asked: Asked, scores: Scores) -> bytes | None:
         try:

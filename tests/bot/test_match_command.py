@@ -1,5 +1,6 @@
 """`/match` as people call it: a real worker scores four colours against their names."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ import aiohttp
 import pytest
 from PIL import Image
 
+from bot.looking import NO_PICTURE
 from bot.replies import MOST
 from bot.score_replies import IN_FILE, NOT_DRAWN
 from handlers.scores import RELATIVE
@@ -217,6 +219,58 @@ async def test_what_shows_later_is_told_the_caller_alone_and_the_placeholder_goe
         assert told["flags"] == EPHEMERAL
         await stage.all_closed()
         assert [each["id"] for each in await caller.messages(stage.general)] == [told["id"]]
+
+
+def link(stage: Stage, message: Message) -> str:
+    return f"https://discord.com/channels/{stage.session['guild_id']}/{message['channel_id']}/{message['id']}"
+
+
+async def test_without_an_image_the_newest_here_is_scored_and_named(stage: Stage) -> None:
+    await stage.ada.post(stage.general, files=[("a.png", RED)])
+    newest = await stage.ada.post(stage.general, files=[("b.png", BLUE)])
+    await stage.ada.post(stage.general, "no picture")
+    async with matching(stage):
+        done = await answered(stage, COLOURS)
+    lines = done["content"].splitlines()
+    assert lines[0] == f"-# About [this picture]({link(stage, newest)})"
+    assert lines[1].startswith("1. **blue**")
+
+
+async def test_a_message_with_several_pictures_is_scored_whole(stage: Stage) -> None:
+    files = [("a.png", RED), ("SPOILER_b.png", BLUE)]
+    post = await stage.ada.post(stage.general, files=files)
+    async with matching(stage):
+        done = await answered(stage, COLOURS)
+    assert done["content"].startswith(f"-# About [these pictures]({link(stage, post)})\n")
+    matrix = by_name(done)["SPOILER_scores.png"]
+    assert "picture 1: red (1.00); picture 2: blue (1.00)" in matrix["description"]
+
+
+async def test_where_there_is_no_picture_the_caller_is_told(stage: Stage) -> None:
+    await stage.ada.post(stage.general, "no picture")
+    async with matching(stage):
+        caller = await call(stage, COLOURS)
+        await caller.gone(await caller.placeholder(stage.general))
+        assert (await caller.refusal())["content"] == NO_PICTURE
+
+
+async def test_a_restart_scores_what_was_found_before(stage: Stage) -> None:
+    meant = await stage.ada.post(stage.general, files=[("a.png", BLUE)])
+    async with stage.bot():
+        caller = await call(stage, COLOURS)
+        placeholder = await caller.placeholder(stage.general)
+        await found(stage)
+    await stage.ada.post(stage.general, files=[("b.png", RED)])
+    async with matching(stage):
+        done = await caller.outcome(placeholder)
+    assert done["content"].startswith(f"-# About [this picture]({link(stage, meant)})\n1. **blue**")
+
+
+async def found(stage: Stage) -> None:
+    """Wait until it is written down which picture is meant."""
+    async with asyncio.timeout(60):
+        while not any(each["arguments"].get("found") for each in (await stage.open_requests()).values()):
+            pass
 
 
 async def test_a_restart_goes_on_with_it(stage: Stage) -> None:

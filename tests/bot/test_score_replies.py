@@ -50,12 +50,12 @@ def test_it_always_fits(given_labels: list[str], pictures: int, spoiler: bool, d
     scores = scored(labels, pictures)
     about = "https://discord.com/channels/1/2/3"
     single = ranked(scored(labels, 1), about=about, spoiler=spoiler)
-    several = compared(scores, PNG if drawn else None, spoiler=spoiler)
+    several = compared(scores, PNG if drawn else None, about=about, spoiler=spoiler)
     for outcome in (single, several):
         assert length(outcome.text) <= MOST
         assert outcome.text.endswith(RELATIVE)
         assert all(length(each.alt or "") <= 1024 for each in outcome.files)
-    assert single.text.startswith(about)
+        assert outcome.text.startswith(about)
     assert (MATRIX_NAME in names(several)) == drawn
 
 
