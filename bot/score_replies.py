@@ -2,10 +2,21 @@
 
 from bot.original import Attached, Outcome
 from bot.replies import MOST, length, sentence
+from handlers.labels import tidy
 from handlers.match import Scores
 from handlers.matrix import MatrixNotDrawn
-from handlers.scores import RELATIVE, alt_text, rank, ranked_text, table_csv, table_text
+from handlers.scores import (
+    RELATIVE,
+    Ranked,
+    alt_text,
+    rank,
+    ranked_text,
+    table_csv,
+    table_text,
+    two_decimals,
+)
 
+PICTURE_NAME = "picture.jpg"
 MATRIX_NAME = "scores.png"
 TABLE_NAME = "scores.csv"
 IN_FILE = f"All scores are in {TABLE_NAME}."
@@ -15,19 +26,22 @@ _ENDLESS = 2**20
 _NOTE = f"-# {RELATIVE}"
 
 
-def ranked(scores: Scores, *, about: str = "", spoiler: bool = False) -> Outcome:
+def ranked(scores: Scores, *, about: str = "", thumbnail: bytes = b"", spoiler: bool = False) -> Outcome:
     """Write the scores of one picture: its labels ranked, with bars.
 
     Args:
         scores: With one row.
-        about: A line that says which picture is meant, where that needs saying.
+        about: A line that says which picture is meant, where it stands elsewhere.
+        thumbnail: The picture as a small JPEG file, where it stands nowhere else.
         spoiler: Whether the picture is hidden until somebody clicks: its scores are then, too.
     """
     matched = scores.matched
     rows = rank(scores.labels, matched.cosine[0], matched.share[0])
     text = ranked_text(rows, _room(about, IN_FILE, _NOTE) - 4 * spoiler)
     is_whole = text == ranked_text(rows, _ENDLESS)
-    files = [] if is_whole else [_table(scores, spoiler=spoiler)]
+    files = [Attached(PICTURE_NAME, thumbnail, _best(rows[0]), spoiler=spoiler)] if thumbnail else []
+    if not is_whole:
+        files.append(_table(scores, spoiler=spoiler))
     shown = f"||{text}||" if spoiler else text
     return Outcome(_lines(about, shown, "" if is_whole else IN_FILE, _NOTE), files)
 
@@ -51,6 +65,10 @@ def compared(scores: Scores, png: bytes | None, *, about: str = "", spoiler: boo
     if table is None:
         files.append(_table(scores, spoiler=spoiler))
     return Outcome(_lines(about, begun, table or IN_FILE, _NOTE), files)
+
+
+def _best(row: Ranked) -> str:
+    return f"The picture that was scored. Its best label: {tidy(row.label)} ({two_decimals(row.cosine)})."
 
 
 def _table(scores: Scores, *, spoiler: bool) -> Attached:

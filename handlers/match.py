@@ -110,14 +110,15 @@ class Matcher:
         Raises:
             MatrixNotDrawn: It could not be drawn: the scores stand for themselves.
         """
-        kept = scores.matched.thumbnails
-        count = len(scores.matched.cosine)
-        thumbnails = (
-            await asyncio.gather(*(self._thumbnail(asked, each) for each in kept))
-            if len(kept) == count
-            else [b""] * count
-        )
+        thumbnails = await self.thumbnails(asked, scores)
         return await draw_matrix(thumbnails, scores.labels, scores.matched.cosine)
+
+    async def thumbnails(self, asked: Asked, scores: Scores) -> list[bytes]:
+        """Fetch a small JPEG file of each picture; empty bytes where there is none to be had."""
+        kept, count = scores.matched.thumbnails, len(scores.matched.cosine)
+        if len(kept) != count:
+            return [b""] * count
+        return await asyncio.gather(*(self._thumbnail(asked, each) for each in kept))
 
     async def forget(self, asked: Asked) -> None:
         """Let go of the result: its outcome is visible.

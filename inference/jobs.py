@@ -159,8 +159,7 @@ class Matched(Word):
         cosine: A row for each picture, a column for each label, cosine similarities from -1 to 1.
         share: The same shape, the softmax over the labels at the model's own temperature, 0 to 1; each row
             sums to 1.
-        thumbnails: Small JPEG files of the pictures, in their order, where there are several and there was
-            room for them; else none.
+        thumbnails: Small JPEG files of the pictures, in their order; none where there was no room for them.
     """
 
     task: Literal["match"] = "match"

@@ -132,8 +132,8 @@ class Preparer:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _thumbnails(self, job: Job, pictures: Sequence[Image.Image]) -> tuple[Picture, ...]:
-        """Keep small pictures for who draws the result of a match of several; none where there is no room."""
-        if not isinstance(job.request, Match) or len(pictures) == 1:
+        """Keep small pictures for who shows the result of a match; none where there is no room."""
+        if not isinstance(job.request, Match):
             return ()
         scope = job.request.pictures[0].scope
         files = await self._lane.call(thumbnails, pictures)

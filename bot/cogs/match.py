@@ -92,6 +92,7 @@ class Match(commands.Cog):
         image="A picture; without one I take the one this thread is about, or the newest here",
         image2="A second picture: with several, you get a table of all of them",
     )
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
     async def match(  # noqa: PLR0913 - each is an option that people see
         self,
         interaction: discord.Interaction[Beholder],
@@ -157,7 +158,9 @@ class Match(commands.Cog):
         scores = await self._matcher.scores(ticket, len(images), labels)
         spoiler = any(each.spoiler for each in images)
         if len(images) == 1:
-            return ranked(scores, about=about, spoiler=spoiler)
+            # What was given as an option nobody else sees otherwise.
+            [thumbnail] = [b""] if about else await self._matcher.thumbnails(asked, scores)
+            return ranked(scores, about=about, thumbnail=thumbnail, spoiler=spoiler)
         return compared(scores, await self._matrix(asked, scores), about=about, spoiler=spoiler)
 
     async def _pictures(self, call: Call, arguments: Arguments) -> tuple[tuple[Image, ...], str]:

@@ -81,6 +81,8 @@ def by_name(message: Message) -> dict[str, dict[str, Any]]:
 async def test_one_picture_has_its_labels_ranked(stage: Stage) -> None:
     async with matching(stage):
         done = await answered(stage, COLOURS, ("a.png", BLUE))
+        [shown] = done["attachments"]
+        jpeg = await fetched(shown["url"])
     lines = done["content"].splitlines()
     assert lines[0] == "1. **blue** — 100 % (cosine 1.00)"
     assert "█" in lines[1]
@@ -89,7 +91,11 @@ async def test_one_picture_has_its_labels_ranked(stage: Stage) -> None:
         "3. **lime** — 0 % (cosine 0.00)",
         f"-# {RELATIVE}",
     ]
-    assert (done["flags"], done["attachments"]) == (0, [])
+    assert done["flags"] == 0
+    assert shown["description"] == "The picture that was scored. Its best label: blue (1.00)."
+    with Image.open(io.BytesIO(jpeg)) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (40, 20))
+        assert near(picture.getpixel((20, 10)), (0, 0, 255))
 
 
 async def test_several_pictures_have_a_matrix_with_alt_text_and_the_table(stage: Stage) -> None:
@@ -151,6 +157,7 @@ async def test_a_hidden_pictures_scores_stay_hidden(stage: Stage) -> None:
         one = await answered(stage, COLOURS, ("SPOILER_a.png", BLUE))
         several = await answered(stage, COLOURS, ("a.png", RED), ("SPOILER_b.png", BLUE))
     assert one["content"].startswith("||1. **blue**")
+    assert list(by_name(one)) == ["SPOILER_picture.jpg"]
     assert set(by_name(several)) == {"SPOILER_scores.png", "SPOILER_scores.csv"}
     assert "blue" not in several["content"]
 
@@ -234,6 +241,7 @@ async def test_without_an_image_the_newest_here_is_scored_and_named(stage: Stage
     lines = done["content"].splitlines()
     assert lines[0] == f"-# About [this picture]({link(stage, newest)})"
     assert lines[1].startswith("1. **blue**")
+    assert done["attachments"] == []
 
 
 async def test_a_message_with_several_pictures_is_scored_whole(stage: Stage) -> None:
@@ -289,4 +297,4 @@ async def test_the_longest_call_that_discord_lets_through_is_answered(stage: Sta
     async with matching(stage):
         done = await answered(stage, labels, ("a.png", RED))
     assert len(done["content"]) <= MOST
-    assert list(by_name(done)) == ["scores.csv"]
+    assert list(by_name(done)) == ["picture.jpg", "scores.csv"]

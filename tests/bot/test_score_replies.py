@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.original import Outcome
 from bot.replies import MOST, length
-from bot.score_replies import IN_FILE, MATRIX_NAME, NOT_DRAWN, TABLE_NAME, compared, ranked
+from bot.score_replies import IN_FILE, MATRIX_NAME, NOT_DRAWN, PICTURE_NAME, TABLE_NAME, compared, ranked
 from handlers.labels import parse_labels
 from handlers.match import Scores
 from handlers.scores import RELATIVE
@@ -49,7 +49,7 @@ def test_it_always_fits(given_labels: list[str], pictures: int, spoiler: bool, d
         return
     scores = scored(labels, pictures)
     about = "https://discord.com/channels/1/2/3"
-    single = ranked(scored(labels, 1), about=about, spoiler=spoiler)
+    single = ranked(scored(labels, 1), about=about, thumbnail=PNG, spoiler=spoiler)
     several = compared(scores, PNG if drawn else None, about=about, spoiler=spoiler)
     for outcome in (single, several):
         assert length(outcome.text) <= MOST
@@ -63,6 +63,12 @@ def test_one_pictures_labels_are_ranked() -> None:
     outcome = ranked(scored(("a cat", "a dog"), 1))
     assert outcome.text.index("1. **a cat**") < outcome.text.index("2. **a dog**")
     assert outcome.files == []
+
+
+def test_one_picture_that_stands_nowhere_else_is_shown() -> None:
+    [shown] = ranked(scored(("a cat", "a dog"), 1), thumbnail=b"JPEG", spoiler=True).files
+    assert (shown.name, shown.data, shown.spoiler) == (PICTURE_NAME, b"JPEG", True)
+    assert shown.alt == "The picture that was scored. Its best label: a cat (0.30)."
 
 
 def test_labels_that_do_not_fit_are_in_a_file() -> None:

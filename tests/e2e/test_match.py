@@ -66,7 +66,7 @@ async def test_three_pictures_by_five_labels(ada: Member) -> None:
 async def test_one_picture_by_five_labels(ada: Member) -> None:
     done = await matched(ada, LABELS, [draw(RED)])
     assert done["content"].startswith("1. **a red circle** — ")
-    assert done["attachments"] == []
+    assert [each["filename"] for each in done["attachments"]] == ["picture.jpg"]
 
 
 async def test_a_label_with_more_tokens_than_the_model_reads_is_refused_by_its_number(ada: Member) -> None:

@@ -144,15 +144,13 @@ async def test_each_job_is_told_which_of_its_own_pictures_is_bad(source: Source,
     assert not any(each.ready for each in jobs)
 
 
-async def test_a_match_of_several_pictures_has_thumbnails_and_nothing_else_has(
-    source: Source, preparer: Preparer
-) -> None:
+async def test_a_match_has_thumbnails_and_nothing_else_has(source: Source, preparer: Preparer) -> None:
     red, blue = source.keep(b"red"), source.keep(b"blue")
-    several, one, caption = held(1, "match", red, blue, red), held(2, "match", red), held(3, "caption", red)
-    await asyncio.gather(*map(preparer.prepare, (several, one, caption)))
-    assert (one.thumbnails, caption.thumbnails) == ((), ())
-    assert {picture.scope for picture in several.thumbnails} == {SCOPE}
-    files = [source.pictures[picture.digest] for picture in several.thumbnails]
+    match, caption, answer = held(1, "match", red, blue, red), held(2, "caption", red), held(3, "answer", red)
+    await asyncio.gather(*map(preparer.prepare, (match, caption, answer)))
+    assert (caption.thumbnails, answer.thumbnails) == ((), ())
+    assert {picture.scope for picture in match.thumbnails} == {SCOPE}
+    files = [source.pictures[picture.digest] for picture in match.thumbnails]
     assert files == [thumbnail(plain(colour)) for colour in ("red", "blue", "red")]
 
 
