@@ -24,6 +24,11 @@ ENDINGS = frozenset(
         ".avif",
         ".heic",
         ".heif",
+        # Not read here. That is said, where silence would look like a fault.
+        ".ico",
+        ".jp2",
+        ".jxl",
+        ".svg",
     }
 )
 """Ends of file names that claim a picture, where Discord names no type."""

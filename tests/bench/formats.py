@@ -1,0 +1,41 @@
+"""Which kinds of picture are read: `python -m tests.bench.formats` prints the table of docs/formats.md.
+
+It posts each to the whole house, with the tiny models and a pocket Discord, in a folder that is thrown away.
+"""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.e2e.formats import Tried, tried
+from tests.e2e.kinds import KINDS
+from tests.e2e.member import Member
+from tests.e2e.stack import running
+
+
+def table(all_tried: Sequence[Tried]) -> Iterator[str]:
+    """Write the table, line by line."""
+    yield "| kind | file | what came of it | right |"
+    yield "|---|---|---|---|"
+    for each in all_tried:
+        right = "yes" if each.is_right else "**no**"
+        yield f"| {each.kind.name} | {each.kind.filename} | {each.answer} | {right} |"
+
+
+async def main() -> int:
+    """Try every kind.
+
+    Returns:
+        0 where every answer was right, else 1.
+    """
+    with tempfile.TemporaryDirectory() as data:
+        async with running(Path(data)) as stack, Member(stack.session) as member:
+            found = [await tried(member, kind) for kind in KINDS]
+    print(*table(found), sep="\n")
+    return 0 if all(each.is_right for each in found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
