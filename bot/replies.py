@@ -48,14 +48,15 @@ def length(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-def captions(said: Sequence[Said]) -> str:
+def captions(said: Sequence[Said], most: int = MOST) -> str:
     """Write the reply to a message with pictures.
 
     Args:
         said: What there is to say of each, in their order; at least one and at most ten.
+        most: Characters.
 
     Returns:
-        At most `MOST` characters: one picture's line alone, or a numbered line for each.
+        At most `most` characters: one picture's line alone, or a numbered line for each.
     """
     shared = _one_reason(said)
     if shared is not None:
@@ -63,7 +64,7 @@ def captions(said: Sequence[Said]) -> str:
     numbers = [""] if len(said) == 1 else [f"{number}. " for number in range(1, len(said) + 1)]
     fixed = sum(length(number) + 4 * each.spoiler + 1 for number, each in zip(numbers, said, strict=True))
     units = [_units(each.outcome, first=not number) for number, each in zip(numbers, said, strict=True)]
-    rooms = _shares([sum(map(length, line)) for line in units], MOST - fixed)
+    rooms = _shares([sum(map(length, line)) for line in units], most - fixed)
     lines = [_cut(line, room) for line, room in zip(units, rooms, strict=True)]
     return "\n".join(
         number + (f"||{line}||" if each.spoiler and isinstance(each.outcome, str) else line)
@@ -206,15 +207,26 @@ def _too_many_in_flight(error: BeholderError) -> str:
     return f"You have {limit} pictures under way with me already. Try again when those are answered."
 
 
+def _question_too_long(error: BeholderError) -> str:
+    if "value" not in error.detail or "limit" not in error.detail:
+        return "Your question is too long. Shorten it and ask again."
+    have, most, unit = (error.detail.get(each, "") for each in ("value", "limit", "unit"))
+    return (
+        f"Your question has {_number(have)} {unit}; I take up to {_number(most)}. Shorten it and ask again."
+    )
+
+
 _WITH_NUMBERS: dict[str, Callable[[BeholderError], str]] = {
     "picture_too_large": _too_large,
     "label_too_long": _label_too_long,
+    "question_too_long": _question_too_long,
     "too_many_labels": _too_many_labels,
     "empty_label": _empty_label,
     "queue_full": _full,
     "too_many_in_flight": _too_many_in_flight,
 }
 _SENTENCES = {
+    "no_question": "I see no question. Write one, such as: what colour is the car?",
     "no_labels": "I see no labels. Give me some with commas between them, such as: a cat, a dog.",
     "matrix_not_drawn": "I couldn't draw the picture of the scores this time: here they are without it.",
     "not_a_picture": f"This is no picture that I can read. Post it as {NAMES}.",

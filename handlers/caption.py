@@ -1,4 +1,4 @@
-"""Pictures -> captions, each with an outcome of its own."""
+"""Pictures -> captions, or answers to a question, each with an outcome of its own."""
 
 import asyncio
 import logging
@@ -8,7 +8,18 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from inference.errors import BeholderError, JobFailed, QueueFull, QueueUnavailable, TooManyInFlight
-from inference.jobs import Answer, Caption, Captioned, Group, Match, Picture, Priority, Result, job_id
+from inference.jobs import (
+    Answer,
+    Answered,
+    Caption,
+    Captioned,
+    Group,
+    Match,
+    Picture,
+    Priority,
+    Result,
+    job_id,
+)
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +39,9 @@ class Ticket(Protocol):
         Raises:
             BeholderError: It failed, or nobody answered before its deadline.
         """
+
+    async def position(self) -> int | None:
+        """Say how many jobs are before it; None once a worker has it."""
 
 
 class Queue(Protocol):
@@ -67,9 +81,11 @@ class Asked:
     asker: int
     priority: Priority
 
-    def job(self, key: str) -> str:
+    def job(self, key: str, question: str | None = None) -> str:
         """Name the job of one of the request's pictures."""
-        return job_id(self.request, key, "caption")
+        if question is None:
+            return job_id(self.request, key, "caption")
+        return job_id(self.request, key, "answer", question)
 
 
 @dataclass(frozen=True)
@@ -85,8 +101,16 @@ class Source:
     fetch: Callable[[], Awaitable[bytes]]
 
 
+Watch = Callable[[Ticket], None]
+"""Told of each job that is under way."""
+
+
+def unwatched(_: Ticket) -> None:
+    """Look at no job."""
+
+
 class Captioner:
-    """Has pictures captioned.
+    """Has pictures captioned, or a question about them answered.
 
     Args:
         queue: Where the jobs go.
@@ -97,47 +121,62 @@ class Captioner:
         self._queue = queue
         self._patience = patience
 
-    async def caption(self, asked: Asked, sources: Sequence[Source]) -> list[str | BeholderError]:
+    async def caption(
+        self,
+        asked: Asked,
+        sources: Sequence[Source],
+        question: str | None = None,
+        watch: Watch = unwatched,
+    ) -> list[str | BeholderError]:
         """Caption every picture; one that cannot be captioned keeps none of the others from it.
 
+        Args:
+            asked: Who asks.
+            sources: The pictures.
+            question: What to answer about each instead; None: a caption is wanted.
+            watch: Told of the jobs.
+
         Returns:
-            For each source, in their order, its caption or why there is none.
+            For each source, in their order, its caption or answer, or why there is none.
         """
         stored = await asyncio.gather(
             *(self._attempt(asked, partial(self._store, asked, s)) for s in sources)
         )
         size = sum(isinstance(picture, Picture) for picture in stored)
         outcomes = (
-            self._attempt(asked, partial(self._ask, asked, source.key, picture, size))
+            self._attempt(asked, partial(self._ask, asked, source.key, picture, size, question, watch))
             if isinstance(picture, Picture)
             else _as_it_is(picture)
             for source, picture in zip(sources, stored, strict=True)
         )
         return list(await asyncio.gather(*outcomes))
 
-    async def forget(self, asked: Asked, sources: Sequence[Source]) -> None:
+    async def forget(self, asked: Asked, sources: Sequence[Source], question: str | None = None) -> None:
         """Let go of the results: their outcome is visible.
 
         Raises:
             QueueUnavailable: Redis cannot be reached; they go by themselves after some time.
         """
-        await self._queue.close_request([asked.job(source.key) for source in sources])
+        await self._queue.close_request([asked.job(source.key, question) for source in sources])
 
     async def _store(self, asked: Asked, source: Source) -> Picture:
         return await self._queue.put_picture(asked.scope, await source.fetch())
 
-    async def _ask(self, asked: Asked, key: str, picture: Picture, size: int) -> str:
+    async def _ask(
+        self, asked: Asked, key: str, picture: Picture, size: int, question: str | None, watch: Watch
+    ) -> str:
         ticket = await self._queue.submit(
-            Caption(picture=picture),
-            id=asked.job(key),
+            Caption(picture=picture) if question is None else Answer(picture=picture, question=question),
+            id=asked.job(key, question),
             priority=asked.priority,
             asker=str(asked.asker),
             group=Group(id=asked.request, size=size),
         )
-        result = await ticket.result()
-        if not isinstance(result.outcome, Captioned):
-            raise JobFailed(f"A caption was asked for and a {result.outcome.task!r} came back.")
-        return result.outcome.text
+        watch(ticket)
+        outcome = (await ticket.result()).outcome
+        if not isinstance(outcome, Captioned if question is None else Answered):
+            raise JobFailed(f"Words were asked for and a {outcome.task!r} came back.")
+        return outcome.text
 
     async def _attempt(self, asked: Asked, step: Callable[[], Awaitable[T]]) -> T | BeholderError:
         """Do a step, again and again while there is no room and patience lasts."""

@@ -19,7 +19,7 @@ from bot.playground.server import PocketDiscord
 from bot.playground.wiring import discord_at
 from bot.settings import BotSettings
 from bot.start import run_until
-from inference.jobs import Captioned, Failure, Job, Result
+from inference.jobs import Answer, Answered, Captioned, Failure, Job, Result
 from inference.keys import Keys
 from inference.redis_connection import connect
 from inference.settings import WorkerSettings
@@ -67,7 +67,7 @@ class Worker:
     async def run(self) -> None:
         redis = connect(self._url)
         settings = WorkerSettings(_env_file=None, redis_url=SecretStr(self._url))
-        consumer = Consumer(redis, Keys(), ["caption"], "worker", settings)
+        consumer = Consumer(redis, Keys(), ["caption", "answer"], "worker", settings)
         try:
             await consumer.ensure_groups()
             while True:
@@ -85,10 +85,14 @@ class Worker:
         await self.gate.wait()
         caption = read(await consumer.picture(taken.job.request.pictures[0]))
         code = self.failures.get(caption)
+        request = taken.job.request
+        outcome = (
+            Answered(text=f"{caption}, if you ask: {request.question}")
+            if isinstance(request, Answer)
+            else Captioned(text=caption)
+        )
         reply = (
-            Failure(job_id=taken.job.id, code=code)
-            if code
-            else Result(job_id=taken.job.id, outcome=Captioned(text=caption))
+            Failure(job_id=taken.job.id, code=code) if code else Result(job_id=taken.job.id, outcome=outcome)
         )
         await consumer.finish(taken, reply)
 
@@ -238,9 +242,15 @@ class Stage:
         """Wait until it is written down up to where so many channels have been seen."""
         await self._redis_has("marks", lambda count: count >= channels)
 
+    async def chosen(self, channels: int) -> None:
+        """Wait until so many channels have chosen whether they have captions."""
+        await self._has("beholder:captions", lambda count: count == channels)
+
     async def _redis_has(self, what: str, enough: Callable[[int], bool]) -> None:
+        await self._has(f"beholder:{what}:{self.session['application_id']}", enough)
+
+    async def _has(self, name: str, enough: Callable[[int], bool]) -> None:
         redis = connect(self.redis_url)
-        name = f"beholder:{what}:{self.session['application_id']}"
         try:
             async with asyncio.timeout(PATIENCE):
                 while not enough(await redis.hlen(name)):  # noqa: ASYNC110 - it is Redis that has to change

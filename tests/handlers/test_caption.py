@@ -28,6 +28,9 @@ class Finished:
             raise self._outcome
         return self._outcome
 
+    async def position(self) -> int | None:
+        return None
+
 
 class Queue:
     """A queue that captions a picture with its own bytes.

@@ -1,0 +1,191 @@
+"""`/ask question [image] [private]`, `/describe [image]`, and "Describe this image" on a message."""
+
+from collections.abc import Sequence
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.answer_replies import answered, picture
+from bot.attachments import carried
+from bot.client import Beholder
+from bot.commanding import Call, Refused
+from bot.given import OPTION, Arguments, Image, Source, given, images
+from bot.looking import check_may_look, look, look_again
+from bot.original import Attached, Outcome
+from bot.replies import Said
+from handlers import caption
+from handlers.answer import parse_question
+from inference.errors import BeholderError, PictureGone
+
+ASK, DESCRIBE = "ask", "describe"
+MENU = "Describe this image"
+PATIENCE = 10.0
+"""Seconds for which a queue that is away is tried again: somebody is waiting."""
+NONE_HERE = (
+    "This message has no picture that I can see. Choose one that has, or use `/describe` with an image."
+)
+PLACES = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False)
+"""Where the bot can be: not in a conversation between others."""
+IMAGE = "The picture; without one I take the one this thread is about, or else the newest here"
+
+
+class Ask(commands.Cog):
+    """Answers questions about pictures, and describes them.
+
+    Args:
+        client: The bot.
+    """
+
+    def __init__(self, client: Beholder) -> None:
+        self._client = client
+        self._captioner = caption.Captioner(client.inference, patience=PATIENCE)
+        client.commanding.register(ASK, self._perform, task="answer")
+        client.commanding.register(DESCRIBE, self._perform, task="caption")
+        self._menu = app_commands.ContextMenu(name=MENU, callback=self.menu, allowed_contexts=PLACES)
+
+    async def cog_load(self) -> None:
+        """Add the message menu, which discord.py does not find by itself."""
+        self._client.tree.add_command(self._menu)
+
+    async def cog_unload(self) -> None:
+        """Take the message menu away again."""
+        self._client.tree.remove_command(MENU, type=discord.AppCommandType.message)
+
+    @app_commands.command(name=ASK, description="Ask something about a picture")
+    @app_commands.describe(
+        question="What you want to know, such as: what colour is the car?",
+        image=IMAGE,
+        private="Whether only you see the answer",
+    )
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    async def ask(
+        self,
+        interaction: discord.Interaction[Beholder],
+        question: str,
+        image: discord.Attachment | None = None,
+        private: bool = False,
+    ) -> None:
+        """Take a question in; what it shows to be wrong is raised, and said before it is deferred."""
+        await self._run(interaction, ASK, image, question=parse_question(question), private=private)
+
+    @app_commands.command(name=DESCRIBE, description="Describe a picture")
+    @app_commands.describe(image=IMAGE)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    async def describe(
+        self,
+        interaction: discord.Interaction[Beholder],
+        image: discord.Attachment | None = None,
+    ) -> None:
+        """Take a request for a description in."""
+        await self._run(interaction, DESCRIBE, image, question=None, private=False)
+
+    async def menu(self, interaction: discord.Interaction[Beholder], message: discord.Message) -> None:
+        """Describe a message's pictures to the one who asks: it is somebody else's message."""
+        pictures = carried(message, asked=True)
+        if not pictures:
+            raise Refused(NONE_HERE)
+        source = Source(channel_id=message.channel.id, message_id=message.id)
+        arguments = Arguments(images=images(pictures), source=source)
+        await self._client.commanding.run(
+            interaction, DESCRIBE, arguments.model_dump(mode="json"), private=True
+        )
+
+    async def _run(
+        self,
+        interaction: discord.Interaction[Beholder],
+        name: str,
+        image: discord.Attachment | None,
+        *,
+        question: str | None,
+        private: bool,
+    ) -> None:
+        if image is None:
+            check_may_look(interaction)
+        arguments = Arguments(
+            question=question,
+            images=() if image is None else (given(image, self._client.fetcher),),
+            room=interaction.filesize_limit,
+        )
+        await self._client.commanding.run(
+            interaction, name, arguments.model_dump(mode="json"), private=private
+        )
+
+    async def _perform(self, call: Call) -> Outcome:
+        """Say what there is to say of the pictures.
+
+        Raises:
+            Refused: There is no picture.
+            BeholderError: Nothing can be said of any of them.
+        """
+        arguments = await self._with_pictures(call)
+        request, question = call.request, arguments.question
+        asked = caption.Asked(request.id, request.scope, request.author_id, "waiting")
+        bytes_of: dict[str, bytes] = {}
+        sources = [self._source(call, arguments, each, bytes_of) for each in arguments.images]
+        call.afterwards(lambda: self._captioner.forget(asked, sources, question))
+        outcomes = await self._captioner.caption(asked, sources, question, call.watch)
+        if all(isinstance(each, BeholderError) for each in outcomes):
+            raise next(each for each in outcomes if isinstance(each, BeholderError))
+        said = [
+            Said(outcome, spoiler=each.spoiler)
+            for outcome, each in zip(outcomes, arguments.images, strict=True)
+        ]
+        found = arguments.found(request.guild_id)
+        shown = _shown(bytes_of.get(OPTION), said, arguments)
+        return answered(said, question=question, about=found.line if found else None, shown=shown)
+
+    async def _with_pictures(self, call: Call) -> Arguments:
+        """Find the pictures where none were given, and write them down.
+
+        Raises:
+            Refused: There are none.
+        """
+        arguments = Arguments.model_validate(call.request.arguments)
+        if not arguments.images:
+            arguments = arguments.with_found(await look(self._client, call.request))
+            await call.settle(**arguments.model_dump(mode="json"))
+        return arguments
+
+    def _source(
+        self, call: Call, arguments: Arguments, image: Image, bytes_of: dict[str, bytes]
+    ) -> caption.Source:
+        async def fetch() -> bytes:
+            fetcher = self._client.fetcher
+            fetcher.check_size(image.size)
+            try:
+                data = await fetcher.fetch(image.url)
+            except PictureGone:
+                # Its address may have expired: the message has a new one.
+                data = await fetcher.fetch(await self._new_address(call, arguments, image))
+            if image.key == OPTION:
+                bytes_of[OPTION] = data
+            return data
+
+        return caption.Source(image.key, fetch)
+
+    async def _new_address(self, call: Call, arguments: Arguments, image: Image) -> str:
+        """Return where a picture is now.
+
+        Raises:
+            PictureGone: It is nowhere.
+        """
+        source = arguments.source
+        if source is not None:
+            found = await look_again(self._client, call.request, source.channel_id, source.message_id)
+            for each in found.pictures:
+                if each.key == image.key:
+                    return each.url
+        raise PictureGone("There is no other address.")
+
+
+def _shown(data: bytes | None, said: Sequence[Said], arguments: Arguments) -> Attached | None:
+    """Show a picture that was given as an option, which nobody else sees otherwise; if there is room."""
+    if data is None or len(data) > arguments.room:
+        return None
+    return picture(data, said[0], arguments.question)
+
+
+async def setup(client: Beholder) -> None:
+    """Add the cog."""
+    await client.add_cog(Ask(client))
