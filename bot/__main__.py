@@ -44,6 +44,12 @@ def _models(_: argparse.Namespace) -> int:
     return fetch()
 
 
+def _sync(_: argparse.Namespace) -> int:
+    from bot.sync_command import main as sync
+
+    return sync()
+
+
 def _health(arguments: argparse.Namespace) -> int:
     from bot.health import main as health
 
@@ -73,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add("playground", _playground, "The pocket Discord alone, for a bot that is started beside it.")
     add("models", _models, "Fetch the models of BEHOLDER_MODELS (default: base) into the local model cache.")
+    add("sync", _sync, "Tell Discord the bot's commands now; the bot does so itself when they changed.")
     health = add("health", _health, "For a container's health check: is the one on this host alive?")
     health.add_argument("part", choices=["bot", "worker"])
     return top

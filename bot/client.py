@@ -124,8 +124,7 @@ class Beholder(commands.Bot):
     async def _connect(self) -> None:
         """Open what has to be closed again."""
         settings = self.settings.model_copy(update={"redis_url": SecretStr(self._redis_url)})
-        name = f"{self.application_id}-{settings.shard_id}of{settings.shard_count}"
-        self.inference = await self._open.enter_async_context(InferenceClient.open(settings, name))
+        self.inference = await self._open.enter_async_context(InferenceClient.open(settings, self._name))
         self._redis = connect(self._redis_url)
         self._open.push_async_callback(self._redis.aclose)
         heart = asyncio.create_task(beat(self._redis, lambda: in_session(self)), name="heartbeat")
@@ -138,6 +137,11 @@ class Beholder(commands.Bot):
             seconds=settings.fetch_seconds,
             only=yarl.URL(api).origin() if api else None,
         )
+
+    @property
+    def _name(self) -> str:
+        """What this process is called in the queue: the same after a restart, and no other's."""
+        return f"{self.application_id}-{self.settings.shard_id}of{self.settings.shard_count}"
 
     def _furnish(self) -> None:
         settings, bot = self.settings, str(self.application_id)

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
 import discord
@@ -91,10 +91,10 @@ async def run_until(settings: BotSettings, stopped: asyncio.Event) -> None:
     """
     if settings.token is None:
         raise CannotStart(LOGIN_MISSING, WRONG)
-    _point_at(settings)
+    point_at(settings)
     # Its debug lines hold whole requests and events: what people post must not get into a log.
     logging.getLogger("discord").setLevel(max(logging.INFO, logging.getLogger().level))
-    async with _redis(settings) as url:
+    async with redis_at(settings) as url:
         try:
             await _live(settings, url, settings.token.get_secret_value(), stopped, content=True)
         except (ContentNotGranted, discord.PrivilegedIntentsRequired):
@@ -102,7 +102,8 @@ async def run_until(settings: BotSettings, stopped: asyncio.Event) -> None:
             await _live(settings, url, settings.token.get_secret_value(), stopped, content=False)
 
 
-def _point_at(settings: BotSettings) -> None:
+def point_at(settings: BotSettings) -> None:
+    """Point discord.py at a pocket Discord, where one is set."""
     if settings.discord_api is not None and settings.discord_gateway is not None:
         from bot.playground.wiring import point_discord_at  # noqa: PLC0415 - not where Discord is the real one
 
@@ -110,7 +111,12 @@ def _point_at(settings: BotSettings) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _redis(settings: BotSettings) -> AsyncIterator[str]:
+async def redis_at(settings: BotSettings) -> AsyncIterator[str]:
+    """Have a Redis, and yield its URL.
+
+    Raises:
+        CannotStart: There is none to be had.
+    """
     async with contextlib.AsyncExitStack() as stack:
         try:
             url = await stack.enter_async_context(running_redis(settings))
@@ -147,16 +153,27 @@ async def _closed(client: Beholder) -> None:
 
 
 async def _session(client: Beholder, token: str) -> None:
-    """Log in and listen, with what goes wrong put into a sentence.
+    """Log in and listen.
 
     Raises:
         CannotStart: It cannot run.
         ContentNotGranted: It needs to ask for less.
         discord.PrivilegedIntentsRequired: The same, said by the gateway.
     """
-    try:
+    with in_a_sentence(client):
         await client.login(token)
         await client.connect()
+
+
+@contextlib.contextmanager
+def in_a_sentence(client: Beholder) -> Iterator[None]:
+    """Put what goes wrong with Discord or Redis into a sentence.
+
+    Raises:
+        CannotStart: It went wrong.
+    """
+    try:
+        yield
     except discord.LoginFailure as error:
         raise CannotStart(LOGIN_REFUSED, WRONG) from error
     except discord.ConnectionClosed as error:

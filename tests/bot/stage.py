@@ -32,14 +32,14 @@ PATIENCE = 60
 """Seconds until a test that waits for something gives up."""
 
 
-def picture(caption: str) -> bytes:
+def picture(caption: str, start: bytes = PNG) -> bytes:
     """Make bytes that start like a picture and say how they are to be captioned."""
-    return PNG + b"caption:" + caption.encode()
+    return start + b"caption:" + caption.encode()
 
 
 def read(data: bytes) -> str:
     """Return what `picture` was given."""
-    return data.removeprefix(PNG + b"caption:").decode()
+    return data.partition(b"caption:")[2].decode()
 
 
 class Worker:
@@ -177,20 +177,21 @@ class Stage:
                 async with asyncio.timeout(PATIENCE):
                     await running
 
-    @asynccontextmanager
-    async def process(self) -> AsyncIterator[asyncio.subprocess.Process]:
-        """Run `beholder bot` in a process of its own, killed when the block ends."""
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("BEHOLDER_")
-        } | {
+    def environment(self) -> dict[str, str]:
+        """Make the environment of a `beholder` process."""
+        return {name: value for name, value in os.environ.items() if not name.startswith("BEHOLDER_")} | {
             "REDIS_URL": self.redis_url,
             "DISCORD_TOKEN": self.pocket.bot_token,
             "BEHOLDER_CAPTION_CHANNELS": self.pictures,
             "BEHOLDER_DISCORD_API": self.pocket.api,
             "BEHOLDER_DISCORD_GATEWAY": self.pocket.gateway,
         }
+
+    @asynccontextmanager
+    async def process(self) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Run `beholder bot` in a process of its own, killed when the block ends."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bot", "bot", env=environment, stderr=asyncio.subprocess.DEVNULL
+            sys.executable, "-m", "bot", "bot", env=self.environment(), stderr=asyncio.subprocess.DEVNULL
         )
         try:
             await self.online()

@@ -1,0 +1,22 @@
+import pytest
+
+from handlers.answer import NoQuestion, parse_question
+from inference.errors import QuestionTooLong
+from inference.jobs import LONGEST_QUESTION
+
+
+def test_a_question_becomes_one_clean_line() -> None:
+    assert parse_question("  What\u200b colour\n is it? \u202e") == "What colour is it?"
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "\u200b\u2800"])
+def test_nothing_is_no_question(text: str) -> None:
+    with pytest.raises(NoQuestion):
+        parse_question(text)
+
+
+def test_the_limit_is_the_queues() -> None:
+    assert len(parse_question("x" * LONGEST_QUESTION)) == LONGEST_QUESTION
+    with pytest.raises(QuestionTooLong) as raised:
+        parse_question("x" * (LONGEST_QUESTION + 1))
+    assert raised.value.detail == {"value": 501, "limit": 500, "unit": "characters"}
