@@ -223,18 +223,18 @@ async def test_a_long_question_about_many_pictures_fits(stage: Stage) -> None:
     assert replies.length(done["content"]) <= replies.MOST
 
 
-async def test_a_restart_in_the_middle_keeps_to_the_picture_and_the_job(stage: Stage) -> None:
+async def test_a_bot_killed_in_the_middle_keeps_to_the_picture_and_the_job(stage: Stage) -> None:
     caller = Caller(stage.ada)
     async with stage.worker() as worker:
         worker.gate.clear()
-        async with stage.bot():
+        async with stage.process():
             meant = await stage.ada.post(stage.general, files=[RED])
             await caller.call(stage.general, "ask", QUESTION)
             placeholder = await caller.placeholder(stage.general)
             await worker.taken(1)
         await stage.ada.post(stage.general, files=[BLUE])
         worker.gate.set()
-        async with stage.bot():
+        async with stage.process():
             done = await caller.outcome(placeholder)
             await stage.all_closed()
         assert done["content"].splitlines() == [QUOTE, ANSWER, jump(stage, meant)]
