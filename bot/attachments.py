@@ -37,6 +37,7 @@ _STICKERS = frozenset(
 )
 """Lottie is an animation in JSON: nothing here draws it."""
 _LINK = re.compile(r"https?://")
+_SPOILER = re.compile(r"\|\|(.+?)\|\|", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def _own(message: discord.Message, *, asked: bool) -> Iterator[Carried]:
         yield from _attached(holder.attachments)
         yield from _stickers(holder.stickers)
         if asked:
-            yield from _embedded(holder.embeds)
+            yield from _embedded(holder.embeds, "\n".join(_SPOILER.findall(holder.content)))
 
 
 def _attached(attachments: Iterable[discord.Attachment]) -> Iterator[Carried]:
@@ -108,9 +109,14 @@ def _stickers(stickers: Iterable[discord.StickerItem]) -> Iterator[Carried]:
     )
 
 
-def _embedded(embeds: Iterable[discord.Embed]) -> Iterator[Carried]:
-    """Take embeds' pictures from Discord's own copy: nothing is fetched from where a link points."""
+def _embedded(embeds: Iterable[discord.Embed], hidden: str) -> Iterator[Carried]:
+    """Take embeds' pictures from Discord's own copy: nothing is fetched from where a link points.
+
+    Args:
+        embeds: A message's embeds.
+        hidden: What the message has behind spoilers: Discord hides what such links show as well.
+    """
     for number, embed in enumerate(embeds):
         url = embed.image.proxy_url or embed.thumbnail.proxy_url
         if url:
-            yield Carried(f"embed-{number}", url)
+            yield Carried(f"embed-{number}", url, spoiler=bool(embed.url) and str(embed.url) in hidden)

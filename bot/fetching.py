@@ -11,6 +11,8 @@ from inference.formats import HEAD, sniff
 
 HOSTS = re.compile(r"cdn\.discordapp\.com|media\.discordapp\.net|images-ext-\d\.discordapp\.net")
 """Where Discord serves attachments, stickers and its copies of pictures that links show."""
+MEDIA = "media.discordapp.net"
+"""The one of them that discord.py itself writes into an address: a GIF sticker's."""
 CHUNK = 2**16
 AT_ONCE = 4
 """Pictures fetched at a time: with `most_bytes` this bounds the bot's memory."""
@@ -23,7 +25,8 @@ class Fetcher:
         session: Whose connections are used.
         most_bytes: The largest file that is fetched.
         seconds: How long one may take.
-        only: Fetch from this origin instead of Discord's hosts: a pocket Discord serves its files itself.
+        only: Fetch from this origin instead of Discord's hosts: a pocket Discord serves its files itself, and
+            under `/media` what Discord's media host has.
     """
 
     def __init__(
@@ -57,7 +60,7 @@ class Fetcher:
             PictureTooLarge: It has more bytes than are fetched.
             PictureGone: It is not there any more, or cannot be had right now.
         """
-        target = yarl.URL(url)
+        target = self._moved(yarl.URL(url))
         if not self._is_discords(target):
             raise NotAPicture(f"Pictures are fetched from Discord only, not from {target.host}.")
         async with self._turn:
@@ -66,6 +69,12 @@ class Fetcher:
                     return await self._read(target)
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 raise PictureGone(f"Discord did not give the picture: {type(error).__name__}.") from error
+
+    def _moved(self, url: yarl.URL) -> yarl.URL:
+        """Look at the pocket Discord for what Discord's media host would have."""
+        if self._only is None or url.host != MEDIA:
+            return url
+        return self._only.with_path(f"/media{url.path}").with_query(url.query)
 
     def _is_discords(self, url: yarl.URL) -> bool:
         if not url.is_absolute() or url.user is not None:

@@ -12,7 +12,8 @@ from bot.playground.objects import Channel, Message
 from bot.playground.permissions import Permission
 from bot.playground.pocket import Pocket
 
-LINK = re.compile(r"(?<!<)https?://[^\s<>]+")
+LINK = re.compile(r"(?<!<)https?://[^\s<>|]+")
+"""A link ends where a spoiler does."""
 MOST_EMBEDS = 5
 """How many links of a message are shown. Discord publishes no number."""
 
