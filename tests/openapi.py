@@ -216,10 +216,15 @@ class Judge:
 
     def __call__(self, observation: Observation) -> None:
         """Check an exchange or an event; to be put among the observers."""
-        if isinstance(observation, RestExchange):
-            self._check_exchange(observation)
-        elif isinstance(observation, GatewayFrame) and observation.sent:
-            self._check_event(observation)
+        try:
+            if isinstance(observation, RestExchange):
+                self._check_exchange(observation)
+            elif observation.sent:
+                self._check_event(observation)
+        except Exception as error:
+            # Observers that fail are only logged: a judge that can't judge must not pass for a content one.
+            self.found.append(f"the judge failed: {type(error).__name__}: {error}")
+            raise
 
     def _check_exchange(self, exchange: RestExchange) -> None:
         where = f"{exchange.method} {exchange.template}"

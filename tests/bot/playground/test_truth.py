@@ -81,6 +81,13 @@ def test_a_wrong_event_is_found() -> None:
     assert "THREAD_CREATE: event" in verdict(GatewayFrame(1, sent=True, payload=payload))
 
 
+def test_a_judge_that_fails_is_not_content() -> None:
+    judge = Judge()
+    with pytest.raises(KeyError):
+        judge(GatewayFrame(1, sent=True, payload={"t": "MESSAGE_CREATE"}))
+    assert judge.verdict() == "the judge failed: KeyError: 'd'"
+
+
 def test_every_route_is_one_of_discords() -> None:
     paths = description()["paths"]
     known = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
