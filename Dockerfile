@@ -43,6 +43,10 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 
 FROM base AS bot
+# For labels in the similarity matrix: right-to-left scripts joined and in order, Chinese and Japanese letters.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libfribidi0 fonts-droid-fallback \
+    && rm -rf /var/lib/apt/lists/*
 COPY --from=bot-packages /opt/beholder /opt/beholder
 RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
     pip --python /opt/beholder install --disable-pip-version-check --no-cache-dir --no-deps --no-index /wheels/*.whl

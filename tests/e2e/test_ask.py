@@ -1,0 +1,60 @@
+"""`/ask` and `/describe` in the whole house, with the tiny models, called as Discord's clients call them."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.bot.calling import FILE, TEXT, Caller, option
+from tests.e2e.member import Member, Message
+from tests.e2e.scenes import Thing, draw
+from tests.e2e.stack import running
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("e2e")]
+
+BOTH = draw([Thing("blue", "square", 0.3, 0.3, 0.2), Thing("yellow", "triangle", 0.7, 0.7, 0.2)])
+RED = draw([Thing("red", "circle", 0.5, 0.5, 0.25)])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ada(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Member]:
+    async with running(tmp_path_factory.mktemp("data")) as stack, Member(stack.session) as member:
+        yield member
+
+
+async def called(ada: Member, name: str, question: str | None, picture: bytes | None) -> Message:
+    channel, start = ada.session["channel_id"], len(ada.heard)
+    texts = [] if question is None else [option(TEXT, "question", question)]
+    images = [] if picture is None else [option(FILE, "image", 0)]
+    files = [] if picture is None else [("scene.png", picture)]
+    caller = Caller(ada)
+    await caller.call(channel, name, *texts, *images, files=files)
+    return await caller.outcome(await caller.placeholder(channel, start=start))
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("how many objects are there?", "2"),
+        ("What color is the triangle?", "yellow"),
+        ("what shape is the blue object?", "square"),
+        ("is there a circle?", "no"),
+    ],
+)
+async def test_a_question_about_an_uploaded_picture(ada: Member, question: str, answer: str) -> None:
+    done = await called(ada, "ask", question, BOTH)
+    assert answer in done["content"].replace("?", " ").replace("*", " ").split()
+    assert len(done["attachments"]) == 1
+
+
+async def test_a_picture_is_described(ada: Member) -> None:
+    done = await called(ada, "describe", None, BOTH)
+    assert "a blue square and a yellow triangle" in done["content"]
+
+
+async def test_without_a_picture_the_newest_one_is_asked_about_and_named(ada: Member) -> None:
+    post = await ada.post(ada.session["channel_id"], files=[("red.png", RED)])
+    await ada.reply_to(post)
+    done = await called(ada, "ask", "what color is the circle?", None)
+    assert "red" in done["content"]
+    assert f"/{ada.session['channel_id']}/{post['id']}" in done["content"]
