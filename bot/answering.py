@@ -13,8 +13,9 @@ from bot import replies
 from bot.attachments import Carried, carried, may_show_more_later
 from bot.delivery import Address, Unreachable, deliver
 from bot.fetching import Fetcher
-from handlers.caption import Asked, Captioner, Source
+from handlers.caption import Captioner
 from handlers.inbox import Inbox, OpenPost
+from handlers.queue import Asked, Source
 from inference.errors import BeholderError, PictureGone, QueueUnavailable
 
 log = logging.getLogger(__name__)
@@ -162,12 +163,7 @@ class Answering:
             # A fault of ours must not leave anybody without an answer.
             log.exception("%s: failed", asked.request)
             return replies.BROKE
-        return replies.captions(
-            [
-                replies.Said(outcome, spoiler=each.spoiler)
-                for outcome, each in zip(outcomes, pictures, strict=True)
-            ]
-        )
+        return replies.captions(replies.said(outcomes, [each.spoiler for each in pictures]))
 
     async def _deliver(
         self, request: OpenPost, message: discord.Message, text: str, *, look: bool

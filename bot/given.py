@@ -31,12 +31,12 @@ class Image(Kept):
     spoiler: bool = False
 
 
-class Source(Kept):
-    """Where pictures come from.
+class Place(Kept):
+    """The message that pictures come from.
 
     Attributes:
-        channel_id: The channel of the message that carries them.
-        message_id: That message.
+        channel_id: Where it is.
+        message_id: Which it is.
     """
 
     channel_id: Id
@@ -50,17 +50,15 @@ class Arguments(Kept):
         question: What is asked; None where a caption is wanted.
         images: The pictures; none where they have yet to be found.
         source: The message that carries them; None where they were given as an option.
-        room: Bytes that a file of ours may have where the answer goes.
     """
 
     question: str | None = None
     images: tuple[Image, ...] = Field((), max_length=MOST_PICTURES)
-    source: Source | None = None
-    room: int = 0
+    source: Place | None = None
 
     def with_found(self, found: Found) -> "Arguments":
         """Return it with the pictures that were found."""
-        source = Source(channel_id=found.channel_id, message_id=found.message_id)
+        source = Place(channel_id=found.channel_id, message_id=found.message_id)
         return self.model_copy(update={"images": images(found.pictures), "source": source})
 
     def found(self, guild_id: int | None) -> Found | None:

@@ -1,9 +1,10 @@
 """Answers -> what stands in a Discord message: escaped, short enough, and in words for people."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from handlers.caption import Words
 from inference.errors import BeholderError, PictureError
 from inference.formats import NAMES
 
@@ -12,6 +13,8 @@ MOST = 2000
 LONGEST_CAPTION = 1024
 """Discord's limit of an attachment's description: a caption can be used as one."""
 CUT = "…"
+PICTURE_NAME = "picture.jpg"
+"""A thumbnail's, where the picture stands nowhere else."""
 
 HELP = (
     "I see no picture here. Post one in the same message as my name, or send it to me in a direct message, "
@@ -41,6 +44,14 @@ class Said:
 
     outcome: str | BeholderError
     spoiler: bool = False
+
+
+def said(outcomes: Iterable[Words | BeholderError], spoilers: Iterable[bool]) -> list[Said]:
+    """Bring together what came of each picture and whether it was posted as a spoiler."""
+    return [
+        Said(each if isinstance(each, BeholderError) else each.text, spoiler=spoiler)
+        for each, spoiler in zip(outcomes, spoilers, strict=True)
+    ]
 
 
 def length(text: str) -> int:

@@ -1,7 +1,7 @@
 """Scores -> what stands in a Discord message: ranked labels for one picture, the matrix for several."""
 
 from bot.original import Attached, Outcome
-from bot.replies import MOST, length, sentence
+from bot.replies import MOST, PICTURE_NAME, length, sentence
 from handlers.labels import tidy
 from handlers.match import Scores
 from handlers.matrix import MatrixNotDrawn
@@ -16,7 +16,6 @@ from handlers.scores import (
     two_decimals,
 )
 
-PICTURE_NAME = "picture.jpg"
 MATRIX_NAME = "scores.png"
 TABLE_NAME = "scores.csv"
 IN_FILE = f"All scores are in {TABLE_NAME}."

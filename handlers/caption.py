@@ -2,24 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
+from handlers.queue import Asked, Queue, Source, Ticket, fetch_thumbnail, store
 from inference.errors import BeholderError, JobFailed, QueueFull, QueueUnavailable, TooManyInFlight
-from inference.jobs import (
-    Answer,
-    Answered,
-    Caption,
-    Captioned,
-    Group,
-    Match,
-    Picture,
-    Priority,
-    Result,
-    job_id,
-)
+from inference.jobs import Answer, Answered, Caption, Captioned, Group, Picture, Priority
 
 log = logging.getLogger(__name__)
 
@@ -29,78 +18,8 @@ LONGEST_PAUSE = 30.0
 
 T = TypeVar("T")
 
-
-class Ticket(Protocol):
-    """A job that is under way."""
-
-    async def result(self) -> Result:
-        """Wait for what it comes to.
-
-        Raises:
-            BeholderError: It failed, or nobody answered before its deadline.
-        """
-
-    async def position(self) -> int | None:
-        """Say how many jobs are before it; None once a worker has it."""
-
-
-class Queue(Protocol):
-    """What is needed of `inference.client.InferenceClient`."""
-
-    async def put_picture(self, scope: str, data: bytes) -> Picture:
-        """Keep a picture's bytes for the worker."""
-
-    async def submit(
-        self,
-        request: Caption | Answer | Match,
-        *,
-        id: str,  # noqa: A002 - what it is called on the wire
-        priority: Priority,
-        asker: str,
-        group: Group,
-    ) -> Ticket:
-        """Hand a job in, or find it again where it was handed in before."""
-
-    async def close_request(self, ids: Iterable[str]) -> None:
-        """Forget the results of jobs whose outcome is visible."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Who asks, and for what.
-
-    Attributes:
-        request: The request's id: jobs' ids are made from it.
-        scope: The server or DM that the pictures belong to.
-        asker: Discord's id of the person.
-        priority: `waiting` where somebody waits for the answer.
-    """
-
-    request: str
-    scope: str
-    asker: int
-    priority: Priority
-
-    def job(self, key: str, question: str | None = None) -> str:
-        """Name the job of one of the request's pictures."""
-        if question is None:
-            return job_id(self.request, key, "caption")
-        return job_id(self.request, key, "answer", question)
-
-
-@dataclass(frozen=True)
-class Source:
-    """A picture that can be fetched.
-
-    Attributes:
-        key: What tells it from the request's other pictures, the same after a restart.
-        fetch: Gets its bytes; may be called again. Raises a `BeholderError` where it cannot.
-    """
-
-    key: str
-    fetch: Callable[[], Awaitable[bytes]]
-
-
+Words = Captioned | Answered
+"""What there is to say of a picture."""
 Watch = Callable[[Ticket], None]
 """Told of each job that is under way."""
 
@@ -127,7 +46,7 @@ class Captioner:
         sources: Sequence[Source],
         question: str | None = None,
         watch: Watch = unwatched,
-    ) -> list[str | BeholderError]:
+    ) -> list[Words | BeholderError]:
         """Caption every picture; one that cannot be captioned keeps none of the others from it.
 
         Args:
@@ -140,11 +59,11 @@ class Captioner:
             For each source, in their order, its caption or answer, or why there is none.
         """
         stored = await asyncio.gather(
-            *(self._attempt(asked, partial(self._store, asked, s)) for s in sources)
+            *(self._attempt(asked, partial(store, self._queue, asked, s)) for s in sources)
         )
         size = sum(isinstance(picture, Picture) for picture in stored)
         outcomes = (
-            self._attempt(asked, partial(self._ask, asked, source.key, picture, size, question, watch))
+            self._attempt(asked, partial(self._ask, asked, source, picture, size, question, watch))
             if isinstance(picture, Picture)
             else _as_it_is(picture)
             for source, picture in zip(sources, stored, strict=True)
@@ -159,24 +78,28 @@ class Captioner:
         """
         await self._queue.close_request([asked.job(source.key, question) for source in sources])
 
-    async def _store(self, asked: Asked, source: Source) -> Picture:
-        return await self._queue.put_picture(asked.scope, await source.fetch())
+    async def thumbnail(self, asked: Asked, outcome: Words | BeholderError) -> bytes:
+        """Fetch the small copy that a source wanted: a JPEG file; empty where there is none to be had."""
+        if isinstance(outcome, BeholderError) or not outcome.thumbnails:
+            return b""
+        return await fetch_thumbnail(self._queue, asked, outcome.thumbnails[0])
 
     async def _ask(
-        self, asked: Asked, key: str, picture: Picture, size: int, question: str | None, watch: Watch
-    ) -> str:
+        self, asked: Asked, source: Source, picture: Picture, size: int, question: str | None, watch: Watch
+    ) -> Words:
         ticket = await self._queue.submit(
-            Caption(picture=picture) if question is None else Answer(picture=picture, question=question),
-            id=asked.job(key, question),
+            _request(picture, question, thumbnail=source.thumbnail),
+            id=asked.job(source.key, question),
             priority=asked.priority,
             asker=str(asked.asker),
             group=Group(id=asked.request, size=size),
         )
         watch(ticket)
         outcome = (await ticket.result()).outcome
-        if not isinstance(outcome, Captioned if question is None else Answered):
+        wanted = Captioned if question is None else Answered
+        if not isinstance(outcome, wanted):
             raise JobFailed(f"Words were asked for and a {outcome.task!r} came back.")
-        return outcome.text
+        return outcome
 
     async def _attempt(self, asked: Asked, step: Callable[[], Awaitable[T]]) -> T | BeholderError:
         """Do a step, again and again while there is no room and patience lasts."""
@@ -190,6 +113,12 @@ class Captioner:
                     log.info("%s: %s", asked.request, error.code)
                     return error
             await asyncio.sleep(pause)
+
+
+def _request(picture: Picture, question: str | None, *, thumbnail: bool) -> Caption | Answer:
+    if question is None:
+        return Caption(picture=picture, thumbnail=thumbnail)
+    return Answer(picture=picture, question=question, thumbnail=thumbnail)
 
 
 async def _as_it_is(error: BeholderError) -> BeholderError:

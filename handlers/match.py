@@ -1,44 +1,13 @@
 """Pictures and labels -> how well they match, and the matrix that shows it."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from handlers.caption import Asked, Source
-from handlers.caption import Queue as CaptionQueue
-from handlers.caption import Ticket as CaptionTicket
-from handlers.matrix import LARGEST_THUMBNAIL, draw_matrix
-from inference.errors import BeholderError, JobFailed, PictureError
-from inference.jobs import Answer, Caption, Group, Match, Matched, Picture, Priority, job_id
-
-log = logging.getLogger(__name__)
-
-
-class Ticket(CaptionTicket, Protocol):
-    """A job that is under way, and where it stands."""
-
-    async def position(self) -> int | None:
-        """Say how many jobs are before it; None once a worker has it."""
-
-
-class Queue(CaptionQueue, Protocol):
-    """What is needed of `inference.client.InferenceClient`."""
-
-    async def submit(
-        self,
-        request: Caption | Answer | Match,
-        *,
-        id: str,  # noqa: A002 - what it is called on the wire
-        priority: Priority,
-        asker: str,
-        group: Group,
-    ) -> Ticket:
-        """Hand a job in, or find it again where it was handed in before."""
-
-    async def picture(self, picture: Picture) -> bytes:
-        """Fetch a thumbnail."""
+from handlers.matrix import draw_matrix
+from handlers.queue import Asked, Queue, Source, Ticket, fetch_thumbnail, store
+from inference.errors import JobFailed, PictureError
+from inference.jobs import Group, Match, Matched, Picture, job_id
 
 
 @dataclass(frozen=True)
@@ -118,7 +87,7 @@ class Matcher:
         kept, count = scores.matched.thumbnails, len(scores.matched.cosine)
         if len(kept) != count:
             return [b""] * count
-        return await asyncio.gather(*(self._thumbnail(asked, each) for each in kept))
+        return await asyncio.gather(*(fetch_thumbnail(self._queue, asked, each) for each in kept))
 
     async def forget(self, asked: Asked) -> None:
         """Let go of the result: its outcome is visible.
@@ -129,7 +98,9 @@ class Matcher:
         await self._queue.close_request([_job(asked)])
 
     async def _stored(self, asked: Asked, sources: Sequence[Source]) -> list[Picture]:
-        stored = await asyncio.gather(*(self._store(asked, s) for s in sources), return_exceptions=True)
+        stored = await asyncio.gather(
+            *(store(self._queue, asked, s) for s in sources), return_exceptions=True
+        )
         pictures = []
         for number, each in enumerate(stored, 1):
             if isinstance(each, PictureError) and len(sources) > 1:
@@ -138,19 +109,6 @@ class Matcher:
                 raise each
             pictures.append(each)
         return pictures
-
-    async def _store(self, asked: Asked, source: Source) -> Picture:
-        return await self._queue.put_picture(asked.scope, await source.fetch())
-
-    async def _thumbnail(self, asked: Asked, picture: Picture) -> bytes:
-        if picture.scope != asked.scope or picture.size > LARGEST_THUMBNAIL:
-            log.warning("%s: a thumbnail of another place, or too large", asked.request)
-            return b""
-        try:
-            return await self._queue.picture(picture)
-        except BeholderError as error:
-            log.info("%s: no thumbnail: %s", asked.request, error.code)
-            return b""
 
 
 def _job(asked: Asked) -> str:

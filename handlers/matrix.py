@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
+from handlers.queue import LARGEST_THUMBNAIL
 from inference.confined import ChildFailed, Limits, ask
 from inference.errors import JobFailed
 from inference.jobs import LONGEST_LABEL, MOST_LABELS, MOST_PICTURES
@@ -21,8 +22,6 @@ LIMITS = Limits(seconds=30, memory=768 * 2**20, answer=4 * 2**20)
 """The largest drawing takes about a second and 150 MB on a machine that does nothing else."""
 MOST_AT_ONCE = 2
 """Drawings at a time; the others wait."""
-LARGEST_THUMBNAIL = 2**20
-"""Bytes; ours have some 30 kB. A larger one is not decoded but drawn as missing."""
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 

@@ -5,7 +5,7 @@ unknown field or a value out of range gets a `pydantic.ValidationError`, never a
 """
 
 import hashlib
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -49,35 +49,40 @@ class Picture(Word):
         return cls(scope=scope, digest=hashlib.sha256(data).hexdigest(), size=len(data))
 
 
-class Caption(Word):
+class AboutOne(Word):
+    """A request about one picture.
+
+    Attributes:
+        thumbnail: Whether a small copy of it is wanted beside the words.
+    """
+
+    picture: Picture
+    thumbnail: bool = False
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """Return the pictures that the worker has to decode."""
+        return (self.picture,)
+
+
+class Caption(AboutOne):
     """Describe one picture."""
 
     task: Literal["caption"] = "caption"
-    picture: Picture
-
-    @property
-    def pictures(self) -> tuple[Picture, ...]:
-        """Return the pictures that the worker has to decode."""
-        return (self.picture,)
 
 
-class Answer(Word):
+class Answer(AboutOne):
     """Answer a question about one picture."""
 
     task: Literal["answer"] = "answer"
-    picture: Picture
     question: str = Field(min_length=1, max_length=LONGEST_QUESTION)
-
-    @property
-    def pictures(self) -> tuple[Picture, ...]:
-        """Return the pictures that the worker has to decode."""
-        return (self.picture,)
 
 
 class Match(Word):
-    """Score every picture against every label."""
+    """Score every picture against every label; thumbnails come with the scores."""
 
     task: Literal["match"] = "match"
+    thumbnail: ClassVar[bool] = True
     pictures: tuple[Picture, ...] = Field(min_length=1, max_length=MOST_PICTURES)
     labels: tuple[Annotated[str, Field(min_length=1, max_length=LONGEST_LABEL)], ...] = Field(
         min_length=1, max_length=MOST_LABELS
@@ -138,34 +143,43 @@ def job_id(*parts: str | int) -> str:
     return digest.hexdigest()[:32]
 
 
-class Captioned(Word):
+class Illustrated(Word):
+    """What comes with small copies of the pictures.
+
+    Attributes:
+        thumbnails: Small JPEG files of the pictures, upright and without metadata, in their order; none where
+            they were not wanted, or where there was no room for them.
+    """
+
+    thumbnails: tuple[Picture, ...] = Field((), max_length=MOST_PICTURES)
+
+
+class Captioned(Illustrated):
     """What a `Caption` came to."""
 
     task: Literal["caption"] = "caption"
     text: str
 
 
-class Answered(Word):
+class Answered(Illustrated):
     """What an `Answer` came to."""
 
     task: Literal["answer"] = "answer"
     text: str
 
 
-class Matched(Word):
+class Matched(Illustrated):
     """What a `Match` came to.
 
     Attributes:
         cosine: A row for each picture, a column for each label, cosine similarities from -1 to 1.
         share: The same shape, the softmax over the labels at the model's own temperature, 0 to 1; each row
             sums to 1.
-        thumbnails: Small JPEG files of the pictures, in their order; none where there was no room for them.
     """
 
     task: Literal["match"] = "match"
     cosine: tuple[tuple[float, ...], ...]
     share: tuple[tuple[float, ...], ...]
-    thumbnails: tuple[Picture, ...] = Field((), max_length=MOST_PICTURES)
 
 
 Outcome = Annotated[Captioned | Answered | Matched, Field(discriminator="task")]

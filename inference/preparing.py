@@ -11,7 +11,7 @@ from PIL import Image
 
 from inference.engine import Engine
 from inference.errors import PictureError, QueueFull
-from inference.jobs import Job, Match, Picture, Request, Task
+from inference.jobs import Job, Picture, Request, Task
 from inference.lane import Lane
 from inference.streams import Taken
 from inference.thumbnails import thumbnails
@@ -132,8 +132,8 @@ class Preparer:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _thumbnails(self, job: Job, pictures: Sequence[Image.Image]) -> tuple[Picture, ...]:
-        """Keep small pictures for who shows the result of a match; none where there is no room."""
-        if not isinstance(job.request, Match):
+        """Keep small pictures for who shows the result; none where none are wanted, or there is no room."""
+        if not job.request.thumbnail:
             return ()
         scope = job.request.pictures[0].scope
         files = await self._lane.call(thumbnails, pictures)

@@ -1,21 +1,20 @@
 """`/ask question [image] [private]`, `/describe [image]`, and "Describe this image" on a message."""
 
-from collections.abc import Sequence
-
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answer_replies import answered, picture
+from bot import replies
+from bot.answer_replies import answered
 from bot.attachments import carried
 from bot.client import Beholder
 from bot.commanding import Call, Refused
-from bot.given import OPTION, Arguments, Image, Source, given, images
+from bot.given import Arguments, Image, Place, given, images
 from bot.looking import check_may_look, look, look_again
-from bot.original import Attached, Outcome
-from bot.replies import Said
-from handlers import caption
+from bot.original import Outcome
 from handlers.answer import parse_question
+from handlers.caption import Captioner
+from handlers.queue import Asked, Source
 from inference.errors import BeholderError, PictureGone
 
 ASK, DESCRIBE = "ask", "describe"
@@ -39,7 +38,7 @@ class Ask(commands.Cog):
 
     def __init__(self, client: Beholder) -> None:
         self._client = client
-        self._captioner = caption.Captioner(client.inference, patience=PATIENCE)
+        self._captioner = Captioner(client.inference, patience=PATIENCE)
         client.commanding.register(ASK, self._perform, task="answer")
         client.commanding.register(DESCRIBE, self._perform, task="caption")
         self._menu = app_commands.ContextMenu(name=MENU, callback=self.menu, allowed_contexts=PLACES)
@@ -85,7 +84,7 @@ class Ask(commands.Cog):
         pictures = carried(message, asked=True)
         if not pictures:
             raise Refused(NONE_HERE)
-        source = Source(channel_id=message.channel.id, message_id=message.id)
+        source = Place(channel_id=message.channel.id, message_id=message.id)
         arguments = Arguments(images=images(pictures), source=source)
         await self._client.commanding.run(
             interaction, DESCRIBE, arguments.model_dump(mode="json"), private=True
@@ -105,7 +104,6 @@ class Ask(commands.Cog):
         arguments = Arguments(
             question=question,
             images=() if image is None else (given(image, self._client.fetcher),),
-            room=interaction.filesize_limit,
         )
         await self._client.commanding.run(
             interaction, name, arguments.model_dump(mode="json"), private=private
@@ -120,20 +118,16 @@ class Ask(commands.Cog):
         """
         arguments = await self._with_pictures(call)
         request, question = call.request, arguments.question
-        asked = caption.Asked(request.id, request.scope, request.author_id, "waiting")
-        bytes_of: dict[str, bytes] = {}
-        sources = [self._source(call, arguments, each, bytes_of) for each in arguments.images]
+        asked = Asked(request.id, request.scope, request.author_id, "waiting")
+        sources = [self._source(call, arguments, each) for each in arguments.images]
         call.afterwards(lambda: self._captioner.forget(asked, sources, question))
         outcomes = await self._captioner.caption(asked, sources, question, call.watch)
         if all(isinstance(each, BeholderError) for each in outcomes):
             raise next(each for each in outcomes if isinstance(each, BeholderError))
-        said = [
-            Said(outcome, spoiler=each.spoiler)
-            for outcome, each in zip(outcomes, arguments.images, strict=True)
-        ]
+        said = replies.said(outcomes, [each.spoiler for each in arguments.images])
         found = arguments.found(request.guild_id)
-        shown = _shown(bytes_of.get(OPTION), said, arguments)
-        return answered(said, question=question, about=found.line if found else None, shown=shown)
+        thumbnail = await self._captioner.thumbnail(asked, outcomes[0])
+        return answered(said, question=question, about=found.line if found else None, thumbnail=thumbnail)
 
     async def _with_pictures(self, call: Call) -> Arguments:
         """Find the pictures where none were given, and write them down.
@@ -147,22 +141,18 @@ class Ask(commands.Cog):
             await call.settle(**arguments.model_dump(mode="json"))
         return arguments
 
-    def _source(
-        self, call: Call, arguments: Arguments, image: Image, bytes_of: dict[str, bytes]
-    ) -> caption.Source:
+    def _source(self, call: Call, arguments: Arguments, image: Image) -> Source:
         async def fetch() -> bytes:
             fetcher = self._client.fetcher
             fetcher.check_size(image.size)
             try:
-                data = await fetcher.fetch(image.url)
+                return await fetcher.fetch(image.url)
             except PictureGone:
                 # Its address may have expired: the message has a new one.
-                data = await fetcher.fetch(await self._new_address(call, arguments, image))
-            if image.key == OPTION:
-                bytes_of[OPTION] = data
-            return data
+                return await fetcher.fetch(await self._new_address(call, arguments, image))
 
-        return caption.Source(image.key, fetch)
+        # What was given as an option nobody else sees otherwise.
+        return Source(image.key, fetch, thumbnail=arguments.source is None)
 
     async def _new_address(self, call: Call, arguments: Arguments, image: Image) -> str:
         """Return where a picture is now.
@@ -177,13 +167,6 @@ class Ask(commands.Cog):
                 if each.key == image.key:
                     return each.url
         raise PictureGone("There is no other address.")
-
-
-def _shown(data: bytes | None, said: Sequence[Said], arguments: Arguments) -> Attached | None:
-    """Show a picture that was given as an option, which nobody else sees otherwise; if there is room."""
-    if data is None or len(data) > arguments.room:
-        return None
-    return picture(data, said[0], arguments.question)
 
 
 async def setup(client: Beholder) -> None:

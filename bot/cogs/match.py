@@ -14,10 +14,10 @@ from bot.commanding import Call
 from bot.looking import Found, check_may_look, look, look_again
 from bot.original import Outcome
 from bot.score_replies import compared, ranked
-from handlers.caption import Asked, Source
 from handlers.labels import parse_labels
 from handlers.match import Matcher, Scores
 from handlers.matrix import MatrixNotDrawn
+from handlers.queue import Asked, Source
 from inference.errors import NotAPicture, PictureError
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from bot.playground.server import PocketDiscord
 from bot.playground.wiring import discord_at
 from bot.settings import BotSettings
 from bot.start import run_until
-from inference.jobs import Answer, Answered, Captioned, Failure, Job, Result
+from inference.jobs import Answer, Answered, Captioned, Failure, Job, Picture, Result
 from inference.keys import Keys
 from inference.redis_connection import connect
 from inference.settings import WorkerSettings
@@ -28,6 +28,7 @@ from tests.e2e.member import Member, Message
 from tests.openapi import DESCRIPTION, Judge
 
 PNG = b"\x89PNG\r\n\x1a\n"
+JPEG = b"\xff\xd8\xff\xe0"
 PATIENCE = 60
 """Seconds until a test that waits for something gives up."""
 
@@ -86,10 +87,14 @@ class Worker:
         caption = read(await consumer.picture(taken.job.request.pictures[0]))
         code = self.failures.get(caption)
         request = taken.job.request
+        thumbnails: tuple[Picture, ...] = ()
+        if request.thumbnail:
+            scope = request.pictures[0].scope
+            thumbnails = (await consumer.put_picture(scope, picture(caption, JPEG)),)
         outcome = (
-            Answered(text=f"{caption}, if you ask: {request.question}")
+            Answered(text=f"{caption}, if you ask: {request.question}", thumbnails=thumbnails)
             if isinstance(request, Answer)
-            else Captioned(text=caption)
+            else Captioned(text=caption, thumbnails=thumbnails)
         )
         reply = (
             Failure(job_id=taken.job.id, code=code) if code else Result(job_id=taken.job.id, outcome=outcome)

@@ -52,7 +52,7 @@ async def test_a_question_is_answered_below_the_picture_that_was_given(stage: St
         done = await outcome(stage, "ask", QUESTION, IMAGE, files=[RED])
         assert done["content"].splitlines() == [QUOTE, ANSWER]
         (shown,) = done["attachments"]
-        assert shown["filename"] == "picture.png"
+        assert shown["filename"] == "picture.jpg"
         assert shown["description"] == (
             "The picture that was asked about. What *colour* is it? "
             "a red circle, if you ask: What *colour* is it?"
@@ -75,7 +75,7 @@ async def test_a_spoilered_picture_has_a_spoilered_answer(stage: Stage) -> None:
     async with stage.worker(), stage.bot():
         done = await outcome(stage, "describe", IMAGE, files=[("SPOILER_a.png", RED[1])])
     assert done["content"] == "||a red circle||"
-    assert [each["filename"] for each in done["attachments"]] == ["SPOILER_picture.png"]
+    assert [each["filename"] for each in done["attachments"]] == ["SPOILER_picture.jpg"]
 
 
 async def test_a_private_answer_is_its_askers_alone(stage: Stage) -> None:

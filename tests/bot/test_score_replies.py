@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.original import Outcome
-from bot.replies import MOST, length
-from bot.score_replies import IN_FILE, MATRIX_NAME, NOT_DRAWN, PICTURE_NAME, TABLE_NAME, compared, ranked
+from bot.replies import MOST, PICTURE_NAME, length
+from bot.score_replies import IN_FILE, MATRIX_NAME, NOT_DRAWN, TABLE_NAME, compared, ranked
 from handlers.labels import parse_labels
 from handlers.match import Scores
 from handlers.scores import RELATIVE

@@ -2,7 +2,8 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import pytest
 
-from handlers.caption import Asked, Captioner, Source
+from handlers.caption import Captioner
+from handlers.queue import Asked, Source
 from inference.errors import (
     BeholderError,
     BrokenPicture,
@@ -15,6 +16,7 @@ from inference.jobs import Answer, Caption, Captioned, Group, Match, Picture, Pr
 
 POST = Asked("post:1", "guild:7", 6, "unasked")
 MENTION = Asked("post:1", "guild:7", 6, "waiting")
+ONE = Captioned(text="one")
 
 
 class Finished:
@@ -67,6 +69,9 @@ class Queue:
             return Finished(BrokenPicture())
         return Finished(Result(job_id=id, outcome=Captioned(text=text)))
 
+    async def picture(self, picture: Picture) -> bytes:
+        return self._kept[picture.digest]
+
     async def close_request(self, ids: Iterable[str]) -> None:
         self.closed.extend(ids)
 
@@ -90,7 +95,7 @@ async def test_each_picture_has_an_outcome_of_its_own_in_their_order() -> None:
     queue = Queue()
     sources = [source("1", "one"), source("2", NotAPicture()), source("3", "broken"), source("4", "four")]
     first, second, third, fourth = await Captioner(queue, patience=1).caption(POST, sources)
-    assert (first, fourth) == ("one", "four")
+    assert (first, fourth) == (Captioned(text="one"), Captioned(text="four"))
     assert isinstance(second, NotAPicture)
     assert isinstance(third, BrokenPicture)
     assert {group for *_, group in queue.submitted} == {Group(id="post:1", size=3)}
@@ -111,7 +116,7 @@ async def test_the_same_request_makes_the_same_jobs() -> None:
 @pytest.mark.parametrize("refusal", [QueueFull("", retry_after=5.0), TooManyInFlight(), QueueUnavailable()])
 async def test_a_post_that_nobody_asked_for_waits_for_room(refusal: BeholderError) -> None:
     queue = Queue(refusal, refusal)
-    assert await Captioner(queue, patience=5).caption(POST, [source("1", "one")]) == ["one"]
+    assert await Captioner(queue, patience=5).caption(POST, [source("1", "one")]) == [ONE]
 
 
 async def test_somebody_who_waits_hears_at_once_that_the_queue_is_full() -> None:
@@ -143,5 +148,5 @@ async def test_a_refused_picture_is_fetched_again_rather_than_held() -> None:
             return await super().put_picture(scope, data)
 
     fetching: Callable[[], Awaitable[bytes]] = fetch
-    assert await Captioner(FullOnce(), patience=5).caption(POST, [Source("1", fetching)]) == ["one"]
+    assert await Captioner(FullOnce(), patience=5).caption(POST, [Source("1", fetching)]) == [ONE]
     assert fetched == 2

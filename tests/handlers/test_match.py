@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from redis.asyncio import Redis
 
-from handlers.caption import Asked, Source
 from handlers.match import Matcher, Scores
+from handlers.queue import Asked, Source
 from inference.errors import BeholderError, BrokenPicture, JobFailed, PictureError, QueueFull
 from inference.jobs import Captioned, Matched, Picture, Result
 from tests.inference.asking import BLUE, RED, Asker, asking, settings, working

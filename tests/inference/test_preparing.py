@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from inference.errors import BrokenPicture, PictureError, QueueFull
-from inference.jobs import Picture, Task
+from inference.jobs import Caption, Picture, Task
 from inference.preparing import Held, Preparer
 from inference.streams import Taken
 from inference.thumbnails import thumbnail
@@ -144,11 +144,18 @@ async def test_each_job_is_told_which_of_its_own_pictures_is_bad(source: Source,
     assert not any(each.ready for each in jobs)
 
 
-async def test_a_match_has_thumbnails_and_nothing_else_has(source: Source, preparer: Preparer) -> None:
+async def test_a_match_has_thumbnails_and_words_have_where_they_are_wanted(
+    source: Source, preparer: Preparer
+) -> None:
     red, blue = source.keep(b"red"), source.keep(b"blue")
     match, caption, answer = held(1, "match", red, blue, red), held(2, "caption", red), held(3, "answer", red)
     await asyncio.gather(*map(preparer.prepare, (match, caption, answer)))
     assert (caption.thumbnails, answer.thumbnails) == ((), ())
+    wanted = Held(
+        Taken(job(4, request=Caption(picture=blue, thumbnail=True)), "stream", "1-0", alone=False), 0.0
+    )
+    await preparer.prepare(wanted)
+    assert wanted.thumbnails == match.thumbnails[1:2]
     assert {picture.scope for picture in match.thumbnails} == {SCOPE}
     files = [source.pictures[picture.digest] for picture in match.thumbnails]
     assert files == [thumbnail(plain(colour)) for colour in ("red", "blue", "red")]

@@ -1,0 +1,80 @@
+"""What a reply shows of a picture that was given as an option: a small copy, and nothing else of it."""
+
+import io
+from typing import Any, get_args
+
+import aiohttp
+import pytest
+from PIL import Image
+from PIL.ExifTags import GPS, IFD, Base
+
+from inference.jobs import Task
+from tests.bot.calling import FILE, TEXT, Caller, option
+from tests.bot.stage import Stage
+from tests.inference.asking import settings, working
+from tests.inference.engines import ColourEngine
+from tests.inference.pictures import encode, near, plain
+
+MAKER, DAY = "Camera of Ada", "2026:11:23"
+COMMANDS = {
+    "ask": [option(TEXT, "question", "what?")],
+    "describe": [],
+    "match": [option(TEXT, "labels", "red, blue")],
+}
+
+
+def exif() -> Image.Exif:
+    """Say who took a picture, and where and when."""
+    made = Image.Exif()
+    made[Base.Make] = MAKER
+    made[Base.DateTime] = f"{DAY} 12:00:00"
+    made.get_ifd(IFD.GPSInfo)[GPS.GPSLatitude] = (48.0, 51.0, 29.6)
+    made.get_ifd(IFD.GPSInfo)[GPS.GPSDateStamp] = DAY
+    return made
+
+
+def taken(kind: str) -> bytes:
+    """Make a blue picture that says who took it."""
+    comment = {"comment": MAKER.encode()} if kind == "JPEG" else {}
+    return encode(plain("blue", (64, 32)), kind, exif=exif(), **comment)
+
+
+async def shown(stage: Stage, name: str, data: bytes) -> list[tuple[dict[str, Any], bytes]]:
+    """Call a command with a picture; return the files in its reply."""
+    engines = dict.fromkeys(get_args(Task), ColourEngine())
+    caller, image = Caller(stage.ada), option(FILE, "image", 0)
+    async with (
+        working(settings(stage.redis_url), engines),
+        stage.bot(),
+        aiohttp.ClientSession() as http,
+    ):
+        await caller.call(stage.general, name, *COMMANDS[name], image, files=[("a.jpg", data)])
+        done = await caller.outcome(await caller.placeholder(stage.general))
+        return [(each, await (await http.get(each["url"])).read()) for each in done["attachments"]]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF", "HEIF"])
+async def test_it_is_a_jpeg_that_says_nothing_of_place_time_and_maker(
+    stage: Stage, name: str, kind: str
+) -> None:
+    data = taken(kind)
+    assert MAKER.encode() in data
+    assert DAY.encode() in data
+    [(file, jpeg)] = await shown(stage, name, data)
+    assert file["filename"] == "picture.jpg"
+    with Image.open(io.BytesIO(jpeg)) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (64, 32))
+        assert near(picture.getpixel((30, 15)), (0, 0, 255))
+        assert dict(picture.getexif()) == {}
+        assert not {"comment", "exif", "xmp"} & picture.info.keys()
+    for secret in (MAKER.encode(), DAY.encode(), b"Exif"):
+        assert secret not in jpeg
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_where_there_is_no_small_copy_to_be_had_nothing_is_shown(
+    stage: Stage, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.queue.LARGEST_THUMBNAIL", 1)
+    assert await shown(stage, name, taken("JPEG")) == []
