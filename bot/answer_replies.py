@@ -11,7 +11,7 @@ MOST_ALT = 1024
 
 
 def answered(
-    said: Sequence[Said], *, question: str | None, about: str | None, thumbnail: bytes = b""
+    said: Sequence[Said], *, question: str | None, about: str = "", thumbnail: bytes = b""
 ) -> Outcome:
     """Write what a command came to: the question, what there is to say of each picture, and which they are.
 
@@ -25,7 +25,7 @@ def answered(
         At most `MOST` characters.
     """
     above = "" if question is None else f"> {''.join(escaped(clean(question)))}\n"
-    below = "" if about is None else f"\n{about}"
+    below = f"\n{about}" if about else ""
     text = above + captions(said, MOST - length(above) - length(below)) + below
     return Outcome(text, [_picture(thumbnail, said[0], question)] if thumbnail else ())
 

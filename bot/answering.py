@@ -13,6 +13,7 @@ from bot import replies
 from bot.attachments import Carried, carried, may_show_more_later
 from bot.delivery import Address, Unreachable, deliver
 from bot.fetching import Fetcher
+from bot.sources import source
 from handlers.caption import Captioner
 from handlers.inbox import Inbox, OpenPost
 from handlers.queue import Asked, Source
@@ -130,7 +131,7 @@ class Answering:
         asked = _asked(request)
         if message is not None:
             message, pictures = await self._looked_at(request, message)
-            sources = [self._source(request, picture) for picture in pictures]
+            sources = self._sources(request, pictures)
             async with self._waiting_shown(request, message, look=look):
                 text = await self._text(asked, sources, pictures)
             if text is not None:
@@ -138,7 +139,7 @@ class Answering:
         await until_redis(lambda: self._inbox.close(request.id))
         if pictures:
             with contextlib.suppress(QueueUnavailable):
-                await self._captioner.forget(asked, [self._source(request, picture) for picture in pictures])
+                await self._captioner.forget(asked, self._sources(request, pictures))
         log.info("%s: done in %.2f s, %d pictures", request.id, time.monotonic() - started, len(pictures))
 
     async def _looked_at(
@@ -186,27 +187,15 @@ class Answering:
             await asyncio.sleep(PAUSE)
         raise Unreachable
 
-    def _source(self, request: OpenPost, picture: Carried) -> Source:
-        async def fetch() -> bytes:
-            self._fetcher.check_size(picture.size)
+    def _sources(self, request: OpenPost, pictures: Sequence[Carried]) -> list[Source]:
+        async def again() -> tuple[Carried, ...]:
             try:
-                return await self._fetcher.fetch(picture.url)
-            except PictureGone:
-                # Its address may have expired: the message has a new one.
-                return await self._fetcher.fetch((await self._again(request, picture)).url)
+                message = await self._fetched(request)
+            except Unreachable as error:
+                raise PictureGone("Discord could not be reached for the message.") from error
+            return carried(message, asked=request.why != "unasked") if message is not None else ()
 
-        return Source(picture.key, fetch)
-
-    async def _again(self, request: OpenPost, picture: Carried) -> Carried:
-        try:
-            message = await self._fetched(request)
-        except Unreachable as error:
-            raise PictureGone("Discord could not be reached for the message.") from error
-        found = carried(message, asked=request.why != "unasked") if message is not None else ()
-        for each in found:
-            if each.key == picture.key:
-                return each
-        raise PictureGone("The message has no such picture any more.")
+        return [source(self._fetcher, each, again) for each in pictures]
 
     @contextlib.asynccontextmanager
     async def _waiting_shown(

@@ -1,37 +1,27 @@
-"""The pictures that a command is about, as they are written down until its outcome is there."""
+"""The pictures that a command is about: those given as its options, else those that are meant.
 
-from collections.abc import Sequence
+They are written down until the command's outcome is there, so that a restart is about the same ones.
+"""
+
+from collections.abc import Iterable
+from typing import TypeVar
 
 import discord
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.attachments import Carried, claims_picture
+from bot.client import Beholder
+from bot.commanding import Call
 from bot.fetching import Fetcher
-from bot.looking import Found
+from bot.looking import Found, check_may_look, look, look_again
+from bot.sources import source
 from handlers.inbox import Id
-from inference.errors import NotAPicture
+from handlers.queue import Source
+from inference.errors import NotAPicture, PictureError
 from inference.jobs import MOST_PICTURES
 
-OPTION = "option"
-"""The key of the picture that was given as the command's option."""
 
-
-class Kept(BaseModel):
-    """What is written down."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Image(Kept):
-    """A picture, as `bot.attachments.Carried` has it."""
-
-    key: str
-    url: str
-    size: int | None = None
-    spoiler: bool = False
-
-
-class Place(Kept):
+class Place(BaseModel):
     """The message that pictures come from.
 
     Attributes:
@@ -39,49 +29,93 @@ class Place(Kept):
         message_id: Which it is.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     channel_id: Id
     message_id: Id
 
 
-class Arguments(Kept):
-    """What a command is done with.
+class Arguments(BaseModel):
+    """What is written down of a command.
 
     Attributes:
-        question: What is asked; None where a caption is wanted.
         images: The pictures; none where they have yet to be found.
-        source: The message that carries them; None where they were given as an option.
+        source: The message that carries them; None where they were given as options.
     """
 
-    question: str | None = None
-    images: tuple[Image, ...] = Field((), max_length=MOST_PICTURES)
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    images: tuple[Carried, ...] = Field((), max_length=MOST_PICTURES)
     source: Place | None = None
 
-    def with_found(self, found: Found) -> "Arguments":
-        """Return it with the pictures that were found."""
-        source = Place(channel_id=found.channel_id, message_id=found.message_id)
-        return self.model_copy(update={"images": images(found.pictures), "source": source})
-
-    def found(self, guild_id: int | None) -> Found | None:
-        """Return what was found, where it was."""
+    def about(self, guild_id: int | None) -> str:
+        """Return a line that names the pictures, where they stand elsewhere."""
         if self.source is None:
-            return None
-        pictures = tuple(Carried(each.key, each.url, each.size, each.spoiler) for each in self.images)
-        return Found(self.source.channel_id, self.source.message_id, guild_id, pictures)
+            return ""
+        return Found(self.source.channel_id, self.source.message_id, guild_id, self.images).line
 
 
-def images(pictures: Sequence[Carried]) -> tuple[Image, ...]:
-    """Write down the pictures of a message."""
-    return tuple(Image(key=each.key, url=each.url, size=each.size, spoiler=each.spoiler) for each in pictures)
+A = TypeVar("A", bound=Arguments)
 
 
-def given(attachment: discord.Attachment, fetcher: Fetcher) -> Image:
-    """Take a command's option, by what Discord says of it.
+def given(
+    interaction: discord.Interaction[Beholder], options: Iterable[discord.Attachment | None]
+) -> tuple[Carried, ...]:
+    """Take a command's pictures, by what Discord says of them.
+
+    Returns:
+        Those that were given, in their order; none where they have to be looked for, and may be.
 
     Raises:
-        NotAPicture: It is plainly no picture.
-        PictureTooLarge: It is over the limit.
+        NotAPicture: One is plainly no picture (of several: `picture`, its number from 1).
+        PictureTooLarge: One is over the limit (of several: `picture`, its number from 1).
+        Refused: There is none, and no right to look for one.
     """
-    if not claims_picture(attachment):
+    files = [each for each in options if each is not None]
+    if not files:
+        check_may_look(interaction)
+    for number, each in enumerate(files, 1):
+        try:
+            _check(each, interaction.client.fetcher)
+        except PictureError as error:
+            which = {"picture": number} if len(files) > 1 else {}
+            raise type(error)(str(error), **{**error.detail, **which}) from error
+    return tuple(
+        Carried(str(number), each.url, size=each.size, spoiler=each.is_spoiler())
+        for number, each in enumerate(files, 1)
+    )
+
+
+def _check(file: discord.Attachment, fetcher: Fetcher) -> None:
+    if not claims_picture(file):
         raise NotAPicture("Neither its type nor its name is a picture's.")
-    fetcher.check_size(attachment.size)
-    return Image(key=OPTION, url=attachment.url, size=attachment.size, spoiler=attachment.is_spoiler())
+    fetcher.check_size(file.size)
+
+
+async def with_pictures(client: Beholder, call: Call, kind: type[A]) -> A:
+    """Return a command's arguments; where it has no pictures yet, find those that are meant, for good.
+
+    Raises:
+        Refused: There are none.
+        QueueUnavailable: Redis cannot be reached.
+    """
+    arguments = kind.model_validate(call.request.arguments)
+    if arguments.images:
+        return arguments
+    found = await look(client, call.request)
+    place = Place(channel_id=found.channel_id, message_id=found.message_id)
+    arguments = arguments.model_copy(update={"images": found.pictures, "source": place})
+    await call.settle(**arguments.model_dump(mode="json"))
+    return arguments
+
+
+def sources(client: Beholder, call: Call, arguments: Arguments) -> list[Source]:
+    """Make what handlers fetch the pictures by; of one that nobody else sees a small copy is wanted."""
+    place = arguments.source
+
+    async def again() -> tuple[Carried, ...]:
+        if place is None:
+            return ()
+        return (await look_again(client, call.request, place.channel_id, place.message_id)).pictures
+
+    return [source(client.fetcher, each, again, thumbnail=place is None) for each in arguments.images]

@@ -9,13 +9,12 @@ from bot.answer_replies import answered
 from bot.attachments import carried
 from bot.client import Beholder
 from bot.commanding import Call, Refused
-from bot.given import Arguments, Image, Place, given, images
-from bot.looking import check_may_look, look, look_again
+from bot.given import Arguments, Place, given, sources, with_pictures
 from bot.original import Outcome
 from handlers.answer import parse_question
 from handlers.caption import Captioner
-from handlers.queue import Asked, Source
-from inference.errors import BeholderError, PictureGone
+from handlers.queue import Asked
+from inference.errors import BeholderError
 
 ASK, DESCRIBE = "ask", "describe"
 MENU = "Describe this image"
@@ -27,6 +26,16 @@ NONE_HERE = (
 PLACES = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False)
 """Where the bot can be: not in a conversation between others."""
 IMAGE = "The picture; without one I take the one this thread is about, or else the newest here"
+
+
+class Question(Arguments):
+    """What is written down of a call.
+
+    Attributes:
+        question: What is asked; None where a caption is wanted.
+    """
+
+    question: str | None = None
 
 
 class Ask(commands.Cog):
@@ -85,7 +94,7 @@ class Ask(commands.Cog):
         if not pictures:
             raise Refused(NONE_HERE)
         source = Place(channel_id=message.channel.id, message_id=message.id)
-        arguments = Arguments(images=images(pictures), source=source)
+        arguments = Question(images=pictures, source=source)
         await self._client.commanding.run(
             interaction, DESCRIBE, arguments.model_dump(mode="json"), private=True
         )
@@ -99,12 +108,7 @@ class Ask(commands.Cog):
         question: str | None,
         private: bool,
     ) -> None:
-        if image is None:
-            check_may_look(interaction)
-        arguments = Arguments(
-            question=question,
-            images=() if image is None else (given(image, self._client.fetcher),),
-        )
+        arguments = Question(question=question, images=given(interaction, [image]))
         await self._client.commanding.run(
             interaction, name, arguments.model_dump(mode="json"), private=private
         )
@@ -116,57 +120,17 @@ class Ask(commands.Cog):
             Refused: There is no picture.
             BeholderError: Nothing can be said of any of them.
         """
-        arguments = await self._with_pictures(call)
+        arguments = await with_pictures(self._client, call, Question)
         request, question = call.request, arguments.question
         asked = Asked(request.id, request.scope, request.author_id, "waiting")
-        sources = [self._source(call, arguments, each) for each in arguments.images]
-        call.afterwards(lambda: self._captioner.forget(asked, sources, question))
-        outcomes = await self._captioner.caption(asked, sources, question, call.watch)
+        pictures = sources(self._client, call, arguments)
+        call.afterwards(lambda: self._captioner.forget(asked, pictures, question))
+        outcomes = await self._captioner.caption(asked, pictures, question, call.watch)
         if all(isinstance(each, BeholderError) for each in outcomes):
             raise next(each for each in outcomes if isinstance(each, BeholderError))
         said = replies.said(outcomes, [each.spoiler for each in arguments.images])
-        found = arguments.found(request.guild_id)
         thumbnail = await self._captioner.thumbnail(asked, outcomes[0])
-        return answered(said, question=question, about=found.line if found else None, thumbnail=thumbnail)
-
-    async def _with_pictures(self, call: Call) -> Arguments:
-        """Find the pictures where none were given, and write them down.
-
-        Raises:
-            Refused: There are none.
-        """
-        arguments = Arguments.model_validate(call.request.arguments)
-        if not arguments.images:
-            arguments = arguments.with_found(await look(self._client, call.request))
-            await call.settle(**arguments.model_dump(mode="json"))
-        return arguments
-
-    def _source(self, call: Call, arguments: Arguments, image: Image) -> Source:
-        async def fetch() -> bytes:
-            fetcher = self._client.fetcher
-            fetcher.check_size(image.size)
-            try:
-                return await fetcher.fetch(image.url)
-            except PictureGone:
-                # Its address may have expired: the message has a new one.
-                return await fetcher.fetch(await self._new_address(call, arguments, image))
-
-        # What was given as an option nobody else sees otherwise.
-        return Source(image.key, fetch, thumbnail=arguments.source is None)
-
-    async def _new_address(self, call: Call, arguments: Arguments, image: Image) -> str:
-        """Return where a picture is now.
-
-        Raises:
-            PictureGone: It is nowhere.
-        """
-        source = arguments.source
-        if source is not None:
-            found = await look_again(self._client, call.request, source.channel_id, source.message_id)
-            for each in found.pictures:
-                if each.key == image.key:
-                    return each.url
-        raise PictureGone("There is no other address.")
+        return answered(said, question=question, about=arguments.about(request.guild_id), thumbnail=thumbnail)
 
 
 async def setup(client: Beholder) -> None:

@@ -277,7 +277,7 @@ async def test_a_restart_scores_what_was_found_before(stage: Stage) -> None:
 async def found(stage: Stage) -> None:
     """Wait until it is written down which picture is meant."""
     async with asyncio.timeout(60):
-        while not any(each["arguments"].get("found") for each in (await stage.open_requests()).values()):
+        while not any(each["arguments"]["source"] for each in (await stage.open_requests()).values()):
             pass
 
 

@@ -1,6 +1,8 @@
-"""What a reply shows of a picture that was given as an option: a small copy, and nothing else of it."""
+"""Pictures that commands are given, or that are meant: what is shown of them, and where they are fetched."""
 
 import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, get_args
 
 import aiohttp
@@ -8,10 +10,13 @@ import pytest
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
+from bot.fetching import Fetcher
+from bot.replies import sentence
+from inference.errors import PictureGone
 from inference.jobs import Task
 from tests.bot.calling import FILE, TEXT, Caller, option
 from tests.bot.stage import Stage
-from tests.inference.asking import settings, working
+from tests.inference.asking import BLUE, settings, working
 from tests.inference.engines import ColourEngine
 from tests.inference.pictures import encode, near, plain
 
@@ -37,6 +42,13 @@ def taken(kind: str) -> bytes:
     """Make a blue picture that says who took it."""
     comment = {"comment": MAKER.encode()} if kind == "JPEG" else {}
     return encode(plain("blue", (64, 32)), kind, exif=exif(), **comment)
+
+
+@asynccontextmanager
+async def served(stage: Stage) -> AsyncIterator[None]:
+    engines = dict.fromkeys(get_args(Task), ColourEngine())
+    async with working(settings(stage.redis_url), engines), stage.bot():
+        yield
 
 
 async def shown(stage: Stage, name: str, data: bytes) -> list[tuple[dict[str, Any], bytes]]:
@@ -78,3 +90,43 @@ async def test_where_there_is_no_small_copy_to_be_had_nothing_is_shown(
 ) -> None:
     monkeypatch.setattr("handlers.queue.LARGEST_THUMBNAIL", 1)
     assert await shown(stage, name, taken("JPEG")) == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_an_address_that_has_expired_is_asked_for_again(
+    stage: Stage, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch, asked = Fetcher.fetch, list[str]()
+
+    async def expired_once(self: Fetcher, url: str) -> bytes:
+        asked.append(url)
+        if len(asked) == 1:
+            raise PictureGone
+        return await fetch(self, url)
+
+    monkeypatch.setattr(Fetcher, "fetch", expired_once)
+    caller = Caller(stage.ada)
+    await stage.ada.post(stage.general, files=[("a.png", BLUE)])
+    async with served(stage):
+        await caller.call(stage.general, name, *COMMANDS[name])
+        done = await caller.outcome(await caller.placeholder(stage.general))
+    assert "blue" in done["content"]
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_a_message_that_is_gone_by_then_is_said(
+    stage: Stage, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = Caller(stage.ada)
+    posted = await stage.ada.post(stage.general, files=[("a.png", BLUE)])
+
+    async def expired(_: Fetcher, __: str) -> bytes:
+        await stage.ada.request("DELETE", f"/channels/{stage.general}/messages/{posted['id']}")
+        raise PictureGone
+
+    monkeypatch.setattr(Fetcher, "fetch", expired)
+    async with served(stage):
+        await caller.call(stage.general, name, *COMMANDS[name])
+        await caller.gone(await caller.placeholder(stage.general))
+        assert (await caller.refusal())["content"] == sentence(PictureGone())

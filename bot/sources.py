@@ -1,0 +1,37 @@
+"""Pictures that can be fetched, also where the address that is known of them has expired."""
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from bot.attachments import Carried
+from bot.fetching import Fetcher
+from handlers.queue import Source
+from inference.errors import PictureGone
+
+
+def source(
+    fetcher: Fetcher,
+    picture: Carried,
+    again: Callable[[], Awaitable[Iterable[Carried]]],
+    *,
+    thumbnail: bool = False,
+) -> Source:
+    """Make what handlers fetch a picture by.
+
+    Args:
+        fetcher: Gets its bytes.
+        picture: As it was found.
+        again: Finds its message's pictures anew, with new addresses. Raises `PictureGone` where it cannot.
+        thumbnail: Whether a small copy of it is wanted.
+    """
+
+    async def fetch() -> bytes:
+        fetcher.check_size(picture.size)
+        try:
+            return await fetcher.fetch(picture.url)
+        except PictureGone:
+            for each in await again():
+                if each.key == picture.key:
+                    return await fetcher.fetch(each.url)
+            raise
+
+    return Source(picture.key, fetch, thumbnail)
