@@ -4,11 +4,12 @@ A cog says once what is to be done for a name, and then hands interactions over:
 
     client.commanding.register("describe", self._describe, task="caption")
     ...
-    check_upload(image, client.fetcher)                       # raises: said ephemerally, before deferring
-    await client.commanding.run(interaction, "describe", {"image": image.url}, private=private)
+    arguments = Arguments(images=given(interaction, [image]))  # raises: said ephemerally, before deferring
+    await client.commanding.run(interaction, "describe", arguments.model_dump(mode="json"), private=private)
 
-`_describe` gets a `Call` and returns an `Outcome`, or raises `Refused` or a `BeholderError`: then the person
-alone is told, and the public placeholder goes. After a restart it is called again with the same arguments.
+`_describe` gets a `bot.call.Call` and returns an `Outcome`, or raises `bot.call.Refused` or `BeholderError`:
+then the person alone is told, and the public placeholder goes. After a restart it is called again with the
+same arguments.
 """
 
 import asyncio
@@ -16,13 +17,14 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any
 
 import discord
 from pydantic import JsonValue, SecretStr
 
 from bot import replies
 from bot.answering import until_redis
+from bot.call import Call, Refused
 from bot.deferring import deferred
 from bot.original import Original, Outcome, TokenOver
 from handlers.inbox import Inbox, Open, OpenCommand
@@ -36,57 +38,6 @@ SECONDS_TO_PLACE = 3.0
 """After which somebody who waits hears how many are before them, and between two looks at that."""
 RECORD_SECONDS = 1.0
 """That Redis gets before an interaction is deferred without it: Discord waits three."""
-
-
-class Refused(Exception):
-    """A request cannot be done as it stands; its text says what was wrong and what to do, and is shown."""
-
-
-class Waiting(Protocol):
-    """A job that is under way, such as `inference.client.Ticket`."""
-
-    async def position(self) -> int | None:
-        """Say how many jobs are before it; None once a worker has it."""
-
-
-class Call:
-    """A request that is being worked on.
-
-    Attributes:
-        request: What was asked, by whom and where; its arguments are the cog's to check.
-        taken_up: Whether an earlier life of the bot began with it.
-    """
-
-    def __init__(self, request: OpenCommand, inbox: Inbox, *, taken_up: bool) -> None:
-        self.request = request
-        self.taken_up = taken_up
-        self.ticket: Waiting | None = None
-        self._inbox = inbox
-        self._afterwards: list[Callable[[], Awaitable[None]]] = []
-
-    def watch(self, ticket: Waiting) -> None:
-        """Say which job the person waits for: after some seconds they are told its place in the queue."""
-        self.ticket = self.ticket or ticket
-
-    def afterwards(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Have something done once the outcome is visible, such as forgetting results."""
-        self._afterwards.append(step)
-
-    async def settle(self, **found: JsonValue) -> None:
-        """Keep what was found out (such as which picture is meant), so that a restart finds the same.
-
-        Raises:
-            QueueUnavailable: Redis cannot be reached.
-        """
-        arguments = {**self.request.arguments, **found}
-        self.request = self.request.model_copy(update={"arguments": arguments})
-        await self._inbox.amend(self.request)
-
-    async def clear_up(self) -> None:
-        """Do what was left for afterwards; what Redis has of it goes by itself should Redis be away."""
-        for step in self._afterwards:
-            with contextlib.suppress(QueueUnavailable):
-                await step()
 
 
 Perform = Callable[[Call], Awaitable[Outcome]]
@@ -168,7 +119,7 @@ class Commanding:
         try:
             await recording
         except QueueUnavailable as error:
-            await self._tell(request, original, replies.sentence(error))
+            await self._show(request, original, replies.sentence(error))
             self._keep(request.id, self._close(request))
         else:
             self._keep(request.id, self._finish(request, original, taken_up=False))
@@ -228,11 +179,7 @@ class Commanding:
         started = time.monotonic()
         call = Call(request, self._inbox, taken_up=taken_up)
         if original is not None or not request.private:
-            outcome = await self._awaited(call, original)
-            if isinstance(outcome, Outcome):
-                await self._show(request, original, outcome)
-            else:
-                await self._tell(request, original, outcome)
+            await self._show(request, original, await self._awaited(call, original))
         await self._close(request)
         await call.clear_up()
         log.info("%s: /%s done in %.2f s", request.id, request.name, time.monotonic() - started)
@@ -289,30 +236,20 @@ class Commanding:
             return replies.NO_WORKER
         return replies.place(ahead)
 
-    async def _show(self, request: OpenCommand, original: Original | None, outcome: Outcome) -> None:
+    async def _show(self, request: OpenCommand, original: Original | None, outcome: Outcome | str) -> None:
+        """Show what came of it: to everyone, or as a sentence to the one who asked alone."""
         try:
             if original is not None:
-                await original.answer(outcome)
+                await (original.refuse(outcome) if isinstance(outcome, str) else original.answer(outcome))
                 return
         except TokenOver:
             log.info("%s: its token is over", request.id)
         except discord.HTTPException as error:
             log.warning("%s: not shown: status %d, code %d", request.id, error.status, error.code)
-            await self._tell(request, original, replies.BROKE)
+            if isinstance(outcome, Outcome):
+                await self._show(request, original, replies.BROKE)
             return
-        await self._post(request, outcome)
-
-    async def _tell(self, request: OpenCommand, original: Original | None, sentence: str) -> None:
-        try:
-            if original is not None:
-                await original.refuse(sentence)
-                return
-        except TokenOver:
-            log.info("%s: its token is over", request.id)
-        except discord.HTTPException as error:
-            log.warning("%s: not told: status %d, code %d", request.id, error.status, error.code)
-            return
-        await self._post(request, Outcome(sentence))
+        await self._post(request, Outcome(outcome) if isinstance(outcome, str) else outcome)
 
     async def _post(self, request: OpenCommand, outcome: Outcome) -> None:
         """Answer in the channel what cannot be answered by the interaction any more, if it was public."""

@@ -10,8 +10,8 @@ import discord
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.attachments import Carried, claims_picture
+from bot.call import Call
 from bot.client import Beholder
-from bot.commanding import Call
 from bot.fetching import Fetcher
 from bot.looking import Found, check_may_look, look, look_again
 from bot.sources import source

@@ -10,7 +10,7 @@ import aiohttp
 import discord
 
 from bot.attachments import Carried, carried
-from bot.commanding import Refused
+from bot.call import Refused
 from handlers.inbox import OpenCommand
 from inference.errors import PictureGone
 

@@ -7,8 +7,8 @@ from discord.ext import commands
 from bot import replies
 from bot.answer_replies import answered
 from bot.attachments import carried
+from bot.call import Call, Refused
 from bot.client import Beholder
-from bot.commanding import Call, Refused
 from bot.given import Arguments, Place, given, sources, with_pictures
 from bot.original import Outcome
 from handlers.answer import parse_question

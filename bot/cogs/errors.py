@@ -9,8 +9,8 @@ import discord
 from discord import app_commands
 
 from bot import replies
+from bot.call import Refused
 from bot.client import Beholder
-from bot.commanding import Refused
 from inference.errors import BeholderError
 
 log = logging.getLogger(__name__)

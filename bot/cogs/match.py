@@ -7,8 +7,8 @@ from discord import app_commands
 from discord.ext import commands
 from pydantic import Field
 
+from bot.call import Call
 from bot.client import Beholder
-from bot.commanding import Call
 from bot.given import Arguments, given, sources, with_pictures
 from bot.original import Outcome
 from bot.score_replies import compared, ranked

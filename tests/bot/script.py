@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from bot.commanding import Call
+from bot.call import Call
 
 
 @dataclass

@@ -1,11 +1,14 @@
 """An interaction ends in one visible outcome, whatever is killed and restarted in between."""
 
+from types import SimpleNamespace
+
+import discord
 import pytest
 
 from bot import replies
-from bot.commanding import Refused
+from bot.call import Refused
 from bot.playground.faults import Fault, FaultKind
-from inference.errors import QueueFull
+from inference.errors import QueueFull, QueueUnavailable
 from inference.redis_connection import connect
 from tests.bot import script as scripts
 from tests.bot.calling import EPHEMERAL, SWITCH, TEXT, Caller, option
@@ -206,3 +209,33 @@ async def test_a_placeholder_that_somebody_deleted_stays_deleted(
         script.gate.set()
         await stage.all_closed()
         assert await caller.messages(stage.general) == []
+
+
+async def test_a_redis_that_is_away_is_told_the_asker_alone(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise QueueUnavailable
+
+    caller = Caller(stage.ada)
+    async with stage.bot():
+        monkeypatch.setattr("handlers.inbox.Inbox.accept", away)
+        await caller.call(stage.general, "try", WORDS)
+        await caller.gone(await caller.placeholder(stage.general))
+        assert (await caller.refusal())["content"] == replies.sentence(QueueUnavailable())
+
+
+async def test_an_outcome_that_discord_refuses_is_no_silence(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def too_large(*_: object) -> None:
+        response = SimpleNamespace(status=413, reason="Payload Too Large")
+        raise discord.HTTPException(response, {"code": 40005, "message": ""})
+
+    monkeypatch.setattr("bot.original.Original.answer", too_large)
+    caller = Caller(stage.ada)
+    async with stage.bot():
+        await caller.call(stage.general, "try", WORDS)
+        await caller.gone(await caller.placeholder(stage.general))
+        assert (await caller.refusal())["content"] == replies.BROKE
+        await stage.all_closed()

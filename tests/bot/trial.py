@@ -4,8 +4,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.call import Call, Refused
 from bot.client import Beholder
-from bot.commanding import Call, Refused
 from bot.original import Outcome
 from tests.bot import script
 

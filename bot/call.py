@@ -1,0 +1,61 @@
+"""One request of a person's, as cogs work on it."""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from handlers.inbox import Inbox, OpenCommand
+from inference.errors import QueueUnavailable
+
+
+class Refused(Exception):
+    """A request cannot be done as it stands; its text says what was wrong and what to do, and is shown."""
+
+
+class Waiting(Protocol):
+    """A job that is under way, such as `inference.client.Ticket`."""
+
+    async def position(self) -> int | None:
+        """Say how many jobs are before it; None once a worker has it."""
+
+
+class Call:
+    """A request that is being worked on.
+
+    Attributes:
+        request: What was asked, by whom and where; its arguments are the cog's to check.
+        taken_up: Whether an earlier life of the bot began with it.
+    """
+
+    def __init__(self, request: OpenCommand, inbox: Inbox, *, taken_up: bool) -> None:
+        self.request = request
+        self.taken_up = taken_up
+        self.ticket: Waiting | None = None
+        self._inbox = inbox
+        self._afterwards: list[Callable[[], Awaitable[None]]] = []
+
+    def watch(self, ticket: Waiting) -> None:
+        """Say which job the person waits for: after some seconds they are told its place in the queue."""
+        self.ticket = self.ticket or ticket
+
+    def afterwards(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Have something done once the outcome is visible, such as forgetting results."""
+        self._afterwards.append(step)
+
+    async def settle(self, **found: JsonValue) -> None:
+        """Keep what was found out (such as which picture is meant), so that a restart finds the same.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        arguments = {**self.request.arguments, **found}
+        self.request = self.request.model_copy(update={"arguments": arguments})
+        await self._inbox.amend(self.request)
+
+    async def clear_up(self) -> None:
+        """Do what was left for afterwards; what Redis has of it goes by itself should Redis be away."""
+        for step in self._afterwards:
+            with contextlib.suppress(QueueUnavailable):
+                await step()
