@@ -16,16 +16,15 @@ import os
 import resource
 import struct
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from inference.confinement import confine, limit, scrubbed
 from inference.lifeline import die_with_parent
 
 LENGTH = struct.Struct(">I")
-OPEN_FILES = 64
-"""Enough for Python, its libraries and a few fonts."""
 
 
 class ChildFailed(Exception):
@@ -88,17 +87,10 @@ async def _start(program: Sequence[str], limits: Limits) -> asyncio.subprocess.P
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd="/",
-        env=_scrubbed(os.environ),
+        env=scrubbed(os.environ),
         # The terminal's Ctrl-C is for us; we end the child ourselves.
         start_new_session=True,
     )
-
-
-def _scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
-    """Keep of the environment only what may be needed to start Python, and none of the secrets."""
-    kept = {name: value for name, value in environment.items() if name == "LD_LIBRARY_PATH"}
-    # Each further arena would take 64 MB of the address space that the limit counts.
-    return kept | {"MALLOC_ARENA_MAX": "2", "LC_ALL": "C.UTF-8"}
 
 
 async def _converse(process: asyncio.subprocess.Process, question: Sequence[bytes], most: int) -> bytes:
@@ -141,7 +133,9 @@ def answer_once(answer: Callable[[list[bytes]], bytes]) -> int:
         The exit code.
     """
     parent, memory, seconds = (int(word) for word in sys.argv[-3:])
-    _confine(parent, memory, seconds)
+    die_with_parent(parent)
+    confine(memory)
+    limit(resource.RLIMIT_CPU, seconds)
     # A library that prints must not write into the answer.
     with os.fdopen(os.dup(1), "wb") as sink:
         os.dup2(2, 1)
@@ -152,23 +146,6 @@ def answer_once(answer: Callable[[list[bytes]], bytes]) -> int:
             return 1
         sink.write(LENGTH.pack(len(reply)) + reply)
     return 0
-
-
-def _confine(parent: int, memory: int, seconds: int) -> None:
-    die_with_parent(parent)
-    if sys.platform == "linux":
-        # Where the machine runs out of memory, this process goes before the one that asked.
-        Path("/proc/self/oom_score_adj").write_text("1000")
-    for what, most in (
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, OPEN_FILES),
-    ):
-        hard = resource.getrlimit(what)[1]
-        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (allowed, allowed))
 
 
 def _frames(pipe: BinaryIO) -> Iterator[bytes]:

@@ -10,12 +10,12 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self
 
 from PIL import Image
 
+from inference.confinement import scrubbed
 from inference.decoding import LONG_SIDE
 from inference.errors import BrokenPicture, NotAPicture, PictureError, PictureTooLarge, PictureTooSlow
 from inference.formats import NAMES, sniff
@@ -136,7 +136,7 @@ class _Child:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            env=_scrubbed(os.environ),
+            env=scrubbed(os.environ),
             cwd="/",
             start_new_session=True,
             limit=_PIPE_BYTES,
@@ -277,10 +277,3 @@ async def _died(process: asyncio.subprocess.Process, limits: Limits) -> PictureE
         return None
     # SIGXCPU: the limit on processor seconds.
     return _too_slow(limits) if code == -signal.SIGXCPU else BrokenPicture("The decoder crashed on it.")
-
-
-def _scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
-    """Keep of the environment only what may be needed to start Python, and none of the secrets."""
-    kept = {name: value for name, value in environment.items() if name == "LD_LIBRARY_PATH"}
-    # Each further arena would take 64 MB of the address space that the limit counts.
-    return kept | {"MALLOC_ARENA_MAX": "2", "LC_ALL": "C.UTF-8"}

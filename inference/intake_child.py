@@ -18,9 +18,9 @@ import signal
 import struct
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, Final
 
+from inference.confinement import confine
 from inference.decoding import decode, prepare
 from inference.errors import BrokenPicture, NotAPicture, PictureError, PictureTooLarge, PictureTooSlow
 from inference.lifeline import die_with_parent
@@ -37,8 +37,6 @@ REFUSALS: Final[dict[int, type[PictureError]]] = {
     4: PictureTooSlow,
 }
 _STATUS: Final = {kind: status for status, kind in REFUSALS.items()}
-_OPEN_FILES: Final = 64
-"""Enough for Python and Pillow, who open files only to import modules."""
 
 
 @dataclass(frozen=True)
@@ -54,26 +52,6 @@ class Limits:
     memory: int
     seconds: float
     pixels: int
-
-
-def lock_down(memory: int) -> None:
-    """Give up what a decoder does not need, before it sees the first byte of a picture.
-
-    Args:
-        memory: Bytes of address space.
-    """
-    if sys.platform == "linux":
-        # Where the machine runs out of memory, this process goes before the worker.
-        Path("/proc/self/oom_score_adj").write_text("1000")
-    for what, most in (
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, _OPEN_FILES),
-    ):
-        hard = resource.getrlimit(what)[1]
-        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (allowed, allowed))
 
 
 def allow_seconds(seconds: float) -> None:
@@ -125,7 +103,7 @@ def main(parent: str, memory: str, seconds: str, pixels: str) -> None:
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     prepare()
-    lock_down(limits.memory)
+    confine(limits.memory)
     serve(sys.stdin.buffer, sink, limits)
 
 
