@@ -156,8 +156,12 @@ class InferenceClient:
         )
         if len({picture.scope for picture in job.request.pictures}) != 1:
             raise ValueError(f"the pictures of job {id} belong to different scopes: one job, one scope")
-        # Wait for it before it is submitted: the reply may be faster than we are.
-        pending = self._pending.setdefault(id, Pending(job))
+        pending = await self._joined(job)
+        return Ticket(pending, job.deadline, position=self._position, expire=self._expire, clock=self._clock)
+
+    async def _joined(self, job: Job) -> Pending:
+        """Submit a job, and wait for its reply from before that on: the reply may be faster than we are."""
+        pending = self._pending.setdefault(job.id, Pending(job))
         pending.holders += 1
         try:
             kept = await self._enqueue(job)
@@ -171,7 +175,7 @@ class InferenceClient:
         if kept is not None:
             self._drop(pending)
             pending.hear(kept)
-        return Ticket(pending, job.deadline, position=self._position, expire=self._expire, clock=self._clock)
+        return pending
 
     async def _enqueue(self, job: Job, *, accepted: bool = False) -> Result | Failure | None:
         """Put a job into its stream, or find it there.
