@@ -123,7 +123,7 @@ class NumberOption(Option):
     autocomplete: bool = False
 
 
-ValueOption: TypeAlias = Annotated[
+_Value: TypeAlias = (
     Annotated[StringOption, Tag("=3")]
     | Annotated[WholeOption, Tag("=4")]
     | Annotated[PlainOption, Tag("=5")]
@@ -132,9 +132,9 @@ ValueOption: TypeAlias = Annotated[
     | Annotated[PlainOption, Tag("=8")]
     | Annotated[PlainOption, Tag("=9")]
     | Annotated[NumberOption, Tag("=10")]
-    | Annotated[PlainOption, Tag("=11")],
-    Discriminator(tag),
-]
+    | Annotated[PlainOption, Tag("=11")]
+)
+ValueOption: TypeAlias = Annotated[_Value, Discriminator(tag)]
 
 
 class Subcommand(Option):
@@ -152,18 +152,7 @@ class SubcommandGroup(Option):
 
 
 AnyOption: TypeAlias = Annotated[
-    Annotated[Subcommand, Tag("=1")]
-    | Annotated[SubcommandGroup, Tag("=2")]
-    | Annotated[StringOption, Tag("=3")]
-    | Annotated[WholeOption, Tag("=4")]
-    | Annotated[PlainOption, Tag("=5")]
-    | Annotated[PlainOption, Tag("=6")]
-    | Annotated[ChannelOption, Tag("=7")]
-    | Annotated[PlainOption, Tag("=8")]
-    | Annotated[PlainOption, Tag("=9")]
-    | Annotated[NumberOption, Tag("=10")]
-    | Annotated[PlainOption, Tag("=11")],
-    Discriminator(tag),
+    Annotated[Subcommand, Tag("=1")] | Annotated[SubcommandGroup, Tag("=2")] | _Value, Discriminator(tag)
 ]
 
 
