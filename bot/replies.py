@@ -246,6 +246,13 @@ _SENTENCES = {
     "picture_gone": "I couldn't get this picture from Discord. Post it again.",
     "not_served": "None of my models can do this. My operator can start a worker that does.",
     "expired": "I didn't get to this in time. Post the picture again to have me try again.",
+    "chat_unavailable": "I can't talk right now: Ollama, which runs my model for that, isn't there. Ask my "
+    "operator to start it, and then me again.",
+    "chat_model_missing": "I can't talk: Ollama doesn't have my model for that and can't fetch it. My "
+    "operator can correct BEHOLDER_CHAT_MODEL.",
+    "chat_interrupted": "I lost the thread in the middle of my answer. Ask again.",
+    "conversation_too_long": "Our conversation is longer than I can keep in mind. Shorten your message, or "
+    "begin a new one.",
     "model_failed": "My model failed on this picture. Try again, or post the picture in another format.",
     "worker_lost": "My models went down over this picture several times. Try another version of it.",
     "queue_unavailable": "I can't reach my own memory right now. Try again in a few minutes.",

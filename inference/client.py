@@ -10,7 +10,19 @@ from pydantic import TypeAdapter, ValidationError
 
 from inference.embedded_redis import running_redis
 from inference.errors import NotServed, QueueUnavailable, TooManyInFlight
-from inference.jobs import Delta, Failure, Group, Job, Picture, Priority, Request, Result, Task, replies
+from inference.jobs import (
+    Conversed,
+    Failure,
+    Group,
+    Job,
+    Picture,
+    Priority,
+    Request,
+    Result,
+    Task,
+    in_one_scope,
+    replies,
+)
 from inference.keys import TASKS, Keys, picture_name
 from inference.pictures import PictureStore, queue_full
 from inference.redis_connection import Client, connect, end, translated
@@ -154,7 +166,7 @@ class InferenceClient:
             submitted=now,
             deadline=now + self._settings.job_seconds,
         )
-        if len({picture.scope for picture in job.request.pictures}) != 1:
+        if not in_one_scope(job.request):
             raise ValueError(f"the pictures of job {id} belong to different scopes: one job, one scope")
         pending = await self._joined(job)
         return Ticket(pending, job.deadline, position=self._position, expire=self._expire, clock=self._clock)
@@ -194,7 +206,7 @@ class InferenceClient:
             job.model_dump_json(),
             job.request.task,
             self._keys.jobs(job.request.task, job.priority),
-            pictures[0].scope,
+            job.request.scope,
             job.asker,
             job.reply_to,
             " ".join(picture_name(picture) for picture in pictures),
@@ -222,7 +234,7 @@ class InferenceClient:
         """Read a kept reply; where another version of Beholder wrote it, forget it and begin anew."""
         with contextlib.suppress(ValidationError):
             reply = replies.validate_json(raw)
-            if not isinstance(reply, Delta) and reply.job_id == job.id:
+            if isinstance(reply, Result | Failure) and reply.job_id == job.id:
                 return reply
         log.warning("what was kept of job %s cannot be read: it runs again", job.id)
         await self._run("close", "closed", job.id)
@@ -242,6 +254,19 @@ class InferenceClient:
             for each in closed:
                 self._pending.pop(each, None)
             await self._run("close", "closed", *closed)
+
+    async def stop(self, job_id: str) -> None:
+        """End a conversation's answer; whoever waits gets what there was of it, with `stopped` set.
+
+        A job that still waits ends with an empty text. One that is finished, and one that no worker can stop
+        (of another task), is left as it is.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached; nothing was stopped.
+        """
+        nothing = Result(job_id=job_id, outcome=Conversed(text="", stopped=True))
+        life = self._settings.picture_seconds * 1000
+        await self._run("stop", job_id, nothing.model_dump_json(), life, self._keys.stops)
 
     async def workers_ready(self, tasks: Iterable[Task]) -> bool:
         """Say whether a worker that lives and is warm serves each of `tasks`.

@@ -10,11 +10,16 @@
     ├── RequestError            what was asked cannot be done as it stands
     │   ├── QuestionTooLong     question_too_long  (limit, value, unit)
     │   ├── LabelTooLong        label_too_long     (label: its number from 1, limit, value, unit)
+    │   ├── ConversationTooLong conversation_too_long  (limit, value, unit)
     │   └── NotServed           not_served         no worker serves this task or model
     ├── Busy                    come back later
     │   ├── QueueFull           queue_full         (retry_after: seconds)
     │   └── TooManyInFlight     too_many_in_flight (limit: jobs of one person at a time)
     ├── Expired                 expired            nobody answered before the deadline
+    ├── ChatError               the model that converses
+    │   ├── ChatUnavailable     chat_unavailable   Ollama is not there         (where: host and port)
+    │   ├── ChatModelMissing    chat_model_missing it has no such model, nor can it fetch it  (model)
+    │   └── ChatInterrupted     chat_interrupted   it broke off in the middle: ask again
     ├── JobFailed               nobody's fault who asked
     │   ├── ModelFailed         model_failed       the model raised
     │   └── WorkerLost          worker_lost        it took three workers down: given up
@@ -98,6 +103,12 @@ class LabelTooLong(RequestError):
     code = "label_too_long"
 
 
+class ConversationTooLong(RequestError):
+    """The conversation has more tokens than the model reads."""
+
+    code = "conversation_too_long"
+
+
 class NotServed(RequestError):
     """No worker serves this task."""
 
@@ -126,6 +137,30 @@ class Expired(BeholderError):
     """The job's deadline passed before a worker came to it."""
 
     code = "expired"
+
+
+class ChatError(BeholderError):
+    """The model that converses cannot answer."""
+
+    code = "chat"
+
+
+class ChatUnavailable(ChatError):
+    """Ollama is not there."""
+
+    code = "chat_unavailable"
+
+
+class ChatModelMissing(ChatError):
+    """Ollama does not have the model and cannot fetch it."""
+
+    code = "chat_model_missing"
+
+
+class ChatInterrupted(ChatError):
+    """The generation broke off in the middle."""
+
+    code = "chat_interrupted"
 
 
 class JobFailed(BeholderError):

@@ -5,9 +5,9 @@ unknown field or a value out of range gets a `pydantic.ValidationError`, never a
 """
 
 import hashlib
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 VERSION: Literal[1] = 1
 MOST_PICTURES = 10
@@ -17,8 +17,15 @@ LONGEST_LABEL = 200
 """Characters; CLIP's own limit of 77 tokens is the worker's to check."""
 LONGEST_QUESTION = 500
 """Characters; BLIP's text encoder takes 512 tokens."""
+MOST_TURNS = 200
+MOST_TALKED_ABOUT = 20
+"""Pictures in a conversation as it goes to a worker: each takes hundreds of tokens of a model's context."""
+LONGEST_TURN = 4000
+"""Characters; Discord's limit for the messages of whoever pays it most."""
+LONGEST_SPEAKER = 80
+"""Characters of a display name; Discord's own limit is 32."""
 
-Task = Literal["caption", "answer", "match"]
+Task = Literal["caption", "answer", "match", "converse"]
 Priority = Literal["waiting", "unasked"]
 """`waiting`: somebody waits for it (command, mention, thread). `unasked`: a post captioned unasked."""
 
@@ -27,6 +34,10 @@ class Word(BaseModel):
     """The base of everything on the wire: frozen, and nothing unknown gets in."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Scope = Annotated[str, Field(pattern=r"^(guild|dm):[0-9]{1,20}$")]
+"""The server or DM that something belongs to."""
 
 
 class Picture(Word):
@@ -39,7 +50,7 @@ class Picture(Word):
         size: The bytes' number.
     """
 
-    scope: str = Field(pattern=r"^(guild|dm):[0-9]{1,20}$")
+    scope: Scope
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")
     size: int = Field(ge=1)
 
@@ -63,6 +74,11 @@ class AboutOne(Word):
     def pictures(self) -> tuple[Picture, ...]:
         """Return the pictures that the worker has to decode."""
         return (self.picture,)
+
+    @property
+    def scope(self) -> str:
+        """Return the server or DM that the request belongs to."""
+        return self.picture.scope
 
 
 class Caption(AboutOne):
@@ -88,8 +104,62 @@ class Match(Word):
         min_length=1, max_length=MOST_LABELS
     )
 
+    @property
+    def scope(self) -> str:
+        """Return the server or DM that the request belongs to."""
+        return self.pictures[0].scope
 
-Request = Annotated[Caption | Answer | Match, Field(discriminator="task")]
+
+class Turn(Word):
+    """What one side said in a conversation.
+
+    Attributes:
+        role: `user` for people, `assistant` for the bot.
+        speaker: The display name of the person, as hostile as the text; empty where it does not matter.
+        text: What was said; may be empty where there are pictures.
+        pictures: What was posted with it, in order.
+    """
+
+    role: Literal["user", "assistant"]
+    speaker: str = Field("", max_length=LONGEST_SPEAKER)
+    text: str = Field(max_length=LONGEST_TURN)
+    pictures: tuple[Picture, ...] = Field((), max_length=MOST_PICTURES)
+
+
+class Converse(Word):
+    """Say what comes next in a conversation; its answer streams.
+
+    Attributes:
+        scope: The server or DM that the conversation belongs to: it may have no picture that says so.
+        turns: What was said so far, the oldest first, trimmed to the model's context by whoever asks. The
+            last is a person's.
+    """
+
+    task: Literal["converse"] = "converse"
+    thumbnail: ClassVar[bool] = False
+    scope: Scope
+    turns: tuple[Turn, ...] = Field(min_length=1, max_length=MOST_TURNS)
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """Return the pictures of all turns, in order; one that was posted twice is there twice."""
+        return tuple(picture for turn in self.turns for picture in turn.pictures)
+
+    @model_validator(mode="after")
+    def _answerable(self) -> Self:
+        if self.turns[-1].role != "user":
+            raise ValueError("the last turn is the bot's: there is nothing to answer")
+        if len(self.pictures) > MOST_TALKED_ABOUT:
+            raise ValueError(f"{len(self.pictures)} pictures in one conversation; {MOST_TALKED_ABOUT} may be")
+        return self
+
+
+Request = Annotated[Caption | Answer | Match | Converse, Field(discriminator="task")]
+
+
+def in_one_scope(request: Request) -> bool:
+    """Say whether a request and all its pictures belong to the same server or DM."""
+    return {picture.scope for picture in request.pictures} <= {request.scope}
 
 
 class Group(Word):
@@ -182,7 +252,24 @@ class Matched(Illustrated):
     share: tuple[tuple[float, ...], ...]
 
 
-Outcome = Annotated[Captioned | Answered | Matched, Field(discriminator="task")]
+class Conversed(Word):
+    """What a `Converse` came to.
+
+    Attributes:
+        text: The whole answer, or what there was of it when it was stopped.
+        prompt_tokens: What the conversation took of the model's context, pictures included; None: not known.
+        reply_tokens: The answer's tokens; None: not known.
+        stopped: Somebody stopped it (`InferenceClient.stop`).
+    """
+
+    task: Literal["converse"] = "converse"
+    text: str
+    prompt_tokens: int | None = None
+    reply_tokens: int | None = None
+    stopped: bool = False
+
+
+Outcome = Annotated[Captioned | Answered | Matched | Conversed, Field(discriminator="task")]
 
 
 class Timings(Word):
@@ -227,15 +314,38 @@ class Failure(Word):
 
 
 class Delta(Word):
-    """A piece of a text that is still being generated, for jobs that stream."""
+    """A piece of a text that is still being generated, for jobs that stream.
+
+    Attributes:
+        attempt: From 0; a job that lost its worker is begun anew by another, whose text need not be the same.
+            The pieces of an attempt replace all those of the attempts before it.
+        seq: From 0 in each attempt.
+        text: What comes after the text of the piece before.
+    """
 
     v: Literal[1] = VERSION
     kind: Literal["delta"] = "delta"
     job_id: str
+    attempt: int = Field(0, ge=0)
     seq: int = Field(ge=0)
     text: str
 
 
-Reply = Annotated[Result | Failure | Delta, Field(discriminator="kind")]
-replies: TypeAdapter[Result | Failure | Delta] = TypeAdapter(Reply)
+class Progress(Word):
+    """What a worker has to do before it can begin with a job, where that takes long.
+
+    Attributes:
+        what: `pulling`: it fetches the model.
+        done: From 0 to 1; None where that is not known.
+    """
+
+    v: Literal[1] = VERSION
+    kind: Literal["progress"] = "progress"
+    job_id: str
+    what: Literal["pulling"] = "pulling"
+    done: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+
+
+Reply = Annotated[Result | Failure | Delta | Progress, Field(discriminator="kind")]
+replies: TypeAdapter[Result | Failure | Delta | Progress] = TypeAdapter(Reply)
 """Reads a reply from JSON: `replies.validate_json(raw)`."""

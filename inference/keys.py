@@ -49,6 +49,11 @@ class Keys:
         return f"{self.prefix}:workers:{task}"
 
     @property
+    def stops(self) -> str:
+        """The stream of the ids of jobs that somebody wants stopped."""
+        return f"{self.prefix}:stops"
+
+    @property
     def open(self) -> str:
         """The sorted set of all open jobs, by deadline."""
         return f"{self.prefix}:open"

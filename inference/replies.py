@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pydantic import ValidationError
 
 from inference.errors import QueueUnavailable
-from inference.jobs import Delta, replies
+from inference.jobs import Failure, Result, replies
 from inference.redis_connection import Client, connect_blocking, read_after, translated
 from inference.ticket import Pending
 
@@ -83,9 +83,9 @@ class ReplyReader:
             return
         if (pending := self._pending.get(word.job_id)) is not None:
             pending.hear(word)
-            if not isinstance(word, Delta):
+            if isinstance(word, Result | Failure):
                 del self._pending[word.job_id]
-        elif not isinstance(word, Delta):
+        elif isinstance(word, Result | Failure):
             log.info("job %s was answered and nobody waits for it here: its result is kept", word.job_id)
 
     async def close(self) -> None:

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from inference.jobs import Task
 
 ModelSize = Literal["tiny", "base", "large"]
+ChatEngineName = Literal["ollama", "transformers"]
 
 
 class QueueSettings(BaseSettings):
@@ -46,6 +47,18 @@ class WorkerSettings(QueueSettings):
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", validation_alias="BEHOLDER_DEVICE")
     batch: int = Field(8, ge=1, le=64, validation_alias="BEHOLDER_BATCH")
     """The most jobs in one forward pass."""
+    ollama_host: str = Field("http://127.0.0.1:11434", min_length=1, validation_alias="OLLAMA_HOST")
+    chat_engine: Literal["auto", "ollama", "transformers"] = Field(
+        "auto", validation_alias="BEHOLDER_CHAT_ENGINE"
+    )
+    """What converses; `auto`: transformers where `models` are the tiny ones, else Ollama."""
+    chat_model: str = Field("", validation_alias="BEHOLDER_CHAT_MODEL")
+    """Its name in Ollama's library, or as that of the other models for transformers; empty: llava-phi3 in
+    Ollama, and for transformers the one of `models`."""
+    chats: int = Field(4, ge=1, le=64, validation_alias="BEHOLDER_CHATS")
+    """Conversations that are answered at a time."""
+    chat_context: int = Field(4096, ge=512, le=2**20, validation_alias="BEHOLDER_CHAT_CONTEXT")
+    """Tokens that a conversation may have, pictures and answer included; Ollama's `num_ctx`."""
     claim_seconds: float = Field(30, gt=0, validation_alias="BEHOLDER_CLAIM_SECONDS")
     """How long a job may stay in a silent worker's hands before another takes it over."""
     picture_pixels: int = Field(64_000_000, ge=1, validation_alias="BEHOLDER_PICTURE_PIXELS")
@@ -59,3 +72,10 @@ class WorkerSettings(QueueSettings):
         return (
             [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
         )
+
+    @property
+    def chat_with(self) -> ChatEngineName:
+        """The engine that converses, as chosen or by the models' size."""
+        if self.chat_engine == "auto":
+            return "transformers" if self.models == "tiny" else "ollama"
+        return self.chat_engine

@@ -11,7 +11,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from inference.errors import Expired, QueueUnavailable, WorkerLost
-from inference.jobs import Delta, Failure, Job, Picture, Result, Task
+from inference.jobs import Delta, Failure, Job, Picture, Progress, Result, Task, in_one_scope
 from inference.keys import GROUP, Keys, picture_name
 from inference.pictures import PictureStore
 from inference.redis_connection import Client, connect_blocking, read_after
@@ -170,8 +170,7 @@ class Consumer:
         except ValidationError:
             return None
         in_place = (job.request.task, job.priority) == self._expected.get(stream)
-        one_scope = len({picture.scope for picture in job.request.pictures}) == 1
-        return job if in_place and one_scope else None
+        return job if in_place and in_one_scope(job.request) else None
 
     async def take_abandoned(self) -> list[Taken]:
         """Take over a job from a worker that fell silent for `claim_seconds`.
@@ -267,7 +266,7 @@ class Consumer:
         """
         return await self._patiently(lambda: self._pictures.put(scope, data))
 
-    async def publish_delta(self, job: Job, delta: Delta) -> None:
+    async def publish_delta(self, job: Job, delta: Delta | Progress) -> None:
         """Send a piece of a text on its way. One that is lost does no harm: the result has the whole text."""
         with _away("publish a delta"):
             await self._run("delta", job.id, delta.model_dump_json(), self._life)

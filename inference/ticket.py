@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from inference.errors import Expired, from_code
-from inference.jobs import Delta, Failure, Job, Result
+from inference.jobs import Delta, Failure, Job, Progress, Result
 
 
 @dataclass(eq=False)
@@ -16,7 +16,8 @@ class Pending:
     Attributes:
         job: As it was submitted, so that it can be submitted again should Redis have lost it.
         reply: Done once the worker has answered.
-        deltas: The pieces of text so far, in order.
+        deltas: The pieces of text so far, in order, each attempt's after those of the one before; and what
+            had to be done first.
         accepted: Redis has it: should it be lost, it is put back past every bound.
         holders: How many submits rely on it.
         news: Set, and replaced by a new one, when a piece or the reply came.
@@ -26,21 +27,26 @@ class Pending:
     reply: asyncio.Future[Result | Failure] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
-    deltas: list[Delta] = field(default_factory=list)
+    deltas: list[Delta | Progress] = field(default_factory=list)
     accepted: bool = False
     holders: int = 0
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def hear(self, word: Result | Failure | Delta) -> None:
+    _last: tuple[int, int] = (0, -1)
+    """Attempt and number of the last piece."""
+
+    def hear(self, word: Result | Failure | Delta | Progress) -> None:
         """Take in what came from the worker. What came before, or after the end, changes nothing."""
         if self.reply.done():
             return
-        if not isinstance(word, Delta):
-            self.reply.set_result(word)
-        elif not self.deltas or word.seq > self.deltas[-1].seq:
+        if isinstance(word, Delta):
+            if (word.attempt, word.seq) <= self._last:
+                return
+            self._last = word.attempt, word.seq
+        if isinstance(word, Delta | Progress):
             self.deltas.append(word)
         else:
-            return
+            self.reply.set_result(word)
         self.news.set()
         self.news = asyncio.Event()
 
@@ -89,10 +95,11 @@ class Ticket:
             raise from_code(reply.code, reply.detail)
         return reply
 
-    async def deltas(self) -> AsyncIterator[Delta]:
+    async def deltas(self) -> AsyncIterator[Delta | Progress]:
         """Yield the pieces of the text as they come, from the first that came here; end with the reply.
 
-        After a restart of the bot the first pieces are missing (`seq` says so); the result has all of it.
+        After a restart of the bot the first pieces are missing (`seq` says so); the result has all of it. A
+        piece of a later `attempt` begins the text anew: forget what came before.
 
         Raises:
             Expired: Nobody answered before the deadline.

@@ -177,7 +177,7 @@ def test_every_variable_is_known_and_every_setting_can_be_made(
     # Where the data folder is: no process in a container uses one. The other two point at a pocket Discord.
     left_out = {"BEHOLDER_DATA_DIR", "BEHOLDER_DISCORD_API", "BEHOLDER_DISCORD_GATEWAY"}
     assert given == (takes | {"BEHOLDER_LOG"}) - left_out
-    assert given - known_names() <= {"REDIS_URL", "DISCORD_TOKEN"}
+    assert given - known_names() <= {"REDIS_URL", "DISCORD_TOKEN", "OLLAMA_HOST"}
 
 
 def test_the_address_of_redis_is_one_that_the_settings_take(services: dict[str, dict[str, Any]]) -> None:

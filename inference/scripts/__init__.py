@@ -28,6 +28,7 @@ Name = Literal[
     "ready",
     "renew",
     "reserve",
+    "stop",
     "submit",
     "take",
 ]

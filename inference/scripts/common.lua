@@ -68,6 +68,17 @@ local function uncount(id, asker)
   redis.call('ZREM', ASKER .. asker, id)
 end
 
+-- Publish a job's reply and keep it for `life` ms.
+local function answer(id, scope, reply_to, reply, life)
+  redis.call('SET', RESULT .. scope .. ':' .. id, reply, 'PX', life)
+  redis.call('DEL', JOB .. id)
+  redis.call('HSET', JOB .. id, 'scope', scope)
+  redis.call('PEXPIRE', JOB .. id, life)
+  -- A bot that never comes back leaves nothing for ever; one that does finds the result kept.
+  redis.call('XADD', REPLIES .. reply_to, 'MAXLEN', '~', 10000, '*', 'reply', reply)
+  redis.call('PEXPIRE', REPLIES .. reply_to, life)
+end
+
 -- Take a job back that no worker has in hand. Says whether it did.
 local function withdraw(id)
   local stream, entry, asker = unpack(redis.call('HMGET', JOB .. id, 'stream', 'entry', 'asker'))

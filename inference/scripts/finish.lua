@@ -5,17 +5,10 @@
 -- Returns 1 when this was the job's reply, else 0.
 local id, stream, entry, reply, now, life = unpack(ARGV, 1, 6)
 remove(stream, entry)
-local record = JOB .. id
-local known, asker, reply_to, scope = unpack(redis.call('HMGET', record, 'entry', 'asker', 'reply_to', 'scope'))
+local known, asker, reply_to, scope = unpack(redis.call('HMGET', JOB .. id, 'entry', 'asker', 'reply_to', 'scope'))
 if known ~= entry then return 0 end
 uncount(id, asker)
-redis.call('SET', RESULT .. scope .. ':' .. id, reply, 'PX', life)
-redis.call('DEL', record)
-redis.call('HSET', record, 'scope', scope)
-redis.call('PEXPIRE', record, life)
--- A bot that never comes back leaves nothing for ever; one that does finds the result kept.
-redis.call('XADD', REPLIES .. reply_to, 'MAXLEN', '~', 10000, '*', 'reply', reply)
-redis.call('PEXPIRE', REPLIES .. reply_to, life)
+answer(id, scope, reply_to, reply, life)
 if #ARGV > 7 then
   redis.call('XADD', DEAD, 'MINID', ARGV[7], '*', unpack(ARGV, 8))
 else

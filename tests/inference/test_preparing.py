@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from inference.errors import BrokenPicture, PictureError, QueueFull
-from inference.jobs import Caption, Picture, Task
+from inference.jobs import Caption, Match, Picture, Task
 from inference.preparing import Held, Preparer
 from inference.streams import Taken
 from inference.thumbnails import thumbnail
@@ -86,6 +86,7 @@ async def test_a_job_is_ready_once_it_is_prepared(source: Source, preparer: Prep
     await preparer.prepare(one)
     assert one.ready
     assert one.decode > 0
+    assert isinstance(one.job.request, Match)
     assert one.prepared == Seen(one.job.request, ("red", "blue"))
 
 

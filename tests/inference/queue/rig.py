@@ -2,12 +2,23 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import SecretStr
 
 from inference.client import InferenceClient, Ticket
-from inference.jobs import Caption, Captioned, Group, Picture, Priority, Result, Task, job_id
+from inference.jobs import (
+    Caption,
+    Captioned,
+    Converse,
+    Group,
+    Picture,
+    Priority,
+    Result,
+    Task,
+    Turn,
+    job_id,
+)
 from inference.keys import TASKS, Keys
 from inference.redis_connection import connect
 from inference.settings import WorkerSettings
@@ -98,6 +109,14 @@ async def rig_on(url: str, keys: Keys) -> AsyncIterator[Rig]:
 
 def caption(name: str) -> Caption:
     return Caption(picture=Picture.of(SCOPE, name.encode()))
+
+
+def said(text: str, role: Literal["user", "assistant"] = "user") -> Turn:
+    return Turn(role=role, speaker="ann" if role == "user" else "", text=text)
+
+
+def conversation(*turns: Turn, scope: str = SCOPE) -> Converse:
+    return Converse(scope=scope, turns=turns or (said("hello"),))
 
 
 def captioned(taken: Taken) -> Result:
