@@ -100,15 +100,49 @@ class OpenCommand(_Open):
         return self.interaction_id
 
 
+class OpenTurn(_Open):
+    """A turn of a conversation that is to be answered; what was said is in `handlers.history`.
+
+    Attributes:
+        turn_id: The message or the interaction that it came from.
+        hangs_on: In place: the message that the conversation hangs on; None: it has the channel to itself.
+        reply_to: The message that is answered; None: no message of a person's says it.
+        attempt: The interaction that asked for another answer; 0: the first one.
+        messages: The answer's messages so far.
+    """
+
+    kind: Literal["turn"] = "turn"
+    turn_id: Id
+    hangs_on: Id | None = None
+    reply_to: Id | None = None
+    attempt: Id = 0
+    messages: tuple[Id, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The same for the same turn and attempt, whenever and by whichever process it is met."""
+        return f"turn:{self.turn_id}:{self.attempt}"
+
+    @property
+    def born(self) -> int:
+        """Discord's id of what it came from: they grow with time."""
+        return self.attempt or self.turn_id
+
+
 def _kind(value: Any) -> str:  # noqa: ANN401 - pydantic gives what it was given
     found = value.get("kind", "post") if isinstance(value, dict) else value.kind
     return str(found)
 
 
-Open = OpenPost | OpenCommand
+Open = OpenPost | OpenCommand | OpenTurn
 """A request that has no outcome yet."""
 _reader: TypeAdapter[Open] = TypeAdapter(
-    Annotated[Annotated[OpenPost, Tag("post")] | Annotated[OpenCommand, Tag("command")], Discriminator(_kind)]
+    Annotated[
+        Annotated[OpenPost, Tag("post")]
+        | Annotated[OpenCommand, Tag("command")]
+        | Annotated[OpenTurn, Tag("turn")],
+        Discriminator(_kind),
+    ]
 )
 
 

@@ -1,0 +1,88 @@
+"""Text as it grows, laid out on pages: whole words, whole fences, and nothing sent is ever taken back."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.replies import clean, length
+from bot.splitting import MOST, split
+
+WORDS = st.lists(
+    st.sampled_from(["a", "red", "circle", "@everyone", "**bold**", "1.", "-", "x" * 30, "ü😀", "\n"])
+)
+PLAIN = WORDS.map(" ".join)
+LINES = st.lists(
+    st.sampled_from(
+        ["```", "```py", "print('hello')", "some words here", "", "``", "a ```b``` c", "y" * 70, "    in"]
+    )
+)
+MIXED = LINES.map("\n".join)
+SMALL = 60
+
+
+def unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text).replace("\u200b", "")
+
+
+@given(PLAIN)
+def test_words_stay_whole_and_in_order(text: str) -> None:
+    pages = split(text, most=SMALL)
+    assert " ".join(unescaped(page) for page in pages).split() == text.split()
+
+
+@given(MIXED | PLAIN | st.text())
+def test_every_page_fits_and_none_is_empty(text: str) -> None:
+    for page in split(text, most=SMALL, first=45):
+        assert 0 < length(page) <= SMALL
+        assert page.strip()
+    assert all(length(page) <= 45 for page in split(text, most=SMALL, first=45)[:1])
+
+
+@given(MIXED | PLAIN)
+def test_what_another_page_follows_never_changes(text: str) -> None:
+    whole = split(text, most=SMALL)
+    for end in range(len(text)):
+        closed = split(text[:end], final=False, most=SMALL)[:-1]
+        assert whole[: len(closed)] == closed
+
+
+@given(MIXED)
+def test_every_page_closes_the_code_blocks_that_it_opens(text: str) -> None:
+    for page in split(text, most=SMALL):
+        fences = [line for line in page.split("\n") if line.startswith("```")]
+        assert len(fences) % 2 == 0
+        assert page.count("```") == len(fences)
+
+
+@given(st.lists(st.text("abc (){}'", min_size=1, max_size=50), max_size=20))
+def test_code_is_shown_as_it_is_line_by_line(lines: list[str]) -> None:
+    pages = split("\n".join(["```py", *lines, "```"]), most=SMALL)
+    shown = [line for page in pages for line in page.split("\n") if not line.startswith("```")]
+    assert shown == lines
+
+
+def test_a_block_that_fits_on_a_page_is_not_cut() -> None:
+    text = "words before\n```py\n" + "\n".join("x" * 8 for _ in range(5)) + "\n```"
+    assert split(text, most=SMALL) == ["words before", text.partition("\n")[2]]
+
+
+def test_a_long_answer_comes_in_few_pages() -> None:
+    pages = split("A red circle lies left of a blue square. " * 150)
+    assert len(pages) == 4
+    assert all(length(page) > MOST * 0.9 for page in pages[:-1])
+
+
+def test_nothing_of_a_text_can_mention_link_or_mark_up() -> None:
+    (page,) = split("# @everyone <@123> **look** https://example.com\n> quoted\n- one")
+    assert "@everyone" not in page
+    assert "<@" not in page.replace("\\<", "")
+    assert "https://" not in page
+    assert page.split("\n")[0].startswith("\\#")
+    assert page.split("\n")[1].startswith("\\>")
+    assert page.split("\n")[2].startswith("\\-")
+
+
+def test_nothing_makes_no_page() -> None:
+    assert split(" \n\n\u200b") == []
+    assert clean("\u200b") == ""
