@@ -5,37 +5,32 @@
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from inference.tiny.dialogue import DIALOGUE_ONLY
+from inference.tiny.dialogue_scores import (
+    SCRIPTS,
+    alone,
+    describe_then,
+    score_all,
+    score_last,
+    scripted,
+    there_then_it,
+)
 from inference.tiny.drawing import draw
-from inference.tiny.grammar import KINDS, LABELS, ask, caption, label_of, names_of
-from inference.tiny.readers import Answerer, Captioner, Matcher
+from inference.tiny.grammar import KINDS, LABELS, Names, ask, caption, label_of, names_of
+from inference.tiny.readers import WEIGHTS, Answerer, Captioner, Converser, Matcher
 from inference.tiny.scene import Scene, sample
+from inference.tiny.score import Score
 from inference.tiny.treatments import compressed, turned
 
 Painter = Callable[[Scene, np.random.Generator], Image.Image]
 """Makes a picture of a scene."""
 
 _HELD_OUT = 0xE7A1  # keeps these scenes' seeds apart from those of training
-
-
-@dataclass(frozen=True)
-class Score:
-    """How many of how many were right."""
-
-    right: int
-    asked: int
-
-    def __str__(self) -> str:
-        return f"{100 * self.right / self.asked:5.1f} %" if self.asked else "      -"
-
-    @property
-    def share(self) -> float:
-        """The share that was right, 0 to 1."""
-        return self.right / self.asked
 
 
 def paint_turned(scene: Scene, rng: np.random.Generator) -> Image.Image:
@@ -90,25 +85,44 @@ def score_labels(matcher: Matcher, scenes: Sequence[Scene], pictures: Sequence[I
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m inference.tiny.evaluate", description=__doc__)
     parser.add_argument("--seed", type=int, default=7, help="chooses the scenes (default: %(default)s)")
     parser.add_argument("--scenes", type=int, default=600, help="of each size (default: %(default)s)")
+    parser.add_argument("--dialogues", action="store_true", help="only the table of dialogues")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="checkpoints (default: %(default)s)")
     arguments = parser.parse_args()
-    captioner, answerer, matcher = Captioner(), Answerer(), Matcher()
+    if not arguments.dialogues:
+        print_pictures(arguments.weights, arguments.seed, arguments.scenes)
+    print_dialogues(Converser(arguments.weights / "converse"), arguments.seed, arguments.scenes)
+
+
+def print_pictures(weights: Path, seed: int, count: int) -> None:
+    """Print the tables of captions, answers and labels.
+
+    Args:
+        weights: where the checkpoints are.
+        seed: chooses the scenes.
+        count: how many scenes of each size.
+    """
+    captioner, answerer, matcher = (
+        Captioner(weights / "caption"),
+        Answerer(weights / "answer"),
+        Matcher(weights / "match"),
+    )
     print("| pictures | caption, 1 thing | 2 | 3 | answers | CLIP top-1 of 24 |\n|---|---|---|---|---|---|")  # noqa: T201
     kinds = dict.fromkeys(KINDS, Score(0, 0))
     for name, (painter, share) in PAINTERS.items():
         captions: list[Score] = []
         answers = labels = Score(0, 0)
         for things in (1, 2, 3):
-            scenes = held_out(arguments.seed, max(1, int(arguments.scenes * share)), things)
-            rng = np.random.default_rng((arguments.seed, things))
+            scenes = held_out(seed, max(1, int(count * share)), things)
+            rng = np.random.default_rng((seed, things))
             pictures = [painter(scene, rng) for scene in scenes]
             captions.append(score_captions(captioner, scenes, pictures))
             for kind, score in score_answers(answerer, scenes, pictures, rng).items():
-                answers = _sum(answers, score)
-                kinds[kind] = _sum(kinds[kind], score)
+                answers += score
+                kinds[kind] += score
             if things == 1:
                 labels = score_labels(matcher, scenes, pictures)
         print(f"| {name} | {' | '.join(map(str, (*captions, answers, labels)))} |", flush=True)  # noqa: T201
@@ -117,8 +131,49 @@ def main() -> None:
         print(f"| {kind} | {score} |")  # noqa: T201
 
 
-def _sum(one: Score, other: Score) -> Score:
-    return Score(one.right + other.right, one.asked + other.asked)
+def print_dialogues(converser: Converser, seed: int, count: int) -> None:
+    """Print the table of dialogues.
+
+    Args:
+        converser: who is asked.
+        seed: chooses the scenes.
+        count: how many scenes of each size; those that a script doesn't fit are left out.
+    """
+    print("\n| dialogue | right | asked without what was said | with another picture |\n|---|---|---|---|")  # noqa: T201
+    for name, script in SCRIPTS.items():
+        for sizes in ((1,), (2,), (3,)) if "color" in name else ((1, 2, 3),):
+            scenes = [scene for things in sizes for scene in held_out(seed, count // len(sizes), things)]
+            rng = np.random.default_rng((seed, *sizes))
+            talks, pictures = scripted(script, *_shown(scenes), rng)
+            if not talks:
+                continue
+            right = score_last(converser, talks, pictures)
+            bare = score_last(converser, [alone(talk) for talk in talks], pictures)
+            swapped = (
+                score_last(converser, talks, [*pictures[1:], pictures[0]])
+                if talks[0][-1].kind in DIALOGUE_ONLY
+                else ""
+            )
+            print(f"| {name}, {_things(sizes)} | {right} | {bare} | {swapped} |", flush=True)  # noqa: T201
+    print("\n| two turns, own answers | both right |\n|---|---|")  # noqa: T201
+    for name, script in {
+        "describe; then a question": describe_then,
+        "is there ...? yes; what color or shape is it?": there_then_it,
+    }.items():
+        for things in (1, 2, 3):
+            rng = np.random.default_rng((seed, things, 2))
+            talks, pictures = scripted(script, *_shown(held_out(seed, count, things)), rng)
+            if talks:
+                score = score_all(converser, talks, pictures)
+                print(f"| {name}, {_things((things,))} | {score} |", flush=True)  # noqa: T201
+
+
+def _things(sizes: Sequence[int]) -> str:
+    return "1 to 3 things" if len(sizes) > 1 else "1 thing" if sizes[0] == 1 else f"{sizes[0]} things"
+
+
+def _shown(scenes: Sequence[Scene]) -> tuple[list[Names], list[Image.Image]]:
+    return [names_of(scene) for scene in scenes], [draw(scene, 256) for scene in scenes]
 
 
 if __name__ == "__main__":

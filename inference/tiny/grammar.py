@@ -177,7 +177,7 @@ def ask(names: Names, rng: np.random.Generator, kind: str | None = None) -> Ques
         found = _ASKERS[chosen](names, rng)
         if found is not None:
             templates, noun, answer = found
-            return Question(chosen, _worded(templates, noun, rng), answer)
+            return Question(chosen, worded(templates, noun, rng), answer)
     raise LookupError(f"no question of kind {kind} has one answer for {caption_of(names)}")
 
 
@@ -187,7 +187,14 @@ _Noun = dict[str, str]
 _Asked = tuple[tuple[str, ...], _Noun, str]
 
 
-def _worded(templates: tuple[str, ...], noun: _Noun, rng: np.random.Generator) -> str:
+def worded(templates: tuple[str, ...], noun: _Noun, rng: np.random.Generator) -> str:
+    """Put a question in one of its wordings, with or without capitals and question mark.
+
+    Args:
+        templates: the wordings.
+        noun: what fills their blanks, beside `{picture}`.
+        rng: where chance comes from.
+    """
     text = templates[rng.integers(len(templates))]
     picture = PICTURE_WORDS[0 if rng.random() < 0.5 else rng.integers(len(PICTURE_WORDS))]
     text = text.format(picture=picture, **noun)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 from transformers.models.blip.modeling_blip import BlipForConditionalGeneration, BlipVisionModel
-from transformers.models.clip.configuration_clip import CLIPConfig
+from transformers.models.clip.configuration_clip import CLIPConfig, CLIPVisionConfig
 from transformers.models.clip.modeling_clip import CLIPModel, CLIPVisionModel
 
 from inference.tiny.grammar import LABELS, NUMBERS, Names, caption_of, label_of
@@ -41,17 +41,21 @@ def clip_config() -> CLIPConfig:
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
     }
-    vision = {
-        "hidden_size": HIDDEN,
-        "intermediate_size": 256,
-        "projection_dim": _WIDTH,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 4,
-        "image_size": SIDE,
-        "patch_size": PATCH,
-        "hidden_act": "gelu",
-    }
-    return CLIPConfig(text_config=text, vision_config=vision, projection_dim=_WIDTH)
+    return CLIPConfig(text_config=text, vision_config=tower_config(), projection_dim=_WIDTH)
+
+
+def tower_config() -> CLIPVisionConfig:
+    """A picture tower of the measures of the captioner's."""
+    return CLIPVisionConfig(
+        hidden_size=HIDDEN,
+        intermediate_size=256,
+        projection_dim=_WIDTH,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        image_size=SIDE,
+        patch_size=PATCH,
+        hidden_act="gelu",
+    )
 
 
 @dataclass

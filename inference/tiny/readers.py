@@ -12,6 +12,8 @@ from transformers.models.blip.modeling_blip import BlipForConditionalGeneration,
 from transformers.models.blip.processing_blip import BlipProcessor
 from transformers.models.clip.modeling_clip import CLIPModel
 from transformers.models.clip.processing_clip import CLIPProcessor
+from transformers.models.llava.modeling_llava import LlavaForConditionalGeneration
+from transformers.models.llava.processing_llava import LlavaProcessor
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Where the checkpoints lie: one folder for each task, named after it."""
@@ -95,3 +97,37 @@ class Matcher:
         batch = self._processor(images=list(pictures), text=list(labels), return_tensors="pt", padding=True)
         logits: Tensor = self._model(**batch).logits_per_image
         return logits.softmax(-1)
+
+
+Message = dict[str, Any]
+"""A turn as chat templates take it: its role, and its content of texts and pictures."""
+
+
+class Converser:
+    """LLaVA, conversing.
+
+    Args:
+        folder: of the checkpoint.
+    """
+
+    def __init__(self, folder: Path = WEIGHTS / "converse") -> None:
+        self._processor: Any = LlavaProcessor.from_pretrained(folder, backend="pil")
+        model = LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+        self._model: Any = model.eval()  # type: ignore[no-untyped-call]
+
+    def __call__(self, dialogues: Sequence[Sequence[Message]]) -> list[str]:
+        """Say the assistant's next turn in each dialogue."""
+        said: list[str] = []
+        for start in range(0, len(dialogues), _BATCH):
+            batch = self._processor.apply_chat_template(
+                [list(dialogue) for dialogue in dialogues[start : start + _BATCH]],
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                return_tensors="pt",
+                processor_kwargs={"padding": True},
+            )
+            tokens = self._model.generate(**batch, max_new_tokens=_LONGEST, do_sample=False)
+            new = tokens[:, batch["input_ids"].shape[1] :]
+            said += self._processor.batch_decode(new, skip_special_tokens=True)
+        return said

@@ -1,7 +1,8 @@
-"""Trains the tiny models: `python -m inference.tiny.train [caption|answer|match|all]`.
+"""Trains the tiny models: `python -m inference.tiny.train [caption|answer|match|converse|all]`.
 
 Seeds and step counts are fixed, so that a run can be repeated; README.md beside this file has
-what came of it. `answer` and `match` start from the captioner's weights in the same folder.
+what came of it. `answer` and `match` start from the captioner's weights in the same folder, `converse`
+(or `llava`) from the matcher's.
 """
 
 import argparse
@@ -11,6 +12,7 @@ from pathlib import Path
 from transformers.utils import logging as transformers_logging
 
 from inference.tiny.blip import AnswerTask, CaptionTask
+from inference.tiny.llava import ConverseTask
 from inference.tiny.loop import PROCESSES, Recipe, Task, train
 from inference.tiny.match import MatchTask
 from inference.tiny.pool import fill_pool
@@ -22,7 +24,7 @@ PICTURES = 200_000
 POOL_SEED = 1
 """Where those pictures' chance comes from."""
 
-TASKS = ("caption", "answer", "match")
+TASKS = ("caption", "answer", "match", "converse")
 """What can be trained, in an order in which each finds what it starts from."""
 
 
@@ -37,13 +39,15 @@ def task_for(name: str, out: Path) -> Task:
         return CaptionTask(out / name, Recipe(steps=2000, rate=2e-3))
     if name == "answer":
         return AnswerTask(out / name, Recipe(steps=3000, rate=1.5e-3, seed=2), out / "caption")
+    if name == "converse":
+        return ConverseTask(out / name, Recipe(steps=2200, rate=2e-3, seed=4), out / "match")
     return MatchTask(out / name, Recipe(steps=2000, rate=1.5e-3, seed=3), out / "caption")
 
 
 def main() -> None:
     """Train what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m inference.tiny.train", description=__doc__)
-    parser.add_argument("task", nargs="?", default="all", choices=(*TASKS, "all"))
+    parser.add_argument("task", nargs="?", default="all", choices=(*TASKS, "llava", "all"))
     parser.add_argument(
         "--out", type=Path, default=WEIGHTS, help="where checkpoints go (default: %(default)s)"
     )
@@ -57,7 +61,8 @@ def main() -> None:
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     open_pool = partial(fill_pool, arguments.pool, PICTURES, POOL_SEED, PROCESSES)
     open_pool()
-    for name in TASKS if arguments.task == "all" else (arguments.task,):
+    asked = "converse" if arguments.task == "llava" else arguments.task
+    for name in TASKS if asked == "all" else (asked,):
         print(f"training {name}", flush=True)  # noqa: T201
         train(task_for(name, arguments.out), open_pool)
 
