@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from inference.errors import QueueUnavailable
 from inference.keys import Keys
+from inference.models.catalogue import served
 from inference.redis_connection import Client, connect, translated
 from inference.settings import QueueSettings, WorkerSettings
 
@@ -105,7 +106,7 @@ async def _of_bot(redis: Client, host: str, keys: Keys) -> str | None:
 async def _of_worker(redis: Client, settings: WorkerSettings, host: str, keys: Keys) -> str | None:
     seconds, microseconds = await redis.time()
     now = seconds + microseconds / 1e6
-    for task in settings.tasks:
+    for task in served(settings):
         alive = await redis.zrangebyscore(keys.workers(task), f"({now}", "+inf")
         # A worker is named host-process-chance (inference/worker.py), and a host may have dashes of its own.
         hosts = {name.decode().rsplit("-", 2)[0] for name in alive if isinstance(name, bytes)}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import signal
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from pydantic import Field, SecretStr, field_validator
 
+from bot.chat_line import chat_lines
 from bot.playground.pocket import always_ready
 from bot.playground.routes.playground import session
 from bot.playground.server import PocketDiscord
@@ -19,7 +21,7 @@ from inference.client import InferenceClient
 from inference.embedded_redis import running_redis
 from inference.errors import BeholderError
 from inference.lifeline import die_with_parent
-from inference.models.catalogue import in_local_cache
+from inference.models.catalogue import in_local_cache, served
 from inference.settings import ModelSize, WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,11 @@ def chosen_models(settings: RunSettings) -> ModelSize:
     if "models" in settings.model_fields_set or settings.token is not None or in_local_cache("base"):
         return settings.models
     return "tiny"
+
+
+def with_models(settings: RunSettings) -> RunSettings:
+    """Return the settings as the worker will have them."""
+    return settings.model_copy(update={"models": chosen_models(settings)})
 
 
 def environment(settings: RunSettings, redis_url: str, extra: Mapping[str, str]) -> dict[str, str]:
@@ -101,7 +108,7 @@ async def discord_side(settings: RunSettings, redis_url: str) -> AsyncIterator[d
     async with InferenceClient.open(ours, "run") as queue:
 
         async def worker_ready() -> bool:
-            return await queue.workers_ready(settings.tasks)
+            return await queue.workers_ready(served(with_models(settings)))
 
         async with pocket(settings, worker_ready) as discord:
             say(f"  Discord   a pocket one, no token was given: {discord.url}")
@@ -116,6 +123,13 @@ def say_models(settings: RunSettings) -> None:
         say("            These small models know coloured shapes only; `make models` fetches the real ones.")
 
 
+async def say_chat(settings: RunSettings) -> None:
+    """Say what converses, and what to do where nothing does."""
+    heads = itertools.chain(["  Talk      "], itertools.repeat("            "))
+    for head, line in zip(heads, await chat_lines(with_models(settings)), strict=False):
+        say(head + line)
+
+
 async def run(settings: RunSettings, stopped: asyncio.Event) -> int:
     """Run everything until `stopped` is set.
 
@@ -126,6 +140,7 @@ async def run(settings: RunSettings, stopped: asyncio.Event) -> int:
         say("Beholder is starting.")
         say(f"  Redis     {'yours' if settings.redis_url else 'one of our own'}")
         say_models(settings)
+        await say_chat(settings)
         async with discord_side(settings, redis_url) as joined:
             worker = Child("worker", ["worker"], environment(settings, redis_url, {}))
             bot = Child("bot", ["bot"], environment(settings, redis_url, joined))

@@ -19,7 +19,8 @@ from inference.forwarding import Forwarder, ModelBroken, failure, where
 from inference.intake import IntakeBroken
 from inference.jobs import Failure, Result, Task
 from inference.lane import Hanging
-from inference.preparing import Decoder, Held, Preparer
+from inference.looking import Decoder
+from inference.preparing import Held, Preparer
 from inference.scheduler import plan, share
 from inference.settings import WorkerSettings
 from inference.streams import Consumer, Taken
@@ -32,6 +33,8 @@ STOP_SECONDS: Final = 2.5
 """That the batch in hand gets when the worker is told to stop; `bot.supervise` kills it after 3.5."""
 PAUSE_SECONDS: Final = 0.1
 """Between two looks of a busy worker whether there is more than the others can do."""
+SOON_SECONDS: Final = 1.0
+"""After which it is tried again to take over what dead workers left, where a conversation is at that."""
 PREPARE_SECONDS: Final = 60.0
 """After which an engine's `prepare`, some hundredths of a second of work, counts as hanging."""
 BROKEN: Final = (ModelBroken, IntakeBroken, Hanging)
@@ -47,6 +50,7 @@ class Pipeline:
         decoder: What decodes pictures.
         engines: What serves each task.
         settings: `batch`, `claim_seconds`, `job_seconds`.
+        alone: Held while jobs run that a worker fell silent over; whoever else runs such has the same one.
     """
 
     def __init__(
@@ -56,8 +60,10 @@ class Pipeline:
         decoder: Decoder,
         engines: Mapping[Task, Engine],
         settings: WorkerSettings,
+        alone: asyncio.Lock | None = None,
     ) -> None:
         self._consumer = consumer
+        self._alone = alone or asyncio.Lock()
         self._backlog = backlog
         self._engines = engines
         self._settings = settings
@@ -88,7 +94,7 @@ class Pipeline:
             broken = group.subgroup(BROKEN)
             if broken is None:
                 raise
-            raise _first(broken) from None
+            raise first(broken) from None
         finally:
             self._preparer.close()
             self._forwarder.close()
@@ -135,8 +141,8 @@ class Pipeline:
         look_at = clock()
         while True:
             if clock() >= look_at:
-                await self._take_over()
-                look_at = clock() + self._settings.claim_seconds / 2
+                longest = self._settings.claim_seconds / 2
+                look_at = clock() + (longest if await self._take_over() else min(longest, SOON_SECONDS))
             await self._until(lambda: self._room() > 0)
             waiting = await self._backlog.look()
             count = share(waiting, self._room(), busy=bool(self._hand))
@@ -149,12 +155,20 @@ class Pipeline:
             wait = 0.0 if count else max(0.01, min(longest, look_at - clock()))
             self._receive(await self._consumer.take(max(1, count), int(wait * 1000)))
 
-    async def _take_over(self) -> None:
-        """Run what dead workers left, one job after the other, with nothing else in hand to be harmed."""
+    async def _take_over(self) -> bool:
+        """Run what dead workers left, one job after the other, with nothing else in hand to be harmed.
+
+        Returns:
+            Whether it was our turn to.
+        """
         await self._until(lambda: not self._hand)
-        while abandoned := await self._consumer.take_abandoned():
-            self._receive(abandoned)
-            await self._until(lambda: not self._hand)
+        if self._alone.locked():
+            return False
+        async with self._alone:
+            while abandoned := await self._consumer.take_abandoned():
+                self._receive(abandoned)
+                await self._until(lambda: not self._hand)
+        return True
 
     def _room(self) -> int:
         return self._settings.batch - sum(not held.running for held in self._hand)
@@ -242,6 +256,7 @@ class Pipeline:
         self._left.set()
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Find the first error in a group of groups."""
     error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    return first(error) if isinstance(error, BaseExceptionGroup) else error

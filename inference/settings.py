@@ -41,7 +41,7 @@ class WorkerSettings(QueueSettings):
     answer_model: str = Field("", validation_alias="BEHOLDER_ANSWER_MODEL")
     match_model: str = Field("", validation_alias="BEHOLDER_MATCH_MODEL")
     tasks: Annotated[tuple[Task, ...], NoDecode] = Field(
-        ("caption", "answer", "match"), min_length=1, validation_alias="BEHOLDER_TASKS"
+        ("caption", "answer", "match", "converse"), min_length=1, validation_alias="BEHOLDER_TASKS"
     )
     """Which tasks the worker serves; in the environment separated by commas."""
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", validation_alias="BEHOLDER_DEVICE")

@@ -18,7 +18,7 @@ from inference.redis_connection import Client, connect_blocking, read_after
 from inference.scripts import Scripts
 from inference.settings import WorkerSettings
 
-__all__ = ["GROUP", "MOST_ATTEMPTS", "Consumer", "Keys", "Taken"]
+__all__ = ["GROUP", "MOST_ATTEMPTS", "Beginning", "Consumer", "Keys", "Taken"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -46,6 +46,19 @@ class Taken:
     stream: str
     entry_id: str
     alone: bool
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a worker must know before it begins with a text.
+
+    Attributes:
+        attempt: How often somebody began with it before.
+        stopped: It was stopped before this worker had it.
+    """
+
+    attempt: int
+    stopped: bool
 
 
 class Consumer:
@@ -98,7 +111,7 @@ class Consumer:
         """
         await self._run("groups", *self._expected)
 
-    async def take(self, count: int, block_ms: int) -> list[Taken]:
+    async def take(self, count: int, block_ms: int, *, manners: float = 0) -> list[Taken]:
         """Take what waits, the oldest first, people who wait before what nobody asked for.
 
         Expired jobs are answered so and garbage is dropped: neither is handed out.
@@ -106,6 +119,7 @@ class Consumer:
         Args:
             count: At most so many, at least 1.
             block_ms: How long to wait while there is nothing; 0 does not wait.
+            manners: Seconds for which what comes is left to workers with less to do.
 
         Returns:
             The jobs, all for streams of this worker's tasks; none when nothing came, or Redis is away.
@@ -115,6 +129,7 @@ class Consumer:
             entries, marks = await self._run("take", self.name, count, *self._expected)
             while not entries and (left := until - asyncio.get_running_loop().time()) > 0:
                 await self._wait_for_news(marks, min(left, LONGEST_BLOCK))
+                await asyncio.sleep(manners)
                 entries, marks = await self._run("take", self.name, count, *self._expected)
         except QueueUnavailable as error:
             await self._rest(error, until)
@@ -189,6 +204,14 @@ class Consumer:
                     if alone := await self._attempt(taken):
                         return [alone]
         return []
+
+    async def any_abandoned(self) -> bool:
+        """Say whether there may be a job for `take_abandoned`, without touching it."""
+        idle = max(1, int(self._settings.claim_seconds * 1000))
+        found = False
+        with contextlib.suppress(QueueUnavailable):
+            found = bool(await self._run("abandoned", idle, *self._expected))
+        return found
 
     async def _attempt(self, taken: Taken) -> Taken | None:
         attempts = int(await self._run("attempt", taken.job.id, taken.entry_id))
@@ -266,10 +289,26 @@ class Consumer:
         """
         return await self._patiently(lambda: self._pictures.put(scope, data))
 
-    async def publish_delta(self, job: Job, delta: Delta | Progress) -> None:
-        """Send a piece of a text on its way. One that is lost does no harm: the result has the whole text."""
-        with _away("publish a delta"):
-            await self._run("delta", job.id, delta.model_dump_json(), self._life)
+    async def begin(self, taken: Taken) -> Beginning | None:
+        """Begin with a job whose text is streamed; None where nobody wants it any more.
+
+        Raises:
+            QueueUnavailable: Redis was away for longer than `claim_seconds`.
+        """
+        begun = await self._patiently(lambda: self._run("begin", taken.job.id, taken.entry_id))
+        return Beginning(int(begun[0]), stopped=bool(begun[1])) if begun else None
+
+    async def publish_delta(self, job: Job, delta: Delta | Progress) -> bool:
+        """Send a piece of a text on its way. One that is lost does no harm: the result has the whole text.
+
+        Returns:
+            Whether anybody still wants the job.
+        """
+        try:
+            return bool(await self._run("delta", job.id, delta.model_dump_json(), self._life))
+        except QueueUnavailable as error:
+            log.warning("could not publish a delta: %s", error)
+            return True
 
     async def beat(self, ttl: float) -> None:
         """Say that this worker lives and is ready, for `ttl` seconds from now."""

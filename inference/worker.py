@@ -16,10 +16,12 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol, TypeVar
 
 from inference.backlog import Backlog
+from inference.chat import ChatEngine
+from inference.conversing import Conversations
 from inference.embedded_redis import running_redis
 from inference.engine import Engine
 from inference.errors import BeholderError
@@ -27,9 +29,12 @@ from inference.intake import Intake
 from inference.jobs import Task
 from inference.keys import Keys
 from inference.lane import Lane, all_ended
+from inference.looking import PictureReader
+from inference.models.unavailable import ModelUnavailable
 from inference.pipeline import BROKEN, Pipeline
 from inference.redis_connection import connect
 from inference.settings import WorkerSettings
+from inference.stops import Stops
 from inference.streams import Consumer
 
 log = logging.getLogger(__name__)
@@ -43,6 +48,15 @@ _END_SECONDS: Final = 0.2
 """That threads with nothing left to do get to end."""
 
 Load = Callable[[Task, WorkerSettings], Engine]
+T = TypeVar("T")
+LoadChat = Callable[[WorkerSettings], ChatEngine | None]
+
+
+class Part(Protocol):
+    """A part of a worker that serves some of its tasks."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set."""
 
 
 async def serve(
@@ -52,6 +66,7 @@ async def serve(
     *,
     stop: asyncio.Event,
     keys: Keys | None = None,
+    chat: ChatEngine | None = None,
 ) -> None:
     """Work until `stop` is set.
 
@@ -59,10 +74,12 @@ async def serve(
 
     Args:
         settings: What the worker was told.
-        engines: What serves each task.
+        engines: What serves each task but conversations.
         redis_url: Where the queue is.
         stop: Set it, and the worker takes no more, finishes its batch if that is quick, gives the rest back.
+            It is set as well where a part of the worker cannot go on, so that the others end in good order.
         keys: The key names.
+        chat: What serves conversations, where they are served.
 
     Raises:
         QueueUnavailable: Redis cannot be reached at the start; later the worker waits for it.
@@ -73,16 +90,40 @@ async def serve(
     keys = keys or Keys()
     redis = connect(redis_url)
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    consumer = Consumer(redis, keys, tuple(engines), name, settings)
+    seeing = Consumer(redis, keys, tuple(engines), name, settings)
+    talking = Consumer(redis, keys, ("converse",), name, settings)
+    alone = asyncio.Lock()
+    parts: list[Part] = []
     try:
-        await consumer.ensure_groups()
         async with Intake(settings) as intake:
-            await Pipeline(consumer, Backlog(redis, keys, tuple(engines)), intake, engines, settings).run(
-                stop
-            )
+            if engines:
+                await seeing.ensure_groups()
+                backlog = Backlog(redis, keys, tuple(engines))
+                parts.append(Pipeline(seeing, backlog, intake, engines, settings, alone))
+            if chat is not None:
+                await talking.ensure_groups()
+                reader = PictureReader(talking, intake)
+                parts.append(Conversations(talking, Stops(redis, keys), reader, chat, settings, alone))
+            await _side_by_side(parts, stop)
     finally:
-        await consumer.close()
+        await seeing.close()
+        await talking.close()
         await redis.aclose()
+
+
+async def _side_by_side(parts: Sequence[Part], stop: asyncio.Event) -> None:
+    """Run the parts until they stop; where one cannot go on, the others stop as if they were told to."""
+    works = [asyncio.create_task(part.run(stop)) for part in parts]
+    try:
+        await asyncio.wait(works, return_when=asyncio.FIRST_EXCEPTION)
+        stop.set()
+        await asyncio.wait(works)
+    finally:
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
+    for work in works:
+        work.result()
 
 
 def load_model(task: Task, settings: WorkerSettings) -> Engine:
@@ -97,18 +138,30 @@ def load_model(task: Task, settings: WorkerSettings) -> Engine:
     return load(task, settings)
 
 
-def main(settings: WorkerSettings, load: Load = load_model) -> int:
+def load_chat(settings: WorkerSettings) -> ChatEngine | None:
+    """Make the engine that converses, where the settings have one.
+
+    Raises:
+        ModelUnavailable: It cannot be had; the sentence says what to do.
+    """
+    from inference.models import conversation  # noqa: PLC0415 - it may import torch
+
+    return conversation.load_chat(settings)
+
+
+def main(settings: WorkerSettings, load: Load = load_model, load_chat: LoadChat = load_chat) -> int:
     """Run a worker until SIGTERM or SIGINT, as a process of its own.
 
     Args:
         settings: What it was told.
         load: Gives the engine of a task.
+        load_chat: Gives the engine that converses.
 
     Returns:
         The exit code: 0 when it was told to stop, `FAILED` or `FATAL`, after a sentence on standard error.
     """
     loading = Lane("load")
-    code = asyncio.run(_main(settings, load, loading))
+    code = asyncio.run(_main(settings, load, load_chat, loading))
     loading.close()
     if "torch" in sys.modules or not all_ended(_END_SECONDS):
         # Python needs two seconds to take torch apart, and a thread in the middle of a model's work would
@@ -120,15 +173,17 @@ def main(settings: WorkerSettings, load: Load = load_model) -> int:
     return code
 
 
-async def _main(settings: WorkerSettings, load: Load, loading: Lane) -> int:
+async def _main(settings: WorkerSettings, load: Load, load_chat: LoadChat, loading: Lane) -> int:
     stop = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
     try:
         async with running_redis(settings) as redis_url:
-            engines = await _load(settings, load, loading, stop)
+            engines, chat = await _load(settings, load, load_chat, loading, stop)
+            if not engines and chat is None and not stop.is_set():
+                raise ModelUnavailable("There is no model for anything in BEHOLDER_TASKS: add a task to it.")
             if not stop.is_set():
-                await serve(settings, engines, redis_url, stop=stop)
+                await serve(settings, engines, redis_url, stop=stop, chat=chat)
     except BeholderError as error:
         sys.stderr.write(f"beholder worker: {error}\n")
         return FATAL
@@ -139,17 +194,28 @@ async def _main(settings: WorkerSettings, load: Load, loading: Lane) -> int:
 
 
 async def _load(
-    settings: WorkerSettings, load: Load, loading: Lane, stop: asyncio.Event
-) -> dict[Task, Engine]:
+    settings: WorkerSettings, load: Load, load_chat: LoadChat, loading: Lane, stop: asyncio.Event
+) -> tuple[dict[Task, Engine], ChatEngine | None]:
     """Load the engines; return early, without them, when told to stop."""
-    engines: dict[Task, Engine] = {}
     stopped = asyncio.create_task(stop.wait())
-    for task in settings.tasks:
-        call = asyncio.create_task(loading.call(load, task, settings))
+
+    async def unless_stopped(function: Callable[..., T], *arguments: object) -> T | None:
+        if stop.is_set():
+            return None
+        call = asyncio.create_task(loading.call(function, *arguments))
         await asyncio.wait([call, stopped], return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
             call.cancel()
-            break
-        engines[task] = await call
-    stopped.cancel()
-    return engines
+            return None
+        return await call
+
+    try:
+        engines: dict[Task, Engine] = {
+            task: engine
+            for task in settings.tasks
+            if task != "converse" and (engine := await unless_stopped(load, task, settings)) is not None
+        }
+        chat = await unless_stopped(load_chat, settings) if "converse" in settings.tasks else None
+    finally:
+        stopped.cancel()
+    return engines, chat

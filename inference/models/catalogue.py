@@ -72,6 +72,13 @@ CATALOGUE: dict[ModelSize, dict[Task, Checkpoint]] = {
     },
 }
 
+CHAT: dict[ModelSize, Checkpoint] = {
+    "tiny": Checkpoint(str(TINY_WEIGHTS / "converse")),
+    "base": Checkpoint("llava-hf/llava-interleave-qwen-0.5b-hf"),
+    "large": Checkpoint("llava-hf/llava-1.5-7b-hf"),
+}
+"""What converses on transformers; Ollama has a catalogue of its own."""
+
 
 def parse(spec: str) -> Checkpoint:
     """Read what a person wrote: a folder, or a name on the hub with an optional `@revision`."""
@@ -91,6 +98,27 @@ def checkpoint_for(task: Task, settings: WorkerSettings) -> Checkpoint:
     return parse(spec) if spec else CATALOGUE[settings.models][task]
 
 
+def chat_checkpoint(settings: WorkerSettings) -> Checkpoint:
+    """Choose what converses on transformers."""
+    return parse(settings.chat_model) if settings.chat_model else CHAT[settings.models]
+
+
+def served(settings: WorkerSettings) -> tuple[Task, ...]:
+    """Say which of its tasks a worker can serve: all, but that a size may have no model that converses."""
+    chat = chat_checkpoint(settings)
+    lacks = settings.chat_with == "transformers" and not settings.chat_model and chat.folder is not None
+    return tuple(task for task in settings.tasks if task != "converse" or not lacks or chat.locally())
+
+
+def checkpoints(settings: WorkerSettings) -> dict[Task, Checkpoint]:
+    """List what a worker loads for its tasks; what Ollama runs is Ollama's."""
+    return {
+        task: chat_checkpoint(settings) if task == "converse" else checkpoint_for(task, settings)
+        for task in served(settings)
+        if task != "converse" or settings.chat_with == "transformers"
+    }
+
+
 def in_local_cache(wanted: ModelSize | WorkerSettings) -> bool:
     """Say whether models can be loaded without any request, looking only at files.
 
@@ -105,5 +133,5 @@ def in_local_cache(wanted: ModelSize | WorkerSettings) -> bool:
 
 def _wanted(wanted: ModelSize | WorkerSettings) -> list[Checkpoint]:
     if isinstance(wanted, WorkerSettings):
-        return [checkpoint_for(task, wanted) for task in wanted.tasks]
+        return list(checkpoints(wanted).values())
     return list(CATALOGUE[wanted].values())

@@ -3,7 +3,7 @@
 import logging
 import sys
 
-from inference.models.catalogue import checkpoint_for
+from inference.models.catalogue import checkpoints
 from inference.models.downloading import folder_of
 from inference.models.progress import Progress
 from inference.models.unavailable import ModelUnavailable
@@ -20,8 +20,7 @@ def fetch(settings: WorkerSettings, progress: Progress | None = None) -> None:
     Raises:
         ModelUnavailable: A model cannot be had.
     """
-    for task in settings.tasks:
-        checkpoint = checkpoint_for(task, settings)
+    for task, checkpoint in checkpoints(settings).items():
         folder = folder_of(checkpoint, progress)
         sys.stdout.write(f"{task}: {checkpoint} is ready in {folder}\n")
 

@@ -12,6 +12,8 @@ from transformers import (
     BlipProcessor,
     CLIPModel,
     CLIPProcessor,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
 )
 from transformers.utils import logging as transformers_logging
 
@@ -19,10 +21,11 @@ from inference.engine import Engine
 from inference.jobs import Task
 from inference.models.blip.answer import BlipAnswerer
 from inference.models.blip.caption import BlipCaptioner
-from inference.models.catalogue import checkpoint_for
+from inference.models.catalogue import Checkpoint, checkpoint_for
 from inference.models.clip import ClipMatcher
 from inference.models.device import device_for, dtype_for, use_our_cores
 from inference.models.downloading import folder_of
+from inference.models.llava import LlavaChat
 from inference.models.progress import Progress
 from inference.models.unavailable import ModelUnavailable
 from inference.settings import WorkerSettings
@@ -75,6 +78,50 @@ def load_folder(task: Task, folder: Path, name: str, device: torch.device) -> En
         ModelUnavailable: It is of another kind, or its files are broken.
     """
     model_type, model_class, processor_class, engine_class = _KINDS[task]
+    model, processor = _parts(task, folder, name, device, (model_type, model_class, processor_class))
+    engine: Engine = engine_class(model, processor, name)
+    return engine
+
+
+def load_llava(
+    checkpoint: Checkpoint, settings: WorkerSettings, progress: Progress | None = None
+) -> LlavaChat:
+    """Load a model that converses, fetching it first where the local cache lacks it.
+
+    Args:
+        checkpoint: Which.
+        settings: On which device, how many conversations at a time, of what length.
+        progress: Told of every step of a download; None: shown on the standard error stream.
+
+    Raises:
+        ModelUnavailable: The model cannot be had or is of another kind.
+    """
+    use_our_cores()
+    device, name = device_for(settings.device), checkpoint.label
+    folder = folder_of(checkpoint, progress)
+    kind = "llava", LlavaForConditionalGeneration, LlavaProcessor
+    model, processor = _parts("converse", folder, name, device, kind)
+    if not processor.chat_template:
+        raise ModelUnavailable(
+            f"The model {name} does not say how a conversation is put to it (chat_template): choose another "
+            "as BEHOLDER_CHAT_MODEL, or one in Ollama with BEHOLDER_CHAT_ENGINE=ollama."
+        )
+    log.info("Loaded %s for converse on %s", name, device)
+    return LlavaChat(
+        model,
+        processor,
+        name,
+        context=settings.chat_context,
+        chats=settings.chats,
+        longest=settings.job_seconds,
+    )
+
+
+def _parts(
+    task: Task, folder: Path, name: str, device: torch.device, kind: tuple[str, Any, Any]
+) -> tuple[Any, Any]:
+    """Load a model, ready for use, and its processor."""
+    model_type, model_class, processor_class = kind
     _check_kind(folder, name, task, model_type, model_class.__name__)
     # Its bar, for what takes a second, would be all that a log shows.
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -93,10 +140,7 @@ def load_folder(task: Task, folder: Path, name: str, device: torch.device) -> En
     except Exception as error:  # whatever a broken file makes transformers raise
         raise ModelUnavailable(f"The model {name} cannot be loaded from {folder}: {error}") from error
     _check_whole(name, model_class, report)
-    engine: Engine = engine_class(
-        model.to(device).eval().requires_grad_(requires_grad=False), processor, name
-    )
-    return engine
+    return model.to(device).eval().requires_grad_(requires_grad=False), processor
 
 
 def _check_kind(folder: Path, name: str, task: Task, model_type: str, model_class: str) -> None:

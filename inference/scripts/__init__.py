@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from redis.commands.core import AsyncScript
 
 Name = Literal[
+    "abandoned",
     "attempt",
     "beat",
+    "begin",
     "claim",
     "close",
     "delta",

@@ -8,10 +8,22 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from inference.chat import ChatEngine
 from inference.client import InferenceClient, Ticket
 from inference.engine import Engine
 from inference.errors import BeholderError
-from inference.jobs import Answered, Captioned, Group, Picture, Priority, Task, job_id
+from inference.jobs import (
+    Answered,
+    Captioned,
+    Converse,
+    Conversed,
+    Group,
+    Picture,
+    Priority,
+    Task,
+    Turn,
+    job_id,
+)
 from inference.settings import WorkerSettings
 from inference.worker import serve
 from tests.inference.making import SCOPE, request
@@ -54,6 +66,21 @@ class Asker:
             group=Group(id=str(self._number), size=1),
         )
 
+    async def talk(self, *turns: str | Turn, scope: str = SCOPE) -> Ticket:
+        """Submit a conversation: what a person and the bot said by turns, the person first."""
+        self._number += 1
+        made = [
+            turn if isinstance(turn, Turn) else Turn(role="assistant" if number % 2 else "user", text=turn)
+            for number, turn in enumerate(turns)
+        ]
+        return await self.client.submit(
+            Converse(scope=scope, turns=tuple(made)),
+            id=job_id("test", self._number),
+            priority="waiting",
+            asker="7",
+            group=Group(id=str(self._number), size=1),
+        )
+
     async def ready(self, *tasks: Task) -> None:
         """Wait until a worker is ready for `tasks`."""
         await until_told(lambda: self.client.workers_ready(tasks))
@@ -74,7 +101,7 @@ async def outcome(ticket: Ticket) -> str:
             found = (await ticket.result()).outcome
     except BeholderError as error:
         return error.code
-    assert isinstance(found, Captioned | Answered)
+    assert isinstance(found, Captioned | Answered | Conversed)
     return found.text
 
 
@@ -87,12 +114,14 @@ async def asking(given: WorkerSettings) -> AsyncIterator[Asker]:
 
 @asynccontextmanager
 async def working(
-    given: WorkerSettings, engines: Mapping[Task, Engine]
+    given: WorkerSettings, engines: Mapping[Task, Engine], chat: ChatEngine | None = None
 ) -> AsyncIterator["asyncio.Task[None]"]:
     """Run a worker in this process."""
     assert given.redis_url is not None
     stop = asyncio.Event()
-    work = asyncio.create_task(serve(given, engines, given.redis_url.get_secret_value(), stop=stop))
+    work = asyncio.create_task(
+        serve(given, engines, given.redis_url.get_secret_value(), stop=stop, chat=chat)
+    )
     try:
         yield work
     finally:

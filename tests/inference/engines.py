@@ -61,7 +61,7 @@ class ColourEngine:
             raise QuestionTooLong("It is too long.", limit=5, value=len(request.question), unit="tokens")
         if isinstance(request, Answer) and "wild" in request.question:
             raise ZeroDivisionError(request.question)
-        return Seen(request, tuple(_colour(picture) for picture in pictures))
+        return Seen(request, tuple(colour_of(picture) for picture in pictures))
 
     def forward(self, batch: Sequence[Seen]) -> list[Captioned | Answered | Matched]:
         """Answer a batch."""
@@ -87,7 +87,8 @@ class ColourEngine:
             raise RuntimeError("CUDA error: device-side assert triggered")
 
 
-def _colour(picture: Image.Image) -> str:
+def colour_of(picture: Image.Image) -> str:
+    """Name the colour of a picture's middle."""
     found = picture.getpixel((picture.width // 2, picture.height // 2))
     assert isinstance(found, tuple)
     return COLOURS.get((int(found[0]), int(found[1]), int(found[2])), "strange")

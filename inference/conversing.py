@@ -1,0 +1,183 @@
+"""A worker's conversations: a few at a time, beside its other tasks."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from inference.chat import ChatEngine
+from inference.conversation import Conversation, Failed
+from inference.forwarding import MOST_FAILURES, ModelBroken
+from inference.looking import PictureReader
+from inference.pipeline import BEAT_SECONDS, BROKEN, SOON_SECONDS, STOP_SECONDS, first
+from inference.settings import WorkerSettings
+from inference.stops import Stops
+from inference.streams import Consumer, Taken
+
+log = logging.getLogger(__name__)
+
+MANNERS_SECONDS: Final = 0.01
+"""For each conversation in hand: another worker that has fewer is so much quicker to take the next."""
+CLOSE_SECONDS: Final = 0.6
+"""That answers get to be let go of, once they have had their time to end."""
+
+
+class Conversations:
+    """The part of a worker that converses, from its first heartbeat to its last.
+
+    Args:
+        consumer: The queue, of this task alone.
+        stops: What tells of stops.
+        reader: What reads pictures.
+        engine: What converses.
+        settings: `chats`, `claim_seconds`.
+        alone: Held while jobs run that a worker fell silent over; whoever else runs such has the same one.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        stops: Stops,
+        reader: PictureReader,
+        engine: ChatEngine,
+        settings: WorkerSettings,
+        alone: asyncio.Lock,
+    ) -> None:
+        self._consumer = consumer
+        self._stops = stops
+        self._reader = reader
+        self._engine = engine
+        self._settings = settings
+        self._alone = alone
+        self._tasks = asyncio.TaskGroup()
+        self._hand: dict[asyncio.Task[None], Conversation] = {}
+        self._left = asyncio.Event()
+        """Set when a conversation has left the hand."""
+        self._failures = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Warm the engine up, then work until `stop` is set; then give back what does not end soon.
+
+        Raises:
+            ModelBroken, IntakeBroken, Hanging: It cannot go on. What is in hand is left to be claimed.
+        """
+        try:
+            await self._until_stopped(stop)
+            await self._consumer.leave()
+        except BaseExceptionGroup as group:
+            await self._consumer.beat(0)
+            broken = group.subgroup(BROKEN)
+            if broken is None:
+                raise
+            raise first(broken) from None
+        finally:
+            await self._stops.close()
+            await self._engine.close()
+
+    async def _until_stopped(self, stop: asyncio.Event) -> None:
+        async with self._tasks as tasks:
+            work = tasks.create_task(self._work(), name="conversations")
+            await stop.wait()
+            work.cancel()
+            if hand := list(self._hand):
+                await asyncio.wait(hand, timeout=STOP_SECONDS)
+                for each in hand:
+                    each.cancel()
+                await asyncio.wait(hand, timeout=CLOSE_SECONDS)
+
+    async def _work(self) -> None:
+        await self._warm_up()
+        await self._stops.begin()
+        log.info("ready to converse with %s", self._engine.name)
+        others = [
+            self._tasks.create_task(each)
+            for each in (self._beat(), self._renew(), self._stops.listen(self._stop))
+        ]
+        try:
+            await self._feed()
+        finally:
+            for each in others:
+                each.cancel()
+
+    async def _warm_up(self) -> None:
+        try:
+            await self._engine.warm_up()
+        except BROKEN:
+            raise
+        except Exception as error:
+            # Nobody's words are in this: its own may be told.
+            raise ModelBroken(f"The model {self._engine.name} cannot converse: {error}") from error
+
+    async def _beat(self) -> None:
+        while True:
+            await self._consumer.beat(3 * BEAT_SECONDS)
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.claim_seconds / 4)
+            await self._consumer.renew([each.taken for each in self._hand.values()])
+
+    def _stop(self, job_id: str) -> None:
+        for each in self._hand.values():
+            if each.taken.job.id == job_id:
+                each.stop()
+
+    async def _feed(self) -> None:
+        clock = asyncio.get_running_loop().time
+        longest = self._settings.claim_seconds / 2
+        look_at = clock()
+        while True:
+            if clock() >= look_at:
+                look_at = clock() + (longest if await self._take_over() else min(longest, SOON_SECONDS))
+            await self._until(lambda: len(self._hand) < self._settings.chats)
+            # One by one, so that what comes in a burst is shared with other workers.
+            wait, manners = max(0.01, look_at - clock()), MANNERS_SECONDS * len(self._hand)
+            self._receive(await self._consumer.take(1, int(wait * 1000), manners=manners))
+
+    async def _take_over(self) -> bool:
+        """Run what dead workers left, one job after the other, with no other conversation to be harmed.
+
+        Returns:
+            Whether it was our turn to.
+        """
+        if not await self._consumer.any_abandoned():
+            return True
+        await self._until(lambda: not self._hand)
+        if self._alone.locked():
+            return False
+        async with self._alone:
+            while abandoned := await self._consumer.take_abandoned():
+                self._receive(abandoned)
+                await self._until(lambda: not self._hand)
+        return True
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._left.clear()
+            await self._left.wait()
+
+    def _receive(self, taken: list[Taken]) -> None:
+        for each in taken:
+            conversation = Conversation(each, self._consumer, self._reader, self._engine)
+            task = self._tasks.create_task(self._run(conversation))
+            self._hand[task] = conversation
+            task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        del self._hand[task]
+        self._left.set()
+
+    async def _run(self, conversation: Conversation) -> None:
+        try:
+            await conversation.run()
+        except Failed:
+            self._failures += 1
+            if self._failures >= MOST_FAILURES:
+                raise ModelBroken(
+                    f"The model {self._engine.name} failed on {self._failures} conversations in a row."
+                ) from None
+            # A lost GPU, and the CUDA errors from which a process never recovers, show here.
+            await self._warm_up()
+        else:
+            self._failures = 0
