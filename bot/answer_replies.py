@@ -27,10 +27,10 @@ def answered(
     above = "" if question is None else f"> {''.join(escaped(clean(question)))}\n"
     below = f"\n{about}" if about else ""
     text = above + captions(said, MOST - length(above) - length(below)) + below
-    return Outcome(text, [_picture(thumbnail, said[0], question)] if thumbnail else ())
+    return Outcome(text, [picture(thumbnail, said[0], question)] if thumbnail else ())
 
 
-def _picture(thumbnail: bytes, said: Said, question: str | None) -> Attached:
+def picture(thumbnail: bytes, said: Said, question: str | None) -> Attached:
     """Make the file that shows which picture is meant, with alt text."""
     words = "" if isinstance(said.outcome, BeholderError) else clean(said.outcome)
     alt = words if question is None else f"The picture that was asked about. {clean(question)} {words}"

@@ -5,6 +5,8 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 import aiohttp
 import discord
@@ -14,6 +16,7 @@ from bot.attachments import Carried, carried, may_show_more_later
 from bot.delivery import Address, Unreachable, deliver
 from bot.fetching import Fetcher
 from bot.sources import source
+from bot.talk_buttons import begin
 from handlers.caption import Captioner
 from handlers.inbox import Inbox, OpenPost
 from handlers.queue import Asked, Source
@@ -29,6 +32,8 @@ LINK_SECONDS = 2.0
 """That Discord gets to fetch what a link shows, before a message without pictures is looked at again."""
 PAUSE = 2.0
 """Seconds between attempts to reach Redis or Discord."""
+
+T = TypeVar("T")
 
 Channels = Callable[[OpenPost], discord.abc.Messageable]
 """Finds the channel that a request's message is in."""
@@ -133,9 +138,9 @@ class Answering:
             message, pictures = await self._looked_at(request, message)
             sources = self._sources(request, pictures)
             async with self._waiting_shown(request, message, look=look):
-                text = await self._text(asked, sources, pictures)
+                text, described = await self._text(asked, sources, pictures)
             if text is not None:
-                await self._deliver(request, message, text, look=look)
+                await self._deliver(request, message, text, look=look, talk=described)
         await until_redis(lambda: self._inbox.close(request.id))
         if pictures:
             with contextlib.suppress(QueueUnavailable):
@@ -154,22 +159,31 @@ class Answering:
             pictures = carried(message, asked=asked)
         return message, pictures
 
-    async def _text(self, asked: Asked, sources: Sequence[Source], pictures: Sequence[Carried]) -> str | None:
-        """Say what is in the pictures; None where nobody asked and there is nothing to see (any more)."""
+    async def _text(
+        self, asked: Asked, sources: Sequence[Source], pictures: Sequence[Carried]
+    ) -> tuple[str | None, bool]:
+        """Say what is in the pictures.
+
+        Returns:
+            What to say, None where nobody asked and there is nothing to see (any more); and whether a picture
+            was described.
+        """
         if not pictures:
-            return replies.HELP if asked.priority == "waiting" else None
+            return (replies.HELP if asked.priority == "waiting" else None), False
         try:
             outcomes = await self._captioner.caption(asked, sources)
         except Exception:
             # A fault of ours must not leave anybody without an answer.
             log.exception("%s: failed", asked.request)
-            return replies.BROKE
-        return replies.captions(replies.said(outcomes, [each.spoiler for each in pictures]))
+            return replies.BROKE, False
+        text = replies.captions(replies.said(outcomes, [each.spoiler for each in pictures]))
+        return text, not all(isinstance(each, BeholderError) for each in outcomes)
 
     async def _deliver(
-        self, request: OpenPost, message: discord.Message, text: str, *, look: bool
+        self, request: OpenPost, message: discord.Message, text: str, *, look: bool, talk: bool = False
     ) -> discord.Message | None:
-        return await deliver(address(request, message, self._me()), text, look=look)
+        buttons = partial(begin, request.message_id) if talk else None
+        return await deliver(address(request, message, self._me()), text, look=look, buttons=buttons)
 
     async def _fetched(self, request: OpenPost) -> discord.Message | None:
         """Fetch the request's message; None where it is gone or not for the bot to see any more.
@@ -202,7 +216,7 @@ class Answering:
         self, request: OpenPost, message: discord.Message, *, look: bool
     ) -> AsyncIterator[None]:
         """Show that something is being done for as long as it is."""
-        showing = [asyncio.create_task(_type(message.channel))]
+        showing = [asyncio.create_task(type_until_cancelled(message.channel))]
         if request.why != "unasked":
             showing.append(asyncio.create_task(self._hold(request, message, look=look)))
         try:
@@ -230,14 +244,14 @@ def _asked(request: OpenPost) -> Asked:
     return Asked(request.id, request.scope, request.author_id, "waiting" if waits else "unasked")
 
 
-async def _type(channel: discord.abc.Messageable) -> None:
+async def type_until_cancelled(channel: discord.abc.Messageable) -> None:
     """Show "is typing" until cancelled; nothing hangs on it."""
     with contextlib.suppress(discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError):
         async with asyncio.timeout(LONGEST_TYPING), channel.typing():
             await asyncio.Event().wait()
 
 
-async def until_redis(step: Callable[[], Awaitable[None]]) -> None:
+async def until_redis(step: Callable[[], Awaitable[T]]) -> T:
     """Do a step, again while Redis is away; a restart until then finds the request open, and its reply."""
     while True:
         try:

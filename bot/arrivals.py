@@ -12,15 +12,14 @@ from bot import replies
 from bot.answering import Answering, address
 from bot.attachments import carried
 from bot.delivery import Unreachable, deliver
+from bot.hearing import Hearing
+from bot.messages import guild_of, is_a_persons, is_private, may_answer, owns
 from handlers.inbox import Inbox, OpenPost, Standing, Why
 from handlers.marks import Marks
 from handlers.preferences import Preferences
 from inference.errors import QueueUnavailable
 
 log = logging.getLogger(__name__)
-
-_WRITTEN = frozenset({discord.MessageType.default, discord.MessageType.reply})
-"""What people write; everything else Discord writes itself."""
 
 
 class Arrivals:
@@ -32,6 +31,7 @@ class Arrivals:
         preferences: Which channels have captions on.
         answering: Goes on with what was accepted.
         me: Gives the bot's own user.
+        hearing: Takes what belongs to a conversation.
         missed: Called with a channel, and its server, of which a message could not be taken: Redis is away.
     """
 
@@ -42,6 +42,7 @@ class Arrivals:
         preferences: Preferences,
         answering: Answering,
         me: Callable[[], discord.ClientUser],
+        hearing: Hearing,
         missed: Callable[[int, int | None], None],
     ) -> None:
         self._inbox = inbox
@@ -49,6 +50,7 @@ class Arrivals:
         self._preferences = preferences
         self._answering = answering
         self._me = me
+        self._hearing = hearing
         self._missed = missed
         self._turns: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
 
@@ -62,11 +64,9 @@ class Arrivals:
         channel = message.channel.id
         turn = self._turns.setdefault(channel, asyncio.Lock())
         async with turn:
-            why: Why | None = None
             try:
-                why = await self._why(message)
-                if why is not None:
-                    await self._accept(message, why, late=late)
+                if not await self._hearing.take(message):
+                    await self._accept(message, late=late)
             except QueueUnavailable:
                 log.warning("post:%d: Redis not reached, taken up when it is back", message.id)
                 self._marks.fall_behind(channel, message.id)
@@ -74,10 +74,13 @@ class Arrivals:
             else:
                 self._marks.seen(channel, message.id, private=is_private(message))
                 return
-        if _is_asked(message, self._me()):
+        if _is_asked(message, self._me()) and not owns(message.channel, self._me().id):
             await self._say_not_now(message)
 
-    async def _accept(self, message: discord.Message, why: Why, *, late: bool) -> None:
+    async def _accept(self, message: discord.Message, *, late: bool) -> None:
+        why = await self._why(message)
+        if why is None:
+            return
         request = OpenPost(
             message_id=message.id,
             channel_id=message.channel.id,
@@ -96,7 +99,7 @@ class Arrivals:
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        if not _is_a_persons(message) or not may_answer(message):
+        if not is_a_persons(message) or not may_answer(message):
             return None
         if is_private(message):
             return "dm"
@@ -124,45 +127,13 @@ class Arrivals:
             log.warning("post:%d: neither Redis nor Discord can be reached", message.id)
 
 
-def guild_of(message: discord.Message) -> int | None:
-    """Return the id of a message's server, known or not; None in a DM."""
-    if message.guild is not None:
-        return message.guild.id
-    channel = message.channel
-    return channel.guild_id if isinstance(channel, discord.PartialMessageable) else None
-
-
-def is_private(message: discord.Message) -> bool:
-    """Tell whether a message is in a DM."""
-    channel = message.channel
-    partial = isinstance(channel, discord.PartialMessageable) and channel.type is discord.ChannelType.private
-    return message.guild is None and (partial or isinstance(channel, discord.DMChannel))
-
-
-def _is_a_persons(message: discord.Message) -> bool:
-    return not message.author.bot and message.webhook_id is None and message.type in _WRITTEN
-
-
-def may_answer(message: discord.Message) -> bool:
-    """Tell whether the bot may write where a message is, as far as is known."""
-    guild, channel = message.guild, message.channel
-    if guild is None or isinstance(
-        channel, discord.PartialMessageable | discord.DMChannel | discord.GroupChannel
-    ):
-        return True
-    rights = channel.permissions_for(guild.me)
-    return rights.view_channel and (
-        rights.send_messages_in_threads if isinstance(channel, discord.Thread) else rights.send_messages
-    )
-
-
 def _is_asked(message: discord.Message, me: discord.ClientUser) -> bool:
     """Tell whether somebody waits for an answer: in a DM, or where the bot is named.
 
     A reply to one of the bot's messages mentions it without naming it; that is meant for it only where it
     brings a picture along, and not when somebody says thanks.
     """
-    if not _is_a_persons(message):
+    if not is_a_persons(message):
         return False
     if is_private(message) or me.id in message.raw_mentions:
         return True

@@ -75,6 +75,11 @@ def carried(message: discord.Message, *, asked: bool) -> tuple[Carried, ...]:
     return own[:MOST_PICTURES]
 
 
+def posted(message: discord.Message) -> tuple[Carried, ...]:
+    """List the pictures that a message itself carries, those of links included; at most ten."""
+    return tuple(_own(message, asked=True))[:MOST_PICTURES]
+
+
 def may_show_more_later(message: discord.Message) -> bool:
     """Tell whether Discord may still be fetching a link's picture for this message."""
     return _LINK.search(message.content) is not None and not message.embeds

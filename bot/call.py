@@ -35,6 +35,7 @@ class Call:
         self.ticket: Waiting | None = None
         self._inbox = inbox
         self._afterwards: list[Callable[[], Awaitable[None]]] = []
+        self._once_shown: Callable[[int], Awaitable[None]] | None = None
 
     def watch(self, ticket: Waiting) -> None:
         """Say which job the person waits for: after some seconds they are told its place in the queue."""
@@ -43,6 +44,18 @@ class Call:
     def afterwards(self, step: Callable[[], Awaitable[None]]) -> None:
         """Have something done once the outcome is visible, such as forgetting results."""
         self._afterwards.append(step)
+
+    def once_shown(self, step: Callable[[int], Awaitable[None]]) -> None:
+        """Have something done with the id of the message that the outcome is, before the request is closed.
+
+        After a restart in between it is done again.
+        """
+        self._once_shown = step
+
+    async def shown(self, message_id: int) -> None:
+        """Do what was left for when the outcome is visible."""
+        if self._once_shown is not None:
+            await self._once_shown(message_id)
 
     async def settle(self, **found: JsonValue) -> None:
         """Keep what was found out (such as which picture is meant), so that a restart finds the same.

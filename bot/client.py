@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -16,11 +17,17 @@ from bot.arrivals import Arrivals
 from bot.catchup import CatchUp
 from bot.cogs import EXTENSIONS
 from bot.commanding import Commanding
+from bot.conversing import Conversing
 from bot.fetching import Fetcher
 from bot.health import beat, in_session
+from bot.hearing import Hearing
+from bot.pacing import Pace
 from bot.settings import BotSettings
+from bot.steering import Steering
 from bot.syncing import sync_at_start
 from handlers.caption import Captioner
+from handlers.converse import Converser
+from handlers.history import History
 from handlers.inbox import Inbox, Open
 from handlers.marks import Marks
 from handlers.preferences import Preferences
@@ -70,6 +77,11 @@ class Beholder(commands.Bot):
         arrivals: Takes messages in.
         catch_up: Looks back.
         commanding: The interactions that are worked on.
+        history: What was said in conversations.
+        conversing: The turns of conversations that are answered.
+        hearing: Takes in what is said there.
+        steering: Does what the buttons there say.
+        begin_talk: Starts a conversation about a message; the cog that does sets it.
     """
 
     inference: InferenceClient
@@ -81,10 +93,16 @@ class Beholder(commands.Bot):
     arrivals: Arrivals
     catch_up: CatchUp
     commanding: Commanding
+    history: History
+    conversing: Conversing
+    hearing: Hearing
+    steering: Steering
+    begin_talk: Callable[[discord.Interaction["Beholder"], int], Awaitable[None]]
 
     def __init__(self, settings: BotSettings, redis_url: str, *, content: bool) -> None:
         shards = {"shard_id": settings.shard_id, "shard_count": settings.shard_count}
         options: dict[str, Any] = shards if settings.shard_count > 1 else {}
+        self._pace = Pace()
         super().__init__(
             command_prefix=(),
             help_command=None,
@@ -93,6 +111,7 @@ class Beholder(commands.Bot):
             max_messages=None,
             chunk_guilds_at_startup=False,
             member_cache_flags=discord.MemberCacheFlags.none(),
+            http_trace=self._pace.trace(),
             **options,
         )
         self.settings = settings
@@ -152,12 +171,14 @@ class Beholder(commands.Bot):
         self.answering = Answering(
             self.inbox, captioner, self.fetcher, self._place, lambda: self._me.id, self._captions_ready
         )
+        self._furnish_talk(bot)
         self.arrivals = Arrivals(
             self.inbox,
             self.marks,
             self.preferences,
             self.answering,
             lambda: self._me,
+            self.hearing,
             lambda channel, guild: self.catch_up.missed(channel, guild),  # noqa: PLW0108 - it comes next
         )
         self.catch_up = CatchUp(
@@ -172,9 +193,19 @@ class Beholder(commands.Bot):
         tokens = Tokens(self._redis, bot)
         self.commanding = Commanding(self, self.inbox, tokens, self._serves, self._place)
 
+    def _furnish_talk(self, bot: str) -> None:
+        self.history = History(self._redis, bot)
+        converser = Converser(self.inference, self.history, context=self.settings.chat_context)
+        self.conversing = Conversing(
+            self, self.inbox, self.history, converser, self.fetcher, self._pace, self._place
+        )
+        self.hearing = Hearing(self, self.history, self.conversing, lambda: self._me)
+        self.steering = Steering(self.history, self.conversing)
+
     async def _take_up(self) -> None:
         await self.answering.take_up(self._is_mine)
         await self.commanding.take_up(self._is_mine)
+        await self.conversing.take_up(self._is_mine)
 
     @property
     def _me(self) -> discord.ClientUser:
@@ -208,5 +239,6 @@ class Beholder(commands.Bot):
         """Stop the cogs, leave Discord, let go of Redis."""
         if hasattr(self, "commanding"):
             await self.commanding.stop()
+            await self.conversing.stop()
         await super().close()
         await self._open.aclose()

@@ -179,7 +179,9 @@ class Commanding:
         started = time.monotonic()
         call = Call(request, self._inbox, taken_up=taken_up)
         if original is not None or not request.private:
-            await self._show(request, original, await self._awaited(call, original))
+            message_id = await self._show(request, original, await self._awaited(call, original))
+            if message_id is not None:
+                await call.shown(message_id)
         await self._close(request)
         await call.clear_up()
         log.info("%s: /%s done in %.2f s", request.id, request.name, time.monotonic() - started)
@@ -236,29 +238,37 @@ class Commanding:
             return replies.NO_WORKER
         return replies.place(ahead)
 
-    async def _show(self, request: OpenCommand, original: Original | None, outcome: Outcome | str) -> None:
-        """Show what came of it: to everyone, or as a sentence to the one who asked alone."""
+    async def _show(
+        self, request: OpenCommand, original: Original | None, outcome: Outcome | str
+    ) -> int | None:
+        """Show what came of it: to everyone, or as a sentence to the one who asked alone.
+
+        Returns:
+            The message that the outcome is, where it is one.
+        """
         try:
             if original is not None:
-                await (original.refuse(outcome) if isinstance(outcome, str) else original.answer(outcome))
-                return
+                if isinstance(outcome, str):
+                    await original.refuse(outcome)
+                    return None
+                return await original.answer(outcome)
         except TokenOver:
             log.info("%s: its token is over", request.id)
         except discord.HTTPException as error:
             log.warning("%s: not shown: status %d, code %d", request.id, error.status, error.code)
             if isinstance(outcome, Outcome):
                 await self._show(request, original, replies.BROKE)
-            return
-        await self._post(request, Outcome(outcome) if isinstance(outcome, str) else outcome)
+            return None
+        return await self._post(request, Outcome(outcome) if isinstance(outcome, str) else outcome)
 
-    async def _post(self, request: OpenCommand, outcome: Outcome) -> None:
+    async def _post(self, request: OpenCommand, outcome: Outcome) -> int | None:
         """Answer in the channel what cannot be answered by the interaction any more, if it was public."""
         if request.private:
-            return
+            return None
         text = replies.late(outcome.text, request.author_id)
         nonce = job_id("nonce", request.id)[:25]
         try:
-            await self._place(request).send(
+            sent = await self._place(request).send(
                 text,
                 files=outcome.attachments(),
                 nonce=nonce,
@@ -266,6 +276,8 @@ class Commanding:
             )
         except discord.HTTPException as error:
             log.info("%s: no answer possible: status %d, code %d", request.id, error.status, error.code)
+            return None
+        return sent.id
 
     async def _close(self, request: OpenCommand) -> None:
         async def close() -> None:

@@ -6,7 +6,9 @@ has already (for a few minutes), and a look at the channel wherever an earlier a
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 import discord
@@ -23,6 +25,9 @@ LONGEST_PAUSE = 60.0
 """Seconds between attempts while Discord cannot be reached."""
 PATIENCE = 900.0
 """Seconds after which a request is left in the inbox until the next start of the connection."""
+
+Buttons = Callable[[], discord.ui.View]
+"""Makes buttons; one set for each attempt, since sending binds them."""
 
 NO_HISTORY = 160002
 """Discord's error code for a reply where one may not read the message history."""
@@ -56,7 +61,12 @@ class Address:
 
 
 async def deliver(
-    to: Address, text: str, *, look: bool, patience: float = PATIENCE
+    to: Address,
+    text: str,
+    *,
+    look: bool,
+    buttons: Buttons | None = None,
+    patience: float = PATIENCE,
 ) -> discord.Message | None:
     """Have `text` stand in one reply.
 
@@ -64,6 +74,7 @@ async def deliver(
         to: Where.
         text: At most 2000 characters, escaped.
         look: Whether an earlier attempt may have come through.
+        buttons: Makes those below it.
         patience: Seconds for which an unreachable Discord is tried again.
 
     Returns:
@@ -76,7 +87,7 @@ async def deliver(
     pause = FIRST_PAUSE
     while True:
         try:
-            return await _attempt(to, text, look=look)
+            return await _attempt(to, text, buttons, look=look)
         except discord.HTTPException as error:
             if not _is_passing(error):
                 # Forbidden, an unknown channel, a source message that is gone: nobody is there to be told.
@@ -99,27 +110,35 @@ def _is_passing(error: discord.HTTPException) -> bool:
     return error.status >= 500 or error.status == 429
 
 
-async def _attempt(to: Address, text: str, *, look: bool) -> discord.Message:
+async def _attempt(to: Address, text: str, buttons: Buttons | None, *, look: bool) -> discord.Message:
     reply = await find_reply(to) if look else None
     if reply is None:
-        reply = await _send(to, text)
+        reply = await _send(to, text, buttons)
     if reply.content in PLACEHOLDERS and reply.content != text and text not in PLACEHOLDERS:
-        return await reply.edit(content=text, allowed_mentions=discord.AllowedMentions.none())
+        return await reply.edit(
+            content=text,
+            view=None if buttons is None else buttons(),
+            allowed_mentions=discord.AllowedMentions.none(),
+        )
     return reply
 
 
-async def _send(to: Address, text: str) -> discord.Message:
+async def _send(to: Address, text: str, buttons: Buttons | None) -> discord.Message:
     # Not `fail_if_not_exists=False`: a picture that was deleted must not be described to anyone.
     reference = discord.MessageReference(message_id=to.message_id, channel_id=to.channel_id)
-    nothing = discord.AllowedMentions.none()
+    send: Callable[..., Awaitable[discord.Message]] = partial(
+        to.channel.send,
+        text,
+        nonce=to.nonce,
+        allowed_mentions=discord.AllowedMentions.none(),
+        **({} if buttons is None else {"view": buttons()}),
+    )
     try:
-        return await to.channel.send(
-            text, reference=reference, nonce=to.nonce, mention_author=False, allowed_mentions=nothing
-        )
+        return await send(reference=reference, mention_author=False)
     except discord.HTTPException as error:
         if error.code != NO_HISTORY:
             raise
-        return await to.channel.send(text, nonce=to.nonce, allowed_mentions=nothing)
+        return await send()
 
 
 async def find_reply(to: Address) -> discord.Message | None:

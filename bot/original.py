@@ -6,7 +6,7 @@ import io
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 import aiohttp
 import discord
@@ -22,6 +22,9 @@ LONGEST_PAUSE = 30.0
 UNKNOWN_MESSAGE = 10008
 OVER = frozenset({10015, 50027})
 """Discord's error codes for a token that is not known (any more)."""
+
+
+T = TypeVar("T")
 
 
 class TokenOver(Exception):
@@ -89,13 +92,17 @@ class Original:
         with contextlib.suppress(discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError):
             await self._edit(Outcome(text))
 
-    async def answer(self, outcome: Outcome) -> None:
-        """Put the outcome in its place. Where somebody deleted the placeholder, nobody wants it.
+    async def answer(self, outcome: Outcome) -> int | None:
+        """Put the outcome in its place.
+
+        Returns:
+            The message's id; None where somebody deleted it: then nobody wants the outcome.
 
         Raises:
             TokenOver: It cannot be shown this way.
         """
-        await self._insist(lambda: self._edit(outcome))
+        message = await self._insist(lambda: self._edit(outcome))
+        return None if message is None else message.id
 
     async def refuse(self, sentence: str) -> None:
         """Tell the person alone what was wrong; a public placeholder goes.
@@ -115,16 +122,19 @@ class Original:
             )
         )
 
-    async def _edit(self, outcome: Outcome) -> None:
-        await self._webhook.edit_message(
+    async def _edit(self, outcome: Outcome) -> discord.WebhookMessage:
+        return await self._webhook.edit_message(
             ORIGINAL,
             content=outcome.text,
             attachments=outcome.attachments(),
             allowed_mentions=discord.AllowedMentions.none(),
         )
 
-    async def _insist(self, step: Callable[[], Awaitable[object]]) -> None:
+    async def _insist(self, step: Callable[[], Awaitable[T]]) -> T | None:
         """Do something, again while Discord cannot be reached; a message that was deleted is left deleted.
+
+        Returns:
+            What came of it; None where the message was deleted.
 
         Raises:
             TokenOver: The token works no longer.
@@ -133,11 +143,11 @@ class Original:
         pause = FIRST_PAUSE
         while True:
             try:
-                await step()
+                return await step()
             except discord.HTTPException as error:
                 if error.code == UNKNOWN_MESSAGE:
                     log.info("%s: its message was deleted", self._request)
-                    return
+                    return None
                 if error.code in OVER:
                     raise TokenOver from error
                 if error.status < 500 and error.status != 429:
@@ -145,8 +155,6 @@ class Original:
                 problem: Exception = error
             except (aiohttp.ClientError, OSError, TimeoutError, discord.RateLimited) as error:
                 problem = error
-            else:
-                return
             if asyncio.get_running_loop().time() + pause > self._until:
                 raise TokenOver from problem
             log.warning("%s: Discord not reached (%s)", self._request, type(problem).__name__)

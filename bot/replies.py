@@ -148,6 +148,11 @@ def escaped(text: str, *, first: bool = True) -> list[str]:
     return units
 
 
+def unescaped(text: str) -> str:
+    """Take away what `escaped` put in."""
+    return re.sub(r"\\([^\w\s])", r"\1", text).replace("@\u200b", "@")
+
+
 def place(ahead: int) -> str:
     """Tell somebody how many are before them."""
     if ahead < 1:

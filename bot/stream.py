@@ -5,6 +5,7 @@ is newest whenever Discord allows it. The last state always arrives.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -153,6 +154,24 @@ class Stream:
             pages[-1] = f"{pages[-1]}\n{below}".lstrip("\n")
         self._set(Frame(tuple(pages), buttons, look, last=True))
         await asyncio.shield(self._writing)
+
+    async def leave(self, page: str, buttons: Buttons, look: str) -> None:
+        """Let the last message say `page`, markdown and all, and the others what they say.
+
+        Raises:
+            Gone: Nobody is there to be answered.
+            Unfinished: Discord could not be reached.
+        """
+        self._stood = self._stood[-1:]
+        self._set(Frame((page,), buttons, look, last=True))
+        await asyncio.shield(self._writing)
+
+    async def remove(self) -> None:
+        """Delete what stands there: what it answers was deleted."""
+        await self.close()
+        for each in self._stood:
+            with contextlib.suppress(discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError):
+                await each.message.delete()
 
     async def close(self) -> None:
         """Let go; what stands there stays as it is."""

@@ -1,0 +1,327 @@
+"""Conversations: `/chat [image] [question]`, "Talk about this image" in a menu, a button below captions."""
+
+import asyncio
+import time
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import replies, talk_replies
+from bot.answer_replies import picture as attached
+from bot.answering import until_redis
+from bot.attachments import carried
+from bot.call import Call, Refused
+from bot.client import Beholder
+from bot.given import Arguments, given, sources, with_pictures
+from bot.given import Place as Where
+from bot.looking import look_again
+from bot.messages import owns, shown
+from bot.opening import thread_for
+from bot.original import Outcome
+from bot.talk_buttons import BeginButton, TurnButton
+from handlers.answer import parse_question
+from handlers.caption import Captioner
+from handlers.history import Place
+from handlers.inbox import OpenCommand, OpenTurn
+from handlers.queue import Asked
+from handlers.turns import Said, Shown, Subject
+from inference.errors import BeholderError
+from inference.jobs import LONGEST_SPEAKER
+
+CHAT, TALK = "chat", "talk"
+MENU = "Talk about this image"
+PLACES = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False)
+"""Where the bot can be: not in a conversation between others."""
+PATIENCE = 10.0
+"""Seconds for which a queue that is away is tried again: somebody is waiting."""
+CAPTION_SECONDS = 8.0
+"""For a caption that a thread is named after."""
+NONE_HERE = "This message has no picture that I can see. Choose one that has, or use `/chat` with an image."
+
+
+class Opening(Arguments):
+    """What is written down of a call.
+
+    Attributes:
+        question: What is asked first; None: the picture is to be described.
+        speaker: Who asks.
+        title: What the picture shows, where that is known.
+    """
+
+    question: str | None = None
+    speaker: str = ""
+    title: str = ""
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the pictures are behind a spoiler."""
+        return any(each.spoiler for each in self.images)
+
+
+class Threads(commands.Cog):
+    """Starts conversations, and hears what is edited and deleted in them.
+
+    Args:
+        client: The bot.
+    """
+
+    def __init__(self, client: Beholder) -> None:
+        self._client = client
+        self._captioner = Captioner(client.inference, patience=PATIENCE)
+        client.commanding.register(CHAT, self._perform, task="caption")
+        client.commanding.register(TALK, self._perform, task="caption")
+        client.begin_talk = self.begin
+        self._menu = app_commands.ContextMenu(name=MENU, callback=self.menu, allowed_contexts=PLACES)
+
+    @property
+    def _me(self) -> int:
+        return self._client.user.id if self._client.user is not None else 0
+
+    async def cog_load(self) -> None:
+        """Add the message menu, which discord.py does not find by itself, and the buttons."""
+        self._client.tree.add_command(self._menu)
+        self._client.add_dynamic_items(TurnButton, BeginButton)
+
+    async def cog_unload(self) -> None:
+        """Take the message menu and the buttons away again."""
+        self._client.tree.remove_command(MENU, type=discord.AppCommandType.message)
+        self._client.remove_dynamic_items(TurnButton, BeginButton)
+
+    @app_commands.command(name=CHAT, description="Talk with me about a picture, for as long as you like")
+    @app_commands.describe(
+        image="The picture; without one I take the one this thread is about, or else the newest here",
+        question="What you want to know first; without one I describe the picture",
+    )
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    async def chat(
+        self,
+        interaction: discord.Interaction[Beholder],
+        image: discord.Attachment | None = None,
+        question: str | None = None,
+    ) -> None:
+        """Take a call in; what it shows to be wrong is raised, and said before it is deferred."""
+        asked = None if question is None else parse_question(question)
+        here = owns(interaction.channel, self._me)
+        if here and image is None and asked is None:
+            raise Refused(talk_replies.JUST_WRITE)
+        images = () if here and image is None else given(interaction, [image])
+        await self._run(interaction, CHAT, Opening(question=asked, images=images), private=False)
+
+    async def menu(self, interaction: discord.Interaction[Beholder], message: discord.Message) -> None:
+        """Talk about a message's pictures."""
+        pictures = carried(message, asked=True)
+        if not pictures:
+            raise Refused(NONE_HERE)
+        where = Where(channel_id=message.channel.id, message_id=message.id)
+        await self._run(interaction, TALK, Opening(images=pictures, source=where), private=True)
+
+    async def begin(self, interaction: discord.Interaction[Beholder], message_id: int) -> None:
+        """Talk about the pictures of a message whose caption has the button that was pressed."""
+        where = Where(channel_id=interaction.channel_id or 0, message_id=message_id)
+        said = interaction.message.content if interaction.message is not None else ""
+        title = "" if "||" in said else replies.unescaped(said.partition("\n")[0]).removeprefix("1. ")
+        await self._run(interaction, TALK, Opening(source=where, title=title), private=True)
+
+    async def _run(
+        self, interaction: discord.Interaction[Beholder], name: str, opening: Opening, *, private: bool
+    ) -> None:
+        speaker = interaction.user.display_name[:LONGEST_SPEAKER]
+        arguments = opening.model_copy(update={"speaker": speaker}).model_dump(mode="json")
+        await self._client.commanding.run(interaction, name, arguments, private=private)
+
+    async def _perform(self, call: Call) -> Outcome:
+        """Find the picture and the place, and have the first turn answered there.
+
+        Raises:
+            Refused: There is no picture.
+            BeholderError: It cannot be looked at.
+        """
+        request, opening = call.request, Opening.model_validate(call.request.arguments)
+        channel = self._client.get_channel(request.channel_id)
+        inside = Place(request.channel_id) if owns(channel, self._me) else None
+        if opening.images and opening.source is None:
+            return await self._with_upload(call, opening, inside)
+        if inside is not None and opening.source is None:
+            call.once_shown(lambda message: self._open(request, opening, inside, (), reply_to=message))
+            return Outcome(_quoted(opening))
+        opening = await self._found(call)
+        return await self._about(call, opening, inside)
+
+    async def _found(self, call: Call) -> Opening:
+        """Return the arguments with the pictures that are meant.
+
+        Raises:
+            Refused: There are none.
+            PictureGone: They are not there any more.
+        """
+        opening = Opening.model_validate(call.request.arguments)
+        if opening.source is not None and not opening.images:
+            where = opening.source
+            found = await look_again(self._client, call.request, where.channel_id, where.message_id)
+            return opening.model_copy(update={"images": found.pictures})
+        return await with_pictures(self._client, call, Opening)
+
+    async def _with_upload(self, call: Call, opening: Opening, inside: Place | None) -> Outcome:
+        """Show a picture that nobody else sees, as a small copy, and talk about it where it stands."""
+        request = call.request
+        asked = Asked(request.id, request.scope, request.author_id, "waiting")
+        pictures = sources(self._client, call, opening)
+        call.afterwards(lambda: self._captioner.forget(asked, pictures))
+        [caption] = await self._captioner.caption(asked, pictures, None, call.watch)
+        if isinstance(caption, BeholderError):
+            raise caption
+        thumbnail = await self._captioner.thumbnail(asked, caption)
+        opening = opening.model_copy(update={"title": caption.text})
+
+        async def open_there(message_id: int) -> None:
+            channel = self._client.get_partial_messageable(request.channel_id, guild_id=request.guild_id)
+            message = await channel.fetch_message(message_id)
+            where = tuple(shown(message, each) for each in carried(message, asked=False))
+            if inside is not None:
+                await self._open(request, opening, inside, where, reply_to=message_id)
+                return
+            thread = await thread_for(self._client, request.channel_id, message_id, _name(opening))
+            place = Place(request.channel_id, message_id) if thread is None else Place(thread.id)
+            await self._open(request, opening, place, where, reply_to=message_id if thread is None else None)
+
+        call.once_shown(open_there)
+        [said] = replies.said([caption], [opening.hidden])
+        file = attached(thumbnail, said, opening.question)
+        return Outcome(_quoted(opening), [file] if thumbnail else ())
+
+    async def _about(self, call: Call, opening: Opening, inside: Place | None) -> Outcome:
+        """Talk about a picture that stands in a message."""
+        request, where = call.request, opening.source
+        if where is None:
+            raise Refused(talk_replies.NO_PICTURE)
+        opening = await self._titled(call, opening)
+        pictures = tuple(
+            Shown(
+                channel_id=where.channel_id,
+                message_id=where.message_id,
+                key=each.key,
+                url=each.url,
+                size=each.size,
+            )
+            for each in opening.images
+        )
+        thread = None
+        if inside is None:
+            thread = await thread_for(self._client, where.channel_id, where.message_id, _name(opening))
+        place = inside or (Place(thread.id) if thread is not None else None)
+        if place is not None:
+            await self._open(request, opening, place, pictures, reply_to=None)
+            return Outcome(talk_replies.IN_THREAD.format(thread=place.channel_id))
+        if request.private:
+            place = Place(request.channel_id, where.message_id)
+            await self._open(request, opening, place, pictures, reply_to=where.message_id)
+            return Outcome(talk_replies.BELOW)
+        call.once_shown(
+            lambda message: self._open(
+                request, opening, Place(request.channel_id, message), pictures, reply_to=message
+            )
+        )
+        return Outcome(f"{_quoted(opening)}\n{opening.about(request.guild_id)}")
+
+    async def _titled(self, call: Call, opening: Opening) -> Opening:
+        """Have the picture captioned, where the thread has nothing else to be named after."""
+        if opening.question or opening.title or opening.hidden or call.request.guild_id is None:
+            return opening
+        request = call.request
+        asked = Asked(request.id, request.scope, request.author_id, "waiting")
+        pictures = sources(self._client, call, opening)[:1]
+        call.afterwards(lambda: self._captioner.forget(asked, pictures))
+        try:
+            async with asyncio.timeout(CAPTION_SECONDS):
+                [caption] = await self._captioner.caption(asked, pictures)
+        except TimeoutError:
+            return opening
+        return (
+            opening
+            if isinstance(caption, BeholderError)
+            else opening.model_copy(update={"title": caption.text})
+        )
+
+    async def _open(
+        self,
+        request: OpenCommand,
+        opening: Opening,
+        place: Place,
+        pictures: tuple[Shown, ...],
+        *,
+        reply_to: int | None,
+    ) -> None:
+        """Begin a conversation, or go on with it, and have the first turn answered."""
+        history = self._client.history
+        before = await until_redis(lambda: history.subject(place))
+        if before is None:
+            subject = Subject(pictures=pictures, spoiler=opening.hidden)
+            await until_redis(lambda: history.begin(place, subject))
+            pictures = ()
+        elif pictures == before.pictures or (place.hangs_on is None and not opening.images):
+            pictures = ()
+        if before is not None and opening.question is None and not pictures:
+            said_before = await until_redis(lambda: history.exchanges(place))
+            if any(each.said.turn_id != request.interaction_id for each in said_before):
+                # It is there already, and nothing was asked.
+                return
+        said = Said(
+            turn_id=request.interaction_id,
+            speaker=opening.speaker,
+            text=opening.question or talk_replies.DESCRIBE,
+            pictures=pictures,
+        )
+        turn = OpenTurn(
+            channel_id=place.channel_id,
+            guild_id=request.guild_id,
+            author_id=request.author_id,
+            accepted=time.time(),
+            turn_id=request.interaction_id,
+            hangs_on=place.hangs_on,
+            reply_to=reply_to,
+        )
+        await until_redis(lambda: self._client.conversing.accept(turn, said))
+        if place.hangs_on is not None:
+            hangs_on = place.hangs_on
+            await until_redis(lambda: history.belongs(place, [hangs_on]))
+
+    @commands.Cog.listener()
+    async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
+        """Let the history say what a message says now."""
+        await self._client.hearing.edited(event.message)
+
+    @commands.Cog.listener()
+    async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
+        """Forget a message."""
+        await self._client.hearing.deleted(event.message_id)
+
+    @commands.Cog.listener()
+    async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
+        """Forget messages."""
+        for message_id in event.message_ids:
+            await self._client.hearing.deleted(message_id)
+
+    @commands.Cog.listener()
+    async def on_raw_thread_delete(self, event: discord.RawThreadDeleteEvent) -> None:
+        """Forget a conversation."""
+        await self._client.hearing.forget_channel(event.thread_id)
+
+
+def _quoted(opening: Opening) -> str:
+    """Show what was asked."""
+    return f"> {''.join(replies.escaped(opening.question or talk_replies.DESCRIBE))}"
+
+
+def _name(opening: Opening) -> str:
+    """Name a thread after the question, else the picture."""
+    if opening.question:
+        return talk_replies.thread_name(opening.question, talk_replies.ABOUT)
+    if opening.hidden:
+        return talk_replies.HIDDEN
+    return talk_replies.thread_name(opening.title, talk_replies.ABOUT)
+
+
+async def setup(client: Beholder) -> None:
+    """Add the cog."""
+    await client.add_cog(Threads(client))

@@ -1,0 +1,387 @@
+"""From a turn of a conversation to its answer, in each conversation one after the other."""
+
+import asyncio
+import contextlib
+import logging
+import time
+import weakref
+from collections.abc import AsyncIterator, Callable
+
+import discord
+
+from bot import replies, talk_buttons, talk_replies
+from bot.answering import type_until_cancelled, until_redis
+from bot.attachments import Carried, carried
+from bot.fetching import Fetcher
+from bot.pacing import Pace
+from bot.sources import source
+from bot.standing import Standing, standing
+from bot.stream import Gone, Spot, Stream
+from handlers import inbox
+from handlers.converse import Answering, Converser
+from handlers.history import History, Place
+from handlers.inbox import Inbox, Open, OpenTurn
+from handlers.queue import Asked, Source
+from handlers.turns import Exchange, Said, Shown
+from inference.errors import BeholderError, PictureGone, QueueUnavailable
+from inference.jobs import Conversed, Delta
+
+log = logging.getLogger(__name__)
+
+SECONDS_TO_PLACE = 3.0
+"""After which somebody who waits hears how many are before them, and between two looks at that."""
+
+
+class Conversing:
+    """The turns that are being answered.
+
+    Args:
+        client: The Discord client.
+        inbox: Where they are written down.
+        history: What was said.
+        converser: Has them answered.
+        fetcher: Fetches pictures.
+        pace: When messages may be edited.
+        channels: Finds a request's channel.
+    """
+
+    def __init__(
+        self,
+        client: discord.Client,
+        inbox: Inbox,
+        history: History,
+        converser: Converser,
+        fetcher: Fetcher,
+        pace: Pace,
+        channels: Callable[[Open], discord.abc.Messageable],
+    ) -> None:
+        self._client = client
+        self._inbox = inbox
+        self._history = history
+        self._converser = converser
+        self._fetcher = fetcher
+        self._pace = pace
+        self._channels = channels
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._lines: weakref.WeakValueDictionary[Place, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._current: dict[Place, OpenTurn] = {}
+
+    async def accept(self, request: OpenTurn, said: Said) -> None:
+        """Take a turn in: into the history, then into the inbox; then it is answered.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        place = place_of(request)
+        new = await self._history.say(place, said)
+        standing = await self._inbox.accept(request)
+        if standing is not inbox.Standing.CLOSED:
+            self.start(request, taken_up=standing is inbox.Standing.OPEN)
+        elif new:
+            # It was answered, and forgotten since.
+            await self._history.delete(said.turn_id)
+
+    async def again(self, request: OpenTurn) -> None:
+        """Have a turn that is in the history answered anew.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        if await self._inbox.accept(request) is inbox.Standing.NEW:
+            self.start(request, taken_up=False)
+
+    def start(self, request: OpenTurn, *, taken_up: bool) -> None:
+        """Begin with a turn that stands in the inbox, unless it is under way already."""
+        if request.id in self._under_way:
+            return
+        task = asyncio.create_task(self._finish(request, taken_up=taken_up), name=request.id)
+        self._under_way[request.id] = task
+        task.add_done_callback(lambda done: self._ended(request.id, done))
+
+    def _ended(self, request_id: str, task: "asyncio.Task[None]") -> None:
+        if self._under_way.get(request_id) is task:
+            del self._under_way[request_id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s: left in the inbox", request_id, exc_info=error)
+
+    async def take_up(self, mine: Callable[[Open], bool]) -> None:
+        """Begin again with what an earlier life left open.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        for request in await self._inbox.waiting():
+            if isinstance(request, OpenTurn) and mine(request):
+                self.start(request, taken_up=True)
+
+    async def stop(self) -> None:
+        """Let go of everything; what has no outcome yet is in the inbox."""
+        tasks = [*self._under_way.values(), *self._background]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def current(self, place: Place) -> OpenTurn | None:
+        """Return the turn of a conversation that is being answered."""
+        return self._current.get(place)
+
+    async def end(self, place: Place, turn_id: int) -> bool:
+        """End the answer to a turn, on the server too.
+
+        Returns:
+            Whether it was being answered.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        request = self._current.get(place)
+        if request is None or request.turn_id != turn_id:
+            return False
+        await self._converser.stop(turn_id, request.attempt)
+        return True
+
+    async def _finish(self, request: OpenTurn, *, taken_up: bool) -> None:
+        started, place = time.monotonic(), place_of(request)
+        # Whoever came first is answered first: a lock is handed on in that order.
+        line = self._lines.setdefault(place, asyncio.Lock())
+        async with line:
+            self._current[place] = request
+            try:
+                await self._answer(place, request, taken_up=taken_up)
+            except Gone:
+                log.info("%s: nobody is there to be answered", request.id)
+                with contextlib.suppress(QueueUnavailable):
+                    await self._converser.stop(request.turn_id, request.attempt)
+            finally:
+                del self._current[place]
+            await until_redis(lambda: self._inbox.close(request.id))
+        with contextlib.suppress(QueueUnavailable):
+            await self._converser.forget(request.turn_id, request.attempt)
+        log.info("%s: done in %.2f s", request.id, time.monotonic() - started)
+
+    async def _answer(self, place: Place, request: OpenTurn, *, taken_up: bool) -> None:
+        exchange = await self._exchange(place, request)
+        stands = await standing(self._client, self._channels(request), request) if taken_up else None
+        stream = await self._stream(place, request, exchange, stands)
+        try:
+            if exchange is None:
+                await stream.remove()
+            elif exchange.replied is not None and exchange.replied.attempt == request.attempt:
+                # It was written down, and perhaps not shown to its end.
+                await self._show(stream, place, request, exchange.replied.text, "")
+            elif stands is not None and stands.interrupted:
+                await self._leave(stream, place, request, stands)
+            elif stands is None or not stands.is_outcome(request):
+                await self._talk(stream, place, request)
+        finally:
+            await stream.close()
+
+    async def _exchange(self, place: Place, request: OpenTurn) -> Exchange | None:
+        """Return the turn; None where it was deleted."""
+        found = await until_redis(lambda: self._history.exchanges(place, until=request.turn_id))
+        return found[-1] if found and found[-1].said.turn_id == request.turn_id else None
+
+    async def _stream(
+        self, place: Place, request: OpenTurn, exchange: Exchange | None, stands: Standing | None
+    ) -> Stream:
+        subject = await until_redis(lambda: self._history.subject(place))
+        above = ""
+        if exchange is not None and exchange.said.message_id is None and request.reply_to is None:
+            above = _above(exchange.said)
+        channel = self._channels(request)
+        spot = Spot(
+            channel,
+            request.channel_id,
+            request.reply_to,
+            request.id,
+            above,
+            spoiler=place.hangs_on is not None and subject is not None and subject.spoiler,
+        )
+        ids = stands.ids if stands is not None else request.messages
+        partial = [channel.get_partial_message(each) for each in ids]  # type: ignore[attr-defined]
+
+        async def posted(messages: tuple[int, ...]) -> None:
+            with contextlib.suppress(QueueUnavailable):
+                await self._inbox.amend(request.model_copy(update={"messages": messages}))
+                await self._history.shown(place, request.turn_id, messages)
+                await self._pass_on_buttons(place, request)
+
+        return Stream(spot, self._pace, posted, lambda: talk_buttons.running(place, request.turn_id), partial)
+
+    async def _talk(self, stream: Stream, place: Place, request: OpenTurn) -> None:
+        """Have the turn answered, showing it as it comes."""
+        below, look, buttons = "", "failed", talk_buttons.failed
+        text = ""
+        try:
+            async with self._waiting_shown(stream, request) as waiting:
+                await self._history.unanswer(place, request.turn_id)
+                answering = await self._converser.ask(
+                    _asked(request), place, request.turn_id, request.attempt, self._source
+                )
+                waiting.set_result(answering)
+                outcome = await self._follow(stream, answering)
+        except BeholderError as error:
+            log.info("%s: %s", request.id, error.code)
+            below = talk_replies.small(replies.sentence(error))
+        except (Gone, asyncio.CancelledError):
+            raise
+        except Exception:
+            # A fault of ours must not leave anybody without an answer.
+            log.exception("%s: failed", request.id)
+            below = talk_replies.small(replies.BROKE)
+        else:
+            text = outcome.text
+            below = await self._kept(place, request, answering, outcome)
+            if await self._exchange(place, request) is None:
+                await stream.remove()
+                return
+            look, buttons = "done", talk_buttons.done
+        await self._show(stream, place, request, text, below, look=look, buttons=buttons)
+
+    async def _kept(self, place: Place, request: OpenTurn, answering: Answering, outcome: Conversed) -> str:
+        """Note an answer, and say what there is to say below it."""
+        lines = [talk_replies.STOPPED] if outcome.stopped else []
+        if outcome.text.strip():
+            await until_redis(
+                lambda: self._converser.keep(place, request.turn_id, request.attempt, answering, outcome)
+            )
+        elif not outcome.stopped:
+            lines.append(talk_replies.NOTHING_SAID)
+        with contextlib.suppress(QueueUnavailable):
+            if answering.trimmed and await self._history.first_time(place, "trimmed"):
+                lines.append(talk_replies.TRIMMED)
+        return "\n".join(lines)
+
+    async def _show(
+        self,
+        stream: Stream,
+        place: Place,
+        request: OpenTurn,
+        text: str,
+        below: str,
+        *,
+        look: str = "done",
+        buttons: Callable[[Place, int], discord.ui.View] = talk_buttons.done,
+    ) -> None:
+        await stream.finish(text, below, lambda: buttons(place, request.turn_id), look)
+
+    async def _leave(self, stream: Stream, place: Place, request: OpenTurn, stands: Standing) -> None:
+        """Say below what an earlier life left unfinished that it was interrupted; Retry begins anew."""
+        with contextlib.suppress(QueueUnavailable):
+            await self._converser.stop(request.turn_id, request.attempt)
+        page = f"{stands.last}\n{talk_replies.INTERRUPTED}"
+        await stream.leave(page, lambda: talk_buttons.failed(place, request.turn_id), "failed")
+        with contextlib.suppress(QueueUnavailable):
+            await self._history.shown(place, request.turn_id, stands.ids)
+
+    async def _follow(self, stream: Stream, answering: Answering) -> Conversed:
+        """Show the answer as it comes, and return the whole.
+
+        Raises:
+            BeholderError: There is none.
+            Gone: Nobody is there to be answered.
+        """
+        following = asyncio.create_task(_pieces(stream, answering))
+        gone = asyncio.create_task(stream.gone.wait())
+        try:
+            await asyncio.wait([following, gone], return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                raise Gone
+            return await self._converser.result(answering)
+        finally:
+            for task in (following, gone):
+                task.cancel()
+            await asyncio.gather(following, gone, return_exceptions=True)
+
+    @contextlib.asynccontextmanager
+    async def _waiting_shown(
+        self, stream: Stream, request: OpenTurn
+    ) -> AsyncIterator["asyncio.Future[Answering]"]:
+        """Show that something is being done for as long as it is."""
+        submitted: asyncio.Future[Answering] = asyncio.get_running_loop().create_future()
+        showing = [
+            asyncio.create_task(type_until_cancelled(self._channels(request))),
+            asyncio.create_task(self._hold(stream, submitted)),
+        ]
+        try:
+            yield submitted
+        finally:
+            for task in showing:
+                task.cancel()
+            await asyncio.gather(*showing, return_exceptions=True)
+
+    async def _hold(self, stream: Stream, submitted: "asyncio.Future[Answering]") -> None:
+        """Tell somebody who waits how many are before them, or that no worker is up."""
+        ticket = (await submitted).ticket
+        shown = ""
+        while True:
+            await asyncio.sleep(SECONDS_TO_PLACE)
+            with contextlib.suppress(QueueUnavailable):
+                ahead = await ticket.position()
+                if ahead is None:
+                    return
+                text = replies.place(ahead) if await self._converser.ready() else replies.NO_WORKER
+                if text != shown:
+                    stream.note(talk_replies.small(text))
+                    shown = text
+
+    async def _pass_on_buttons(self, place: Place, request: OpenTurn) -> None:
+        """Take the buttons off the answer that was the newest until now."""
+        before = await self._history.newest(place, request.turn_id)
+        if before is None or before == request.turn_id:
+            return
+        messages = await self._history.messages(place, before)
+        exchanges = await self._history.exchanges(place, until=before)
+        answered = any(each.said.turn_id == before and each.replied is not None for each in exchanges)
+        if messages and answered:
+            task = asyncio.create_task(self._strip(request, messages[-1]))
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)
+
+    async def _strip(self, request: OpenTurn, message_id: int) -> None:
+        await self._pace.edit(request.channel_id)
+        message = self._channels(request).get_partial_message(message_id)  # type: ignore[attr-defined]
+        with contextlib.suppress(discord.DiscordException, OSError, TimeoutError):
+            await message.edit(view=None, allowed_mentions=discord.AllowedMentions.none())
+
+    def _source(self, picture: Shown) -> Source:
+        """Make what a picture is fetched by, also where its address has expired."""
+
+        async def again() -> tuple[Carried, ...]:
+            channel = self._client.get_partial_messageable(picture.channel_id)
+            try:
+                return carried(await channel.fetch_message(picture.message_id), asked=True)
+            except (discord.HTTPException, OSError, TimeoutError) as error:
+                raise PictureGone("Its message could not be had from Discord.") from error
+
+        return source(self._fetcher, Carried(picture.key, picture.url, size=picture.size), again)
+
+
+def place_of(request: OpenTurn) -> Place:
+    """Say which conversation a turn is part of."""
+    return Place(request.channel_id, request.hangs_on)
+
+
+def _above(said: Said) -> str:
+    """Show who asked what, where no message of theirs does."""
+    return "" if said.text == talk_replies.DESCRIBE else talk_replies.asked(said.speaker, said.text)
+
+
+def _asked(request: OpenTurn) -> Asked:
+    return Asked(request.id, request.scope, request.author_id, "waiting")
+
+
+async def _pieces(stream: Stream, answering: Answering) -> None:
+    """Show each piece as it comes; a piece that is missing lets the whole be waited for."""
+    text, attempt, expected = "", 0, 0
+    async for piece in answering.ticket.deltas():
+        if not isinstance(piece, Delta):
+            stream.note(talk_replies.small(talk_replies.pulling(piece.done)))
+            continue
+        if piece.attempt != attempt:
+            text, attempt, expected = "", piece.attempt, 0
+        if piece.seq == expected:
+            expected += 1
+            text += piece.text
+            stream.show(text)

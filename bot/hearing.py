@@ -1,0 +1,113 @@
+"""From a message to a turn of a conversation, where it is one."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+
+import aiohttp
+import discord
+
+from bot import talk_replies
+from bot.attachments import posted
+from bot.conversing import Conversing
+from bot.messages import guild_of, is_a_persons, is_private, may_answer, owns, said_by
+from bot.rebuilding import rebuild
+from handlers.history import History, Place
+from handlers.inbox import OpenTurn
+from inference.errors import QueueUnavailable
+
+log = logging.getLogger(__name__)
+
+
+class Hearing:
+    """Listens for what is said to the bot in conversations.
+
+    Args:
+        client: The Discord client.
+        history: What was said.
+        conversing: Goes on with what was heard.
+        me: Gives the bot's own user.
+    """
+
+    def __init__(
+        self,
+        client: discord.Client,
+        history: History,
+        conversing: Conversing,
+        me: Callable[[], discord.ClientUser],
+    ) -> None:
+        self._client = client
+        self._history = history
+        self._conversing = conversing
+        self._me = me
+
+    async def take(self, message: discord.Message) -> bool:
+        """Take a message in, where it belongs to a conversation.
+
+        Returns:
+            Whether it does; then nothing else is to be done with it.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        if not is_a_persons(message):
+            return False
+        place = await self._place(message)
+        if place is None or not may_answer(message):
+            return place is not None
+        said = said_by(message, self._me().id)
+        if said is None:
+            await self._say_unseen(place, message)
+            return True
+        if place.hangs_on is None and await self._history.subject(place) is None:
+            await rebuild(self._client, self._history, place, before=message.id)
+        request = OpenTurn(
+            channel_id=message.channel.id,
+            guild_id=guild_of(message),
+            author_id=message.author.id,
+            accepted=time.time(),
+            turn_id=message.id,
+            hangs_on=place.hangs_on,
+            reply_to=message.id,
+        )
+        await self._conversing.accept(request, said)
+        return True
+
+    async def _place(self, message: discord.Message) -> Place | None:
+        """Say which conversation a message belongs to."""
+        channel = message.channel
+        if owns(channel, self._me().id):
+            return Place(channel.id)
+        about = message.reference.resolved if message.reference is not None else None
+        if isinstance(about, discord.Message) and about.author.id == self._me().id:
+            here = [each for each in await self._history.places(about.id) if each.channel_id == channel.id]
+            return here[0] if here else None
+        if is_private(message) and message.reference is None and not posted(message):
+            return await self._history.latest(channel.id)
+        return None
+
+    async def _say_unseen(self, place: Place, message: discord.Message) -> None:
+        """Say once that the bot cannot read what is written, where that is so."""
+        if self._client.intents.message_content or not await self._history.first_time(place, "unseen"):
+            return
+        with contextlib.suppress(discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError):
+            await message.channel.send(talk_replies.UNSEEN, allowed_mentions=discord.AllowedMentions.none())
+
+    async def edited(self, message: discord.Message) -> None:
+        """Let the history say what a message says now."""
+        said = said_by(message, self._me().id) if is_a_persons(message) else None
+        if said is not None:
+            with contextlib.suppress(QueueUnavailable):
+                await self._history.edit(message.id, said.text, said.pictures)
+
+    async def deleted(self, message_id: int) -> None:
+        """Forget a message, and stop answering it."""
+        with contextlib.suppress(QueueUnavailable):
+            for place in await self._history.delete(message_id):
+                await self._conversing.end(place, message_id)
+
+    async def forget_channel(self, channel_id: int) -> None:
+        """Forget a channel that is gone; a conversation that was never kept is no loss."""
+        with contextlib.suppress(QueueUnavailable):
+            await self._history.forget_channel(channel_id)

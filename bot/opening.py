@@ -1,0 +1,51 @@
+"""Where a conversation about a message takes place: in a thread of its own, else in place."""
+
+import logging
+
+import discord
+
+log = logging.getLogger(__name__)
+
+PARENTS = (discord.TextChannel,)
+"""Channels whose messages can have threads; forums' posts and threads are threads already."""
+
+
+async def thread_for(
+    client: discord.Client, channel_id: int, message_id: int, name: str
+) -> discord.Thread | None:
+    """Make a thread from a message, or find the one that the bot has made from it before.
+
+    Args:
+        client: The Discord client.
+        channel_id: Where the message is.
+        message_id: The message.
+        name: The thread's, of 1 to 100 characters.
+
+    Returns:
+        The thread; None where there can be none: the conversation goes on in place.
+    """
+    channel = client.get_channel(channel_id)
+    if not isinstance(channel, PARENTS) or not _may(channel):
+        return None
+    try:
+        return await channel.get_partial_message(message_id).create_thread(name=name)
+    except discord.HTTPException as error:
+        if error.status >= 500:
+            raise
+        log.info("message %d: no thread: status %d, code %d", message_id, error.status, error.code)
+    return await _ours(client, message_id)
+
+
+def _may(channel: discord.TextChannel) -> bool:
+    rights = channel.permissions_for(channel.guild.me)
+    return rights.create_public_threads and rights.send_messages_in_threads
+
+
+async def _ours(client: discord.Client, thread_id: int) -> discord.Thread | None:
+    """Return the thread that a message has already, where it is the bot's: it has the message's id."""
+    try:
+        found = client.get_channel(thread_id) or await client.fetch_channel(thread_id)
+    except discord.HTTPException:
+        return None
+    mine = isinstance(found, discord.Thread) and client.user is not None and found.owner_id == client.user.id
+    return found if isinstance(found, discord.Thread) and mine and not found.locked else None

@@ -1,0 +1,76 @@
+"""What the bot itself says in a conversation: in small print, so that nobody takes it for the model's."""
+
+from bot.replies import clean, escaped, length
+
+DESCRIBE = "describe the image"
+"""What is asked where somebody wants to talk about a picture and has not said what about."""
+LONGEST_NAME = 100
+"""Discord's limit of a thread's name."""
+LONGEST_ASKED = 600
+"""UTF-16 units of a question that is shown above its answer."""
+
+SMALL = "-# "
+"""Markdown for small print. No line of a model's can begin with it: its `-` is escaped there."""
+STOPPED = SMALL + "Stopped."
+TRIMMED = SMALL + "It got long: I no longer have the oldest part of this conversation in mind."
+INTERRUPTED = SMALL + "I was interrupted here. Press Retry to have this answered anew."
+NOTHING_SAID = SMALL + "I have nothing to say to that. Put it in other words, or press Regenerate."
+RESET = SMALL + "{who} began anew: I have forgotten what was said before this, but not the picture."
+UNSEEN = (
+    SMALL + "I can't read what is written here: my operator has not turned on the Message Content intent. "
+    "Mention me in your message, or reply to one of mine, and I'll answer."
+)
+
+ENDED = "This answer is finished already: there is nothing to stop."
+NOT_NEWEST = "There is a newer answer: use the buttons below that one."
+STILL_AT_IT = "I'm still answering here. Wait for that, or press Stop first."
+FORGOTTEN = "I no longer have that turn in mind. Write it again, or start with another picture."
+MAY_NOT = "You may not write here, so you can't steer this conversation either."
+JUST_WRITE = "This is a conversation with me already: just write your question here."
+IN_THREAD = "Let's talk about it in <#{thread}>."
+BELOW = "I answer below the picture. Reply to my answer to go on."
+HIDDEN = "About a hidden picture"
+ABOUT = "About a picture"
+NO_PICTURE = "The picture is gone. Post it again, and start from there."
+
+
+def small(text: str) -> str:
+    """Put a sentence of ours into small print."""
+    return SMALL + text
+
+
+def is_small(text: str) -> bool:
+    """Tell whether a text has no words of a model's: a placeholder, or nothing but what was asked."""
+    return all(line.startswith(SMALL) for line in text.split("\n") if line)
+
+
+def asked(speaker: str, question: str) -> str:
+    """Write the line above an answer that shows who asked what, where no message of theirs does."""
+    return f"{SMALL}{_cut(clean(speaker), 80)} asked: {_cut(clean(question), LONGEST_ASKED)}"
+
+
+def _cut(text: str, most: int) -> str:
+    units: list[str] = []
+    used = 0
+    for unit in escaped(text):
+        used += length(unit)
+        if used > most - 1:
+            return "".join(units) + "…"
+        units.append(unit)
+    return "".join(units)
+
+
+def thread_name(words: str, otherwise: str) -> str:
+    """Name a thread after a question or a caption; of 1 to 100 UTF-16 units."""
+    name = clean(words) or otherwise
+    if length(name) <= LONGEST_NAME:
+        return name
+    while length(name) > LONGEST_NAME - 1:
+        name = name[:-1]
+    return name.rstrip() + "…"
+
+
+def pulling(done: float | None) -> str:
+    """Say that the model is being fetched, and how far that is."""
+    share = "" if done is None else f" {done:.0%} of it is here."
+    return f"My model has to be fetched first, which happens once.{share} The answer will appear here."

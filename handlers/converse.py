@@ -1,0 +1,239 @@
+"""A conversation and what was just said -> what the model says next, as it says it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from handlers.history import History, Place
+from handlers.queue import Asked, Source
+from handlers.turns import Exchange, Replied, Shown, Subject, measured, trim
+from inference.errors import JobFailed, PictureGone
+from inference.jobs import (
+    LONGEST_TURN,
+    MOST_PICTURES,
+    Converse,
+    Conversed,
+    Delta,
+    Group,
+    Picture,
+    Priority,
+    Progress,
+    Result,
+    Task,
+    Turn,
+    job_id,
+)
+
+log = logging.getLogger(__name__)
+
+PICTURE_WAS_HERE = "(A picture was posted here; it is gone.)"
+"""What the model reads in place of a turn that had nothing but a picture that was deleted."""
+
+
+class Ticket(Protocol):
+    """An answer that is under way."""
+
+    async def result(self) -> Result:
+        """Wait for what it comes to."""
+
+    async def position(self) -> int | None:
+        """Say how many jobs are before it; None once a worker has it."""
+
+    def deltas(self) -> AsyncIterator[Delta | Progress]:
+        """Yield its pieces as they come."""
+
+
+class Queue(Protocol):
+    """What is needed of `inference.client.InferenceClient`."""
+
+    async def put_picture(self, scope: str, data: bytes) -> Picture:
+        """Keep a picture's bytes for the worker."""
+
+    async def submit(
+        self,
+        request: Converse,
+        *,
+        id: str,  # noqa: A002 - what it is called on the wire
+        priority: Priority,
+        asker: str,
+        group: Group,
+    ) -> Ticket:
+        """Hand a job in, or find it again where it was handed in before."""
+
+    async def stop(self, job_id: str) -> None:
+        """End an answer; whoever waits gets what there was of it."""
+
+    async def close_request(self, ids: Iterable[str]) -> None:
+        """Forget the results of jobs whose outcome is visible."""
+
+    async def workers_ready(self, tasks: Iterable[Task]) -> bool:
+        """Say whether a worker that lives serves each of `tasks`."""
+
+
+@dataclass(frozen=True)
+class Answering:
+    """An answer that is under way.
+
+    Attributes:
+        ticket: The job.
+        subject: What the conversation is about.
+        exchanges: What the model was given.
+        trimmed: Whether older turns had to be left out.
+    """
+
+    ticket: Ticket
+    subject: Subject
+    exchanges: tuple[Exchange, ...]
+    trimmed: bool
+
+
+class Converser:
+    """Has conversations answered.
+
+    Args:
+        queue: Where the jobs go.
+        history: What was said.
+        context: Tokens that the model reads, its answer included; workers must be told the same.
+    """
+
+    def __init__(self, queue: Queue, history: History, *, context: int) -> None:
+        self._queue = queue
+        self._history = history
+        self._context = context
+
+    @staticmethod
+    def job(turn_id: int, attempt: int) -> str:
+        """Name the job of an attempt to answer a turn."""
+        return job_id("converse", turn_id, attempt)
+
+    async def ask(
+        self,
+        asked: Asked,
+        place: Place,
+        turn_id: int,
+        attempt: int,
+        source: Callable[[Shown], Source],
+    ) -> Answering:
+        """Have a turn answered, with what was said before it.
+
+        Args:
+            asked: Who asks.
+            place: The conversation.
+            turn_id: The turn, which is in the history.
+            attempt: As the request has it.
+            source: Makes what a picture is fetched by.
+
+        Raises:
+            BeholderError: It cannot be.
+        """
+        subject = await self._history.subject(place) or Subject()
+        exchanges = await self._history.exchanges(place, until=turn_id)
+        known = await self._history.measured(place)
+        fitting = trim(subject, exchanges, known, self._context)
+        ticket = await self._queue.submit(
+            Converse(scope=asked.scope, turns=await self._turns(asked, subject, fitting.exchanges, source)),
+            id=self.job(turn_id, attempt),
+            priority=asked.priority,
+            asker=str(asked.asker),
+            group=Group(id=asked.request, size=1),
+        )
+        return Answering(ticket, subject, fitting.exchanges, fitting.dropped)
+
+    async def result(self, answering: Answering) -> Conversed:
+        """Wait for the whole answer.
+
+        Raises:
+            BeholderError: There is none.
+        """
+        outcome = (await answering.ticket.result()).outcome
+        if not isinstance(outcome, Conversed):
+            raise JobFailed(f"A conversation was to go on and a {outcome.task!r} came back.")
+        return outcome
+
+    async def keep(
+        self, place: Place, turn_id: int, attempt: int, answering: Answering, outcome: Conversed
+    ) -> None:
+        """Note an answer in the history.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        replied = Replied(turn_id=turn_id, attempt=attempt, text=outcome.text, stopped=outcome.stopped)
+        known = measured(answering.subject, answering.exchanges, outcome.prompt_tokens, outcome.reply_tokens)
+        await self._history.reply(place, replied, known)
+
+    async def ready(self) -> bool:
+        """Tell whether a worker that converses is up.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        return await self._queue.workers_ready(["converse"])
+
+    async def stop(self, turn_id: int, attempt: int) -> None:
+        """End an answer, on the server too.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        await self._queue.stop(self.job(turn_id, attempt))
+
+    async def forget(self, turn_id: int, attempt: int) -> None:
+        """Let go of a result: it is in the history.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        await self._queue.close_request([self.job(turn_id, attempt)])
+
+    async def _turns(
+        self,
+        asked: Asked,
+        subject: Subject,
+        exchanges: tuple[Exchange, ...],
+        source: Callable[[Shown], Source],
+    ) -> tuple[Turn, ...]:
+        """Write down what goes to the worker: each picture with the turn that it came with."""
+        turns: list[Turn] = []
+        for number, each in enumerate(exchanges):
+            wanted = each.said.pictures if number else _once([*subject.pictures, *each.said.pictures])
+            pictures = await self._pictures(asked, wanted, source, last=number == len(exchanges) - 1)
+            lost = wanted and not pictures and not each.said.text
+            text = PICTURE_WAS_HERE if lost else each.said.text
+            turns.append(Turn(role="user", speaker=each.said.speaker, text=text, pictures=pictures))
+            if each.replied is not None and number < len(exchanges) - 1:
+                turns.append(Turn(role="assistant", text=each.replied.text[:LONGEST_TURN]))
+        return tuple(turns)
+
+    async def _pictures(
+        self,
+        asked: Asked,
+        pictures: tuple[Shown, ...],
+        source: Callable[[Shown], Source],
+        *,
+        last: bool,
+    ) -> tuple[Picture, ...]:
+        """Fetch pictures for the worker; one of an earlier turn that is gone is left out.
+
+        Raises:
+            PictureError: One that came with the turn to be answered cannot be used.
+        """
+
+        async def stored(picture: Shown) -> Picture | None:
+            try:
+                return await self._queue.put_picture(asked.scope, await source(picture).fetch())
+            except PictureGone:
+                if last:
+                    raise
+                log.info("%s: a picture of an earlier turn is gone", asked.request)
+                return None
+
+        found = await asyncio.gather(*(stored(each) for each in pictures))
+        return tuple(each for each in found if each is not None)
+
+
+def _once(pictures: list[Shown]) -> tuple[Shown, ...]:
+    each_once = {(each.message_id, each.key): each for each in pictures}
+    return tuple(each_once.values())[:MOST_PICTURES]

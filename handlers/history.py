@@ -1,0 +1,345 @@
+"""What was said in a channel, in Redis: it survives restarts, and goes 7 days after the last turn.
+
+A conversation is a hash with a field for each turn and answer, keyed by its channel and, in place, by the
+message that it hangs on: two conversations in one channel never mix. Beside it an index says which message
+belongs where, so that what people edit or delete in Discord is edited or deleted here.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+
+from handlers.turns import Exchange, Kept, Measured, Replied, Said, Shown, Subject
+from inference.redis_connection import Client, translated
+
+log = logging.getLogger(__name__)
+
+RETENTION: Final = 7 * 24 * 3600
+"""Seconds after the last turn for which a conversation is kept."""
+SUBJECT: Final = "subject"
+MEASURED: Final = "measured"
+NEWEST: Final = "newest"
+"""The turn whose answer has the buttons."""
+
+K = TypeVar("K", bound=Kept)
+
+_FORGET = """
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  if field ~= 'subject' then redis.call('HDEL', KEYS[1], field) end
+end
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a conversation is.
+
+    Attributes:
+        channel_id: The channel or thread.
+        hangs_on: In place: the message that it hangs on; None: it has the channel to itself.
+    """
+
+    channel_id: int
+    hangs_on: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Name it in keys."""
+        return f"{self.channel_id}:{self.hangs_on or 0}"
+
+    @classmethod
+    def named(cls, name: str) -> "Place":
+        """Read what `name` says."""
+        channel, _, hangs_on = name.partition(":")
+        return cls(int(channel), int(hangs_on) or None)
+
+
+class History:
+    """The conversations of one bot.
+
+    Args:
+        redis: Where they are kept.
+        bot: The bot's name, the same after a restart.
+        prefix: Of the key names.
+    """
+
+    def __init__(self, redis: Client, bot: str, *, prefix: str = "beholder") -> None:
+        self._redis = redis
+        self._name = f"{prefix}:talk:{bot}:"
+        self._index = f"{prefix}:said:{bot}:"
+        self._last = f"{prefix}:talked:{bot}:"
+        self._forget = redis.register_script(_FORGET)
+
+    async def begin(self, place: Place, subject: Subject) -> None:
+        """Note what a conversation is about; one that has begun stays as it is.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated(), self._redis.pipeline(transaction=True) as all_:
+            all_.hsetnx(self._key(place), SUBJECT, subject.model_dump_json())
+            all_.expire(self._key(place), RETENTION)
+            for message in {picture.message_id for picture in subject.pictures}:
+                all_.sadd(self._index + str(message), place.name)
+                all_.expire(self._index + str(message), RETENTION)
+            await all_.execute()
+
+    async def subject(self, place: Place) -> Subject | None:
+        """Return what a conversation is about; None where nothing is known of it.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated():
+            return _read(Subject, await self._redis.hget(self._key(place), SUBJECT))
+
+    async def say(self, place: Place, said: Said) -> bool:
+        """Note what a person said; doing it twice changes nothing.
+
+        Returns:
+            Whether it is new.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated():
+            new = await self._redis.hsetnx(self._key(place), f"said:{said.turn_id}", said.model_dump_json())
+        if said.message_id is not None:
+            await self.belongs(place, [said.message_id])
+        await self.refresh(place)
+        return bool(new)
+
+    async def reply(self, place: Place, replied: Replied, known: Measured | None = None) -> None:
+        """Note what the bot answered, and what that took; a turn that is gone gets no answer.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        key = self._key(place)
+        async with translated():
+            if not await self._redis.hexists(key, f"said:{replied.turn_id}"):
+                return
+            await self._redis.hset(key, f"replied:{replied.turn_id}", replied.model_dump_json())
+            if known is not None:
+                await self._redis.hset(key, MEASURED, known.model_dump_json())
+        await self.refresh(place)
+
+    async def unanswer(self, place: Place, turn_id: int) -> None:
+        """Take back the answer to a turn: it gets another.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated():
+            await self._redis.hdel(self._key(place), f"replied:{turn_id}", MEASURED)
+
+    async def exchanges(self, place: Place, *, until: int | None = None) -> list[Exchange]:
+        """Return what was said and answered, the oldest first.
+
+        Args:
+            place: Where.
+            until: The last turn that is wanted; None: all.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated():
+            raw = await self._redis.hgetall(self._key(place))
+        fields = {bytes(key).decode(): value for key, value in raw.items()}  # type: ignore[arg-type]
+        said = [_read(Said, value) for name, value in fields.items() if name.startswith("said:")]
+        found = sorted((each for each in said if each is not None), key=lambda each: each.turn_id)
+        return [
+            Exchange(each, _read(Replied, fields.get(f"replied:{each.turn_id}")))
+            for each in found
+            if until is None or each.turn_id <= until
+        ]
+
+    async def measured(self, place: Place) -> Measured | None:
+        """Return what the engine counted last.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated():
+            return _read(Measured, await self._redis.hget(self._key(place), MEASURED))
+
+    async def first_time(self, place: Place, what: str) -> bool:
+        """Tell whether something is told here for the first time; from now on it is not.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated():
+            return bool(await self._redis.hsetnx(self._key(place), f"told:{what}", "1"))
+
+    async def shown(self, place: Place, turn_id: int, messages: Sequence[int]) -> None:
+        """Note which messages an answer stands in.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated():
+            await self._redis.hset(self._key(place), f"shown:{turn_id}", " ".join(map(str, messages)))
+        await self.belongs(place, messages)
+
+    async def messages(self, place: Place, turn_id: int) -> tuple[int, ...]:
+        """Return which messages an answer stands in.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated():
+            raw = await self._redis.hget(self._key(place), f"shown:{turn_id}")
+        return tuple(map(int, raw.split())) if raw else ()
+
+    async def newest(self, place: Place, turn_id: int | None = None) -> int | None:
+        """Return the turn that was answered last, and note that it is `turn_id` now, where that is given.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated():
+            before = await self._redis.hget(self._key(place), NEWEST)
+            if turn_id is not None:
+                await self._redis.hset(self._key(place), NEWEST, str(turn_id))
+                await self._redis.set(self._last + str(place.channel_id), place.name, ex=RETENTION)
+        return int(before) if before else None
+
+    async def latest(self, channel_id: int) -> Place | None:
+        """Return the conversation of a channel that was answered last.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated():
+            raw = await self._redis.get(self._last + str(channel_id))
+        return Place.named(bytes(raw).decode()) if raw else None  # type: ignore[arg-type]
+
+    async def belongs(self, place: Place, messages: Iterable[int]) -> None:
+        """Note that messages are part of a conversation.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated(), self._redis.pipeline(transaction=True) as all_:
+            for message in messages:
+                all_.sadd(self._index + str(message), place.name)
+                all_.expire(self._index + str(message), RETENTION)
+            await all_.execute()
+
+    async def places(self, message_id: int) -> list[Place]:
+        """Return the conversations that a message is part of.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated():
+            names = await self._redis.smembers(self._index + str(message_id))
+        return [Place.named(bytes(name).decode()) for name in names]  # type: ignore[arg-type]
+
+    async def refresh(self, place: Place) -> None:
+        """Keep a conversation, and the index of its messages, for another `RETENTION` seconds.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated():
+            raw = await self._redis.hgetall(self._key(place))
+            async with self._redis.pipeline(transaction=False) as all_:
+                all_.expire(self._key(place), RETENTION)
+                for message in _messages(raw):
+                    all_.expire(self._index + str(message), RETENTION)
+                await all_.execute()
+
+    async def edit(self, message_id: int, text: str, pictures: Sequence[Shown]) -> None:
+        """Let a turn say what its author made of it.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        for place in await self.places(message_id):
+            async with translated():
+                field = f"said:{message_id}"
+                before = _read(Said, await self._redis.hget(self._key(place), field))
+                if before is None or (before.text, before.pictures) == (text, tuple(pictures)):
+                    continue
+                after = before.model_copy(update={"text": text, "pictures": tuple(pictures)})
+                await self._redis.hset(self._key(place), field, after.model_dump_json())
+                await self._redis.hdel(self._key(place), MEASURED)
+
+    async def delete(self, message_id: int) -> list[Place]:
+        """Forget what stood in a message: a turn with its answer, an answer, or pictures.
+
+        Returns:
+            The conversations that it was part of.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        places = await self.places(message_id)
+        for place in places:
+            key = self._key(place)
+            gone = [f"said:{message_id}", f"replied:{message_id}", MEASURED]
+            async with translated():
+                raw = await self._redis.hgetall(key)
+                for name, value in raw.items():
+                    field = bytes(name).decode()  # type: ignore[arg-type]
+                    if field.startswith("shown:") and str(message_id).encode() in bytes(value).split():  # type: ignore[arg-type]
+                        gone.append(f"replied:{field.removeprefix('shown:')}")
+                await self._redis.hdel(key, *gone)
+                subject = _read(Subject, raw.get(SUBJECT.encode()))
+                if subject is not None:
+                    left = tuple(each for each in subject.pictures if each.message_id != message_id)
+                    await self._redis.hset(
+                        key, SUBJECT, subject.model_copy(update={"pictures": left}).model_dump_json()
+                    )
+        async with translated():
+            await self._redis.delete(self._index + str(message_id))
+        return places
+
+    async def reset(self, place: Place) -> None:
+        """Forget what was said, but not what it is about.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated():
+            await self._forget(keys=[self._key(place)], args=[])
+
+    async def forget_channel(self, channel_id: int) -> None:
+        """Forget the conversation that had a channel to itself: the channel is gone.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated():
+            await self._redis.delete(self._key(Place(channel_id)), self._last + str(channel_id))
+
+    def _key(self, place: Place) -> str:
+        return self._name + place.name
+
+
+def _read(kind: type[K], raw: Any) -> K | None:  # noqa: ANN401 - whatever redis-py gives
+    """Read what was kept; what another version wrote counts as lost."""
+    if raw is None:
+        return None
+    try:
+        return kind.model_validate_json(raw)
+    except ValidationError:
+        log.warning("a %s in no form that is read here", kind.__name__.lower())
+        return None
+
+
+def _messages(raw: dict[Any, Any]) -> set[int]:
+    """Collect the messages of a conversation."""
+    found: set[int] = set()
+    for name, value in raw.items():
+        if name.startswith(b"said:"):
+            found.add(int(name.removeprefix(b"said:")))
+        elif name.startswith(b"shown:"):
+            found.update(map(int, value.split()))
+    subject = _read(Subject, raw.get(SUBJECT.encode()))
+    return found | ({each.message_id for each in subject.pictures} if subject else set())

@@ -1,0 +1,214 @@
+"""What was said in a conversation, and how much of it fits into a model's context."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from handlers.inbox import Id
+from inference.jobs import LONGEST_SPEAKER, LONGEST_TURN, MOST_PICTURES, MOST_TALKED_ABOUT, MOST_TURNS
+
+PICTURE_TOKENS: Final = 600
+"""Of one picture: LLaVA has 576 patches of a picture of 336 x 336 pixels, and some tokens around them."""
+TURN_TOKENS: Final = 12
+"""Of what stands around a turn: the speaker's role and name."""
+BYTES_PER_TOKEN: Final = 3.0
+"""Of text in UTF-8. English has about 4, most languages fewer: too many tokens are better than too few."""
+MOST_FOR_REPLY: Final = 1024
+"""Tokens that are left for the answer, at most."""
+IMPLAUSIBLE: Final = 0.4
+"""A count of tokens below this share of the estimate is of what the engine did not have in its cache."""
+
+
+class Kept(BaseModel):
+    """The base of what Redis keeps."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Shown(Kept):
+    """A picture that stands in Discord.
+
+    Attributes:
+        channel_id: Where its message is.
+        message_id: Its message.
+        key: Tells it from the message's others.
+        url: Where its bytes were last; good for about a day.
+        size: The file's bytes as Discord says, where it says.
+    """
+
+    channel_id: Id
+    message_id: Id
+    key: str
+    url: str = Field(repr=False)
+    size: int | None = None
+
+
+class Subject(Kept):
+    """What a conversation is about. It is never trimmed.
+
+    Attributes:
+        pictures: The pictures that it began with.
+        spoiler: Whether they were posted behind a spoiler.
+    """
+
+    pictures: tuple[Shown, ...] = Field((), max_length=MOST_PICTURES)
+    spoiler: bool = False
+
+
+class Said(Kept):
+    """What a person said.
+
+    Attributes:
+        turn_id: The message, or the interaction, that it was said with; turns are in the order of these.
+        speaker: The person's display name.
+        text: Their words; may be empty where there are pictures.
+        pictures: What they posted with it.
+        message_id: The message that they can edit or delete; None where there is none.
+    """
+
+    turn_id: Id
+    speaker: str = Field("", max_length=LONGEST_SPEAKER)
+    text: str = Field(max_length=LONGEST_TURN)
+    pictures: tuple[Shown, ...] = Field((), max_length=MOST_PICTURES)
+    message_id: Id | None = None
+
+    @property
+    def tokens(self) -> int:
+        """Estimate what it takes of the model's context."""
+        return estimate(self.speaker + self.text) + PICTURE_TOKENS * len(self.pictures)
+
+
+class Replied(Kept):
+    """What the bot answered.
+
+    Attributes:
+        turn_id: To which turn.
+        attempt: As the request has it.
+        text: The whole answer as the model gave it.
+        stopped: Somebody stopped it.
+    """
+
+    turn_id: Id
+    attempt: Id = 0
+    text: str
+    stopped: bool = False
+
+    @property
+    def tokens(self) -> int:
+        """Estimate what it takes of the model's context."""
+        return estimate(self.text)
+
+
+class Measured(Kept):
+    """What the engine counted.
+
+    Attributes:
+        turns: The turns that it was given, the last of which it answered.
+        tokens: All of it, pictures and answers included.
+    """
+
+    turns: tuple[Id, ...] = Field(min_length=1, max_length=MOST_TURNS)
+    tokens: int = Field(ge=0)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A turn with its answer, where it has one."""
+
+    said: Said
+    replied: Replied | None = None
+
+    @property
+    def tokens(self) -> int:
+        """Estimate what both take of the model's context."""
+        return self.said.tokens + (self.replied.tokens if self.replied else 0)
+
+
+@dataclass(frozen=True)
+class Trimmed:
+    """What fits.
+
+    Attributes:
+        exchanges: The oldest first; the last is the one to be answered.
+        dropped: Whether any were left out.
+    """
+
+    exchanges: tuple[Exchange, ...]
+    dropped: bool
+
+
+def estimate(text: str) -> int:
+    """Estimate how many tokens a turn with this text has."""
+    return TURN_TOKENS + round(len(text.encode(errors="replace")) / BYTES_PER_TOKEN + 0.5)
+
+
+def measured(
+    subject: Subject,
+    exchanges: Sequence[Exchange],
+    prompt_tokens: int | None,
+    reply_tokens: int | None,
+) -> Measured | None:
+    """Make what is kept of the engine's count; None where it gave none that can be believed."""
+    if prompt_tokens is None or prompt_tokens < IMPLAUSIBLE * _guess(subject, exchanges):
+        return None
+    turns = tuple(each.said.turn_id for each in exchanges)
+    return Measured(turns=turns, tokens=prompt_tokens + (reply_tokens or 0))
+
+
+def trim(subject: Subject, exchanges: Sequence[Exchange], known: Measured | None, context: int) -> Trimmed:
+    """Leave out what does not fit: the oldest first, but never what the conversation began with.
+
+    Args:
+        subject: What it is about: its pictures count, and come with whatever is first.
+        exchanges: All, the oldest first; the last is the one to be answered.
+        known: What the engine counted for the turn before.
+        context: Tokens that the model reads, its answer included.
+
+    Returns:
+        Always the last one, and the first one as long as it fits beside the last.
+    """
+    room = context - min(MOST_FOR_REPLY, context // 4)
+    first, rest = list(exchanges[:1]), list(exchanges[1:])
+    while len(rest) > 1 and not _fits(subject, [*first, *rest], exchanges, known, room):
+        rest.pop(0)
+    kept = [*first, *rest]
+    if rest and not _fits(subject, kept, exchanges, known, room):
+        # A long first turn: the subject's pictures come with whatever is first, its words go.
+        kept = rest[-1:]
+    return Trimmed(tuple(kept), dropped=len(kept) < len(exchanges))
+
+
+def _fits(
+    subject: Subject,
+    kept: Sequence[Exchange],
+    exchanges: Sequence[Exchange],
+    known: Measured | None,
+    room: int,
+) -> bool:
+    turns = sum(2 if each.replied else 1 for each in kept)
+    pictures = sum(len(each.said.pictures) for each in kept) + len(subject.pictures)
+    return (
+        turns <= MOST_TURNS
+        and pictures <= MOST_TALKED_ABOUT
+        and _tokens(subject, kept, exchanges, known) <= room
+    )
+
+
+def _tokens(
+    subject: Subject, kept: Sequence[Exchange], exchanges: Sequence[Exchange], known: Measured | None
+) -> int:
+    """Count what is known, and estimate what has come or gone since."""
+    if known is None:
+        return _guess(subject, kept)
+    ids, counted = {each.said.turn_id for each in kept}, set(known.turns)
+    new = sum(each.tokens for each in kept if each.said.turn_id not in counted)
+    left_out = sum(
+        each.tokens for each in exchanges if each.said.turn_id in counted and each.said.turn_id not in ids
+    )
+    return max(0, known.tokens - left_out) + new
+
+
+def _guess(subject: Subject, exchanges: Sequence[Exchange]) -> int:
+    return PICTURE_TOKENS * len(subject.pictures) + sum(each.tokens for each in exchanges)

@@ -1,0 +1,87 @@
+"""What people do in conversations, and what they see of them."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from tests.bot.stage import PATIENCE, Stage, picture
+from tests.e2e.member import Member, Message
+
+CIRCLE = [("a.png", picture("a red circle"))]
+SQUARE = [("b.png", picture("a blue square"))]
+
+
+def buttons(message: Message) -> dict[str, str]:
+    """Return a message's buttons: their ids by their labels."""
+    return {
+        each["label"]: each["custom_id"]
+        for row in message.get("components", [])
+        for each in row["components"]
+    }
+
+
+async def press(member: Member, message: Message, label: str) -> None:
+    """Press a message's button."""
+    body = {
+        "type": 3,
+        "application_id": member.session["application_id"],
+        "channel_id": message["channel_id"],
+        "session_id": "1",
+        "nonce": f"{message['id'][-6:]}{len(member.heard)}",
+        "message_id": message["id"],
+        "message_flags": 0,
+        "data": {"component_type": 2, "custom_id": buttons(message)[label]},
+    }
+    await member.request("POST", "/interactions", json=body)
+
+
+async def messages(stage: Stage, channel: str) -> list[Message]:
+    """Return what stands in a channel now, the oldest first."""
+    found: list[Message] = await stage.ada.request("GET", f"/channels/{channel}/messages?limit=100")
+    return found[::-1]
+
+
+async def answers(stage: Stage, channel: str) -> list[Message]:
+    """Return the bot's messages in a channel now, the oldest first."""
+    me = stage.session["bot_user_id"]
+    return [each for each in await messages(stage, channel) if each["author"]["id"] == me]
+
+
+async def seen(stage: Stage, channel: str, true: Callable[[list[Message]], Any]) -> list[Message]:
+    """Wait until the bot's messages in a channel are so."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = await answers(stage, channel)
+            if true(found):
+                return found
+            start = len(stage.ada.heard)
+            await news(stage.ada, channel, start)
+
+
+async def news(member: Member, channel: str, start: int) -> None:
+    """Wait until something happens in a channel, or a moment, since it may just have happened."""
+    try:
+        async with asyncio.timeout(0.2):
+            await member.hear(lambda _, data: data.get("channel_id") == channel, start=start)
+    except TimeoutError:
+        return
+
+
+def is_done(message: Message) -> bool:
+    """Tell whether an answer has come to its end."""
+    return "Regenerate" in buttons(message)
+
+
+async def finished(stage: Stage, channel: str, count: int) -> list[Message]:
+    """Wait until the bot has that many messages in a channel, the last of them an answer at its end."""
+    return await seen(stage, channel, lambda found: len(found) == count and is_done(found[-1]))
+
+
+async def thread(stage: Stage, files: Any = CIRCLE, content: str = "") -> str:
+    """Post a picture where captions are on, press the caption's button, return the thread."""
+    message = await stage.ada.post(stage.pictures, content, files=files)
+    caption = await stage.ada.reply_to(message)
+    start = len(stage.ada.heard)
+    await press(stage.ada, caption, "Talk about it")
+    made = await stage.ada.hear(lambda kind, _: kind == "THREAD_CREATE", start=start)
+    return str(made["id"])

@@ -1,0 +1,168 @@
+"""A worker that converses without a model: it streams what a test tells it to, and can be stopped."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from inference.jobs import Captioned, Converse, Conversed, Delta, Failure, Job, Picture, Progress, Result
+from inference.keys import Keys
+from inference.redis_connection import connect, connect_blocking, read_after
+from inference.settings import WorkerSettings
+from inference.streams import Consumer, Taken
+from tests.bot.stage import JPEG, PATIENCE, Stage, picture, read
+
+if TYPE_CHECKING:
+    from inference.errors import BeholderError
+
+Pieces = Callable[[Converse], Sequence[str]]
+
+
+def echo(request: Converse) -> Sequence[str]:
+    """Say who said what last."""
+    last = request.turns[-1]
+    return [f"{last.speaker}", " says", f" {last.text}"]
+
+
+class Talker:
+    """Takes jobs from the real queue.
+
+    Attributes:
+        jobs: The conversations that it was given.
+        seen: For each of them, what its pictures say, by turn.
+        pieces: What it answers.
+        after: Pieces after which it waits for the gate.
+        gate: Set unless a test wants it to wait.
+        wrong: What it fails with.
+        progress: What it says before the first piece.
+        tokens: What it says a prompt took.
+        stopped: The jobs that it stopped.
+    """
+
+    def __init__(self, redis_url: str) -> None:
+        self._url = redis_url
+        self.jobs: list[Job] = []
+        self.seen: list[list[list[str]]] = []
+        self.pieces: Pieces = echo
+        self.after = 1
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.wrong: BeholderError | None = None
+        self.progress: list[float] = []
+        self.tokens: int | None = None
+        self.stopped: set[str] = set()
+        self.captions = 0
+        self._news = asyncio.Condition()
+
+    @property
+    def last(self) -> Converse:
+        request = self.jobs[-1].request
+        assert isinstance(request, Converse)
+        return request
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Wait until something is so."""
+        async with asyncio.timeout(PATIENCE), self._news:
+            await self._news.wait_for(true)
+
+    async def taken(self, count: int) -> None:
+        """Wait until so many conversations have been taken."""
+        await self.until(lambda: len(self.jobs) >= count)
+
+    async def _tell(self) -> None:
+        async with self._news:
+            self._news.notify_all()
+
+    async def run(self) -> None:
+        redis = connect(self._url)
+        settings = WorkerSettings(_env_file=None, redis_url=SecretStr(self._url))
+        consumer = Consumer(redis, Keys(), ["caption", "converse"], "talker", settings)
+        listening = asyncio.create_task(self._listen())
+        at_it: set[asyncio.Task[None]] = set()
+        try:
+            await consumer.ensure_groups()
+            while True:
+                await consumer.beat(60)
+                for taken in await consumer.take(20, 200):
+                    task = asyncio.create_task(self._answer(consumer, taken))
+                    at_it.add(task)
+                    task.add_done_callback(at_it.discard)
+        finally:
+            for each in (listening, *at_it):
+                each.cancel()
+            await asyncio.gather(listening, *at_it, return_exceptions=True)
+            await consumer.close()
+            await redis.aclose()
+
+    async def _listen(self) -> None:
+        """Hear which jobs are to be stopped."""
+        client = connect(self._url)
+        redis = connect_blocking(client)
+        last = b"0"
+        try:
+            while True:
+                for _, entries in await read_after(redis, {Keys().stops: last}, 10, 5):
+                    self.stopped.update(fields[b"job"].decode() for _, fields in entries)
+                    last = entries[-1][0]
+                await self._tell()
+        finally:
+            await redis.aclose()
+            await client.aclose()
+
+    async def _answer(self, consumer: Consumer, taken: Taken) -> None:
+        job = taken.job
+        if isinstance(job.request, Converse):
+            await consumer.finish(taken, await self._converse(consumer, job, job.request))
+            return
+        caption = read(await consumer.picture(job.request.pictures[0]))
+        thumbnails: tuple[Picture, ...] = ()
+        if job.request.thumbnail:
+            thumbnails = (await consumer.put_picture(job.request.scope, picture(caption, JPEG)),)
+        self.captions += 1
+        outcome = Captioned(text=caption, thumbnails=thumbnails)
+        await consumer.finish(taken, Result(job_id=job.id, outcome=outcome))
+
+    async def _converse(self, consumer: Consumer, job: Job, request: Converse) -> Result | Failure:
+        seen = [[read(await consumer.picture(each)) for each in turn.pictures] for turn in request.turns]
+        self.jobs.append(job)
+        self.seen.append(seen)
+        await self._tell()
+        if self.wrong is not None:
+            return Failure(job_id=job.id, code=self.wrong.code, detail=self.wrong.detail)
+        for done in self.progress:
+            await consumer.publish_delta(job, Progress(job_id=job.id, done=done))
+            await self.gate.wait()
+        said = ""
+        for number, piece in enumerate(self.pieces(request)):
+            if number >= self.after:
+                await self._passed(job.id)
+            if job.id in self.stopped:
+                break
+            said += piece
+            await consumer.publish_delta(job, Delta(job_id=job.id, seq=number, text=piece))
+        stopped = job.id in self.stopped
+        outcome = Conversed(text=said, prompt_tokens=self.tokens, reply_tokens=5, stopped=stopped)
+        return Result(job_id=job.id, outcome=outcome)
+
+    async def _passed(self, job_id: str) -> None:
+        """Wait for the gate, or until the job is to be stopped."""
+        gate = asyncio.create_task(self.gate.wait())
+        stop = asyncio.create_task(self.until(lambda: job_id in self.stopped))
+        await asyncio.wait([gate, stop], return_when=asyncio.FIRST_COMPLETED)
+        for each in (gate, stop):
+            each.cancel()
+        await asyncio.gather(gate, stop, return_exceptions=True)
+
+
+@asynccontextmanager
+async def talking(stage: Stage) -> AsyncIterator[Talker]:
+    """Run a worker that converses until the block ends."""
+    talker = Talker(stage.redis_url)
+    running = asyncio.create_task(talker.run())
+    try:
+        yield talker
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
