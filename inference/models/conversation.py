@@ -28,6 +28,8 @@ def load_chat(settings: WorkerSettings) -> ChatEngine | None:
 def _in_ollama(settings: WorkerSettings) -> ChatEngine:
     from inference.models.ollama import DEFAULT_MODEL, OllamaChat  # noqa: PLC0415 - see above
 
+    # A line for every request says nothing that ours does not.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     model = settings.chat_model or DEFAULT_MODEL
     try:
         return OllamaChat(settings.ollama_host, model, settings.chat_context)

@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 DEFAULT_MODEL: Final = "llava-phi3"
 CONNECT_SECONDS: Final = 2.0
 """After which an Ollama that does not take the connection is not there."""
-SILENT_SECONDS: Final = 1.5
+SILENT_SECONDS: Final = 1.2
 """Without a first word, after which it is asked whether it lives: it may be loading the model."""
-ALIVE_SECONDS: Final = 1.0
+ALIVE_SECONDS: Final = 0.8
 """That it gets to say so."""
 KEEP_ALIVE: Final = "10m"
 """For which the model stays in memory after an answer; people think between two turns."""

@@ -1,0 +1,267 @@
+"""Conversations through a stand-in for Ollama: what it is sent, what comes back, and what can go wrong."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from inference.chat import Piece, Pulling, Said, Usage
+from inference.errors import (
+    BeholderError,
+    ChatInterrupted,
+    ChatModelMissing,
+    ChatUnavailable,
+    ModelFailed,
+)
+from inference.models.conversation import load_chat
+from inference.models.ollama import OllamaChat
+from inference.models.unavailable import ModelUnavailable
+from inference.settings import WorkerSettings
+from tests.inference.pictures import plain
+from tests.inference.processes import until
+from tests.ollama.description import DESCRIPTION
+from tests.ollama.stand_in import MODEL, StandInOllama, stand_in_ollama
+
+
+@pytest.fixture
+async def ollama() -> AsyncIterator[StandInOllama]:
+    async with stand_in_ollama() as made:
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def chat_at(url: str, model: str = MODEL) -> AsyncIterator[OllamaChat]:
+    engine = OllamaChat(url, model, 4096)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+@pytest.fixture
+async def engine(ollama: StandInOllama) -> AsyncIterator[OllamaChat]:
+    async with chat_at(ollama.url) as made:
+        yield made
+
+
+def asked(text: str) -> list[Said]:
+    return [Said("user", text)]
+
+
+async def all_of(engine: OllamaChat, turns: list[Said], heard: list[Piece] | None = None) -> list[Piece]:
+    """Hear an answer to its end; `heard` has what came before an error."""
+    heard = [] if heard is None else heard
+    async with asyncio.timeout(20):
+        async for piece in engine.chat(turns):
+            heard.append(piece)
+    return heard
+
+
+def text_of(pieces: list[Piece]) -> str:
+    return "".join(piece for piece in pieces if isinstance(piece, str))
+
+
+async def test_the_words_come_one_by_one_and_then_what_they_took(engine: OllamaChat) -> None:
+    pieces = await all_of(engine, asked("tell me more"))
+    assert pieces == ["tell ", "me ", "more ", Usage(600, 4)]
+
+
+async def test_each_picture_goes_with_its_own_turn_as_a_file_that_ollama_reads(
+    engine: OllamaChat, ollama: StandInOllama
+) -> None:
+    turns = [
+        Said("user", "look", (plain("red"), plain("blue"))),
+        Said("assistant", "I see."),
+        Said("user", "and this?", (plain("lime"),)),
+    ]
+    assert text_of(await all_of(engine, turns)) == "and this? red,blue; ; lime"
+    [request] = ollama.requests
+    assert [message["role"] for message in request["messages"]] == ["user", "assistant", "user"]
+    assert [len(message.get("images", [])) for message in request["messages"]] == [2, 0, 1]
+
+
+async def test_the_same_picture_is_sent_as_the_same_bytes(engine: OllamaChat, ollama: StandInOllama) -> None:
+    for _ in range(2):
+        await all_of(engine, [Said("user", "look", (plain("red"),))])
+    first, second = (request["messages"][0]["images"] for request in ollama.requests)
+    assert first == second
+
+
+async def test_it_is_told_how_long_a_conversation_may_be_and_to_keep_the_model(
+    engine: OllamaChat, ollama: StandInOllama
+) -> None:
+    await all_of(engine, asked("hello"))
+    [request] = ollama.requests
+    assert request["model"] == MODEL
+    assert request["stream"] is True
+    assert request["options"] == {"num_ctx": 4096, "num_predict": 1024}
+    assert request["keep_alive"] == "10m"
+
+
+async def test_a_path_that_somebody_writes_is_no_file_of_this_machine(
+    engine: OllamaChat, ollama: StandInOllama
+) -> None:
+    assert text_of(await all_of(engine, asked("/etc/passwd"))) == "/etc/passwd "
+    assert "images" not in ollama.requests[0]["messages"][0]
+
+
+async def test_whoever_goes_ends_it_on_the_server_too(engine: OllamaChat, ollama: StandInOllama) -> None:
+    pieces = engine.chat(asked("hold on"))
+    assert await anext(pieces) == "hold "
+    await pieces.aclose()
+    await until(lambda: ollama.gone == 1)
+
+
+async def test_one_that_is_cancelled_while_it_waits_ends_on_the_server_too(
+    engine: OllamaChat, ollama: StandInOllama
+) -> None:
+    ollama.loading = True
+    waiting = asyncio.create_task(all_of(engine, asked("hello")))
+    await until(lambda: ollama.requests)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    await until(lambda: ollama.gone == 1)
+
+
+async def test_where_there_is_none_it_is_said_within_three_seconds() -> None:
+    async with StandInOllama() as gone:
+        url = gone.url
+    async with chat_at(url) as engine:
+        await engine.warm_up()
+        began = time.monotonic()
+        with pytest.raises(ChatUnavailable) as caught:
+            await all_of(engine, asked("hello"))
+    assert time.monotonic() - began < 3
+    assert caught.value.detail == {"where": url.removeprefix("http://")}
+    assert "ollama serve" in str(caught.value)
+
+
+async def test_one_that_hangs_is_none(engine: OllamaChat, ollama: StandInOllama) -> None:
+    ollama.deaf = True
+    began = time.monotonic()
+    with pytest.raises(ChatUnavailable):
+        await all_of(engine, asked("hello"))
+    assert time.monotonic() - began < 3
+
+
+async def test_one_that_loads_its_model_is_waited_for(engine: OllamaChat, ollama: StandInOllama) -> None:
+    ollama.loading = True
+    waiting = asyncio.create_task(all_of(engine, asked("hello")))
+    await asyncio.wait([waiting], timeout=3)
+    assert not waiting.done()
+    ollama.go.set()
+    assert text_of(await waiting) == "hello "
+
+
+async def test_it_may_come_back(ollama: StandInOllama) -> None:
+    async with chat_at(ollama.url) as engine:
+        assert text_of(await all_of(engine, asked("one"))) == "one "
+        await ollama.__aexit__(None, None, None)
+        with pytest.raises(ChatUnavailable):
+            await all_of(engine, asked("two"))
+        await ollama.__aenter__()
+        assert text_of(await all_of(engine, asked("three"))) == "three "
+
+
+@pytest.mark.parametrize("how", ["drop", "garbage", "cut"])
+async def test_an_answer_that_breaks_off_is_said_to(engine: OllamaChat, how: str) -> None:
+    heard: list[Piece] = []
+    with pytest.raises(ChatInterrupted):
+        await all_of(engine, asked(f"well {how} it"), heard)
+    assert heard[0] == "well "
+
+
+async def test_an_error_in_mid_answer_is_the_models(engine: OllamaChat) -> None:
+    with pytest.raises(ModelFailed):
+        await all_of(engine, asked("well fail now"))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("model requires more system memory (5.6 GiB) than is available (2 GiB)", "too little memory"),
+        ("this model does not support images: secret words", "choose one that sees"),
+        ("secret words of a person", "in its own log"),
+    ],
+)
+async def test_a_refusal_is_told_in_our_own_words(
+    engine: OllamaChat, ollama: StandInOllama, words: str, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ollama.refusal = 500, words
+    with pytest.raises(ModelFailed, match=told):
+        await all_of(engine, asked("hello"))
+    assert told in caplog.text
+    assert "secret words" not in caplog.text
+
+
+async def test_a_model_that_is_missing_is_fetched_with_its_progress(
+    engine: OllamaChat, ollama: StandInOllama
+) -> None:
+    ollama.models.clear()
+    heard: list[Piece] = []
+    async for piece in engine.chat(asked("hello")):
+        heard.append(piece)
+        if piece == Pulling(0.5):
+            ollama.pull.set()
+    assert heard[:3] == [Pulling(None), Pulling(0.5), Pulling(1.0)]
+    assert heard[3:] == ["hello ", Usage(600, 2)]
+    assert ollama.pulled == 1
+
+
+async def test_several_who_need_it_wait_for_one_fetch(engine: OllamaChat, ollama: StandInOllama) -> None:
+    ollama.models.clear()
+    all_three = [asyncio.create_task(all_of(engine, asked(word))) for word in ("one", "two", "three")]
+    await until(lambda: len(ollama.requests) == 3)
+    ollama.pull.set()
+    assert [text_of(await each) for each in all_three] == ["one ", "two ", "three "]
+    assert ollama.pulled == 1
+
+
+async def test_a_fetch_goes_on_though_who_asked_has_gone(engine: OllamaChat, ollama: StandInOllama) -> None:
+    ollama.models.clear()
+    pieces = engine.chat(asked("hello"))
+    assert isinstance(await anext(pieces), Pulling)
+    await pieces.aclose()
+    ollama.pull.set()
+    await until(lambda: ollama.models)
+    assert text_of(await all_of(engine, asked("again"))) == "again "
+    assert ollama.pulled == 1
+
+
+async def test_a_model_that_nobody_has_is_named(ollama: StandInOllama) -> None:
+    async with chat_at(ollama.url, "no-such") as engine:
+        for _ in range(2):
+            with pytest.raises(ChatModelMissing, match="ollama pull no-such") as caught:
+                await all_of(engine, asked("hello"))
+            assert caught.value.detail == {"model": "no-such"}
+    assert ollama.pulled == 2
+
+
+async def test_no_proxy_gets_the_pictures(ollama: StandInOllama, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    async with chat_at(ollama.url) as engine:
+        assert text_of(await all_of(engine, asked("hello"))) == "hello "
+
+
+@pytest.mark.skipif(not DESCRIPTION.is_file(), reason="Ollama's description is not beside the project")
+async def test_the_description_would_notice(ollama: StandInOllama, engine: OllamaChat) -> None:
+    await all_of(engine, asked("hello"))
+    assert ollama.description.checked >= 4
+    ollama.description.check("ChatRequest", {"model": MODEL, "messages": [{"role": "nobody"}], "spare": 1})
+    assert len(ollama.description.found) >= 3
+    ollama.description.found.clear()
+
+
+def test_an_address_that_is_none_is_refused_with_a_sentence() -> None:
+    given = WorkerSettings(_env_file=None, ollama_host="http://here:port", chat_engine="ollama")
+    with pytest.raises(ModelUnavailable, match=r"OLLAMA_HOST is no address: write it as http://127"):
+        load_chat(given)
+
+
+def test_its_errors_name_no_password() -> None:
+    engine = OllamaChat("http://me:secret@ollama:1234/path", MODEL, 4096)
+    assert isinstance(engine._unavailable(), BeholderError)
+    assert str(engine._unavailable().detail) == "{'where': 'ollama:1234'}"

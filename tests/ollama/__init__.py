@@ -1,0 +1,1 @@
+"""A stand-in for Ollama, held to Ollama's own description."""
