@@ -74,13 +74,16 @@ def environment(settings: RunSettings, redis_url: str, extra: Mapping[str, str])
     }
 
 
-def pocket(settings: RunSettings, worker_ready: Callable[[], Awaitable[bool]]) -> PocketDiscord:
+def pocket(
+    settings: RunSettings, worker_ready: Callable[[], Awaitable[bool]], models: str = ""
+) -> PocketDiscord:
     """Make the pocket Discord that the settings describe; it is not started yet."""
     return PocketDiscord(
         settings.data_dir / "playground",
         host=settings.playground_host,
         port=settings.playground_port,
         worker_ready=worker_ready,
+        models=models,
     )
 
 
@@ -110,7 +113,7 @@ async def discord_side(settings: RunSettings, redis_url: str) -> AsyncIterator[d
         async def worker_ready() -> bool:
             return await queue.workers_ready(served(with_models(settings)))
 
-        async with pocket(settings, worker_ready) as discord:
+        async with pocket(settings, worker_ready, chosen_models(settings)) as discord:
             say(f"  Discord   a pocket one, no token was given: {discord.url}")
             yield await joining(discord)
 

@@ -5,11 +5,12 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from bot.playground import gateway
+from bot.playground import gallery, gateway
 from bot.playground.calls import Endpoint, Reply, Route, respond
 from bot.playground.cdn import FileHost
 from bot.playground.errors import ApiError, Refusal
 from bot.playground.guard import guard
+from bot.playground.inspector import Inspector
 from bot.playground.pocket import Pocket
 from bot.playground.routes import (
     channels,
@@ -53,6 +54,8 @@ def application(pocket: Pocket) -> web.Application:
         app.router.add_get(path, _gateway(pocket))
     FileHost(pocket).add_to(app)
     playground.add_to(app, pocket)
+    gallery.add_to(app, pocket)
+    Inspector(pocket).add_to(app)
     front.add_to(app, pocket)
     return app
 

@@ -51,7 +51,10 @@ async def always_ready() -> bool:
 
 @dataclass
 class Pocket:
-    """What the routes and the gateway work on. `base` is set once the server listens."""
+    """What the routes and the gateway work on. `base` is set once the server listens.
+
+    `models` names the models that answer, for the page to say; "" where nobody knows.
+    """
 
     world: World
     files: Files
@@ -61,6 +64,7 @@ class Pocket:
     rates: RateLimits
     limits: Limits
     worker_ready: Callable[[], Awaitable[bool]] = always_ready
+    models: str = ""
     base: str = ""
     hosts: set[str] = field(default_factory=set)
     sockets: set[web.WebSocketResponse] = field(default_factory=set)

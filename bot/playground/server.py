@@ -42,6 +42,7 @@ class PocketDiscord:
         host: str = "127.0.0.1",
         port: int = 8420,
         worker_ready: Callable[[], Awaitable[bool]] = always_ready,
+        models: str = "",
         clock: Clock = time.time,
     ) -> None:
         """Prepare a pocket Discord; nothing is opened yet.
@@ -51,12 +52,14 @@ class PocketDiscord:
             host: The address to listen on.
             port: The port to listen on, 0 for any that is free.
             worker_ready: Tells whether the worker is there, for `/playground/session`.
+            models: Which models answer, for the page to say; "" where nobody knows.
             clock: Seconds since 1970, for ids and limits.
         """
         self._store_path = store_path
         self._host = host
         self.port = port
         self._worker_ready = worker_ready
+        self._models = models
         self._clock = clock
         self._pocket: Pocket | None = None
         self._runner: web.AppRunner | None = None
@@ -69,7 +72,7 @@ class PocketDiscord:
             OSError: The port is taken.
         """
         self._pocket = pocket = open_pocket(self._store_path, self._clock)
-        pocket.worker_ready = self._worker_ready
+        pocket.worker_ready, pocket.models = self._worker_ready, self._models
         self._runner = web.AppRunner(
             application(pocket), access_log=None, handler_cancellation=False, shutdown_timeout=CLOSE_SECONDS
         )

@@ -1,60 +1,71 @@
-"""The address itself: what this is, for somebody who opens it in a browser."""
+"""The page at the address itself: static files, and the headers that let nothing else run in it."""
 
-from html import escape
+from pathlib import Path
 
 from aiohttp import web
 
 from bot.playground.pocket import Pocket
-from bot.playground.routes.playground import session
+
+FOLDER = Path(__file__).parent.parent / "page"
+INDEX = "index.html"
+
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+"""What is served, and as what; whatever else lies in the folder is not there."""
+
+RULES = (
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' blob:",
+    "form-action 'none'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+)
+"""What the page may do, besides talking to this server. No text can become HTML or a script in it."""
 
 HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "Cache-Control": "no-cache",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
 }
 
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">
-<title>A pocket Discord</title>
-<style>body {{ max-width: 46rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 sans-serif }}
-pre {{ overflow-x: auto }}</style>
-</head>
-<body>
-<h1>A pocket Discord</h1>
-<p>This is a small server on your own machine that speaks Discord's gateway and REST protocols, so that the
-real bot runs against it. Nothing here reaches Discord. {state}</p>
-<h2>Post a picture</h2>
-<p><a href="/playground/session"><code>GET /playground/session</code></a> gives the addresses, the ids and the
-people's tokens. With somebody's token, and a picture of yours:</p>
-<pre><code>TOKEN=...   # users[0].token in what /playground/session says
-curl -H "Authorization: $TOKEN" -F 'files[0]=@scene.png' \\
-     {api}/channels/{channel}/messages</code></pre>
-<p>A moment later the bot's answer stands in the channel:</p>
-<pre><code>curl -H "Authorization: $TOKEN" {api}/channels/{channel}/messages</code></pre>
-<p>Which models answer isn't known here: <code>beholder run</code> says it in the terminal when it starts.</p>
-</body>
-</html>
-"""
+
+def policy(host: str) -> str:
+    """Write the page's Content-Security-Policy.
+
+    Args:
+        host: A name of this server; the guard has let no other through.
+    """
+    # Not every browser takes a WebSocket of the same host for 'self'.
+    return "; ".join((*RULES, f"connect-src 'self' ws://{host}"))
 
 
-async def page(pocket: Pocket) -> str:
-    """Write the page, with the addresses and ids as they are here."""
-    known = await session(pocket)
-    state = "Bot and worker are there." if known["ready"] else "Bot or worker are still starting, or away."
-    channel = known["channel_id"] or "CHANNEL"
-    return PAGE.format(state=state, api=escape(pocket.api), channel=escape(channel))
+def files() -> dict[str, Path]:
+    """List the page's files by their path below it."""
+    return {path.relative_to(FOLDER).as_posix(): path for path in FOLDER.rglob("*") if path.suffix in TYPES}
 
 
-def add_to(app: web.Application, pocket: Pocket) -> None:
-    """Register the route."""
+def add_to(app: web.Application, _: Pocket) -> None:
+    """Register the routes."""
+    known = files()
 
-    async def answer(_: web.Request) -> web.Response:
-        text = await page(pocket)
-        return web.Response(text=text, content_type="text/html", charset="utf-8", headers=HEADERS)
+    def served(name: str, request: web.Request) -> web.Response:
+        path = known.get(name)
+        if path is None:
+            raise web.HTTPNotFound
+        headers = HEADERS | {"Content-Security-Policy": policy(request.host)}
+        kind = TYPES[path.suffix]
+        return web.Response(body=path.read_bytes(), content_type=kind, charset="utf-8", headers=headers)
 
-    app.router.add_get("/", answer)
+    async def index(request: web.Request) -> web.Response:
+        return served(INDEX, request)
+
+    async def file(request: web.Request) -> web.Response:
+        return served(request.match_info["name"], request)
+
+    app.router.add_get("/", index)
+    app.router.add_get("/page/{name:.+}", file)

@@ -17,6 +17,7 @@ async def session(pocket: Pocket) -> Json:
     people = [each for each in world.users.values() if not each.bot]
     return {
         "ready": await pocket.is_ready(),
+        "models": pocket.models,
         "api": pocket.api,
         "gateway": pocket.gateway,
         "application_id": str(world.application.id),

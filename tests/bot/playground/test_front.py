@@ -3,39 +3,72 @@
 import re
 
 import aiohttp
+import pytest
 
+from bot.playground.routes import front
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.scenery import png
+
+JS = sorted(name for name in front.files() if name.endswith(".js"))
+ELSEWHERE = re.compile(r"""(?:src|href|from|import|url)\s*[=(:]?\s*["'(]\s*(?:https?:)?//""")
 
 
-async def test_the_page_says_what_this_is_and_runs_nothing(place: Place, http: aiohttp.ClientSession) -> None:
+async def test_the_page_runs_its_own_scripts_and_nothing_else(
+    place: Place, http: aiohttp.ClientSession
+) -> None:
     async with http.get(f"{place.pocket.url}/") as answer:
         text = await answer.text()
         assert answer.status == 200
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
-    assert "<script" not in text
-    assert "pocket Discord" in text
-    assert 'href="/playground/session"' in text
+        policy = dict(rule.split(" ", 1) for rule in answer.headers["Content-Security-Policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == "'self'"
+    assert policy["connect-src"] == f"'self' ws://127.0.0.1:{place.pocket.port}"
+    assert policy["require-trusted-types-for"] == "'script'"
+    assert "unsafe" not in " ".join(policy.values())
     assert place.ada._authorization not in text
 
 
-async def test_what_it_tells_one_to_type_posts_a_picture(place: Place, http: aiohttp.ClientSession) -> None:
+async def test_everything_that_the_page_names_is_there(place: Place, http: aiohttp.ClientSession) -> None:
     async with http.get(f"{place.pocket.url}/") as answer:
-        text = await answer.text()
-    (address,) = set(re.findall(r"http://\S+/messages", text))
-    async with http.get(f"{place.pocket.url}/playground/session") as answer:
-        token = (await answer.json())["users"][0]["token"]
-    form = aiohttp.FormData()
-    form.add_field("files[0]", png(), filename="scene.png", content_type="image/png")
-    async with http.post(address, data=form, headers={"Authorization": token}) as answer:
-        assert answer.status == 200
-        assert (await answer.json())["attachments"][0]["filename"] == "scene.png"
+        named = set(re.findall(r'(?:src|href)="(/page/[^"]+)"', await answer.text()))
+    assert {"/page/js/main.js", "/page/css/base.css", "/page/eye.svg"} <= named
+    for path in named:
+        async with http.get(place.pocket.url + path) as answer:
+            assert answer.status == 200, path
+            assert answer.content_type == front.TYPES["." + path.rsplit(".", 1)[1]]
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_nothing_is_loaded_from_elsewhere_and_no_text_becomes_html() -> None:
+    for name, path in front.files().items():
+        text = path.read_text()
+        assert not ELSEWHERE.search(text), name
+        for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "srcdoc"):
+            assert word not in text, (name, word)
+
+
+@pytest.mark.parametrize("name", JS)
+def test_a_module_imports_what_is_there_and_fits_a_sitting(name: str) -> None:
+    text = front.files()[name].read_text()
+    for wanted in re.findall(r'from "\./([^"]+)"', text):
+        assert f"js/{wanted}" in front.files()
+    assert len(text.splitlines()) <= 300
+
+
+@pytest.mark.parametrize(
+    "path", ["/page/", "/page/nothing.js", "/page/../routes/front.py", "/page/%2e%2e/server.py", "/page/js"]
+)
+async def test_nothing_but_the_page_s_own_files_is_served(
+    place: Place, http: aiohttp.ClientSession, path: str
+) -> None:
+    async with http.get(place.pocket.url + path) as answer:
+        assert answer.status == 404
 
 
 async def test_a_foreign_host_sees_no_page(place: Place, http: aiohttp.ClientSession) -> None:
     headers = {"Host": "elsewhere.example"}
-    async with http.get(f"{place.pocket.url}/", headers=headers, allow_redirects=False) as answer:
-        assert answer.status == 403
-        assert "pocket" not in await answer.text()
+    for path in ("/", "/page/js/main.js", "/playground/scenes", "/playground/inspector"):
+        async with http.get(place.pocket.url + path, headers=headers, allow_redirects=False) as answer:
+            assert answer.status == 403
+            assert "pocket" not in await answer.text()

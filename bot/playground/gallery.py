@@ -1,0 +1,65 @@
+"""Scenes of the tiny world, drawn fresh: pictures of which the tiny models know something.
+
+They are drawn in a child process, so that neither numpy nor a drawing holds up the event loop.
+"""
+
+import asyncio
+import json
+import secrets
+
+from aiohttp import web
+
+from bot.playground.pocket import Pocket
+from inference.confined import ChildFailed, Limits, ask
+
+PROGRAM = ("-m", "bot.playground.gallery_child")
+LIMITS = Limits(seconds=20, memory=1024 * 2**20, answer=8 * 2**20)
+"""Six scenes take about half a second and 100 MB on a machine that does nothing else."""
+
+MOST = 12
+PIXELS = 384
+SEEDS = 2**32
+
+NOT_DRAWN = "No scenes could be drawn here. Post a picture of your own instead."
+
+
+async def scenes(seed: int, count: int) -> bytes:
+    """Draw scenes.
+
+    Args:
+        seed: Where chance comes from: the same seed gives the same scenes.
+        count: How many, 1 to `MOST`.
+
+    Returns:
+        JSON: `{"scenes": [{"caption": ..., "png": base64}, ...]}`.
+
+    Raises:
+        ChildFailed: The child failed, for example because numpy isn't installed.
+    """
+    told = {"seed": seed, "count": count, "pixels": PIXELS}
+    return await ask(PROGRAM, [json.dumps(told).encode()], LIMITS)
+
+
+def add_to(app: web.Application, _: Pocket) -> None:
+    """Register the route."""
+    turn = asyncio.Lock()
+
+    async def answer(request: web.Request) -> web.Response:
+        seed = _number(request, "seed", secrets.randbelow(SEEDS), SEEDS - 1)
+        count = _number(request, "count", 6, MOST, least=1)
+        try:
+            async with turn:
+                body = await scenes(seed, count)
+        except ChildFailed:
+            return web.json_response({"message": NOT_DRAWN}, status=503)
+        headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+        return web.Response(body=body, headers=headers)
+
+    app.router.add_get("/playground/scenes", answer)
+
+
+def _number(request: web.Request, name: str, default: int, most: int, *, least: int = 0) -> int:
+    text = request.query.get(name, str(default))
+    if not text.isascii() or not text.isdigit() or not least <= int(text[:20]) <= most:
+        raise web.HTTPBadRequest(text=f"{name} must be a number from {least} to {most}.")
+    return int(text)

@@ -1,0 +1,36 @@
+"""The process that draws scenes: `bot.playground.gallery` starts it, asks it once, and it ends.
+
+The question is a frame of JSON (`seed`, `count`, `pixels`); the answer is JSON with the pictures in base64.
+"""
+
+import base64
+import io
+import json
+import os
+import sys
+
+from inference.confined import answer_once
+
+
+def answer(frames: list[bytes]) -> bytes:
+    """Draw the scenes that the frame asks for."""
+    # A thread for each core would take more address space than the limit allows.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    import numpy as np  # noqa: PLC0415 - after the limits are set
+
+    from inference.tiny import world  # noqa: PLC0415
+
+    told = json.loads(frames[0])
+    rng = np.random.default_rng(told["seed"])
+    drawn = []
+    for number in range(told["count"]):
+        scene = world.sample(rng, number % world.MAX_THINGS + 1)
+        file = io.BytesIO()
+        world.draw(scene, told["pixels"]).save(file, "PNG")
+        picture = base64.b64encode(file.getvalue()).decode()
+        drawn.append({"caption": world.caption(scene), "png": picture})
+    return json.dumps({"scenes": drawn}).encode()
+
+
+if __name__ == "__main__":
+    sys.exit(answer_once(answer))

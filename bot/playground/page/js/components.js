@@ -1,0 +1,96 @@
+// Buttons, selects, and the layout of Components V2.
+
+import { button, el, outLink, webAddress } from "./dom.js";
+import { markdown } from "./markdown.js";
+import { fileCard, picture } from "./media.js";
+import { spoilerPicture } from "./spoiler.js";
+
+const STYLES = { 1: "primary", 2: "secondary", 3: "success", 4: "danger", 5: "link" };
+
+/**
+ * Make the elements of a message's components.
+ * @param {Object} message
+ * @param {Array} found
+ * @param {{world, use}} about `use(message, component, values)` reports a press or a choice.
+ */
+export function components(message, found, about) {
+  return (found ?? []).map((each) => (MADE[each.type] ?? unknown)(each, message, about));
+}
+
+const MADE = {
+  1: (each, message, about) => el("div", { class: "row" }, components(message, each.components, about)),
+  2: pressable,
+  3: (each, message, about) => select(each, message, about, each.options),
+  5: (each, message, about) => select(each, message, about, people(about.world)),
+  6: (each, message, about) => select(each, message, about, roles(about.world)),
+  7: (each, message, about) => select(each, message, about, [...people(about.world), ...roles(about.world)]),
+  8: (each, message, about) => select(each, message, about, places(about.world, each.channel_types)),
+  9: (each, message, about) => el("div", { class: "section" },
+    el("div", {}, components(message, each.components, about)), components(message, [each.accessory], about)),
+  10: (each, _, about) => el("div", { class: "content" }, markdown(each.content, about)),
+  11: (each, _, about) => medium(each, about),
+  12: (each, _, about) => el("div", { class: `pictures count-${Math.min(each.items.length, 4)}` }, each.items.map((item) => medium(item, about))),
+  13: (each, _, about) => fileCard(about.world, each.name ?? "file", each.size, each.file.url),
+  14: (each) => (each.divider ? el("hr", { class: `gap-${each.spacing}` }) : el("div", { class: `gap-${each.spacing}` })),
+  17: container,
+};
+
+function unknown(each) {
+  return el("p", { class: "muted" }, `A component that this page doesn't know (type ${each.type})`);
+}
+
+function pressable(each, message, about) {
+  const words = [each.emoji?.name ? `${each.emoji.name} ` : null, each.label];
+  if (each.url) return webAddress(each.url) ? el("span", { class: "as-button" }, outLink(each.url, ...words, " ↗")) : el("span", {}, ...words);
+  return el("button", {
+    type: "button", class: STYLES[each.style] ?? "secondary", disabled: each.disabled, "data-custom-id": each.custom_id,
+    onclick: (event) => busy(event.currentTarget, about.use(message, each)),
+  }, words);
+}
+
+async function busy(element, done) {
+  element.setAttribute("aria-busy", "true");
+  await done;
+  element.removeAttribute("aria-busy");
+}
+
+/** Make a select: one choice is sent at once, several with a button. */
+function select(each, message, about, options) {
+  const several = each.max_values > 1;
+  const chosen = new Set((each.default_values ?? []).map((value) => value.id));
+  const menu = el("select", {
+    "aria-label": each.placeholder || "Choose", disabled: each.disabled, multiple: several, size: several ? Math.min(options.length, 6) : null,
+    "data-custom-id": each.custom_id,
+  },
+  several ? null : el("option", { value: "", disabled: each.min_values > 0, selected: true }, each.placeholder || "Choose…"),
+  options.map((option) => el("option", { value: option.value, selected: option.default || chosen.has(option.value) },
+    option.description ? `${option.label} — ${option.description}` : option.label)));
+  const send = () => busy(menu, about.use(message, each, [...menu.selectedOptions].map((option) => option.value).filter(Boolean)));
+  if (!several) menu.addEventListener("change", send);
+  return el("div", { class: "select" }, menu, several ? button("Choose", { class: "primary", disabled: each.disabled, onclick: send }) : null);
+}
+
+/** List people, roles and places as options. */
+export function people(world) {
+  return [...world.users.values()].map((user) => ({ value: user.id, label: world.nameOf(user) }));
+}
+
+export function roles(world) {
+  return [...world.roles.values()].map((role) => ({ value: role.id, label: role.name }));
+}
+
+export function places(world, types) {
+  const fits = (each) => each.guild_id && (!types?.length || types.includes(each.type));
+  return [...world.channels.values()].filter(fits).map((each) => ({ value: each.id, label: `#${each.name}` }));
+}
+
+function medium(item, about) {
+  const shown = picture(about.world, { ...item.media, alt: item.description, name: "picture" });
+  return item.spoiler ? spoilerPicture(shown, item.media.id) : shown;
+}
+
+function container(each, message, about) {
+  const box = el("div", { class: "container" }, components(message, each.components, about));
+  if (Number.isInteger(each.accent_color)) box.style.borderInlineStartColor = `#${each.accent_color.toString(16).padStart(6, "0")}`;
+  return each.spoiler ? spoilerPicture(box, `${message.id}-${each.id}`) : box;
+}

@@ -1,0 +1,83 @@
+// The gateway, as any Discord client uses it: hello, identify or resume, heartbeats, events.
+
+const DISPATCH = 0, HEARTBEAT = 1, IDENTIFY = 2, RESUME = 6, RECONNECT = 7, INVALID_SESSION = 9, HELLO = 10;
+const AUTHENTICATION_FAILED = 4004;
+const LONGEST_WAIT = 10_000;
+
+/** One member's connection; it comes back by itself. */
+export class Gateway {
+  /**
+   * @param {string} token The member's.
+   * @param {(event: string, data: Object) => void} heard Told of every event.
+   * @param {(connected: boolean) => void} changed Told when the connection stands and when it is gone.
+   */
+  constructor(token, heard, changed) {
+    this.token = token;
+    this.heard = heard;
+    this.changed = changed;
+    this.sessionId = null;
+    this.sequence = null;
+    this.wait = 500;
+  }
+
+  /** Connect, and connect again whenever the connection breaks. */
+  connect() {
+    const socket = new WebSocket(`ws://${location.host}/gateway?v=10&encoding=json`);
+    socket.addEventListener("message", (event) => this.#handle(socket, JSON.parse(event.data)));
+    socket.addEventListener("close", (event) => this.#gone(event.code));
+    this.socket = socket;
+  }
+
+  #send(socket, op, data) {
+    if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ op, d: data }));
+  }
+
+  #handle(socket, payload) {
+    switch (payload.op) {
+      case HELLO:
+        this.#greet(socket, payload.d.heartbeat_interval);
+        break;
+      case INVALID_SESSION:
+        this.sessionId = null;
+        this.#identify(socket);
+        break;
+      case RECONNECT:
+        socket.close();
+        break;
+      case DISPATCH:
+        this.sequence = payload.s;
+        this.#dispatch(payload.t, payload.d);
+        break;
+    }
+  }
+
+  #greet(socket, interval) {
+    clearInterval(this.beating);
+    this.beating = setInterval(() => this.#send(socket, HEARTBEAT, this.sequence), interval);
+    if (this.sessionId === null) this.#identify(socket);
+    else this.#send(socket, RESUME, { token: this.token, session_id: this.sessionId, seq: this.sequence });
+  }
+
+  #identify(socket) {
+    this.#send(socket, IDENTIFY, { token: this.token, intents: 0, properties: { browser: "pocket" } });
+  }
+
+  #dispatch(event, data) {
+    if (event === "READY") this.sessionId = data.session_id;
+    if (event === "READY" || event === "RESUMED") {
+      this.wait = 500;
+      this.changed(true);
+    }
+    this.heard(event, data);
+  }
+
+  #gone(code) {
+    clearInterval(this.beating);
+    this.changed(false);
+    // Closed with a code of Discord's own, the session can't be resumed.
+    if (code >= 4000) this.sessionId = null;
+    if (code === AUTHENTICATION_FAILED) return;
+    setTimeout(() => this.connect(), this.wait);
+    this.wait = Math.min(this.wait * 2, LONGEST_WAIT);
+  }
+}

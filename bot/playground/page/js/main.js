@@ -1,0 +1,159 @@
+// The page: who acts, what is open, and its parts put together.
+
+import { drawChannels } from "./channels.js";
+import { announce, el } from "./dom.js";
+import { Gateway } from "./gateway.js";
+import { Inspector } from "./inspector.js";
+import { Interactions, MESSAGE_MENU } from "./interactions.js";
+import { plainText } from "./markdown.js";
+import { openMenu } from "./menu.js";
+import { openModal } from "./modal.js";
+import { Pane } from "./pane.js";
+import { Rest } from "./rest.js";
+import { takeFiles } from "./tray.js";
+import { THREADS, World } from "./world.js";
+
+const TINY = ["Models: tiny. These small models know coloured shapes only; ", el("code", {}, "make models"), " fetches real ones."];
+const STARTING = 2000;
+
+const place = (id) => document.getElementById(id);
+
+async function start() {
+  const session = await (await fetch("/playground/session")).json();
+  const chosen = sessionStorage.getItem("member");
+  const user = session.users.find((each) => each.id === chosen) ?? session.users[0];
+  const rest = new Rest(user.token);
+  const me = await rest.get("/users/@me");
+  const world = new World(session, me);
+  world.meet(me);
+  const admin = session.users[0].id === user.id ? null : new Rest(session.users[0].token);
+  const interactions = new Interactions(world, rest, admin, (modal) => openModal(modal, {
+    world, jump: app.jump, submit: (components, files) => interactions.submit(modal, components, files),
+  }));
+  const app = { world, rest, interactions, more, jump, openThread: (id) => open(world.channels.get(id)?.parent_id, id) };
+  const channel = new Pane(place("channel"), app);
+  const thread = new Pane(place("thread"), app, { closed: () => open(channel.channel.id) });
+  const panes = [channel, thread];
+  for (const pane of panes) takeFiles(pane.place, (files) => pane.composer.take(files));
+
+  function open(channelId, threadId = null) {
+    location.hash = threadId ? `#/${channelId}/${threadId}` : `#/${channelId}`;
+  }
+
+  async function route() {
+    if (!world.guild) return;
+    const [wanted, wantedThread = null] = location.hash.replace(/^#\//, "").split("/");
+    if (wanted === "dm") return open((await rest.ask("POST", "/users/@me/channels", { recipient_id: session.bot_user_id })).id);
+    const home = world.channels.has(wanted) ? wanted : session.channel_id ?? world.textChannels()[0]?.id;
+    if (channel.channel?.id !== home) await channel.show(home);
+    const inside = THREADS.has(world.channels.get(wantedThread)?.type) ? wantedThread : null;
+    if (inside === null) thread.hide();
+    else if (thread.channel?.id !== inside) await thread.show(inside);
+    document.body.classList.toggle("with-thread", inside !== null);
+    foldChannels();
+    draw();
+    return undefined;
+  }
+
+  async function jump(channelId, messageId) {
+    const target = world.channels.get(channelId);
+    if (THREADS.has(target?.type)) open(target.parent_id, channelId);
+    else open(channelId, channel.channel?.id === channelId ? thread.channel?.id : null);
+    await route();
+    panes.find((each) => each.channel?.id === channelId)?.point(messageId);
+  }
+
+  async function more(event, message, pane) {
+    if (event.shiftKey) return; // The browser's own menu.
+    event.preventDefault();
+    const { currentTarget, clientX, clientY, type, target } = event;
+    const where = { preventDefault() {}, currentTarget, clientX, clientY, type, target };
+    const commands = (await pane.composer.tried(interactions.commands(pane.channel))) ?? [];
+    openMenu(where, itemsOf(message, pane, commands.filter((each) => each.type === MESSAGE_MENU)));
+  }
+
+  function itemsOf(message, pane, menus) {
+    const mine = message.author.id === me.id || me.id === world.owner;
+    const inServer = pane.channel.guild_id && !THREADS.has(pane.channel.type);
+    return [
+      { label: "Reply", act: () => pane.composer.replyTo(message) },
+      inServer && !message.thread ? { label: "Open a thread", act: () => openThreadAt(message, pane) } : null,
+      message.thread ? { label: "Go to the thread", act: () => app.openThread(message.thread.id) } : null,
+      ...menus.map((each) => ({ label: each.name, group: "Apps", act: () => pane.composer.tried(interactions.call(pane.channel, each, [], [], { target: message.id })) })),
+      mine ? { label: "Delete message", group: "Message", danger: true, act: () => pane.composer.tried(rest.ask("DELETE", `/channels/${message.channel_id}/messages/${message.id}`)) } : null,
+    ].filter(Boolean);
+  }
+
+  async function openThreadAt(message, pane) {
+    const name = (plainText(message.content) || "About this picture").slice(0, 60);
+    const made = await pane.composer.tried(rest.ask("POST", `/channels/${message.channel_id}/messages/${message.id}/threads`, { name }));
+    if (!made) return;
+    world.channels.set(made.id, made);
+    open(message.channel_id, made.id);
+  }
+
+  const draw = () => drawChannels(place("channels"), world, { channel: channel.channel?.id ?? null, thread: thread.channel?.id ?? null });
+  world.on("channels", draw);
+  world.on("channels", () => {
+    if (thread.channel && !world.channels.has(thread.channel.id)) open(channel.channel.id);
+  });
+  world.on("fresh", route);
+  addEventListener("hashchange", route);
+
+  chooseMember(session, user);
+  sayModels(session);
+  new Inspector(place("inspector"), place("fold-inspector"));
+  watchReady();
+  place("open-channels").addEventListener("click", () => foldChannels(!document.body.classList.contains("with-channels")));
+
+  const gateway = new Gateway(user.token, (event, data) => {
+    if (event === "READY") interactions.sessionId = data.session_id;
+    interactions.hear(event, data);
+    world.hear(event, data);
+  }, (connected) => document.body.classList.toggle("away", !connected));
+  gateway.connect();
+}
+
+function foldChannels(open = false) {
+  document.body.classList.toggle("with-channels", open);
+  place("open-channels").setAttribute("aria-expanded", String(open));
+}
+
+/** Let somebody act as another member; the page begins anew as them. */
+function chooseMember(session, user) {
+  const menu = place("member");
+  const roles = ["admin", "member"];
+  menu.append(...session.users.map((each, number) => el("option", { value: each.id, selected: each.id === user.id },
+    `${each.name[0].toUpperCase()}${each.name.slice(1)} (${roles[Math.min(number, 1)]})`)));
+  menu.addEventListener("change", () => {
+    sessionStorage.setItem("member", menu.value);
+    sessionStorage.setItem("switched", "yes");
+    location.reload();
+  });
+  if (sessionStorage.getItem("switched")) {
+    sessionStorage.removeItem("switched");
+    menu.focus();
+    announce(`You are ${menu.selectedOptions[0].textContent} now`);
+  }
+}
+
+function sayModels(session) {
+  const lines = { tiny: TINY, "": ["Which models answer, only the worker knows."] };
+  place("models").replaceChildren(...(lines[session.models] ?? [`Models: ${session.models}`]));
+}
+
+/** Say that bot or worker are still starting, until they are there. */
+async function watchReady() {
+  const line = place("connection");
+  try {
+    const { ready } = await (await fetch("/playground/session")).json();
+    line.textContent = ready ? "" : "Bot or worker are still starting, or away.";
+  } catch {
+    line.textContent = "The pocket Discord doesn't answer. Is it still running?";
+  }
+  setTimeout(watchReady, STARTING * (line.textContent ? 1 : 5));
+}
+
+start().catch((error) => {
+  place("connection").textContent = `This page couldn't start: ${error.message}`;
+});

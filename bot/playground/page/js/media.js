@@ -1,0 +1,83 @@
+// Pictures and files in messages: with alt text, at the size they will have, behind spoilers, and large on demand.
+
+import { button, el, outLink } from "./dom.js";
+import { spoilerPicture } from "./spoiler.js";
+
+const SPOILER = 1 << 3;
+const WIDEST = 420, HIGHEST = 320;
+
+/** Addresses that were shown already: an edit brings new ones, and the same picture needn't be fetched again. */
+const shown = new Map();
+const STALE = 20 * 3600 * 1000;
+
+/** Return an address for a picture that works, the one used before where there is one. */
+function steady(id, address) {
+  const before = shown.get(id);
+  if (before && Date.now() - before.since < STALE) return before.address;
+  shown.set(id, { address, since: Date.now() });
+  return address;
+}
+
+/** Make the elements of a message's attachments. */
+export function attachments(world, found) {
+  const pictures = found.filter((each) => isPicture(world, each));
+  const files = found.filter((each) => !isPicture(world, each));
+  return [
+    pictures.length ? el("div", { class: `pictures count-${Math.min(pictures.length, 4)}` },
+      pictures.map((each, number) => attached(world, each, number))) : null,
+    ...files.map((each) => fileCard(world, each.filename, each.size, each.url, each.description)),
+  ];
+}
+
+function isPicture(world, attachment) {
+  return Boolean(attachment.width && world.ownAddress(attachment.url));
+}
+
+function attached(world, each, number) {
+  const alone = picture(world, { ...each, id: each.id, alt: each.description, name: each.filename, number });
+  return each.flags & SPOILER ? spoilerPicture(alone, each.id) : alone;
+}
+
+/**
+ * Make a picture that opens large.
+ * @param {Object} world
+ * @param {{id, url, width, height, alt, name}} about
+ */
+export function picture(world, { id, url, width, height, alt, name = "picture" }) {
+  const own = world.ownAddress(url);
+  if (own === null) return el("p", { class: "elsewhere" }, "A picture elsewhere, not loaded: ", outLink(url, url));
+  const address = steady(id, own);
+  const text = alt || `Picture without alt text: ${name}`;
+  const scale = Math.min(1, WIDEST / (width || WIDEST), HIGHEST / (height || HIGHEST));
+  const size = width && height ? { width: Math.round(width * scale), height: Math.round(height * scale) } : {};
+  const image = el("img", { src: address, alt: text, decoding: "async", ...size });
+  image.addEventListener("error", () => image.replaceWith(el("span", { class: "unseeable" }, `${name}: no browser picture`)), { once: true });
+  return el("figure", { class: "picture" },
+    button(image, { class: "open-picture", onclick: () => enlarge(address, text, alt) }),
+    alt ? el("span", { class: "alt-badge", "aria-hidden": "true", title: alt }, "ALT") : null);
+}
+
+function enlarge(address, text, alt) {
+  const dialog = el("dialog", { class: "enlarged", "aria-label": "Picture", onclose: () => dialog.remove() },
+    el("img", { src: address, alt: text }),
+    alt ? el("p", {}, alt) : null,
+    el("form", { method: "dialog" }, el("button", {}, "Close")));
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+/** Make a file's card. */
+export function fileCard(world, name, size, url, description = null) {
+  const own = world.ownAddress(url);
+  const title = own ? el("a", { href: own, download: name }, name) : el("span", {}, name);
+  return el("div", { class: "file" }, el("span", { class: "file-icon", "aria-hidden": "true" }, "▤"),
+    el("div", {}, title, el("div", { class: "muted" }, bytes(size), description ? ` · ${description}` : null)));
+}
+
+/** Write a size. */
+export function bytes(count) {
+  if (!Number.isFinite(count)) return "";
+  if (count < 1024) return `${count} bytes`;
+  return count < 1024 ** 2 ? `${(count / 1024).toFixed(1)} KiB` : `${(count / 1024 ** 2).toFixed(1)} MiB`;
+}

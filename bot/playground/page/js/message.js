@@ -1,0 +1,118 @@
+// One message: who, when, in reply to what, what it says and shows, and what can be done with it.
+
+import { button, el } from "./dom.js";
+import { components } from "./components.js";
+import { embed } from "./embeds.js";
+import { markdown, plainText } from "./markdown.js";
+import { attachments } from "./media.js";
+import { moment } from "./times.js";
+
+export const EPHEMERAL = 1 << 6, LOADING = 1 << 7;
+const REPLY = 19, COMMAND = 20, STARTER = 21, MENU_COMMAND = 23;
+const NEWS = { 6: "pinned a message.", 18: "started a thread: " };
+const HUES = 6;
+
+/** Make someone's picture: the eye for the bot, a letter on a disc for people. */
+export function avatar(world, user) {
+  if (user.bot) return el("img", { class: "avatar", src: "/page/eye.svg", alt: "" });
+  const hue = Number(BigInt(user.id) % BigInt(HUES));
+  return el("span", { class: `avatar hue-${hue}`, "aria-hidden": "true" }, world.nameOf(user).slice(0, 1).toUpperCase());
+}
+
+/**
+ * Make a message's element.
+ * @param {Object} message
+ * @param {Object} about `world`, and what can be done: `use`, `reply`, `more`, `jump`, `openThread`, `dismiss`.
+ */
+export function messageElement(message, about) {
+  const { world } = about;
+  const nameId = `by-${message.channel_id}-${message.id}`;
+  const ephemeral = Boolean(message.flags & EPHEMERAL);
+  const mentioned = message.mentions?.some((each) => each.id === world.me.id) || message.mention_everyone;
+  return el("li", {
+    id: `message-${message.channel_id}-${message.id}`, "data-id": message.id, "data-author": message.author.id,
+    class: ["message", ephemeral && "ephemeral", mentioned && "mentioned"].filter(Boolean).join(" "),
+    "aria-labelledby": nameId, tabindex: "-1",
+    oncontextmenu: (event) => about.more(event, message),
+  },
+  above(message, about),
+  avatar(world, message.author),
+  el("div", { class: "head" },
+    el("span", { class: "author", id: nameId }, world.nameOf(message.author)),
+    message.author.bot ? el("span", { class: "badge" }, "APP") : null,
+    moment(new Date(message.timestamp)),
+    message.edited_timestamp ? el("span", { class: "muted" }, "(edited)") : null),
+  el("div", { class: "body" }, body(message, about)),
+  el("div", { class: "tools" },
+    button("↩", { class: "icon", "aria-label": `Reply to ${world.nameOf(message.author)}`, title: "Reply", onclick: () => about.reply(message) }),
+    button("…", { class: "icon", "aria-label": "More", title: "More", "aria-haspopup": "menu", onclick: (event) => about.more(event, message) })));
+}
+
+/** Return the line above a message: what it answers, or which command it comes of. */
+function above(message, about) {
+  if ([COMMAND, MENU_COMMAND].includes(message.type) && message.interaction) {
+    const { user, name } = message.interaction;
+    return el("div", { class: "above" }, `${about.world.nameOf(user)} used `,
+      el("span", { class: "mention" }, message.type === COMMAND ? `/${name}` : name));
+  }
+  if (message.type !== REPLY) return null;
+  const answered = message.referenced_message;
+  if (!answered) return el("div", { class: "above" }, el("em", {}, "The message was deleted."));
+  const hint = plainText(answered.content ?? "").slice(0, 120) || (answered.attachments?.length ? "a picture" : "a message");
+  return el("div", { class: "above" },
+    button([el("span", { class: "unseen" }, "In reply to "), el("b", {}, about.world.nameOf(answered.author)), ` ${hint}`],
+      { class: "plain", onclick: () => about.jump(answered.channel_id, answered.id) }));
+}
+
+function body(message, about) {
+  if (message.flags & LOADING) {
+    return [el("p", { class: "thinking" }, el("span", { class: "dots", "aria-hidden": "true" }), `${about.world.nameOf(message.author)} is thinking…`), only(message, about)];
+  }
+  if (message.type === STARTER) return starter(message, about);
+  const news = NEWS[message.type];
+  return [
+    news ? el("p", { class: "muted" }, news, message.type === 18 ? message.content : null) : said(message, about),
+    ...(message.message_snapshots ?? []).map(({ message: forwarded }) =>
+      el("blockquote", { class: "forward" }, el("div", { class: "muted" }, "↪ Forwarded"), said({ ...forwarded, id: message.id }, about))),
+    (message.sticker_items ?? []).map((each) => el("p", { class: "muted" }, `Sticker: ${each.name}`)),
+    reactions(message),
+    threadLink(message, about),
+    only(message, about),
+  ];
+}
+
+/** Return the parts that say something: text, files, embeds, components. */
+function said(message, about) {
+  return [
+    message.content ? el("div", { class: "content" }, markdown(message.content, about)) : null,
+    attachments(about.world, message.attachments ?? []),
+    (message.embeds ?? []).map((each, number) => embed(message, each, number, about)),
+    components(message, message.components, about),
+  ];
+}
+
+function starter(message, about) {
+  const first = message.referenced_message;
+  if (!first) return el("p", { class: "muted" }, "The message that this thread began with was deleted.");
+  return [el("p", { class: "muted" }, `${about.world.nameOf(first.author)} wrote:`), said(first, about)];
+}
+
+function reactions(message) {
+  if (!message.reactions?.length) return null;
+  return el("ul", { class: "reactions", "aria-label": "Reactions" },
+    message.reactions.map((each) => el("li", {}, `${each.emoji.name} ${each.count}`)));
+}
+
+function threadLink(message, about) {
+  if (!message.thread) return null;
+  const count = message.thread.message_count ?? 0;
+  return button([`↳ ${message.thread.name} `, el("span", { class: "muted" }, `${count} ${count === 1 ? "message" : "messages"}`)],
+    { class: "thread-link", onclick: () => about.openThread(message.thread.id) });
+}
+
+/** Say that nobody else sees a message. */
+function only(message, about) {
+  if (!(message.flags & EPHEMERAL)) return null;
+  return el("p", { class: "only-you" }, "Only you can see this · ",
+    button("Dismiss message", { class: "plain", onclick: () => about.dismiss(message) }));
+}

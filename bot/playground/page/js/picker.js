@@ -1,0 +1,84 @@
+// The list of commands that opens with "/".
+
+import { el, freshId } from "./dom.js";
+import { callable, CHAT } from "./interactions.js";
+
+/** Commands to choose from, steered from the text box. */
+export class Picker {
+  /** @param {(entry: Object) => void} chosen Told which command was chosen. */
+  constructor(chosen) {
+    this.chosen = chosen;
+    this.entries = [];
+    this.at = 0;
+    this.id = freshId("commands");
+    this.element = el("ul", { class: "picker", id: this.id, role: "listbox", "aria-label": "Commands", hidden: true });
+  }
+
+  get isOpen() {
+    return !this.element.hidden;
+  }
+
+  /** Offer the commands whose name begins like the text. */
+  offer(commands, text) {
+    const wanted = text.slice(1).toLowerCase().trimEnd();
+    this.entries = commands
+      .filter((each) => each.type === CHAT)
+      .flatMap((command) => callable(command).map((each) => ({ ...each, command })))
+      .filter((each) => nameOf(each).startsWith(wanted));
+    this.at = 0;
+    this.element.hidden = false;
+    this.element.replaceChildren(...(this.entries.length ? this.entries.map((each, number) => this.#row(each, number)) : [this.#none(wanted)]));
+    this.#mark();
+  }
+
+  close() {
+    this.element.hidden = true;
+    this.element.replaceChildren();
+    this.entries = [];
+  }
+
+  /** Return the id of the row that is marked, for the text box to point to. */
+  get marked() {
+    return this.isOpen && this.entries.length ? `${this.id}-${this.at}` : null;
+  }
+
+  /** Take a key; tell whether it was meant for the list. */
+  key(event) {
+    if (!this.isOpen) return false;
+    if (event.key === "Escape") this.close();
+    else if (event.key === "ArrowDown" || event.key === "ArrowUp") this.#move(event.key === "ArrowDown" ? 1 : -1);
+    else if ((event.key === "Enter" || event.key === "Tab") && this.entries.length) this.chosen(this.entries[this.at]);
+    else return false;
+    event.preventDefault();
+    return true;
+  }
+
+  #move(by) {
+    this.at = (this.at + by + this.entries.length) % Math.max(this.entries.length, 1);
+    this.#mark();
+  }
+
+  #row(entry, number) {
+    const leaf = entry.path.at(-1);
+    return el("li", { id: `${this.id}-${number}`, role: "option", class: entry.command.hidden ? "hidden-command" : null, onclick: () => this.chosen(entry) },
+      el("span", { class: "command-name" }, `/${nameOf(entry)}`),
+      ...entry.options.map((each) => el("span", { class: each.required ? "option-name required" : "option-name" }, each.name)),
+      el("span", { class: "muted" }, leaf.description),
+      entry.command.hidden ? el("span", { class: "muted" }, "Discord hides this one from you: it is for people with more permissions.") : null);
+  }
+
+  #none(wanted) {
+    return el("li", { class: "muted none", role: "option", "aria-disabled": "true", "aria-selected": "false" }, wanted
+      ? `No command begins with /${wanted}.` : "The bot has no commands here. Is it running?");
+  }
+
+  #mark() {
+    [...this.element.children].forEach((row, number) => row.setAttribute("aria-selected", String(this.entries.length > 0 && number === this.at)));
+    this.element.children[this.at]?.scrollIntoView({ block: "nearest" });
+  }
+}
+
+/** Return a command's name with those of the groups that it is in. */
+export function nameOf(entry) {
+  return entry.path.map((each) => each.name).join(" ");
+}

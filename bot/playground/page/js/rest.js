@@ -1,0 +1,91 @@
+// Requests to Discord's REST in a member's name.
+
+/** A request was refused, or didn't come through. */
+export class Refused extends Error {
+  constructor(message, status = 0, code = 0) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** Requests of one member. */
+export class Rest {
+  /** @param {string} token The member's. */
+  constructor(token) {
+    this.token = token;
+  }
+
+  /** Get something. */
+  get(path) {
+    return this.ask("GET", path);
+  }
+
+  /**
+   * Send a request.
+   * @param {string} method
+   * @param {string} path Below `/api/v10`.
+   * @param {Object} [body] JSON.
+   * @param {{files?: File[], progress?: (done: number) => void}} [more] With files it goes as multipart; `progress`
+   *   is told the share that is uploaded, 0 to 1.
+   * @returns {Promise<any>} The answer's JSON.
+   * @throws {Refused}
+   */
+  ask(method, path, body = undefined, { files = [], progress = null } = {}) {
+    // fetch can't tell how far an upload is.
+    const request = new XMLHttpRequest();
+    request.open(method, `/api/v10${path}`);
+    request.setRequestHeader("Authorization", this.token);
+    if (progress) {
+      request.upload.addEventListener("progress", (event) => {
+        if (event.lengthComputable) progress(event.loaded / event.total);
+      });
+    }
+    const answered = new Promise((resolve, reject) => {
+      request.addEventListener("load", () => settle(request, resolve, reject));
+      request.addEventListener("error", () => reject(new Refused("The pocket Discord doesn't answer. Is it still running?")));
+    });
+    if (files.length) request.send(multipart(body, files));
+    else if (body === undefined) request.send();
+    else {
+      request.setRequestHeader("Content-Type", "application/json");
+      request.send(JSON.stringify(body));
+    }
+    return answered;
+  }
+}
+
+function multipart(body, files) {
+  const form = new FormData();
+  form.append("payload_json", new Blob([JSON.stringify(body)], { type: "application/json" }));
+  files.forEach((file, number) => form.append(`files[${number}]`, file, file.name));
+  return form;
+}
+
+function settle(request, resolve, reject) {
+  let answer = null;
+  try {
+    answer = request.responseText ? JSON.parse(request.responseText) : null;
+  } catch {
+    answer = null;
+  }
+  if (request.status < 300) resolve(answer);
+  else reject(new Refused(sentence(answer, request.status), request.status, answer?.code));
+}
+
+/** Return what Discord's error object says, with the first field that was wrong. */
+function sentence(answer, status) {
+  const said = answer?.message ?? `The pocket Discord answered with ${status}.`;
+  const [where, why] = first(answer?.errors, []) ?? [];
+  return why ? `${said}: ${where.join(" ")}: ${why}` : said;
+}
+
+function first(errors, path) {
+  if (!errors || typeof errors !== "object") return null;
+  if (Array.isArray(errors._errors) && errors._errors.length) return [path, errors._errors[0].message];
+  for (const [name, below] of Object.entries(errors)) {
+    const found = first(below, [...path, name]);
+    if (found) return found;
+  }
+  return null;
+}

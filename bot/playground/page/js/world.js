@@ -1,0 +1,166 @@
+// What this member knows: the server, its channels and threads, people, and the messages that were loaded.
+
+export const TEXT = 0, DIRECT = 1, CATEGORY = 4, THREADS = new Set([11, 12]);
+
+/** Compare two ids by age. */
+export function byId(one, other) {
+  return one.length - other.length || (one < other ? -1 : one > other ? 1 : 0);
+}
+
+/** What is known, with news of it: `on(news, callback)`. */
+export class World {
+  constructor(session, me) {
+    this.session = session;
+    this.me = me;
+    this.origin = new URL(session.api).origin;
+    this.guild = null;
+    this.channels = new Map();
+    this.users = new Map();
+    this.roles = new Map();
+    this.owner = null;
+    this.messages = new Map();
+    this.unread = new Set();
+    this.listeners = new Map();
+  }
+
+  /** Be told of a kind of news: `channels`, `message`, `gone`, `typing`, `fresh`. */
+  on(news, callback) {
+    this.listeners.set(news, [...(this.listeners.get(news) ?? []), callback]);
+  }
+
+  tell(news, ...about) {
+    for (const callback of this.listeners.get(news) ?? []) callback(...about);
+  }
+
+  /** Take in a gateway event. */
+  hear(event, data) {
+    const take = HEARD[event];
+    if (take) take(this, data);
+  }
+
+  /** Return someone's name as it is shown. */
+  nameOf(user) {
+    return user?.global_name || user?.username || "somebody";
+  }
+
+  /** Return a channel's threads that aren't archived, the oldest first. */
+  threadsOf(channelId) {
+    return [...this.channels.values()]
+      .filter((each) => each.parent_id === channelId && THREADS.has(each.type) && !each.thread_metadata?.archived)
+      .sort((one, other) => byId(one.id, other.id));
+  }
+
+  /** Return the server's channels in their order. */
+  textChannels() {
+    return [...this.channels.values()]
+      .filter((each) => each.type === TEXT)
+      .sort((one, other) => one.position - other.position || byId(one.id, other.id));
+  }
+
+  directChannels() {
+    return [...this.channels.values()].filter((each) => each.type === DIRECT);
+  }
+
+  /** Return how a channel is called. */
+  title(channel) {
+    if (channel.type === DIRECT) return this.nameOf(channel.recipients?.[0]);
+    return channel.name;
+  }
+
+  /** Return an address of this server's files as this page may load it; null for any other. */
+  ownAddress(address) {
+    try {
+      const found = new URL(address);
+      return found.origin === this.origin ? found.pathname + found.search : null;
+    } catch {
+      return null;
+    }
+  }
+
+  /** Take in messages that were loaded. */
+  keep(channelId, messages) {
+    const kept = this.messages.get(channelId) ?? new Map();
+    for (const message of messages) kept.set(message.id, message);
+    this.messages.set(channelId, kept);
+    for (const message of messages) this.meet(message.author, ...(message.mentions ?? []));
+  }
+
+  /** Return a channel's messages that are loaded, the oldest first. */
+  loaded(channelId) {
+    return [...(this.messages.get(channelId)?.values() ?? [])].sort((one, other) => byId(one.id, other.id));
+  }
+
+  meet(...users) {
+    for (const user of users) if (user) this.users.set(user.id, user);
+  }
+}
+
+function setChannel(world, data) {
+  world.channels.set(data.id, { ...world.channels.get(data.id), ...data });
+  world.meet(...(data.recipients ?? []));
+  world.tell("channels");
+}
+
+function dropChannel(world, data) {
+  world.channels.delete(data.id);
+  world.messages.delete(data.id);
+  world.tell("channels");
+}
+
+function setGuild(world, data) {
+  world.guild = data;
+  world.owner = data.owner_id;
+  for (const channel of [...data.channels, ...data.threads]) world.channels.set(channel.id, channel);
+  for (const member of data.members) world.meet(member.user);
+  for (const role of data.roles) world.roles.set(role.id, role);
+  world.tell("channels");
+  world.tell("fresh");
+}
+
+function setMessage(world, data) {
+  world.keep(data.channel_id, [data]);
+  if (data.thread) setChannel(world, data.thread);
+  world.tell("message", data);
+}
+
+function newMessage(world, data) {
+  world.unread.add(data.channel_id);
+  setMessage(world, data);
+  world.tell("channels");
+}
+
+function dropMessages(world, channelId, ids) {
+  for (const id of ids) world.messages.get(channelId)?.delete(id);
+  world.tell("gone", channelId, ids);
+}
+
+function reacted(world, data, by) {
+  const message = world.messages.get(data.channel_id)?.get(data.message_id);
+  if (!message) return;
+  const reactions = message.reactions ?? [];
+  const same = (each) => each.emoji.name === data.emoji.name && each.emoji.id === data.emoji.id;
+  const known = reactions.find(same) ?? { emoji: data.emoji, count: 0 };
+  const others = reactions.filter((each) => !same(each));
+  const counted = { ...known, count: known.count + by };
+  setMessage(world, { ...message, reactions: counted.count > 0 ? [...others, counted] : others });
+}
+
+/** What each event changes. */
+const HEARD = {
+  READY: (world, data) => data.private_channels.forEach((each) => setChannel(world, each)),
+  GUILD_CREATE: setGuild,
+  GUILD_MEMBER_ADD: (world, data) => world.meet(data.user),
+  CHANNEL_CREATE: setChannel,
+  CHANNEL_UPDATE: setChannel,
+  CHANNEL_DELETE: dropChannel,
+  THREAD_CREATE: setChannel,
+  THREAD_UPDATE: setChannel,
+  THREAD_DELETE: dropChannel,
+  MESSAGE_CREATE: newMessage,
+  MESSAGE_UPDATE: setMessage,
+  MESSAGE_DELETE: (world, data) => dropMessages(world, data.channel_id, [data.id]),
+  MESSAGE_DELETE_BULK: (world, data) => dropMessages(world, data.channel_id, data.ids),
+  MESSAGE_REACTION_ADD: (world, data) => reacted(world, data, 1),
+  MESSAGE_REACTION_REMOVE: (world, data) => reacted(world, data, -1),
+  TYPING_START: (world, data) => world.tell("typing", data),
+};

@@ -1,0 +1,133 @@
+"""A real browser for the tests of the page: Debian's Chromium, driven by Playwright."""
+
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, async_playwright
+
+CHROMIUM = shutil.which("chromium")
+
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="Chromium is not installed. On Debian or Ubuntu: apt install chromium"
+)
+
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+PATIENCE = 60_000
+"""Milliseconds until a test that waits for something in the page gives up: the models answer in between."""
+
+SERIOUS = {"serious", "critical"}
+WIDE, PHONE = (1280, 860), (390, 844)
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """Run a browser without a window until the block ends."""
+    async with async_playwright() as driver:
+        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def opened(
+    browser: Browser,
+    address: str,
+    size: tuple[int, int] = WIDE,
+    scheme: Literal["light", "dark"] = "dark",
+    scale: float = 1,
+) -> AsyncIterator[Page]:
+    """Open the page as somebody who was never there; nothing may fail in it while it is open."""
+    width, height = size
+    context = await browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=scale
+    )
+    context.set_default_timeout(PATIENCE)
+    page = await context.new_page()
+    failed: list[str] = []
+    asked: set[str] = set()
+    page.on("pageerror", lambda error: failed.append(str(error)))
+    page.on("console", lambda line: failed.append(line.text) if _is_failure(line) else None)
+    page.on("request", lambda request: asked.add(request.url))
+    await page.goto(address)
+    await channel(page).get_by_role("heading", name="pictures").wait_for()
+    try:
+        yield page
+    finally:
+        await context.close()
+    assert failed == []
+    elsewhere = [url for url in asked if not url.startswith((address, "blob:"))]
+    assert elsewhere == []
+
+
+def _is_failure(line: Any) -> bool:
+    """Tell whether the console complains; a refusal by Discord that the page shows is none."""
+    refused = re.search(r"the server responded with a status of 4\d\d", line.text)
+    return line.type == "error" and refused is None
+
+
+def channel(page: Page) -> Locator:
+    """Return the channel in the middle."""
+    return page.locator("#channel")
+
+
+def thread(page: Page) -> Locator:
+    """Return the thread beside it."""
+    return page.locator("#thread")
+
+
+async def pick(pane: Locator, *pictures: bytes) -> None:
+    """Choose pictures from the disk, as with the plus sign."""
+    await pane.get_by_label("Pictures to post", exact=True).set_input_files(
+        [payload(number, data) for number, data in enumerate(pictures, 1)]
+    )
+
+
+def payload(number: int, data: bytes) -> Any:
+    """Return a file as Playwright hands it to a page."""
+    return {"name": f"scene{number}.png", "mimeType": "image/png", "buffer": data}
+
+
+async def send(pane: Locator) -> None:
+    """Press the button that sends."""
+    await pane.get_by_role("button", name="Send").click()
+
+
+async def command(pane: Locator, name: str) -> Locator:
+    """Choose a command from the list; return its form."""
+    await pane.get_by_role("textbox", name="Message").press_sequentially(f"/{name}")
+    await pane.get_by_role("option", name=f"/{name}").first.click()
+    form = pane.get_by_role("group", name=f"/{name}")
+    await form.wait_for()
+    return form
+
+
+async def act_as(page: Page, name: str) -> None:
+    """Switch to another member."""
+    await page.get_by_label("You are").select_option(label=name)
+    await page.get_by_role("navigation").get_by_text(name.partition(" ")[0], exact=True).wait_for()
+
+
+async def complaints(page: Page) -> list[str]:
+    """Return what axe finds that keeps somebody from using the page."""
+    from axe_playwright_python.async_playwright import Axe  # noqa: PLC0415 - reads its script when imported
+
+    found = await Axe().run(page)
+    return [
+        f"{each['id']}: {node['html']}"
+        for each in found.response["violations"]
+        if each["impact"] in SERIOUS
+        for node in each["nodes"]
+    ]
