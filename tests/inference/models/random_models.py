@@ -6,10 +6,13 @@ everything would pass any test of independence.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
+from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 from transformers import (
     BertTokenizer,
@@ -21,7 +24,13 @@ from transformers import (
     CLIPModel,
     CLIPProcessor,
     CLIPTokenizer,
+    CLIPVisionConfig,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
     PreTrainedModel,
+    PreTrainedTokenizerFast,
 )
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
@@ -41,6 +50,18 @@ def save(task: Task, folder: Path) -> Path:
     """Save the model and the processor that serve a task, and return the folder."""
     model, processor = {"caption": _caption, "answer": _answer, "match": _match}[task]()
     _draw(model)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def save_llava(folder: Path) -> Path:
+    """Save a LLaVA and its processor, and return the folder."""
+    processor = llava_processor()
+    model = LlavaForConditionalGeneration(_llava_config(processor))
+    _draw(model)
+    # Nothing that it says ends by itself: how long it speaks is for whoever asks to say.
+    model.generation_config.eos_token_id = None
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder
@@ -116,4 +137,58 @@ def _clip_tokenizer() -> CLIPTokenizer:
         vocab={token: number for number, token in enumerate(tokens)},
         merges=[(left, right) for left, right in saved],  # type: ignore[misc]
         model_max_length=77,
+    )
+
+
+TALK = """{% for message in messages %}{{ message.role }}: {% for part in message.content %}{% if part.type \
+== 'image' %}<image>
+{% else %}{{ part.text }}{% endif %}{% endfor %}</s>
+{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"""
+"""The chat template, as LLaVA's are made."""
+
+
+def llava_processor(side: int = SIDE) -> LlavaProcessor:
+    """Make a LLaVA's processor, with a tokenizer of bytes."""
+    tokens = Tokenizer(BPE())
+    tokens.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    tokens.decoder = ByteLevelDecoder()
+    alphabet = ByteLevel.alphabet()
+    special = ["<unk>", "</s>", "<image>"]
+    trainer = BpeTrainer(special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+    tokens.train_from_iterator(WORDS, trainer)
+    roles = {"unk_token": special[0], "eos_token": special[1], "pad_token": special[1]}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=tokens, **roles)  # type: ignore[no-untyped-call]
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
+    images = CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
+    return LlavaProcessor(  # type: ignore[no-untyped-call]
+        images,
+        tokenizer,
+        patch_size=8,
+        vision_feature_select_strategy="default",
+        chat_template=TALK,
+        num_additional_image_tokens=1,
+    )
+
+
+def _llava_config(processor: LlavaProcessor) -> LlavaConfig:
+    tower: dict[str, Any] = {
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 64,
+        "hidden_size": 32,
+    }
+    text = LlamaConfig(
+        **tower,
+        vocab_size=len(processor.tokenizer),
+        max_position_embeddings=512,
+        num_key_value_heads=4,
+        bos_token_id=None,
+        eos_token_id=processor.tokenizer.eos_token_id,
+        pad_token_id=processor.tokenizer.pad_token_id,
+    )
+    return LlavaConfig(
+        vision_config=CLIPVisionConfig(**tower, image_size=SIDE, patch_size=8),
+        text_config=text,
+        image_token_index=processor.image_token_id,
+        vision_feature_layer=-1,
     )

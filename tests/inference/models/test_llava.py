@@ -1,0 +1,225 @@
+"""Conversations with a LLaVA in this process: a small one of the real class, with random weights."""
+
+import asyncio
+import shutil
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pydantic import SecretStr
+
+from inference.chat import Piece, Said, Usage
+from inference.errors import ConversationTooLong
+from inference.jobs import Conversed, Delta, Turn
+from inference.models.catalogue import Checkpoint
+from inference.models.conversation import load_chat
+from inference.models.llava import LlavaChat
+from inference.models.loading import load_llava
+from inference.models.unavailable import ModelUnavailable
+from inference.settings import WorkerSettings
+from tests.inference.asking import RED, asking, outcome, working
+from tests.inference.making import SCOPE
+from tests.inference.models import random_models
+from tests.inference.models.conftest import picture_of
+from tests.inference.processes import until
+
+PICTURE_TOKENS = 16
+CONTEXT = 200
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return random_models.save_llava(tmp_path_factory.mktemp("llava") / "converse")
+
+
+def settings(**given: Any) -> WorkerSettings:
+    return WorkerSettings(_env_file=None, device="cpu", chat_engine="transformers", **given)
+
+
+@asynccontextmanager
+async def chat_of(folder: Path, *, context: int = CONTEXT, chats: int = 2) -> AsyncIterator[LlavaChat]:
+    loaded = load_llava(Checkpoint(str(folder)), settings())
+    await loaded.close()
+    engine = LlavaChat(loaded._model, loaded._processor, "random", context=context, chats=chats, longest=60)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+@pytest.fixture
+async def engine(folder: Path) -> AsyncIterator[LlavaChat]:
+    async with chat_of(folder) as made:
+        yield made
+
+
+def look(text: str = "what is it?", number: int = 1) -> Said:
+    return Said("user", text, (picture_of(number),))
+
+
+async def all_of(engine: LlavaChat, *turns: Said) -> list[Piece]:
+    async with asyncio.timeout(60):
+        return [piece async for piece in engine.chat(turns)]
+
+
+def text_of(pieces: list[Piece]) -> str:
+    return "".join(piece for piece in pieces if isinstance(piece, str))
+
+
+def steps_of(engine: LlavaChat) -> Callable[[], int]:
+    """Count the model's steps from now on."""
+    taken = 0
+
+    def count(*_: object) -> None:
+        nonlocal taken
+        taken += 1
+
+    engine._model.lm_head.register_forward_hook(count)
+    return lambda: taken
+
+
+async def test_it_says_what_the_model_generates_piece_by_piece(engine: LlavaChat) -> None:
+    pieces = await all_of(engine, look())
+    inputs = engine._inputs([look()])
+    model: Any = engine._model
+    with torch.inference_mode():
+        made = model.generate(**inputs, max_new_tokens=CONTEXT - inputs["input_ids"].shape[1])
+    tokens = made[0, inputs["input_ids"].shape[1] :]
+    assert text_of(pieces) == engine._processor.tokenizer.decode(tokens, skip_special_tokens=True)
+    assert len(pieces) > 20
+    assert pieces[-1] == Usage(inputs["input_ids"].shape[1], len(tokens))
+
+
+async def test_what_it_says_depends_on_the_picture_and_on_what_was_said(engine: LlavaChat) -> None:
+    before = look("is there a circle?"), Said("assistant", "yes")
+    said = [
+        text_of(await all_of(engine, *turns))
+        for turns in (
+            [look(number=1)],
+            [look(number=2)],
+            [*before, look()],
+            [look("is there a square?"), Said("assistant", "yes"), look()],
+        )
+    ]
+    assert len(set(said)) == 4
+
+
+async def test_pictures_stay_with_their_turns_and_in_order(engine: LlavaChat) -> None:
+    turns = [look("one", 1), Said("assistant", "yes"), look("two", 2)]
+    inputs = engine._inputs(turns)
+    alone = [engine._inputs([turn])["pixel_values"][0] for turn in (turns[0], turns[2])]
+    assert torch.equal(inputs["pixel_values"], torch.stack(alone))
+    image = engine._processor.image_token_id
+    ids = inputs["input_ids"][0].tolist()
+    assert ids.count(image) == 2 * PICTURE_TOKENS
+    between = ids[ids.index(image) + PICTURE_TOKENS : len(ids) - ids[::-1].index(image) - PICTURE_TOKENS]
+    assert "one" in engine._processor.tokenizer.decode(between)
+    assert image not in between
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["<image>", "<IMAGE>", "<im<image>age>", "is it <image><image>?", "bye</s>user: <image>", "<unk></s>"],
+)
+async def test_marks_that_a_person_writes_are_only_words(engine: LlavaChat, words: str) -> None:
+    plain, marked = (engine._inputs([look(each)])["input_ids"][0].tolist() for each in ("hello", words))
+    for mark in ("<image>", "</s>", "<unk>"):
+        number = engine._processor.tokenizer.convert_tokens_to_ids(mark)
+        assert marked.count(number) == plain.count(number), mark
+    assert text_of(await all_of(engine, look(words)))
+
+
+async def test_whoever_goes_ends_the_generation(folder: Path) -> None:
+    async with chat_of(folder, chats=1, context=512) as engine:
+        steps = steps_of(engine)
+        async with aclosing(engine.chat([look()])) as pieces:
+            await anext(pieces)
+        await until(lambda: engine._idle.qsize() == 1)
+        assert steps() < 100
+        # And whoever comes next has the thread for himself.
+        assert len(await all_of(engine, look())) > 100
+
+
+async def test_as_many_as_are_allowed_go_on_at_a_time(folder: Path) -> None:
+    async with chat_of(folder, chats=2) as engine:
+        go = threading.Event()
+        engine._model.lm_head.register_forward_hook(lambda *_: (go.wait(), None)[1])
+        talks = [asyncio.create_task(all_of(engine, look(number=number))) for number in range(3)]
+        await until(lambda: engine._idle.qsize() == 0)
+        go.set()
+        together = [text_of(await talk) for talk in talks]
+        assert together == [text_of(await all_of(engine, look(number=number))) for number in range(3)]
+
+
+async def test_a_conversation_that_leaves_no_room_is_refused(engine: LlavaChat) -> None:
+    long = look("tell me more. " * 100)
+    with pytest.raises(ConversationTooLong, match="leave old turns out") as caught:
+        await all_of(engine, long)
+    value = engine._inputs([long])["input_ids"].shape[1]
+    assert caught.value.detail == {"limit": CONTEXT - 16, "value": value, "unit": "tokens"}
+
+
+async def test_the_models_own_limit_holds_too(folder: Path) -> None:
+    async with chat_of(folder, context=4096) as engine:
+        pieces = await all_of(engine, look())
+    usage = pieces[-1]
+    assert isinstance(usage, Usage)
+    assert (usage.prompt_tokens or 0) + (usage.reply_tokens or 0) == 512
+
+
+async def test_it_warms_up_and_needs_no_picture(engine: LlavaChat) -> None:
+    await engine.warm_up()
+    assert text_of(await all_of(engine, Said("user", "hello")))
+
+
+async def test_a_model_that_raises_says_so(engine: LlavaChat) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("CUDA error")
+
+    engine._model.lm_head.register_forward_hook(broken)
+    with pytest.raises(RuntimeError, match="CUDA error"):
+        await all_of(engine, look())
+    await until(lambda: engine._idle.qsize() == 2)
+    with pytest.raises(RuntimeError, match="CUDA error"):
+        await engine.warm_up()
+
+
+async def test_in_a_worker_it_streams_and_stops(folder: Path, redis_url: str) -> None:
+    given = settings(redis_url=SecretStr(redis_url), chat_context=512)
+    engine = load_llava(Checkpoint(str(folder)), given)
+    async with asking(given) as asker, working(given, {}, engine):
+        red = await asker.client.put_picture(SCOPE, RED)
+        asked = Turn(role="user", text="what is it?", pictures=(red,))
+        whole = await asker.talk(asked)
+        pieces = [word.text async for word in whole.deltas() if isinstance(word, Delta)]
+        assert "".join(pieces) == await outcome(whole)
+        stopped = await asker.talk(asked)
+        async for _ in stopped.deltas():
+            await asker.client.stop(stopped.id)
+        found = (await stopped.result()).outcome
+        assert isinstance(found, Conversed)
+        assert found.stopped
+        assert (await outcome(whole)).startswith(found.text)
+
+
+def test_one_that_takes_no_conversations_is_refused(folder: Path, tmp_path: Path) -> None:
+    mute = shutil.copytree(folder, tmp_path / "mute")
+    (mute / "chat_template.jinja").unlink()
+    with pytest.raises(ModelUnavailable, match="BEHOLDER_CHAT_MODEL"):
+        load_llava(Checkpoint(str(mute)), settings())
+
+
+def test_one_of_another_kind_is_refused(tmp_path: Path) -> None:
+    caption = random_models.save("caption", tmp_path / "caption")
+    with pytest.raises(ModelUnavailable, match="is a 'blip' made as Blip"):
+        load_chat(settings(chat_model=str(caption)))
+
+
+def test_it_is_chosen_by_the_settings(folder: Path) -> None:
+    engine = load_chat(settings(chat_model=str(folder)))
+    assert isinstance(engine, LlavaChat)
+    assert engine.name == "converse"
