@@ -16,6 +16,8 @@ from inference.streams import Consumer, Taken
 
 log = logging.getLogger(__name__)
 
+TAKE_MS: Final = 60_000
+"""Of one look for what comes; Redis rings as soon as there is something."""
 MANNERS_SECONDS: Final = 0.01
 """For each conversation in hand: another worker that has fewer is so much quicker to take the next."""
 CLOSE_SECONDS: Final = 0.6
@@ -91,7 +93,7 @@ class Conversations:
         log.info("ready to converse with %s", self._engine.name)
         others = [
             self._tasks.create_task(each)
-            for each in (self._beat(), self._renew(), self._stops.listen(self._stop))
+            for each in (self._beat(), self._renew(), self._take_over(), self._stops.listen(self._stop))
         ]
         try:
             await self._feed()
@@ -124,45 +126,38 @@ class Conversations:
                 each.stop()
 
     async def _feed(self) -> None:
-        clock = asyncio.get_running_loop().time
-        longest = self._settings.claim_seconds / 2
-        look_at = clock()
         while True:
-            if clock() >= look_at:
-                look_at = clock() + (longest if await self._take_over() else min(longest, SOON_SECONDS))
             await self._until(lambda: len(self._hand) < self._settings.chats)
             # One by one, so that what comes in a burst is shared with other workers.
-            wait, manners = max(0.01, look_at - clock()), MANNERS_SECONDS * len(self._hand)
-            self._receive(await self._consumer.take(1, int(wait * 1000), manners=manners))
+            manners = MANNERS_SECONDS * len(self._hand)
+            for taken in await self._consumer.take(1, TAKE_MS, manners=manners):
+                self._receive(taken)
 
-    async def _take_over(self) -> bool:
-        """Run what dead workers left, one job after the other, with no other conversation to be harmed.
+    async def _take_over(self) -> None:
+        """Run what dead workers left, one after the other, beside what has just come.
 
-        Returns:
-            Whether it was our turn to.
+        An attempt at one of them counts against it, so that two never run together: no conversation pays for
+        another that kills its worker.
         """
-        if not await self._consumer.any_abandoned():
-            return True
-        await self._until(lambda: not self._hand)
-        if self._alone.locked():
-            return False
-        async with self._alone:
-            while abandoned := await self._consumer.take_abandoned():
-                self._receive(abandoned)
-                await self._until(lambda: not self._hand)
-        return True
+        while True:
+            if not self._alone.locked() and await self._consumer.any_abandoned():
+                async with self._alone:
+                    while abandoned := await self._consumer.take_abandoned():
+                        await asyncio.wait([self._receive(taken) for taken in abandoned])
+            pause = self._settings.claim_seconds / 2
+            await asyncio.sleep(min(SOON_SECONDS, pause) if self._alone.locked() else pause)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():
             self._left.clear()
             await self._left.wait()
 
-    def _receive(self, taken: list[Taken]) -> None:
-        for each in taken:
-            conversation = Conversation(each, self._consumer, self._reader, self._engine)
-            task = self._tasks.create_task(self._run(conversation))
-            self._hand[task] = conversation
-            task.add_done_callback(self._forget)
+    def _receive(self, taken: Taken) -> asyncio.Task[None]:
+        conversation = Conversation(taken, self._consumer, self._reader, self._engine)
+        task = self._tasks.create_task(self._run(conversation))
+        self._hand[task] = conversation
+        task.add_done_callback(self._forget)
+        return task
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         del self._hand[task]

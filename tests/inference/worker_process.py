@@ -13,12 +13,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from inference.chat import ChatEngine
 from inference.engine import Engine
 from inference.jobs import Task
 from inference.models.unavailable import ModelUnavailable
 from inference.settings import WorkerSettings
 from inference.worker import main
 from tests.inference import engines
+from tests.inference.chatting import ScriptedChat
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,6 +31,14 @@ def load(task: Task, _: WorkerSettings) -> Engine:
     if how == "unavailable":
         raise ModelUnavailable("The model no/such is not on the hub: correct BEHOLDER_CAPTION_MODEL.")
     return engines.load(task, Path(os.environ["DIARY"]), how)
+
+
+def load_chat(_: WorkerSettings) -> ChatEngine:
+    """Make the engine that converses; only where it is `free`, what is held goes on."""
+    chat = ScriptedChat(diary=Path(os.environ["DIARY"]))
+    if os.environ.get("HOW") == "free":
+        chat.go.set()
+    return chat
 
 
 @asynccontextmanager
@@ -61,4 +71,4 @@ def _environment(url: str, diary: Path, given: Mapping[str, str]) -> dict[str, s
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
-    sys.exit(main(WorkerSettings(), load))
+    sys.exit(main(WorkerSettings(), load, load_chat))
