@@ -1,6 +1,7 @@
 """A pocket Discord of its own for each test, with two people and the bot."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +37,8 @@ class Place:
     guild: str
 
 
-@pytest.fixture
-async def pocket(tmp_path: Path) -> AsyncIterator[PocketDiscord]:
+@asynccontextmanager
+async def judged_pocket(tmp_path: Path) -> AsyncIterator[PocketDiscord]:
     """Run a pocket Discord that is held to Discord's description, where that is there."""
     async with PocketDiscord(tmp_path / "discord", port=0) as server:
         judge = Judge(requests=was_accepted) if DESCRIPTION.is_file() else None
@@ -46,6 +47,12 @@ async def pocket(tmp_path: Path) -> AsyncIterator[PocketDiscord]:
         yield server
         if judge is not None:
             assert judge.verdict() == ""
+
+
+@pytest.fixture
+async def pocket(tmp_path: Path) -> AsyncIterator[PocketDiscord]:
+    async with judged_pocket(tmp_path) as server:
+        yield server
 
 
 def was_accepted(exchange: RestExchange) -> bool:

@@ -35,7 +35,7 @@ export class Composer {
     this.tray = new Tray((text) => this.complain(text));
     this.text = el("textarea", {
       id, rows: 1, maxlength: MOST, "aria-controls": this.picker.id, "aria-autocomplete": "list", placeholder: "Message", enterkeyhint: "send",
-      oninput: () => this.#typed(), onkeydown: (event) => this.#key(event), onblur: () => setTimeout(() => this.picker.close(), 200),
+      oninput: () => this.#typed(), onkeydown: (event) => this.#key(event), onblur: () => this.#offerNone(),
     });
     this.label = el("label", { class: "unseen", for: id }, "Message");
     this.files = el("input", { type: "file", class: "unseen", multiple: true, tabindex: "-1", "aria-label": "Pictures to post", "aria-hidden": "true",
@@ -49,7 +49,7 @@ export class Composer {
     this.uploading = el("div", { class: "uploading", hidden: true }, el("span", {}, "Uploading… "), this.progress);
     this.error = el("p", { class: "error", role: "alert" });
     this.sending = el("button", { type: "submit", class: "primary", "aria-label": "Send" }, "➤");
-    this.element = el("form", { class: "composer", onsubmit: (event) => this.#submit(event) },
+    this.element = el("form", { class: "composer", novalidate: true, onsubmit: (event) => this.#submit(event) },
       this.error, this.uploading, this.above, this.tray.element, this.slot, this.picker.element,
       el("div", { class: "line" },
         button("＋", { class: "icon", "aria-label": "Add pictures", title: "Add pictures", onclick: () => this.files.click() }),
@@ -124,7 +124,6 @@ export class Composer {
     const { value } = this.text;
     if (isCommand(value)) await this.#offer();
     else this.#offerNone();
-    this.#mark();
     if (value && !value.startsWith("/") && Date.now() - this.typed > TYPING_EVERY) {
       this.typed = Date.now();
       this.app.rest.ask("POST", `/channels/${this.channel().id}/typing`).catch(() => {});
@@ -136,11 +135,13 @@ export class Composer {
     this.commands ??= this.tried(this.app.interactions.commands(this.channel()));
     const commands = (await this.commands) ?? [];
     if (isCommand(this.text.value)) this.picker.offer(commands, this.text.value);
+    this.#mark();
   }
 
   #offerNone() {
     this.commands = null;
     this.picker.close();
+    this.#mark();
   }
 
   #mark() {
@@ -197,12 +198,11 @@ export class Composer {
 
   async #call() {
     const missing = this.form.missing();
-    if (missing) return this.complain(missing);
+    if (missing) throw new Error(missing);
     const { options, files } = this.form.values();
     const called = this.form;
     await this.app.interactions.call(this.channel(), called.entry.command, options, files, { progress: this.#upload(files) });
     if (this.form === called) this.#cancel({ focus: true });
-    return undefined;
   }
 
   async #post() {

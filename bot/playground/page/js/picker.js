@@ -11,7 +11,9 @@ export class Picker {
     this.entries = [];
     this.at = 0;
     this.id = freshId("commands");
-    this.element = el("ul", { class: "picker", id: this.id, role: "listbox", "aria-label": "Commands", hidden: true });
+    this.element = el("ul", { class: "picker", id: this.id, role: "listbox", "aria-label": "Commands", hidden: true,
+      // A press must not take the focus away from the text: the list would be gone before the click.
+      onmousedown: (event) => event.preventDefault() });
   }
 
   get isOpen() {

@@ -38,9 +38,11 @@ export function spoilerPicture(picture, id) {
   const cover = el("button", { type: "button", class: "spoiler-cover", "aria-label": "Spoiler: show the picture" }, "Spoiler");
   const outer = el("div", { class: "spoiler-picture" }, picture, cover);
   picture.inert = true;
+  picture.setAttribute("aria-hidden", "true");
   cover.addEventListener("click", () => {
     revealed.add(id);
     picture.inert = false;
+    picture.removeAttribute("aria-hidden");
     cover.remove();
     outer.classList.add("shown");
   });
