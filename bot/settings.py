@@ -33,8 +33,6 @@ class BotSettings(QueueSettings):
     """How far back posts are looked for that came while the bot was away."""
     catch_up_messages: int = Field(200, ge=1, le=1000, validation_alias="BEHOLDER_CATCH_UP_MESSAGES")
     """How many of them in one channel, at most."""
-    chat_context: int = Field(4096, ge=512, le=2**20, validation_alias="BEHOLDER_CHAT_CONTEXT")
-    """Tokens that a conversation may have, as the workers are told: older turns are left out beyond them."""
     shard_id: int = Field(0, ge=0, validation_alias="BEHOLDER_SHARD_ID")
     shard_count: int = Field(1, ge=1, validation_alias="BEHOLDER_SHARD_COUNT")
     """Bot processes that share the servers: one for each shard id from 0 to `shard_count` - 1."""

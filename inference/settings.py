@@ -30,6 +30,9 @@ class QueueSettings(BaseSettings):
     """How long a picture's bytes are kept in Redis: at most 24 h."""
     job_seconds: float = Field(600, gt=0, validation_alias="BEHOLDER_JOB_SECONDS")
     """A job's deadline, from its submit."""
+    chat_context: int = Field(4096, ge=512, le=2**20, validation_alias="BEHOLDER_CHAT_CONTEXT")
+    """Tokens that a conversation may have, pictures and answer included: the bot leaves older turns out
+    beyond them, and it is Ollama's `num_ctx`."""
 
 
 class WorkerSettings(QueueSettings):
@@ -57,8 +60,6 @@ class WorkerSettings(QueueSettings):
     Ollama, and for transformers the one of `models`."""
     chats: int = Field(4, ge=1, le=64, validation_alias="BEHOLDER_CHATS")
     """Conversations that are answered at a time."""
-    chat_context: int = Field(4096, ge=512, le=2**20, validation_alias="BEHOLDER_CHAT_CONTEXT")
-    """Tokens that a conversation may have, pictures and answer included; Ollama's `num_ctx`."""
     claim_seconds: float = Field(30, gt=0, validation_alias="BEHOLDER_CLAIM_SECONDS")
     """How long a job may stay in a silent worker's hands before another takes it over."""
     picture_pixels: int = Field(64_000_000, ge=1, validation_alias="BEHOLDER_PICTURE_PIXELS")
