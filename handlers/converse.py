@@ -235,5 +235,5 @@ class Converser:
 
 
 def _once(pictures: list[Shown]) -> tuple[Shown, ...]:
-    each_once = {(each.message_id, each.key): each for each in pictures}
+    each_once = {each.which: each for each in pictures}
     return tuple(each_once.values())[:MOST_PICTURES]

@@ -264,7 +264,7 @@ class History:
             async with translated():
                 field = f"said:{message_id}"
                 before = _read(Said, await self._redis.hget(self._key(place), field))
-                if before is None or (before.text, before.pictures) == (text, tuple(pictures)):
+                if before is None or _same(before, text, pictures):
                     continue
                 after = before.model_copy(update={"text": text, "pictures": tuple(pictures)})
                 await self._redis.hset(self._key(place), field, after.model_dump_json())
@@ -320,6 +320,11 @@ class History:
 
     def _key(self, place: Place) -> str:
         return self._name + place.name
+
+
+def _same(said: Said, text: str, pictures: Sequence[Shown]) -> bool:
+    """Tell whether an edit is none of the author's: Discord edits a message when it has fetched its links."""
+    return said.text == text and [each.which for each in said.pictures] == [each.which for each in pictures]
 
 
 def _read(kind: type[K], raw: Any) -> K | None:  # noqa: ANN401 - whatever redis-py gives

@@ -44,6 +44,11 @@ class Shown(Kept):
     url: str = Field(repr=False)
     size: int | None = None
 
+    @property
+    def which(self) -> tuple[int, str]:
+        """What tells it from every other; its address changes."""
+        return self.message_id, self.key
+
 
 class Subject(Kept):
     """What a conversation is about. It is never trimmed.

@@ -259,8 +259,9 @@ class Threads(commands.Cog):
             subject = Subject(pictures=pictures, spoiler=opening.hidden)
             await until_redis(lambda: history.begin(place, subject))
             pictures = ()
-        elif pictures == before.pictures or (place.hangs_on is None and not opening.images):
-            pictures = ()
+        else:
+            known = {each.which for each in before.pictures}
+            pictures = tuple(each for each in pictures if each.which not in known)
         if before is not None and opening.question is None and not pictures:
             said_before = await until_redis(lambda: history.exchanges(place))
             if any(each.said.turn_id != request.interaction_id for each in said_before):

@@ -4,9 +4,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from bot.playground.permissions import Permission
+from inference.redis_connection import connect
 from tests.bot.stage import PATIENCE, Stage, picture
 from tests.e2e.member import Member, Message
 
+EPHEMERAL = 1 << 6
+STARTER = 21
+"""The type of the message that a thread shows first: a pointer to the one that it was made from."""
 CIRCLE = [("a.png", picture("a red circle"))]
 SQUARE = [("b.png", picture("a blue square"))]
 
@@ -42,9 +47,13 @@ async def messages(stage: Stage, channel: str) -> list[Message]:
 
 
 async def answers(stage: Stage, channel: str) -> list[Message]:
-    """Return the bot's messages in a channel now, the oldest first."""
+    """Return the bot's messages in a channel that everyone sees now, the oldest first."""
     me = stage.session["bot_user_id"]
-    return [each for each in await messages(stage, channel) if each["author"]["id"] == me]
+    return [
+        each
+        for each in await messages(stage, channel)
+        if each["author"]["id"] == me and not each["flags"] & EPHEMERAL and each["type"] != STARTER
+    ]
 
 
 async def seen(stage: Stage, channel: str, true: Callable[[list[Message]], Any]) -> list[Message]:
@@ -85,3 +94,26 @@ async def thread(stage: Stage, files: Any = CIRCLE, content: str = "") -> str:
     await press(stage.ada, caption, "Talk about it")
     made = await stage.ada.hear(lambda kind, _: kind == "THREAD_CREATE", start=start)
     return str(made["id"])
+
+
+async def opened(stage: Stage, thread_id: str) -> None:
+    """Wait until a thread is there."""
+    await stage.ada.hear(lambda kind, data: kind == "THREAD_CREATE" and data["id"] == thread_id)
+
+
+def deny_threads(stage: Stage) -> None:
+    """Let the bot make no threads; before it connects."""
+    for role in stage.pocket.world.guild.roles.values():
+        role.permissions &= ~Permission.CREATE_PUBLIC_THREADS
+
+
+async def lose(stage: Stage) -> None:
+    """Let Redis lose every conversation."""
+    redis = connect(stage.redis_url)
+    try:
+        for kind in ("talk", "said", "talked"):
+            keys = [key async for key in redis.scan_iter(f"beholder:{kind}:*")]
+            if keys:
+                await redis.delete(*keys)
+    finally:
+        await redis.aclose()

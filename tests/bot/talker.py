@@ -38,6 +38,7 @@ class Talker:
         wrong: What it fails with.
         progress: What it says before the first piece.
         tokens: What it says a prompt took.
+        pause: Seconds before each piece: a model takes its time.
         stopped: The jobs that it stopped.
     """
 
@@ -52,6 +53,7 @@ class Talker:
         self.wrong: BeholderError | None = None
         self.progress: list[float] = []
         self.tokens: int | None = None
+        self.pause = 0.0
         self.stopped: set[str] = set()
         self.captions = 0
         self._news = asyncio.Condition()
@@ -138,6 +140,7 @@ class Talker:
         for number, piece in enumerate(self.pieces(request)):
             if number >= self.after:
                 await self._passed(job.id)
+            await asyncio.sleep(self.pause)
             if job.id in self.stopped:
                 break
             said += piece
