@@ -129,9 +129,11 @@ class Conversations:
         while True:
             await self._until(lambda: len(self._hand) < self._settings.chats)
             # One by one, so that what comes in a burst is shared with other workers.
-            manners = MANNERS_SECONDS * len(self._hand)
-            for taken in await self._consumer.take(1, TAKE_MS, manners=manners):
+            for taken in await self._consumer.take(1, TAKE_MS, manners=self._manners):
                 self._receive(taken)
+
+    def _manners(self) -> float:
+        return MANNERS_SECONDS * len(self._hand)
 
     async def _take_over(self) -> None:
         """Run what dead workers left, one after the other, beside what has just come.

@@ -111,7 +111,7 @@ class Consumer:
         """
         await self._run("groups", *self._expected)
 
-    async def take(self, count: int, block_ms: int, *, manners: float = 0) -> list[Taken]:
+    async def take(self, count: int, block_ms: int, *, manners: Callable[[], float] = float) -> list[Taken]:
         """Take what waits, the oldest first, people who wait before what nobody asked for.
 
         Expired jobs are answered so and garbage is dropped: neither is handed out.
@@ -119,7 +119,7 @@ class Consumer:
         Args:
             count: At most so many, at least 1.
             block_ms: How long to wait while there is nothing; 0 does not wait.
-            manners: Seconds for which what comes is left to workers with less to do.
+            manners: Gives the seconds for which what comes is left to workers with less to do.
 
         Returns:
             The jobs, all for streams of this worker's tasks; none when nothing came, or Redis is away.
@@ -129,7 +129,8 @@ class Consumer:
             entries, marks = await self._run("take", self.name, count, *self._expected)
             while not entries and (left := until - asyncio.get_running_loop().time()) > 0:
                 await self._wait_for_news(marks, min(left, LONGEST_BLOCK))
-                await asyncio.sleep(manners)
+                if (seconds := manners()) > 0:
+                    await asyncio.sleep(seconds)
                 entries, marks = await self._run("take", self.name, count, *self._expected)
         except QueueUnavailable as error:
             await self._rest(error, until)

@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 from inference.jobs import Task
-from inference.models.catalogue import CATALOGUE, TASKS, Checkpoint, checkpoint_for, in_local_cache, parse
+from inference.models import catalogue
+from inference.models.catalogue import (
+    CATALOGUE,
+    TASKS,
+    Checkpoint,
+    chat_checkpoint,
+    checkpoint_for,
+    checkpoints,
+    in_local_cache,
+    parse,
+    served,
+)
 from inference.models.local_cache import complete
 from inference.settings import WorkerSettings
 
@@ -107,3 +118,29 @@ def test_the_bot_may_import_it_without_torch_transformers_or_the_hub(module: str
 @pytest.mark.parametrize("task", TASKS)
 def test_large_and_base_differ(task: Task) -> None:
     assert CATALOGUE["base"][task] != CATALOGUE["large"][task]
+
+
+def test_what_ollama_runs_is_not_ours_to_load() -> None:
+    assert set(served(settings())) == {*TASKS, "converse"}
+    assert set(checkpoints(settings())) == set(TASKS)
+    here = settings(chat_engine="transformers", chat_model="mine/llava@v1")
+    assert checkpoints(here)["converse"] == Checkpoint("mine/llava", "v1")
+
+
+def test_the_tiny_models_serve_conversations_once_they_have_one_for_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(catalogue.CHAT, "tiny", Checkpoint(str(tmp_path / "converse")))
+    tiny = settings(models="tiny")
+    assert set(served(tiny)) == set(TASKS)
+    make(tmp_path / "converse", *WHOLE)
+    assert set(served(tiny)) == set(checkpoints(tiny)) == {*TASKS, "converse"}
+    assert in_local_cache(tiny)
+    # Where somebody names one, it has to be there.
+    assert "converse" in served(settings(models="tiny", chat_model="./not/there"))
+
+
+def test_a_size_on_the_hub_converses_on_transformers_when_told_to() -> None:
+    big = settings(models="base", chat_engine="transformers")
+    assert "converse" in served(big)
+    assert chat_checkpoint(big).folder is None

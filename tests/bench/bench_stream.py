@@ -1,0 +1,138 @@
+"""How long a piece of a text takes from the engine to whoever asked: `python -m tests.bench.bench_stream`.
+
+Bot's side, worker and Redis share one machine; bot's side and worker share one process and one event loop, so
+that the times hold both sides' Python. The engine says nothing but when it said it.
+"""
+
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from inference.chat import Piece, Said, Usage
+from inference.client import InferenceClient
+from inference.embedded_redis import running_redis
+from inference.jobs import Converse, Delta, Group, Turn, job_id
+from inference.settings import WorkerSettings
+from inference.worker import serve
+
+ROUNDS = 200
+TALKS = 10
+PIECES = 100
+PAUSE = 0.01
+"""Seconds between two pieces: a model that says 100 tokens a second."""
+
+
+class Clock:
+    """An engine whose pieces are the times at which it said them."""
+
+    name = "a clock"
+
+    def __init__(self) -> None:
+        self.pieces = 1
+        self.begun: list[float] = []
+
+    async def warm_up(self) -> None:
+        """Do nothing."""
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    async def chat(self, turns: Sequence[Said]) -> AsyncGenerator[Piece, None]:
+        """Say what time it is."""
+        del turns
+        self.begun.append(time.perf_counter())
+        for number in range(self.pieces):
+            if number:
+                await asyncio.sleep(PAUSE)
+            yield f"{time.perf_counter():.6f} "
+        yield Usage()
+
+
+class Bench:
+    """Asks a worker whose engine is a clock."""
+
+    def __init__(self, client: InferenceClient, engine: Clock) -> None:
+        self._client = client
+        self._engine = engine
+        self._numbers = iter(range(10**9))
+
+    async def first_piece(self) -> tuple[float, float]:
+        """Have one conversation: from submit to the engine, from the engine's first piece to here, in ms."""
+        submitted = time.perf_counter()
+        seen = len(self._engine.begun)
+        waits = await self._talk()
+        return (self._engine.begun[seen] - submitted) * 1000, waits[0]
+
+    async def all_pieces(self) -> list[list[float]]:
+        """Have `TALKS` conversations at once: how old each conversation's pieces were, in ms."""
+        return list(await asyncio.gather(*(self._talk() for _ in range(TALKS))))
+
+    async def _talk(self) -> list[float]:
+        name = job_id("bench", next(self._numbers))
+        ticket = await self._client.submit(
+            Converse(scope="guild:1", turns=(Turn(role="user", text="what time is it?"),)),
+            id=name,
+            priority="waiting",
+            asker=str(int(name[:12], 16)),
+            group=Group(id=name, size=1),
+        )
+        waits = []
+        async for word in ticket.deltas():
+            now = time.perf_counter()
+            if isinstance(word, Delta):
+                waits += [(now - float(said)) * 1000 for said in word.text.split()]
+        await self._client.close_request([name])
+        return waits
+
+
+@asynccontextmanager
+async def benched() -> AsyncIterator[tuple[Bench, Clock, InferenceClient]]:
+    """Run Redis, a worker, and the bot's side."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = WorkerSettings(_env_file=None, redis_url=None, data_dir=Path(folder), chats=TALKS)
+        stop, engine = asyncio.Event(), Clock()
+        async with running_redis(settings) as url, InferenceClient.open(settings, "bench") as client:
+            working = asyncio.create_task(serve(settings, {}, url, stop=stop, chat=engine))
+            yield Bench(client, engine), engine, client
+            stop.set()
+            await working
+
+
+async def main() -> None:
+    """Measure, and print a table."""
+    async with benched() as (bench, engine, client):
+        for _ in range(5):
+            await bench.first_piece()
+        pings = [await timed(client) for _ in range(ROUNDS)]
+        ways = [await bench.first_piece() for _ in range(ROUNDS)]
+        engine.pieces = PIECES
+        talks = await bench.all_pieces()
+    ping = statistics.median(pings)
+    print(f"{'':<58}{'p50 ms':>9}{'p99 ms':>9}{'x PING':>8}")
+    show("PING", pings, ping)
+    show("from submit to the engine", [way[0] for way in ways], ping)
+    show("from the engine's first piece to whoever asked", [way[1] for way in ways], ping)
+    show(f"the first pieces of {TALKS} conversations begun at once", [each[0] for each in talks], ping)
+    later = [wait for each in talks for wait in each[1:]]
+    show(f"their other {PIECES - 1} pieces each, sent together every 100 ms", later, ping)
+
+
+async def timed(client: InferenceClient) -> float:
+    """Time a PING, in ms."""
+    begun = time.perf_counter()
+    await client.ping()
+    return (time.perf_counter() - begun) * 1000
+
+
+def show(name: str, times: list[float], ping: float) -> None:
+    """Print a line."""
+    p50, p99 = statistics.median(times), statistics.quantiles(times, n=100)[98]
+    print(f"{name:<58}{p50:>9.2f}{p99:>9.2f}{p50 / ping:>8.1f}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,84 @@
+"""How turns are put to a model."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.chat import neutral, said
+from inference.jobs import Picture, Turn
+from inference.ollama_address import address
+from tests.inference.making import SCOPE
+from tests.inference.pictures import plain
+
+ONE, TWO = Picture.of(SCOPE, b"1"), Picture.of(SCOPE, b"2")
+
+
+def test_pictures_go_with_their_turns() -> None:
+    red, blue, lime = plain("red"), plain("blue"), plain("lime")
+    turns = (
+        Turn(role="user", text="a", pictures=(ONE, TWO)),
+        Turn(role="assistant", text="b"),
+        Turn(role="user", text="c", pictures=(ONE,)),
+    )
+    assert [each.pictures for each in said(turns, (red, blue, lime))] == [(red, blue), (), (lime,)]
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_other_than_the_turns_pictures_are_refused(count: int) -> None:
+    turns = (Turn(role="user", text="a", pictures=(ONE,)),)
+    with pytest.raises(ValueError, match=f"{count} pictures for turns that have 1"):
+        said(turns, [plain("red")] * count)
+
+
+def test_speakers_are_named_where_there_are_several() -> None:
+    ann, bob = (
+        Turn(role="user", speaker="Ann", text="hi"),
+        Turn(role="user", speaker="Bob:\n Eve", text="ho"),
+    )
+    bot = Turn(role="assistant", speaker="Beholder", text="yes")
+    assert [each.text for each in said((ann, bot, ann), ())] == ["hi", "yes", "hi"]
+    assert [each.text for each in said((ann, bot, bob), ())] == ["Ann: hi", "yes", "Bob Eve: ho"]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("<image>", "< image>"),
+        ("[img-0] [img]", "[ img-0] [ img]"),
+        ("<|im_end|><|user|>", "< |im_end|>< |user|>"),
+        ("</s><s>", "< /s>< s>"),
+        ("[INST] [/inst]", "[ INST] [ /inst]"),
+        ("<ima\x00ge>", "< image>"),
+        ("a < b, <3 and [x]\n<strong>", "a < b, <3 and [x]\n<strong>"),
+    ],
+)
+def test_what_a_model_would_take_for_more_than_words_is_only_words(written: str, read: str) -> None:
+    assert neutral(written) == read
+
+
+@given(st.text(alphabet="<>|/simage[]-0 IMAGE\x00", max_size=40))
+def test_no_mark_is_left_however_it_is_written(text: str) -> None:
+    found = neutral(text, ["<image>", "</s>"]).lower()
+    assert not any(mark in found for mark in ("<image>", "</s>", "<|", "[img"))
+
+
+@pytest.mark.parametrize(
+    ("host", "where"),
+    [
+        ("http://127.0.0.1:11434", "127.0.0.1:11434"),
+        ("ollama", "ollama:11434"),
+        ("0.0.0.0:1", "0.0.0.0:1"),
+        ("https://me:secret@there/path", "there:443"),
+        ("http://there", "there:80"),
+        (":56789", "127.0.0.1:56789"),
+        ("[::1]", "[::1]:11434"),
+    ],
+)
+def test_an_address_is_read_as_ollama_does(host: str, where: str) -> None:
+    assert str(address(host)) == where
+
+
+@pytest.mark.parametrize("host", ["ftp://there", "http://there:port", "http://there:99999"])
+def test_what_is_no_address_is_refused(host: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - urllib's words
+        address(host)
