@@ -81,8 +81,7 @@ def there_then_it(names: Names, rng: np.random.Generator) -> list[Exchange] | No
 def _there(names: Names, rng: np.random.Generator, of: str, kind: str) -> list[Exchange]:
     while True:
         talk = Talk(names)
-        talk.go_on("question", rng, of=of, picture=0)
-        if talk.exchanges[-1].answer == "yes":
+        if talk.go_on("question", rng, of=of, picture=0) and talk.exchanges[0].answer == "yes":
             talk.go_on(kind, rng)
             return talk.exchanges
 

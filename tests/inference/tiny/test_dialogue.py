@@ -121,7 +121,7 @@ def test_questions_are_of_every_kind(rng: np.random.Generator) -> None:
     assert not Talk(TWO).exchanges
 
 
-@pytest.mark.parametrize("names", [ONE, TWO])
+@pytest.mark.parametrize("names", [ONE, TWO, [*TWO, ("green", "triangle")]])
 def test_scripts_end_as_they_say(names: Names, rng: np.random.Generator) -> None:
     for kind in DIALOGUE_ONLY:
         talk = ending_with(kind)(names, rng)
