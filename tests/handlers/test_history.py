@@ -1,0 +1,154 @@
+"""The history of conversations, in a real Redis."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from handlers.history import RETENTION, History, Place
+from handlers.turns import Measured, Replied, Said, Shown, Subject
+from inference.redis_connection import Client, connect
+
+HERE, THERE = Place(1), Place(1, 77)
+
+
+def said(number: int, text: str = "words") -> Said:
+    return Said(turn_id=number, speaker="Ada", text=text, message_id=number)
+
+
+def shown(number: int) -> Shown:
+    return Shown(channel_id=1, message_id=number, key="1", url="https://cdn.discordapp.com/1")
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Client]:
+    client = connect(redis_url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def history(redis: Client) -> History:
+    return History(redis, "42")
+
+
+async def texts(history: History, place: Place) -> list[tuple[str, str | None]]:
+    return [
+        (each.said.text, each.replied.text if each.replied else None)
+        for each in await history.exchanges(place)
+    ]
+
+
+async def test_turns_come_in_the_order_in_which_they_were_said_each_with_its_answer(history: History) -> None:
+    for number in (30, 10, 20):
+        await history.say(HERE, said(number, str(number)))
+    await history.reply(HERE, Replied(turn_id=10, text="ten"))
+    assert await texts(history, HERE) == [("10", "ten"), ("20", None), ("30", None)]
+    assert len(await history.exchanges(HERE, until=20)) == 2
+
+
+async def test_conversations_in_one_channel_never_mix(history: History) -> None:
+    await history.say(HERE, said(10, "here"))
+    await history.say(THERE, said(20, "there"))
+    assert await texts(history, HERE) == [("here", None)]
+    assert await texts(history, THERE) == [("there", None)]
+    assert await history.places(20) == [THERE]
+    assert await history.places(10) == [HERE]
+
+
+async def test_what_a_conversation_is_about_stays_what_it_was(history: History) -> None:
+    await history.begin(HERE, Subject(pictures=(shown(5),)))
+    await history.begin(HERE, Subject(pictures=(shown(6),)))
+    subject = await history.subject(HERE)
+    assert subject is not None
+    assert [each.message_id for each in subject.pictures] == [5]
+
+
+async def test_a_turn_that_is_delivered_twice_is_said_once(history: History) -> None:
+    assert await history.say(HERE, said(10, "once"))
+    assert not await history.say(HERE, said(10, "twice"))
+    assert await texts(history, HERE) == [("once", None)]
+
+
+async def test_an_edit_changes_the_turn_and_what_was_counted_no_longer_holds(history: History) -> None:
+    await history.say(HERE, said(10, "before"))
+    await history.reply(HERE, Replied(turn_id=10, text="yes"), Measured(turns=(10,), tokens=50))
+    assert await history.measured(HERE) is not None
+    await history.edit(10, "before", ())
+    assert await history.measured(HERE) is not None, "nothing was edited"
+    await history.edit(10, "after", ())
+    assert await texts(history, HERE) == [("after", "yes")]
+    assert await history.measured(HERE) is None
+
+
+async def test_a_deleted_message_goes_with_its_answer(history: History) -> None:
+    await history.begin(HERE, Subject(pictures=(shown(5),)))
+    await history.say(HERE, said(10))
+    await history.reply(HERE, Replied(turn_id=10, text="yes"))
+    assert await history.delete(10) == [HERE]
+    assert await texts(history, HERE) == []
+    assert await history.delete(10) == []
+
+
+async def test_a_deleted_answer_and_a_deleted_picture_go_too(history: History) -> None:
+    await history.begin(HERE, Subject(pictures=(shown(5),)))
+    await history.say(HERE, said(10))
+    await history.reply(HERE, Replied(turn_id=10, text="yes"))
+    await history.shown(HERE, 10, [11, 12])
+    await history.delete(12)
+    assert await texts(history, HERE) == [("words", None)]
+    await history.delete(5)
+    assert await history.subject(HERE) == Subject()
+
+
+async def test_an_answer_to_a_turn_that_was_deleted_is_not_kept(history: History) -> None:
+    await history.say(HERE, said(10))
+    await history.delete(10)
+    await history.reply(HERE, Replied(turn_id=10, text="yes"))
+    await history.say(HERE, said(10, "again"))
+    assert await texts(history, HERE) == [("again", None)]
+
+
+async def test_a_reset_forgets_everything_but_the_picture(history: History) -> None:
+    subject = Subject(pictures=(shown(5),))
+    await history.begin(HERE, subject)
+    await history.say(HERE, said(10))
+    await history.first_time(HERE, "trimmed")
+    await history.reset(HERE)
+    assert await texts(history, HERE) == []
+    assert await history.subject(HERE) == subject
+    assert await history.first_time(HERE, "trimmed")
+
+
+async def test_things_are_told_once(history: History) -> None:
+    assert await history.first_time(HERE, "unseen")
+    assert not await history.first_time(HERE, "unseen")
+    assert await history.first_time(THERE, "unseen")
+
+
+async def test_the_latest_conversation_of_a_channel_is_the_one_answered_last(history: History) -> None:
+    assert await history.latest(1) is None
+    assert await history.newest(HERE, 10) is None
+    assert await history.newest(THERE, 20) is None
+    assert await history.newest(THERE, 30) == 20
+    assert await history.latest(1) == THERE
+
+
+async def test_everything_goes_seven_days_after_the_last_turn(history: History, redis: Client) -> None:
+    await history.begin(HERE, Subject(pictures=(shown(5),)))
+    await history.say(HERE, said(10))
+    await history.shown(HERE, 10, [11])
+    await history.newest(HERE, 10)
+    keys = [key async for key in redis.scan_iter("beholder:*")]
+    assert len(keys) == 5
+    for key in keys:
+        await redis.expire(key, 60)
+    await history.say(HERE, said(20))
+    await history.newest(HERE, 20)
+    for key in [key async for key in redis.scan_iter("beholder:*")]:
+        assert RETENTION - 10 < await redis.ttl(key) <= RETENTION, key
+
+
+async def test_what_another_version_wrote_counts_as_lost(history: History, redis: Client) -> None:
+    await history.say(HERE, said(10))
+    await redis.hset("beholder:talk:42:1:0", "said:20", '{"v": 9}')
+    assert await texts(history, HERE) == [("words", None)]
