@@ -6,9 +6,6 @@ import discord
 
 log = logging.getLogger(__name__)
 
-PARENTS = (discord.TextChannel,)
-"""Channels whose messages can have threads; forums' posts and threads are threads already."""
-
 
 async def thread_for(
     client: discord.Client, channel_id: int, message_id: int, name: str
@@ -24,8 +21,8 @@ async def thread_for(
     Returns:
         The thread; None where there can be none: the conversation goes on in place.
     """
-    channel = client.get_channel(channel_id)
-    if not isinstance(channel, PARENTS) or not _may(channel):
+    channel = _parent(client, channel_id)
+    if channel is None:
         return None
     try:
         return await channel.get_partial_message(message_id).create_thread(name=name)
@@ -36,9 +33,18 @@ async def thread_for(
     return await _ours(client, message_id)
 
 
-def _may(channel: discord.TextChannel) -> bool:
+def may_have_threads(client: discord.Client, channel_id: int) -> bool:
+    """Tell whether the bot may make threads from a channel's messages, as far as is known."""
+    return _parent(client, channel_id) is not None
+
+
+def _parent(client: discord.Client, channel_id: int) -> discord.TextChannel | None:
+    channel = client.get_channel(channel_id)
+    if not isinstance(channel, discord.TextChannel):
+        # Forums' posts and threads are threads already; direct messages have none.
+        return None
     rights = channel.permissions_for(channel.guild.me)
-    return rights.create_public_threads and rights.send_messages_in_threads
+    return channel if rights.create_public_threads and rights.send_messages_in_threads else None
 
 
 async def _ours(client: discord.Client, thread_id: int) -> discord.Thread | None:

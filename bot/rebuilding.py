@@ -87,6 +87,8 @@ def read(newest_first: Sequence[discord.Message], me: int) -> tuple[list[Said], 
                 said[message.id] = heard
         elif _RESET.search(message.content):
             said, pages, turn = {}, {}, None
+        elif message.type is discord.MessageType.chat_input_command:
+            said[message.id] = _called(message)
         else:
             turn = _answers(message, said, turn)
             if turn in said and (text := plain(message.content)):
@@ -104,6 +106,13 @@ def _answers(message: discord.Message, said: dict[int, Said], before: int | None
         said[message.id] = _opening(message)
         return message.id
     return before
+
+
+def _called(message: discord.Message) -> Said:
+    """Read what was asked with `/chat` in the thread itself; it shows the question as a quotation."""
+    asker = message.interaction_metadata.user.display_name if message.interaction_metadata else ""
+    text = unescaped(message.content.removeprefix("> "))
+    return Said(turn_id=message.id, speaker=asker[:LONGEST_SPEAKER], text=text[:LONGEST_TURN])
 
 
 def _opening(message: discord.Message) -> Said:

@@ -17,7 +17,7 @@ from bot.given import Arguments, given, sources, with_pictures
 from bot.given import Place as Where
 from bot.looking import look_again
 from bot.messages import owns, shown
-from bot.opening import thread_for
+from bot.opening import may_have_threads, thread_for
 from bot.original import Outcome
 from bot.talk_buttons import BeginButton, TurnButton
 from handlers.answer import parse_question
@@ -195,7 +195,8 @@ class Threads(commands.Cog):
         request, where = call.request, opening.source
         if where is None:
             raise Refused(talk_replies.NO_PICTURE)
-        opening = await self._titled(call, opening)
+        if inside is None and may_have_threads(self._client, where.channel_id):
+            opening = await self._titled(call, opening)
         pictures = tuple(
             Shown(
                 channel_id=where.channel_id,
@@ -226,7 +227,7 @@ class Threads(commands.Cog):
 
     async def _titled(self, call: Call, opening: Opening) -> Opening:
         """Have the picture captioned, where the thread has nothing else to be named after."""
-        if opening.question or opening.title or opening.hidden or call.request.guild_id is None:
+        if opening.question or opening.title or opening.hidden:
             return opening
         request = call.request
         asked = Asked(request.id, request.scope, request.author_id, "waiting")

@@ -454,6 +454,48 @@ async def test_a_turn_that_was_accepted_and_not_begun_is_answered_once_after_a_k
             assert len(talker.jobs) == 2, "the job was finished or running under the same id"
 
 
+async def test_what_was_said_while_the_bot_was_away_is_answered_when_it_is_back(stage: Stage) -> None:
+    async with talking(stage) as talker:
+        async with stage.bot():
+            place = await thread(stage)
+            await finished(stage, place, 1)
+            await stage.ada.post(place, "one")
+            await finished(stage, place, 2)
+            await stage.marked(2)
+        for text in ("two", "three"):
+            await stage.ada.post(place, text)
+        async with stage.bot():
+            found = await finished(stage, place, 4)
+            assert [each["content"] for each in found[1:]] == [
+                "Ada says one",
+                "Ada says two",
+                "Ada says three",
+            ]
+            assert [turn.text for turn in talker.last.turns][-3:] == ["two", "Ada says two", "three"]
+
+
+async def test_a_question_by_command_in_the_thread_itself_is_a_turn_and_is_found_again(stage: Stage) -> None:
+    async with talking(stage) as talker, stage.bot():
+        place = await thread(stage)
+        await finished(stage, place, 1)
+        caller = Caller(stage.ada)
+        await caller.call(place, "chat", option(3, "question", "is it *large*?"))
+        found = await finished(stage, place, 3)
+        assert [each["content"] for each in found[1:]] == [
+            "> is it \\*large\\*?",
+            "Ada says is it \\*large\\*?",
+        ]
+        await stage.all_closed()
+        await lose(stage)
+        await stage.ada.post(place, "sure?")
+        await finished(stage, place, 4)
+        assert [(turn.speaker, turn.text) for turn in talker.last.turns][-3:] == [
+            ("Ada", "is it *large*?"),
+            ("", "Ada says is it *large*?"),
+            ("Ada", "sure?"),
+        ]
+
+
 async def test_a_message_that_is_deleted_while_it_is_answered_gets_no_answer(stage: Stage) -> None:
     async with talking(stage) as talker, stage.bot():
         place = await thread(stage)
