@@ -22,7 +22,7 @@ IMAGE_TOKENS = GRID * GRID
 """How many tokens a picture takes."""
 
 LONGEST = 512
-"""The most tokens of a dialogue with its pictures; training has seldom seen more than 250."""
+"""The most tokens of a dialogue with its pictures; README.md has how right it is at which length."""
 
 TEMPLATE = (
     "{%- for message in messages if message.role in ('user', 'assistant') -%}"
