@@ -22,7 +22,7 @@ from bot.fetching import Fetcher
 from bot.health import beat, in_session
 from bot.hearing import Hearing
 from bot.pacing import Pace
-from bot.settings import BotSettings
+from bot.settings import BotSettings, queue_name
 from bot.steering import Steering
 from bot.syncing import sync_at_start
 from handlers.caption import Captioner
@@ -159,8 +159,7 @@ class Beholder(commands.Bot):
 
     @property
     def _name(self) -> str:
-        """What this process is called in the queue: the same after a restart, and no other's."""
-        return f"{self.application_id}-{self.settings.shard_id}of{self.settings.shard_count}"
+        return queue_name(self.application_id, self.settings)
 
     def _furnish(self) -> None:
         settings, bot = self.settings, str(self.application_id)

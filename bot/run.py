@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -16,13 +17,17 @@ from bot.playground.pocket import always_ready
 from bot.playground.routes.playground import session
 from bot.playground.server import PocketDiscord
 from bot.playground.store import StoreError
+from bot.settings import BotSettings, queue_name
 from bot.supervise import FATAL, Child, keep_all_running
 from inference.client import InferenceClient
 from inference.embedded_redis import running_redis
 from inference.errors import BeholderError
+from inference.jobs import Failure, Result
 from inference.lifeline import die_with_parent
 from inference.models.catalogue import in_local_cache, served
+from inference.redis_connection import connect, end
 from inference.settings import ModelSize, WorkerSettings
+from inference.watching import watch
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +102,28 @@ async def joining(discord: PocketDiscord) -> dict[str, str]:
     }
 
 
+async def show_jobs(discord: PocketDiscord, redis_url: str) -> None:
+    """Show in the page's inspector what the bot's jobs come to, and how long each stage took."""
+    name = queue_name(discord.application_id, BotSettings())
+    redis = connect(redis_url)
+    try:
+        async for outcome in watch(redis, name):
+            discord.inspect(job_entry(outcome))
+    finally:
+        await redis.aclose()
+
+
+def job_entry(outcome: Result | Failure) -> dict[str, Any]:
+    """Describe a job's outcome for the inspector, without what people posted or the models said."""
+    entry: dict[str, Any] = {"kind": "job", "job": outcome.job_id}
+    if isinstance(outcome, Failure):
+        return entry | {"name": f"failed: {outcome.code}", "status": outcome.code}
+    times = outcome.timings
+    took = {"waited": times.waited, "decode": times.decode, "forward": times.forward}
+    rounded = {stage: round(milliseconds, 1) for stage, milliseconds in took.items()}
+    return entry | {"name": outcome.outcome.task, "times": rounded, "batch": times.batch}
+
+
 @contextlib.asynccontextmanager
 async def discord_side(settings: RunSettings, redis_url: str) -> AsyncIterator[dict[str, str]]:
     """Have a Discord to join: the real one where there is a token, else a pocket one meanwhile.
@@ -115,7 +142,11 @@ async def discord_side(settings: RunSettings, redis_url: str) -> AsyncIterator[d
 
         async with pocket(settings, worker_ready, chosen_models(settings)) as discord:
             say(f"  Discord   a pocket one, no token was given: {discord.url}")
-            yield await joining(discord)
+            looking = asyncio.create_task(show_jobs(discord, redis_url), name="jobs for the inspector")
+            try:
+                yield await joining(discord)
+            finally:
+                await end(looking)
 
 
 def say_models(settings: RunSettings) -> None:

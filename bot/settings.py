@@ -68,6 +68,11 @@ class BotSettings(QueueSettings):
         return self
 
 
+def queue_name(application_id: int | None, settings: BotSettings) -> str:
+    """Say what a bot's process is called in the queue: the same after a restart, and no other's."""
+    return f"{application_id}-{settings.shard_id}of{settings.shard_count}"
+
+
 ROOMS: tuple[type[BaseSettings], ...] = (QueueSettings, WorkerSettings, BotSettings)
 ELSEWHERE = frozenset({"BEHOLDER_LOG", "BEHOLDER_PLAYGROUND_HOST", "BEHOLDER_PLAYGROUND_PORT"})
 """Names that `bot.__main__` and `bot.run` listen to: importing their classes would bring the playground."""

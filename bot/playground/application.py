@@ -43,7 +43,7 @@ ROUTES: list[Route] = [
 ]
 
 
-def application(pocket: Pocket) -> web.Application:
+def application(pocket: Pocket, inspector: Inspector) -> web.Application:
     """Return the application that serves a pocket Discord."""
     app = web.Application(
         middlewares=[guard(pocket), _in_discords_form], client_max_size=pocket.limits.request_bytes
@@ -55,7 +55,7 @@ def application(pocket: Pocket) -> web.Application:
     FileHost(pocket).add_to(app)
     playground.add_to(app, pocket)
     gallery.add_to(app, pocket)
-    Inspector(pocket).add_to(app)
+    inspector.add_to(app)
     front.add_to(app, pocket)
     return app
 

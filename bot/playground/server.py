@@ -12,6 +12,8 @@ from aiohttp import web
 from bot.playground.application import application
 from bot.playground.faults import Faults
 from bot.playground.guard import names
+from bot.playground.inspector import Inspector
+from bot.playground.objects import Json
 from bot.playground.observers import Observers
 from bot.playground.pocket import Limits, Pocket, always_ready, open_pocket
 from bot.playground.ratelimits import Rates
@@ -63,6 +65,7 @@ class PocketDiscord:
         self._clock = clock
         self._pocket: Pocket | None = None
         self._runner: web.AppRunner | None = None
+        self._inspector: Inspector | None = None
 
     async def start(self) -> None:
         """Open the data folder and listen.
@@ -73,8 +76,12 @@ class PocketDiscord:
         """
         self._pocket = pocket = open_pocket(self._store_path, self._clock)
         pocket.worker_ready, pocket.models = self._worker_ready, self._models
+        self._inspector = Inspector(pocket)
         self._runner = web.AppRunner(
-            application(pocket), access_log=None, handler_cancellation=False, shutdown_timeout=CLOSE_SECONDS
+            application(pocket, self._inspector),
+            access_log=None,
+            handler_cancellation=False,
+            shutdown_timeout=CLOSE_SECONDS,
         )
         try:
             await self._listen(self._runner)
@@ -172,6 +179,15 @@ class PocketDiscord:
     def application_id(self) -> int:
         """Return the application's id, which is also the bot's."""
         return self.world.application.id
+
+    def inspect(self, entry: Json) -> None:
+        """Show something in the page's inspector that this Discord doesn't see by itself, such as a job.
+
+        Args:
+            entry: Has a `kind` and a `name`; the page shows `status`, `ms` and `times` beside it.
+        """
+        if self._inspector is not None:
+            self._inspector.tell(entry)
 
     def drop_gateway(self) -> None:
         """Break the bot's gateway connections, as a network does: without a word."""

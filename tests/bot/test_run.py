@@ -3,7 +3,8 @@
 import pytest
 
 from bot import run
-from bot.run import RunSettings, chosen_models, environment
+from bot.run import RunSettings, chosen_models, environment, job_entry
+from inference.jobs import Captioned, Failure, Result, Timings
 
 
 @pytest.fixture(autouse=True)
@@ -45,3 +46,13 @@ def test_the_token_reaches_only_the_child_that_needs_it(monkeypatch: pytest.Monk
 def test_a_secret_is_not_in_what_settings_print(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", "a-secret")
     assert "a-secret" not in repr(RunSettings())
+
+
+def test_a_job_is_shown_by_its_times_and_not_by_what_was_said() -> None:
+    timings = Timings(waited=1.26, decode=2, forward=30, batch=4)
+    entry = job_entry(Result(job_id="a", outcome=Captioned(text="a secret"), timings=timings))
+    assert entry["times"] == {"waited": 1.3, "decode": 2, "forward": 30}
+    assert (entry["kind"], entry["name"], entry["batch"]) == ("job", "caption", 4)
+    assert "secret" not in str(entry)
+    failed = job_entry(Failure(job_id="a", code="expired", detail={"name": "a secret"}))
+    assert failed == {"kind": "job", "job": "a", "name": "failed: expired", "status": "expired"}

@@ -54,10 +54,17 @@ function drawn(entry) {
   const arrow = kind === "gateway" && toBot ? "→ bot" : kind === "job" ? "job" : "bot →";
   const details = el("details", {},
     el("summary", {}, el("time", { class: "muted" }, TIME.format(new Date(at * 1000))), el("span", { class: "arrow" }, arrow), el("span", { class: "entry-name", title: name }, name.replace(/\d{13,}(?=\d{4})/g, "…")),
-      status ? el("span", { class: status < 400 ? "status" : "status failed" }, status) : null, ms === undefined ? null : el("span", { class: "muted" }, `${ms} ms`)));
+      status ? el("span", { class: status < 400 ? "status" : "status failed" }, status) : null,
+      rest.times ? el("span", { class: "muted" }, stages(rest)) : null, ms === undefined ? null : el("span", { class: "muted" }, `${ms} ms`)));
   // Most are never opened: what is in one is written when it is.
   details.addEventListener("toggle", () => {
     if (details.open && details.children.length === 1) details.append(el("pre", { tabindex: "0" }, JSON.stringify(rest, null, 2)));
   });
   return el("li", { class: `entry ${kind}` }, details);
+}
+
+/** Write how long each stage of a job took. */
+function stages({ times, batch }) {
+  const each = Object.entries(times).map(([stage, took]) => `${stage} ${took} ms`);
+  return `${each.join(", ")}${batch > 1 ? `, batch of ${batch}` : ""}`;
 }
