@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image, ImageDraw
 from pydantic import SecretStr
 
 from inference.chat import Piece, Said, Usage
 from inference.errors import ConversationTooLong
 from inference.jobs import Conversed, Delta, Turn
-from inference.models.catalogue import Checkpoint
+from inference.models.catalogue import CHAT, Checkpoint
 from inference.models.conversation import load_chat
 from inference.models.llava import LlavaChat
 from inference.models.loading import load_llava
@@ -25,6 +26,7 @@ from tests.inference.asking import RED, asking, outcome, working
 from tests.inference.making import SCOPE
 from tests.inference.models import random_models
 from tests.inference.models.conftest import picture_of
+from tests.inference.pictures import encode
 from tests.inference.processes import until
 
 PICTURE_TOKENS = 16
@@ -223,3 +225,18 @@ def test_it_is_chosen_by_the_settings(folder: Path) -> None:
     engine = load_chat(settings(chat_model=str(folder)))
     assert isinstance(engine, LlavaChat)
     assert engine.name == "converse"
+
+
+@pytest.mark.skipif(not CHAT["tiny"].locally(), reason="the tiny LLaVA is not there")
+async def test_the_tiny_one_is_chosen_with_the_tiny_models_and_needs_what_was_said(redis_url: str) -> None:
+    given = WorkerSettings(_env_file=None, redis_url=SecretStr(redis_url), models="tiny", device="cpu")
+    engine = load_chat(given)
+    assert isinstance(engine, LlavaChat)
+    assert engine.name == "tiny converse"
+    scene = Image.new("RGB", (256, 256), "white")
+    ImageDraw.Draw(scene).ellipse((60, 60, 190, 190), fill=(255, 0, 0))
+    async with asking(given) as asker, working(given, {}, engine):
+        picture = await asker.client.put_picture(SCOPE, encode(scene, "PNG"))
+        first = Turn(role="user", text="describe the image", pictures=(picture,))
+        assert await outcome(await asker.talk(first)) == "a red circle"
+        assert await outcome(await asker.talk(first, "a red circle", "say that again")) == "a red circle"
