@@ -5,14 +5,15 @@ import contextlib
 import logging
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import discord
 
 from bot import replies, talk_buttons, talk_replies
-from bot.answering import type_until_cancelled, until_redis
+from bot.answering import until_redis
 from bot.attachments import Carried, carried
 from bot.fetching import Fetcher
+from bot.following import follow, waiting_shown
 from bot.pacing import Pace
 from bot.sources import source
 from bot.standing import Standing, standing
@@ -24,12 +25,9 @@ from handlers.inbox import Inbox, Open, OpenTurn
 from handlers.queue import Asked, Source
 from handlers.turns import Exchange, Said, Shown
 from inference.errors import BeholderError, PictureGone, QueueUnavailable
-from inference.jobs import Conversed, Delta
+from inference.jobs import Conversed
 
 log = logging.getLogger(__name__)
-
-SECONDS_TO_PLACE = 3.0
-"""After which somebody who waits hears how many are before them, and between two looks at that."""
 
 
 class Conversing:
@@ -214,13 +212,13 @@ class Conversing:
         below, look, buttons = "", "failed", talk_buttons.failed
         text = ""
         try:
-            async with self._waiting_shown(stream, request) as waiting:
+            async with waiting_shown(stream, self._channels(request), self._converser) as waiting:
                 await self._history.unanswer(place, request.turn_id)
                 answering = await self._converser.ask(
                     _asked(request), place, request.turn_id, request.attempt, self._source
                 )
                 waiting.set_result(answering)
-                outcome = await self._follow(stream, answering)
+                outcome = await follow(stream, answering, self._converser)
         except BeholderError as error:
             log.info("%s: %s", request.id, error.code)
             below = talk_replies.small(replies.sentence(error))
@@ -275,57 +273,6 @@ class Conversing:
         with contextlib.suppress(QueueUnavailable):
             await self._history.shown(place, request.turn_id, stands.ids)
 
-    async def _follow(self, stream: Stream, answering: Answering) -> Conversed:
-        """Show the answer as it comes, and return the whole.
-
-        Raises:
-            BeholderError: There is none.
-            Gone: Nobody is there to be answered.
-        """
-        following = asyncio.create_task(_pieces(stream, answering))
-        gone = asyncio.create_task(stream.gone.wait())
-        try:
-            await asyncio.wait([following, gone], return_when=asyncio.FIRST_COMPLETED)
-            if not following.done():
-                raise Gone
-            return await self._converser.result(answering)
-        finally:
-            for task in (following, gone):
-                task.cancel()
-            await asyncio.gather(following, gone, return_exceptions=True)
-
-    @contextlib.asynccontextmanager
-    async def _waiting_shown(
-        self, stream: Stream, request: OpenTurn
-    ) -> AsyncIterator["asyncio.Future[Answering]"]:
-        """Show that something is being done for as long as it is."""
-        submitted: asyncio.Future[Answering] = asyncio.get_running_loop().create_future()
-        showing = [
-            asyncio.create_task(type_until_cancelled(self._channels(request))),
-            asyncio.create_task(self._hold(stream, submitted)),
-        ]
-        try:
-            yield submitted
-        finally:
-            for task in showing:
-                task.cancel()
-            await asyncio.gather(*showing, return_exceptions=True)
-
-    async def _hold(self, stream: Stream, submitted: "asyncio.Future[Answering]") -> None:
-        """Tell somebody who waits how many are before them, or that no worker is up."""
-        ticket = (await submitted).ticket
-        shown = ""
-        while True:
-            await asyncio.sleep(SECONDS_TO_PLACE)
-            with contextlib.suppress(QueueUnavailable):
-                ahead = await ticket.position()
-                if ahead is None:
-                    return
-                text = replies.place(ahead) if await self._converser.ready() else replies.NO_WORKER
-                if text != shown:
-                    stream.note(talk_replies.small(text))
-                    shown = text
-
     async def _pass_on_buttons(self, place: Place, request: OpenTurn) -> None:
         """Take the buttons off the answer that was the newest until now."""
         before = await self._history.newest(place, request.turn_id)
@@ -370,18 +317,3 @@ def _above(said: Said) -> str:
 
 def _asked(request: OpenTurn) -> Asked:
     return Asked(request.id, request.scope, request.author_id, "waiting")
-
-
-async def _pieces(stream: Stream, answering: Answering) -> None:
-    """Show each piece as it comes; a piece that is missing lets the whole be waited for."""
-    text, attempt, expected = "", 0, 0
-    async for piece in answering.ticket.deltas():
-        if not isinstance(piece, Delta):
-            stream.note(talk_replies.small(talk_replies.pulling(piece.done)))
-            continue
-        if piece.attempt != attempt:
-            text, attempt, expected = "", piece.attempt, 0
-        if piece.seq == expected:
-            expected += 1
-            text += piece.text
-            stream.show(text)

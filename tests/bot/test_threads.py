@@ -496,6 +496,23 @@ async def test_a_question_by_command_in_the_thread_itself_is_a_turn_and_is_found
         ]
 
 
+async def test_somebody_who_waits_sees_their_place_and_the_same_message_becomes_the_answer(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.following.SECONDS_TO_PLACE", 0.1)
+    async with stage.bot():
+        async with talking(stage):
+            place = await thread(stage)
+            await finished(stage, place, 1)
+        await stage.ada.post(place, "what color is it?")
+        found = await seen(stage, place, lambda found: len(found) == 2)
+        assert found[-1]["content"] == talk_replies.small(replies.place(0))
+        async with talking(stage):
+            [_, last] = await finished(stage, place, 2)
+            assert last["content"] == "Ada says what color is it?"
+            assert last["id"] == found[-1]["id"]
+
+
 async def test_a_message_that_is_deleted_while_it_is_answered_gets_no_answer(stage: Stage) -> None:
     async with talking(stage) as talker, stage.bot():
         place = await thread(stage)
