@@ -7,7 +7,19 @@ from pathlib import Path
 
 from playwright.async_api import Page, expect
 
-from tests.browser import CHROMIUM, PATIENCE, PHONE, channel, chromium, command, opened, payload, pick, send
+from tests.browser import (
+    CHROMIUM,
+    PATIENCE,
+    PHONE,
+    channel,
+    chromium,
+    command,
+    opened,
+    payload,
+    pick,
+    send,
+    thread,
+)
 from tests.e2e.scenes import Thing, draw
 from tests.e2e.stack import Stack, running
 
@@ -52,6 +64,29 @@ async def match(page: Page) -> None:
     await expect(matrix).to_be_visible(timeout=PATIENCE)
 
 
+async def talk(page: Page) -> None:
+    """Talk about a picture in a thread, for three turns."""
+    pane, beside = channel(page), thread(page)
+    await pick(pane, draw(SCENES[0]))
+    await send(pane)
+    await pane.locator(".message").last.get_by_role("button", name="Talk about it").click()
+    await pane.locator(".ephemeral").last.get_by_role("link").first.click()
+    await _answered(page, 2)
+    for number, question in enumerate(("what color is the circle?", "what shape is the blue object?"), 2):
+        await beside.get_by_role("textbox", name="Message").fill(question)
+        await send(beside)
+        await _answered(page, 2 * number)
+    await pane.get_by_role("button", name="Dismiss message").click()
+    await expect(pane.locator(".ephemeral")).to_have_count(0)
+
+
+async def _answered(page: Page, messages: int) -> None:
+    """Wait until the last of so many messages in the thread is a whole answer."""
+    await expect(thread(page).locator(".message")).to_have_count(messages, timeout=PATIENCE)
+    again = thread(page).locator(".message").last.get_by_role("button", name="Regenerate")
+    await expect(again).to_be_visible(timeout=PATIENCE)
+
+
 async def shoot(page: Page, file: Path) -> None:
     """Take the picture once all pictures in it are there, with nothing pointed at."""
     await page.mouse.move(0, 0)
@@ -72,6 +107,9 @@ async def shoot_all(stack: Stack, folder: Path) -> None:
             await shoot(page, folder / "caption-light.png")
             await match(page)
             await shoot(page, folder / "matrix.png")
+        async with opened(browser, stack.address, WINDOW, "dark") as page:
+            await talk(page)
+            await shoot(page, folder / "thread.png")
 
 
 async def main(folder: Path) -> None:

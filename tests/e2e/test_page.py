@@ -19,6 +19,7 @@ from tests.browser import (
     payload,
     pick,
     send,
+    thread,
 )
 from tests.e2e.scenes import Thing, draw
 from tests.e2e.stack import Stack, running
@@ -147,6 +148,26 @@ async def test_a_message_menu_answers_whoever_opened_it(page: Page) -> None:
     await expect(pane.locator(".message.ephemeral").last.locator(".content")).to_contain_text(
         "a green triangle"
     )
+
+
+async def test_a_thread_of_two_turns_is_still_there_after_a_reload(page: Page) -> None:
+    pane, beside = channel(page), thread(page)
+    await pick(pane, GREEN)
+    await send(pane)
+    await pane.locator(".message").last.get_by_role("button", name="Talk about it").click()
+    await pane.locator(".ephemeral").last.get_by_role("link", name="#a green triangle").click()
+    answer = beside.locator(".message").last
+    await expect(answer.locator(".content")).to_contain_text("a green triangle")
+    await beside.get_by_role("textbox", name="Message").fill("what color is it?")
+    await send(beside)
+    await expect(beside.locator(".message")).to_have_count(4)
+    await expect(answer.locator(".content")).to_contain_text("green")
+    await expect(answer.get_by_role("button", name="Regenerate")).to_be_visible()
+    await expect(beside.get_by_role("button", name="Stop")).to_have_count(0)
+    assert await complaints(page) == []
+    said = await beside.locator(".message .content").all_inner_texts()
+    await page.reload()
+    await expect(beside.locator(".message .content")).to_have_text(said)
 
 
 async def test_the_page_says_which_models_answer(page: Page) -> None:

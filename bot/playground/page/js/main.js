@@ -44,7 +44,9 @@ async function start() {
     if (!world.guild) return;
     const [wanted, wantedThread = null] = location.hash.replace(/^#\//, "").split("/");
     if (wanted === "dm") return open((await rest.ask("POST", "/users/@me/channels", { recipient_id: session.bot_user_id })).id);
-    const home = world.channels.has(wanted) ? wanted : session.channel_id ?? world.textChannels()[0]?.id;
+    const named = world.channels.get(wanted);
+    if (THREADS.has(named?.type)) return open(named.parent_id, wanted);
+    const home = named ? wanted : session.channel_id ?? world.textChannels()[0]?.id;
     if (channel.channel?.id !== home) await channel.show(home);
     const inside = THREADS.has(world.channels.get(wantedThread)?.type) ? wantedThread : null;
     if (inside === null) thread.hide();
