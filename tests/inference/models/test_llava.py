@@ -221,10 +221,11 @@ def test_one_of_another_kind_is_refused(tmp_path: Path) -> None:
         load_chat(settings(chat_model=str(caption)))
 
 
-def test_it_is_chosen_by_the_settings(folder: Path) -> None:
+async def test_it_is_chosen_by_the_settings(folder: Path) -> None:
     engine = load_chat(settings(chat_model=str(folder)))
     assert isinstance(engine, LlavaChat)
     assert engine.name == "converse"
+    await engine.close()
 
 
 @pytest.mark.skipif(not CHAT["tiny"].locally(), reason="the tiny LLaVA is not there")
