@@ -52,6 +52,10 @@ class Fetcher:
                 unit="bytes",
             )
 
+    def takes(self, url: str) -> bool:
+        """Tell whether an address is one of Discord's."""
+        return self._is_discords(self._moved(yarl.URL(url)))
+
     async def fetch(self, url: str) -> bytes:
         """Fetch a file that starts like a picture.
 

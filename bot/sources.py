@@ -26,12 +26,16 @@ def source(
 
     async def fetch() -> bytes:
         fetcher.check_size(picture.size)
-        try:
-            return await fetcher.fetch(picture.url)
-        except PictureGone:
-            for each in await again():
-                if each.key == picture.key:
-                    return await fetcher.fetch(each.url)
-            raise
+        # A pocket Discord may have moved to another address since.
+        gone = None if fetcher.takes(picture.url) else PictureGone("Its address is of another Discord.")
+        if gone is None:
+            try:
+                return await fetcher.fetch(picture.url)
+            except PictureGone as error:
+                gone = error
+        for each in await again():
+            if each.key == picture.key:
+                return await fetcher.fetch(each.url)
+        raise gone
 
     return Source(picture.key, fetch, thumbnail)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from bot.playground.permissions import Permission
 from inference.redis_connection import connect
@@ -14,6 +14,13 @@ STARTER = 21
 """The type of the message that a thread shows first: a pointer to the one that it was made from."""
 CIRCLE = [("a.png", picture("a red circle"))]
 SQUARE = [("b.png", picture("a blue square"))]
+
+
+class Watching(Protocol):
+    """Somebody who sees what the bot posts, such as a `Stage`."""
+
+    ada: Member
+    session: dict[str, Any]
 
 
 def buttons(message: Message) -> dict[str, str]:
@@ -40,13 +47,13 @@ async def press(member: Member, message: Message, label: str) -> None:
     await member.request("POST", "/interactions", json=body)
 
 
-async def messages(stage: Stage, channel: str) -> list[Message]:
+async def messages(stage: Watching, channel: str) -> list[Message]:
     """Return what stands in a channel now, the oldest first."""
     found: list[Message] = await stage.ada.request("GET", f"/channels/{channel}/messages?limit=100")
     return found[::-1]
 
 
-async def answers(stage: Stage, channel: str) -> list[Message]:
+async def answers(stage: Watching, channel: str) -> list[Message]:
     """Return the bot's messages in a channel that everyone sees now, the oldest first."""
     me = stage.session["bot_user_id"]
     return [
@@ -56,7 +63,7 @@ async def answers(stage: Stage, channel: str) -> list[Message]:
     ]
 
 
-async def seen(stage: Stage, channel: str, true: Callable[[list[Message]], Any]) -> list[Message]:
+async def seen(stage: Watching, channel: str, true: Callable[[list[Message]], Any]) -> list[Message]:
     """Wait until the bot's messages in a channel are so."""
     async with asyncio.timeout(PATIENCE):
         while True:
@@ -81,7 +88,7 @@ def is_done(message: Message) -> bool:
     return "Regenerate" in buttons(message)
 
 
-async def finished(stage: Stage, channel: str, count: int) -> list[Message]:
+async def finished(stage: Watching, channel: str, count: int) -> list[Message]:
     """Wait until the bot has that many messages in a channel, the last of them an answer at its end."""
     return await seen(stage, channel, lambda found: len(found) == count and is_done(found[-1]))
 
@@ -96,7 +103,7 @@ async def thread(stage: Stage, files: Any = CIRCLE, content: str = "") -> str:
     return str(made["id"])
 
 
-async def opened(stage: Stage, thread_id: str) -> None:
+async def opened(stage: Watching, thread_id: str) -> None:
     """Wait until a thread is there."""
     await stage.ada.hear(lambda kind, data: kind == "THREAD_CREATE" and data["id"] == thread_id)
 

@@ -105,8 +105,7 @@ function reactions(message) {
 
 function threadLink(message, about) {
   if (!message.thread) return null;
-  const count = message.thread.message_count ?? 0;
-  return button([`↳ ${message.thread.name} `, el("span", { class: "muted" }, `${count} ${count === 1 ? "message" : "messages"}`)],
+  return button([`↳ ${message.thread.name} `, el("span", { class: "muted" }, "open the thread")],
     { class: "thread-link", onclick: () => about.openThread(message.thread.id) });
 }
 
