@@ -5,6 +5,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Literal
+from uuid import uuid4
 
 import pytest
 from playwright.async_api import Browser, Locator, Page, async_playwright
@@ -103,6 +104,18 @@ def payload(number: int, data: bytes) -> Any:
 async def send(pane: Locator) -> None:
     """Press the button that sends."""
     await pane.get_by_role("button", name="Send").click()
+
+
+async def answered(pane: Locator, *pictures: bytes) -> Locator:
+    """Post pictures and wait for the bot's answer, which is the next message; return it."""
+    alt = f"scene {uuid4().hex}"
+    await pick(pane, *pictures)
+    await pane.get_by_label("Alt text of scene1.png").fill(alt)
+    await send(pane)
+    post = pane.locator(".message").filter(has=pane.page.get_by_alt_text(alt))
+    answer = post.locator("xpath=following::*[contains(concat(' ', @class, ' '), ' message ')][1]")
+    await answer.wait_for()
+    return answer
 
 
 async def command(pane: Locator, name: str) -> Locator:

@@ -10,6 +10,7 @@ from tests.browser import (
     PATIENCE,
     PHONE,
     act_as,
+    answered,
     channel,
     chromium,
     command,
@@ -139,10 +140,9 @@ async def test_a_member_is_refused_what_only_the_admin_may_do(page: Page) -> Non
 
 async def test_a_message_menu_answers_whoever_opened_it(page: Page) -> None:
     pane = channel(page)
-    await pick(pane, GREEN)
-    await send(pane)
-    await expect(pane.locator(".message").last.locator(".content")).to_have_text("a green triangle")
-    post = pane.locator(".message").nth(-2)
+    answer = await answered(pane, GREEN)
+    await expect(answer.locator(".content")).to_have_text("a green triangle")
+    post = answer.locator("xpath=preceding::*[contains(concat(' ', @class, ' '), ' message ')][1]")
     await post.click(button="right")
     await page.get_by_role("menuitem", name="Describe this image").click()
     await expect(pane.locator(".message.ephemeral").last.locator(".content")).to_contain_text(
@@ -152,9 +152,8 @@ async def test_a_message_menu_answers_whoever_opened_it(page: Page) -> None:
 
 async def test_a_thread_of_two_turns_is_still_there_after_a_reload(page: Page) -> None:
     pane, beside = channel(page), thread(page)
-    await pick(pane, GREEN)
-    await send(pane)
-    await pane.locator(".message").last.get_by_role("button", name="Talk about it").click()
+    caption = await answered(pane, GREEN)
+    await caption.get_by_role("button", name="Talk about it").click()
     await pane.locator(".ephemeral").last.get_by_role("link", name="#a green triangle").click()
     answer = beside.locator(".message").last
     await expect(answer.locator(".content")).to_contain_text("a green triangle")
@@ -179,8 +178,7 @@ async def test_the_page_says_which_models_answer(page: Page) -> None:
 async def test_the_inspector_shows_the_way_of_a_post_and_folds_away(page: Page) -> None:
     await page.get_by_role("button", name="Inspector", exact=True).click()
     pane = channel(page)
-    await pick(pane, RED)
-    await send(pane)
+    await answered(pane, RED)
     entries = page.locator("#inspector .entry-name")
     await expect(entries.filter(has_text="MESSAGE_CREATE")).not_to_have_count(0)
     await expect(entries.filter(has_text="POST /channels/").filter(has_text="/messages")).not_to_have_count(0)
