@@ -24,7 +24,7 @@ from handlers.history import History, Place
 from handlers.inbox import Inbox, Open, OpenTurn
 from handlers.queue import Asked, Source
 from handlers.turns import Exchange, Said, Shown
-from inference.errors import BeholderError, PictureGone, QueueUnavailable
+from inference.errors import BeholderError, ConversationTooLong, PictureGone, QueueUnavailable
 from inference.jobs import Conversed
 
 log = logging.getLogger(__name__)
@@ -212,13 +212,8 @@ class Conversing:
         below, look, buttons = "", "failed", talk_buttons.failed
         text = ""
         try:
-            async with waiting_shown(stream, self._channels(request), self._converser) as waiting:
-                await self._history.unanswer(place, request.turn_id)
-                answering = await self._converser.ask(
-                    _asked(request), place, request.turn_id, request.attempt, self._source
-                )
-                waiting.set_result(answering)
-                outcome = await follow(stream, answering, self._converser)
+            await self._history.unanswer(place, request.turn_id)
+            answering, outcome = await self._generated(stream, place, request)
         except BeholderError as error:
             log.info("%s: %s", request.id, error.code)
             below = talk_replies.small(replies.sentence(error))
@@ -236,6 +231,27 @@ class Conversing:
                 return
             look, buttons = "done", talk_buttons.done
         await self._show(stream, place, request, text, below, look=look, buttons=buttons)
+
+    async def _generated(
+        self, stream: Stream, place: Place, request: OpenTurn
+    ) -> tuple[Answering, Conversed]:
+        """Have the answer generated, with less of the conversation where it is too long for the model.
+
+        Raises:
+            BeholderError: It cannot be.
+            Gone: Nobody is there to be answered.
+        """
+        shortening = None
+        while True:
+            async with waiting_shown(stream, self._channels(request), self._converser) as waiting:
+                answering = await self._converser.ask(
+                    _asked(request), place, request.turn_id, request.attempt, self._source, shortening
+                )
+                waiting.set_result(answering)
+                try:
+                    return answering, await follow(stream, answering, self._converser)
+                except ConversationTooLong as error:
+                    shortening = self._converser.shorten(answering, error)
 
     async def _kept(self, place: Place, request: OpenTurn, answering: Answering, outcome: Conversed) -> str:
         """Note an answer, and say what there is to say below it."""

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from handlers.history import History, Place
 from handlers.queue import Asked, Source
-from handlers.turns import Exchange, Replied, Shown, Subject, measured, trim
-from inference.errors import JobFailed, PictureGone
+from handlers.turns import SIZES, Exchange, Measured, Replied, Shown, Subject, learned, measured, trim
+from inference.errors import ConversationTooLong, JobFailed, PictureGone
 from inference.jobs import (
     LONGEST_TURN,
     MOST_PICTURES,
@@ -72,6 +72,23 @@ class Queue(Protocol):
         """Say whether a worker that lives serves each of `tasks`."""
 
 
+MOST_SHORTENINGS = 4
+"""How often an answer is tried with less. What a model has counted makes the next guess nearly right."""
+
+
+@dataclass(frozen=True)
+class Shortening:
+    """What was learned when a model refused a conversation as too long.
+
+    Attributes:
+        number: From 1 on, for each attempt to answer the turn.
+        known: What the refused conversation has.
+    """
+
+    number: int
+    known: Measured
+
+
 @dataclass(frozen=True)
 class Answering:
     """An answer that is under way.
@@ -81,12 +98,14 @@ class Answering:
         subject: What the conversation is about.
         exchanges: What the model was given.
         trimmed: Whether older turns had to be left out.
+        shortenings: How often it was made shorter because a model refused it.
     """
 
     ticket: Ticket
     subject: Subject
     exchanges: tuple[Exchange, ...]
     trimmed: bool
+    shortenings: int = 0
 
 
 class Converser:
@@ -95,18 +114,20 @@ class Converser:
     Args:
         queue: Where the jobs go.
         history: What was said.
-        context: Tokens that the model reads, its answer included; workers must be told the same.
+        context: Tokens that the model reads, its answer included; workers must be told the same. A model that
+            reads fewer says so when a conversation is too long for it.
     """
 
     def __init__(self, queue: Queue, history: History, *, context: int) -> None:
         self._queue = queue
         self._history = history
         self._context = context
+        self._sizes = SIZES
 
     @staticmethod
-    def job(turn_id: int, attempt: int) -> str:
-        """Name the job of an attempt to answer a turn."""
-        return job_id("converse", turn_id, attempt)
+    def jobs(turn_id: int, attempt: int) -> list[str]:
+        """Name the jobs of an attempt to answer a turn: the first, and one for each shortening."""
+        return [job_id("converse", turn_id, attempt, number) for number in range(MOST_SHORTENINGS + 1)]
 
     async def ask(
         self,
@@ -115,6 +136,7 @@ class Converser:
         turn_id: int,
         attempt: int,
         source: Callable[[Shown], Source],
+        shortening: Shortening | None = None,
     ) -> Answering:
         """Have a turn answered, with what was said before it.
 
@@ -124,22 +146,40 @@ class Converser:
             turn_id: The turn, which is in the history.
             attempt: As the request has it.
             source: Makes what a picture is fetched by.
+            shortening: What `shorten` made of the refusal, where a model has refused this as too long.
 
         Raises:
             BeholderError: It cannot be.
         """
         subject = await self._history.subject(place) or Subject()
         exchanges = await self._history.exchanges(place, until=turn_id)
-        known = await self._history.measured(place)
-        fitting = trim(subject, exchanges, known, self._context)
+        known = shortening.known if shortening else await self._history.measured(place)
+        number = shortening.number if shortening else 0
+        fitting = trim(subject, exchanges, known, self._context, self._sizes)
         ticket = await self._queue.submit(
             Converse(scope=asked.scope, turns=await self._turns(asked, subject, fitting.exchanges, source)),
-            id=self.job(turn_id, attempt),
+            id=self.jobs(turn_id, attempt)[number],
             priority=asked.priority,
             asker=str(asked.asker),
             group=Group(id=asked.request, size=1),
         )
-        return Answering(ticket, subject, fitting.exchanges, fitting.dropped)
+        return Answering(ticket, subject, fitting.exchanges, fitting.dropped, number)
+
+    def shorten(self, answering: Answering, error: ConversationTooLong) -> Shortening:
+        """Learn from a model's refusal how long a conversation may be, and how long this one is.
+
+        Raises:
+            ConversationTooLong: There is nothing that could be left out.
+        """
+        limit, tokens = int(error.detail["limit"]), int(error.detail["value"])
+        log.info("a conversation of %d tokens is too long: the model reads %d", tokens, limit)
+        self._context = min(self._context, limit)
+        pictures = int(error.detail["picture_tokens"])
+        self._sizes = learned(answering.subject, answering.exchanges, tokens, pictures)
+        if len(answering.exchanges) == 1 or answering.shortenings == MOST_SHORTENINGS:
+            raise error
+        turns = tuple(each.said.turn_id for each in answering.exchanges)
+        return Shortening(answering.shortenings + 1, Measured(turns=turns, tokens=tokens))
 
     async def result(self, answering: Answering) -> Conversed:
         """Wait for the whole answer.
@@ -161,7 +201,13 @@ class Converser:
             QueueUnavailable: Redis cannot be reached.
         """
         replied = Replied(turn_id=turn_id, attempt=attempt, text=outcome.text, stopped=outcome.stopped)
-        known = measured(answering.subject, answering.exchanges, outcome.prompt_tokens, outcome.reply_tokens)
+        known = measured(
+            answering.subject,
+            answering.exchanges,
+            outcome.prompt_tokens,
+            outcome.reply_tokens,
+            self._sizes,
+        )
         await self._history.reply(place, replied, known)
 
     async def ready(self) -> bool:
@@ -178,7 +224,8 @@ class Converser:
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        await self._queue.stop(self.job(turn_id, attempt))
+        for each in self.jobs(turn_id, attempt):
+            await self._queue.stop(each)
 
     async def forget(self, turn_id: int, attempt: int) -> None:
         """Let go of a result: it is in the history.
@@ -186,7 +233,7 @@ class Converser:
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        await self._queue.close_request([self.job(turn_id, attempt)])
+        await self._queue.close_request(self.jobs(turn_id, attempt))
 
     async def _turns(
         self,

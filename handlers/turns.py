@@ -9,8 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from handlers.inbox import Id
 from inference.jobs import LONGEST_SPEAKER, LONGEST_TURN, MOST_PICTURES, MOST_TALKED_ABOUT, MOST_TURNS
 
-PICTURE_TOKENS: Final = 600
-"""Of one picture: LLaVA has 576 patches of a picture of 336 x 336 pixels, and some tokens around them."""
 TURN_TOKENS: Final = 12
 """Of what stands around a turn: the speaker's role and name."""
 BYTES_PER_TOKEN: Final = 3.0
@@ -19,6 +17,23 @@ MOST_FOR_REPLY: Final = 1024
 """Tokens that are left for the answer, at most."""
 IMPLAUSIBLE: Final = 0.4
 """A count of tokens below this share of the estimate is of what the engine did not have in its cache."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many tokens things have, as far as is known of the model.
+
+    Attributes:
+        picture: Of one picture. LLaVA has 576 patches of one of 336 x 336 pixels, and some tokens around.
+        text: For each token of text that is estimated here.
+    """
+
+    picture: float = 600.0
+    text: float = 1.0
+
+
+SIZES: Final = Sizes()
+"""What is assumed of a model that has said nothing."""
 
 
 class Kept(BaseModel):
@@ -79,10 +94,9 @@ class Said(Kept):
     pictures: tuple[Shown, ...] = Field((), max_length=MOST_PICTURES)
     message_id: Id | None = None
 
-    @property
-    def tokens(self) -> int:
+    def tokens(self, sizes: Sizes) -> float:
         """Estimate what it takes of the model's context."""
-        return estimate(self.speaker + self.text) + PICTURE_TOKENS * len(self.pictures)
+        return sizes.text * estimate(self.speaker + self.text) + sizes.picture * len(self.pictures)
 
 
 class Replied(Kept):
@@ -100,10 +114,9 @@ class Replied(Kept):
     text: str
     stopped: bool = False
 
-    @property
-    def tokens(self) -> int:
+    def tokens(self, sizes: Sizes) -> float:
         """Estimate what it takes of the model's context."""
-        return estimate(self.text)
+        return sizes.text * estimate(self.text)
 
 
 class Measured(Kept):
@@ -125,10 +138,9 @@ class Exchange:
     said: Said
     replied: Replied | None = None
 
-    @property
-    def tokens(self) -> int:
+    def tokens(self, sizes: Sizes) -> float:
         """Estimate what both take of the model's context."""
-        return self.said.tokens + (self.replied.tokens if self.replied else 0)
+        return self.said.tokens(sizes) + (self.replied.tokens(sizes) if self.replied else 0)
 
 
 @dataclass(frozen=True)
@@ -154,15 +166,22 @@ def measured(
     exchanges: Sequence[Exchange],
     prompt_tokens: int | None,
     reply_tokens: int | None,
+    sizes: Sizes = SIZES,
 ) -> Measured | None:
     """Make what is kept of the engine's count; None where it gave none that can be believed."""
-    if prompt_tokens is None or prompt_tokens < IMPLAUSIBLE * _guess(subject, exchanges):
+    if prompt_tokens is None or prompt_tokens < IMPLAUSIBLE * guessed(subject, exchanges, sizes):
         return None
     turns = tuple(each.said.turn_id for each in exchanges)
     return Measured(turns=turns, tokens=prompt_tokens + (reply_tokens or 0))
 
 
-def trim(subject: Subject, exchanges: Sequence[Exchange], known: Measured | None, context: int) -> Trimmed:
+def trim(
+    subject: Subject,
+    exchanges: Sequence[Exchange],
+    known: Measured | None,
+    context: int,
+    sizes: Sizes = SIZES,
+) -> Trimmed:
     """Leave out what does not fit: the oldest first, but never what the conversation began with.
 
     Args:
@@ -170,50 +189,69 @@ def trim(subject: Subject, exchanges: Sequence[Exchange], known: Measured | None
         exchanges: All, the oldest first; the last is the one to be answered.
         known: What the engine counted for the turn before.
         context: Tokens that the model reads, its answer included.
+        sizes: What is known of the model.
 
     Returns:
         Always the last one, and the first one as long as it fits beside the last.
     """
     room = context - min(MOST_FOR_REPLY, context // 4)
     first, rest = list(exchanges[:1]), list(exchanges[1:])
-    while len(rest) > 1 and not _fits(subject, [*first, *rest], exchanges, known, room):
+
+    def fits(kept: list[Exchange]) -> bool:
+        return _can_be_sent(subject, kept) and _tokens(subject, kept, exchanges, known, sizes) <= room
+
+    while len(rest) > 1 and not fits([*first, *rest]):
         rest.pop(0)
     kept = [*first, *rest]
-    if rest and not _fits(subject, kept, exchanges, known, room):
+    if rest and not fits(kept):
         # A long first turn: the subject's pictures come with whatever is first, its words go.
         kept = rest[-1:]
     return Trimmed(tuple(kept), dropped=len(kept) < len(exchanges))
 
 
-def _fits(
+def _can_be_sent(subject: Subject, kept: Sequence[Exchange]) -> bool:
+    turns = sum(2 if each.replied else 1 for each in kept)
+    pictures = sum(len(each.said.pictures) for each in kept) + len(subject.pictures)
+    return turns <= MOST_TURNS and pictures <= MOST_TALKED_ABOUT
+
+
+def _tokens(
     subject: Subject,
     kept: Sequence[Exchange],
     exchanges: Sequence[Exchange],
     known: Measured | None,
-    room: int,
-) -> bool:
-    turns = sum(2 if each.replied else 1 for each in kept)
-    pictures = sum(len(each.said.pictures) for each in kept) + len(subject.pictures)
-    return (
-        turns <= MOST_TURNS
-        and pictures <= MOST_TALKED_ABOUT
-        and _tokens(subject, kept, exchanges, known) <= room
-    )
-
-
-def _tokens(
-    subject: Subject, kept: Sequence[Exchange], exchanges: Sequence[Exchange], known: Measured | None
-) -> int:
+    sizes: Sizes,
+) -> float:
     """Count what is known, and estimate what has come or gone since."""
     if known is None:
-        return _guess(subject, kept)
+        return guessed(subject, kept, sizes)
     ids, counted = {each.said.turn_id for each in kept}, set(known.turns)
-    new = sum(each.tokens for each in kept if each.said.turn_id not in counted)
+    new = sum(each.tokens(sizes) for each in kept if each.said.turn_id not in counted)
     left_out = sum(
-        each.tokens for each in exchanges if each.said.turn_id in counted and each.said.turn_id not in ids
+        each.tokens(sizes)
+        for each in exchanges
+        if each.said.turn_id in counted and each.said.turn_id not in ids
     )
     return max(0, known.tokens - left_out) + new
 
 
-def _guess(subject: Subject, exchanges: Sequence[Exchange]) -> int:
-    return PICTURE_TOKENS * len(subject.pictures) + sum(each.tokens for each in exchanges)
+def guessed(subject: Subject, exchanges: Sequence[Exchange], sizes: Sizes) -> float:
+    """Estimate how many tokens a conversation has, its pictures included."""
+    return sizes.picture * len(subject.pictures) + sum(each.tokens(sizes) for each in exchanges)
+
+
+def learned(subject: Subject, exchanges: Sequence[Exchange], tokens: int, picture_tokens: int) -> Sizes:
+    """Learn from a model that has counted a conversation.
+
+    Args:
+        subject: What it is about.
+        exchanges: What the model was given.
+        tokens: How many it counted.
+        picture_tokens: How many of those are its pictures'.
+    """
+    pictures = len(subject.pictures) + sum(len(each.said.pictures) for each in exchanges)
+    text = guessed(subject, exchanges, Sizes(picture=0.0))
+    return Sizes(
+        picture=picture_tokens / pictures if pictures else SIZES.picture,
+        text=(tokens - picture_tokens) / text,
+    )

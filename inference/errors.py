@@ -10,7 +10,7 @@
     ├── RequestError            what was asked cannot be done as it stands
     │   ├── QuestionTooLong     question_too_long  (limit, value, unit)
     │   ├── LabelTooLong        label_too_long     (label: its number from 1, limit, value, unit)
-    │   ├── ConversationTooLong conversation_too_long  (limit, value, unit)
+    │   ├── ConversationTooLong conversation_too_long  (limit, value, picture_tokens, unit)
     │   └── NotServed           not_served         no worker serves this task or model
     ├── Busy                    come back later
     │   ├── QueueFull           queue_full         (retry_after: seconds)

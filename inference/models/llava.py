@@ -76,7 +76,7 @@ class LlavaChat:
         """
         inputs = await self._prepare.call(self._inputs, turns)
         length = int(inputs["input_ids"].shape[1])
-        room = self._room(length)
+        room = self._room(length, int((inputs["input_ids"] == self._model.config.image_token_id).sum()))
         lane = await self._idle.get()
         stop = threading.Event()
         pieces: asyncio.Queue[str | None] = asyncio.Queue()
@@ -100,7 +100,7 @@ class LlavaChat:
             call.add_done_callback(lambda _: self._idle.put_nowait(lane))
             call.add_done_callback(lambda done: done.cancelled() or done.exception())
 
-    def _room(self, length: int) -> int:
+    def _room(self, length: int, picture_tokens: int) -> int:
         """Say how many tokens an answer to a prompt of `length` tokens may have.
 
         Raises:
@@ -113,6 +113,7 @@ class LlavaChat:
                 f"The conversation has {length} tokens, and {self.name} reads {limit}: leave old turns out.",
                 limit=limit,
                 value=length,
+                picture_tokens=picture_tokens,
                 unit="tokens",
             )
         return room

@@ -21,7 +21,7 @@ PAD, UNKNOWN, END, IMAGE, USER, ASSISTANT = range(len(SPECIAL))
 IMAGE_TOKENS = GRID * GRID
 """How many tokens a picture takes."""
 
-LONGEST = 512
+LONGEST = 320
 """The most tokens of a dialogue with its pictures; README.md has how right it is at which length."""
 
 TEMPLATE = (

@@ -67,10 +67,10 @@ async def seen(stage: Watching, channel: str, true: Callable[[list[Message]], An
     """Wait until the bot's messages in a channel are so."""
     async with asyncio.timeout(PATIENCE):
         while True:
+            start = len(stage.ada.heard)
             found = await answers(stage, channel)
             if true(found):
                 return found
-            start = len(stage.ada.heard)
             await news(stage.ada, channel, start)
 
 

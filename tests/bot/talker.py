@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from inference.errors import ConversationTooLong
 from inference.jobs import Captioned, Converse, Conversed, Delta, Failure, Job, Picture, Progress, Result
 from inference.keys import Keys
 from inference.redis_connection import connect, connect_blocking, read_after
@@ -36,6 +37,7 @@ class Talker:
         after: Pieces after which it waits for the gate.
         gate: Set unless a test wants it to wait.
         wrong: What it fails with.
+        reads: The most tokens that it takes; a word is one, and a picture 60.
         progress: What it says before the first piece.
         tokens: What it says a prompt took.
         pause: Seconds before each piece: a model takes its time.
@@ -51,6 +53,7 @@ class Talker:
         self.gate = asyncio.Event()
         self.gate.set()
         self.wrong: BeholderError | None = None
+        self.reads: int | None = None
         self.progress: list[float] = []
         self.tokens: int | None = None
         self.pause = 0.0
@@ -131,8 +134,9 @@ class Talker:
         self.jobs.append(job)
         self.seen.append(seen)
         await self._tell()
-        if self.wrong is not None:
-            return Failure(job_id=job.id, code=self.wrong.code, detail=self.wrong.detail)
+        wrong = self.wrong or self._too_long(request)
+        if wrong is not None:
+            return Failure(job_id=job.id, code=wrong.code, detail=wrong.detail)
         for done in self.progress:
             await consumer.publish_delta(job, Progress(job_id=job.id, done=done))
             await self.gate.wait()
@@ -148,6 +152,13 @@ class Talker:
         stopped = job.id in self.stopped
         outcome = Conversed(text=said, prompt_tokens=self.tokens, reply_tokens=5, stopped=stopped)
         return Result(job_id=job.id, outcome=outcome)
+
+    def _too_long(self, request: Converse) -> "BeholderError | None":
+        pictures = 60 * sum(len(turn.pictures) for turn in request.turns)
+        tokens = pictures + sum(len(turn.text.split()) for turn in request.turns)
+        if self.reads is None or tokens <= self.reads:
+            return None
+        return ConversationTooLong(limit=self.reads, value=tokens, picture_tokens=pictures, unit="tokens")
 
     async def _passed(self, job_id: str) -> None:
         """Wait for the gate, or until the job is to be stopped."""

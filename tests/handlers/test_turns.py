@@ -4,13 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.turns import (
-    PICTURE_TOKENS,
+    SIZES,
     Exchange,
     Measured,
     Replied,
     Said,
     Shown,
+    Sizes,
     Subject,
+    guessed,
+    learned,
     measured,
     trim,
 )
@@ -50,7 +53,7 @@ def test_the_last_turn_is_always_there_and_the_rest_is_the_first_and_the_newest(
     assert tail == list(range(len(turns) - len(tail) + 1, len(turns) + 1))
     assert found.dropped == (len(kept) < len(turns))
     if len(kept) > 1:
-        used = PICTURE_TOKENS + sum(each.tokens for each in found.exchanges)
+        used = guessed(SUBJECT, found.exchanges, SIZES)
         assert used <= context
         assert sum(len(each.said.pictures) for each in found.exchanges) + 1 <= MOST_TALKED_ABOUT
 
@@ -89,3 +92,18 @@ def test_a_count_that_cannot_be_the_whole_is_not_believed() -> None:
     assert measured(SUBJECT, exchanges, None, 3) is None
     assert measured(SUBJECT, exchanges, 20, 3) is None, "llama.cpp counts only what was not in its cache"
     assert measured(SUBJECT, exchanges, 700, 3) == Measured(turns=(1, 2), tokens=703)
+
+
+def test_what_a_model_counted_tells_how_long_its_words_and_pictures_are() -> None:
+    exchanges = [exchange(number, "x" * 600, pictures=number % 2) for number in range(1, 4)]
+    of_the_model = Sizes(picture=64, text=0.5)
+    tokens = guessed(SUBJECT, exchanges, of_the_model)
+    assert learned(SUBJECT, exchanges, round(tokens), 3 * 64) == of_the_model
+    assert trim(SUBJECT, exchanges, None, round(tokens * 4 / 3) + 1, of_the_model).exchanges == tuple(
+        exchanges
+    )
+    assert trim(SUBJECT, exchanges, None, round(tokens), of_the_model).dropped
+
+
+def test_without_a_picture_nothing_is_learned_of_pictures() -> None:
+    assert learned(Subject(), [exchange(1)], 14, 0).picture == SIZES.picture

@@ -286,11 +286,12 @@ async def test_two_workers_share_a_burst(redis_url: str, asker: Asker, chat: Scr
                 return bool(await redis.zcard(Keys().workers("converse")) == 2)
 
         await until_told(both)
-        tickets = [await asker.talk("hold on") for _ in range(4)]
+        tickets = [await asker.talk("hold on") for _ in range(6)]
         for ticket in tickets:
             await first_piece(ticket)
-        assert chat.begun
-        assert other.begun
+        # One worker has four at a time.
+        assert 2 <= len(chat.begun) <= 4
+        assert 2 <= len(other.begun) <= 4
         chat.go.set()
         other.go.set()
-        assert [await outcome(ticket) for ticket in tickets] == ["hold on "] * 4
+        assert [await outcome(ticket) for ticket in tickets] == ["hold on "] * 6

@@ -162,7 +162,12 @@ async def test_a_conversation_that_leaves_no_room_is_refused(engine: LlavaChat) 
     with pytest.raises(ConversationTooLong, match="leave old turns out") as caught:
         await all_of(engine, long)
     value = engine._inputs([long])["input_ids"].shape[1]
-    assert caught.value.detail == {"limit": CONTEXT - 16, "value": value, "unit": "tokens"}
+    assert caught.value.detail == {
+        "limit": CONTEXT - 16,
+        "value": value,
+        "picture_tokens": PICTURE_TOKENS,
+        "unit": "tokens",
+    }
 
 
 async def test_the_models_own_limit_holds_too(folder: Path) -> None:
