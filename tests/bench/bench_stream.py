@@ -1,16 +1,19 @@
 """How long a piece of a text takes from the engine to whoever asked: `python -m tests.bench.bench_stream`.
 
 Bot's side, worker and Redis share one machine; bot's side and worker share one process and one event loop, so
-that the times hold both sides' Python. The engine says nothing but when it said it.
+that the times hold both sides' Python. The engine says nothing but when it said it. Then the whole bot does
+the same in the pocket Discord, in that process as well: from the engine's first piece to the message that a
+member hears of, beside what a message takes that a member posts.
 """
 
 import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from inference.chat import Piece, Said, Usage
 from inference.client import InferenceClient
@@ -18,10 +21,18 @@ from inference.embedded_redis import running_redis
 from inference.jobs import Converse, Delta, Group, Turn, job_id
 from inference.settings import WorkerSettings
 from inference.worker import serve
+from tests.bot.calling import Caller, option
+from tests.bot.stage import PATIENCE, staged
+from tests.bot.talk import finished, opened
+from tests.e2e.member import Member
+from tests.e2e.scenes import Thing, draw
 
 ROUNDS = 200
 TALKS = 10
 PIECES = 100
+TURNS = 20
+FEW_PIECES = 10
+SCENE = draw([Thing("red", "circle", 0.5, 0.5, 0.25)])
 PAUSE = 0.01
 """Seconds between two pieces: a model that says 100 tokens a second."""
 
@@ -48,7 +59,7 @@ class Clock:
         for number in range(self.pieces):
             if number:
                 await asyncio.sleep(PAUSE)
-            yield f"{time.perf_counter():.6f} "
+            yield f"{time.perf_counter_ns()} "
         yield Usage()
 
 
@@ -82,9 +93,9 @@ class Bench:
         )
         waits = []
         async for word in ticket.deltas():
-            now = time.perf_counter()
+            now = time.perf_counter_ns()
             if isinstance(word, Delta):
-                waits += [(now - float(said)) * 1000 for said in word.text.split()]
+                waits += [(now - int(said)) / 1e6 for said in word.text.split()]
         await self._client.close_request([name])
         return waits
 
@@ -102,6 +113,64 @@ async def benched() -> AsyncIterator[tuple[Bench, Clock, InferenceClient]]:
             await working
 
 
+class Watcher(Member):
+    """A member who notes when each message came."""
+
+    def __init__(self, session: Mapping[str, Any]) -> None:
+        super().__init__(session, 1)
+        self.came: asyncio.Queue[tuple[int, dict[str, Any]]] = asyncio.Queue()
+
+    async def note(self, kind: str, data: dict[str, Any]) -> None:
+        """Note the time of a message."""
+        if kind == "MESSAGE_CREATE":
+            self.came.put_nowait((time.perf_counter_ns(), data))
+
+    async def message(self, wanted: Callable[[dict[str, Any]], bool]) -> tuple[int, dict[str, Any]]:
+        """Wait for the next message that is wanted: when it came, and what it is."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                now, data = await self.came.get()
+                if wanted(data):
+                    return now, data
+
+
+def replies_to(message: dict[str, Any]) -> Callable[[dict[str, Any]], bool]:
+    """Make what tells whether a message replies to another."""
+    return lambda data: (data.get("message_reference") or {}).get("message_id") == message["id"]
+
+
+async def in_discord() -> tuple[list[float], list[float]]:
+    """Talk in a thread.
+
+    Returns:
+        How long, in ms, until a member hears of: a message that another posts; the engine's first piece.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        settings = WorkerSettings(_env_file=None, redis_url=None, data_dir=Path(folder))
+        stop, engine = asyncio.Event(), Clock()
+        engine.pieces = FEW_PIECES
+        async with running_redis(settings) as url, staged(Path(folder) / "discord", url) as stage:
+            stage.pocket.pocket.rates.rates.enabled = False
+            working = asyncio.create_task(serve(settings, {}, url, stop=stop, chat=engine))
+            async with stage.bot(), Watcher(stage.session) as ben:
+                posted = await stage.ada.post(stage.general, files=[("scene.png", SCENE)])
+                await Caller(stage.ada).call(stage.general, "chat", option(3, "question", "what time is it?"))
+                await opened(stage, posted["id"])
+                await finished(stage, posted["id"], 1)
+                plain, answers = [], []
+                for number in range(TURNS):
+                    sent = time.perf_counter_ns()
+                    question = await stage.ada.post(posted["id"], "what time is it?")
+                    heard, _ = await ben.message(lambda data: data["id"] == question["id"])  # noqa: B023
+                    plain.append((heard - sent) / 1e6)
+                    heard, answer = await ben.message(replies_to(question))
+                    answers.append((heard - int(answer["content"].split()[0])) / 1e6)
+                    await finished(stage, posted["id"], number + 2)
+            stop.set()
+            await working
+    return plain, answers
+
+
 async def main() -> None:
     """Measure, and print a table."""
     async with benched() as (bench, engine, client):
@@ -111,12 +180,15 @@ async def main() -> None:
         ways = [await bench.first_piece() for _ in range(ROUNDS)]
         engine.pieces = PIECES
         talks = await bench.all_pieces()
+    plain, answers = await in_discord()
     ping = statistics.median(pings)
     print(f"{'':<58}{'p50 ms':>9}{'p99 ms':>9}{'x PING':>8}")
     show("PING", pings, ping)
     show("from submit to the engine", [way[0] for way in ways], ping)
     show("from the engine's first piece to whoever asked", [way[1] for way in ways], ping)
     show(f"the first pieces of {TALKS} conversations begun at once", [each[0] for each in talks], ping)
+    show("a member's message, until another member hears of it", plain, ping)
+    show("the engine's first piece, until a member hears of it", answers, ping)
     later = [wait for each in talks for wait in each[1:]]
     show(f"their other {PIECES - 1} pieces each, sent together every 100 ms", later, ping)
 

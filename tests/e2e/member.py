@@ -48,9 +48,13 @@ class Member:
         async for frame in self._socket:
             event = json.loads(frame.data)
             if event["op"] == 0:
+                await self.note(event["t"], event["d"])
                 async with self._news:
                     self.heard.append((event["t"], event["d"]))
                     self._news.notify_all()
+
+    async def note(self, kind: str, data: dict[str, Any]) -> None:
+        """Be told of each event at once."""
 
     async def hear(
         self, wanted: Callable[[str, dict[str, Any]], bool], *, seconds: float = 60, start: int = 0
