@@ -124,6 +124,10 @@ class Conversing:
         """Return the turn of a conversation that is being answered."""
         return self._current.get(place)
 
+    def changed(self, message_id: int) -> None:
+        """Look again at the pictures of a message, when they are next wanted."""
+        self._converser.changed(message_id)
+
     async def end(self, place: Place, turn_id: int) -> bool:
         """End the answer to a turn, on the server too.
 
@@ -216,7 +220,7 @@ class Conversing:
             answering, outcome = await self._generated(stream, place, request)
         except BeholderError as error:
             log.info("%s: %s", request.id, error.code)
-            below = talk_replies.small(replies.sentence(error))
+            below = talk_replies.failed(error)
         except (Gone, asyncio.CancelledError):
             raise
         except Exception:
@@ -265,6 +269,8 @@ class Conversing:
         with contextlib.suppress(QueueUnavailable):
             if answering.trimmed and await self._history.first_time(place, "trimmed"):
                 lines.append(talk_replies.TRIMMED)
+            if answering.gone and await self._history.first_time(place, "gone"):
+                lines.append(talk_replies.GONE)
         return "\n".join(lines)
 
     async def _show(

@@ -96,6 +96,7 @@ class Hearing:
 
     async def edited(self, message: discord.Message) -> None:
         """Let the history say what a message says now."""
+        self._conversing.changed(message.id)
         said = said_by(message, self._me().id) if is_a_persons(message) else None
         if said is not None:
             with contextlib.suppress(QueueUnavailable):
@@ -103,6 +104,7 @@ class Hearing:
 
     async def deleted(self, message_id: int) -> None:
         """Forget a message, and stop answering it."""
+        self._conversing.changed(message_id)
         with contextlib.suppress(QueueUnavailable):
             for place in await self._history.delete(message_id):
                 await self._conversing.end(place, message_id)

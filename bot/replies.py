@@ -255,6 +255,7 @@ _SENTENCES = {
     "operator to start it, and then me again.",
     "chat_model_missing": "I can't talk: Ollama doesn't have my model for that and can't fetch it. My "
     "operator can correct BEHOLDER_CHAT_MODEL.",
+    "chat_model_pulling": "My model for talking is still being fetched. Try again in a few minutes.",
     "chat_interrupted": "I lost the thread in the middle of my answer. Ask again.",
     "conversation_too_long": "Our conversation is longer than I can keep in mind. Shorten your message, or "
     "begin a new one.",

@@ -1,6 +1,8 @@
 """What the bot itself says in a conversation: in small print, so that nobody takes it for the model's."""
 
+from bot import replies
 from bot.replies import clean, escaped, length
+from inference.errors import BeholderError
 
 DESCRIBE = "describe the image"
 """What is asked where somebody wants to talk about a picture and has not said what about."""
@@ -13,6 +15,7 @@ SMALL = "-# "
 """Markdown for small print. No line of a model's can begin with it: its `-` is escaped there."""
 STOPPED = SMALL + "Stopped."
 TRIMMED = SMALL + "It got long: I no longer have the oldest part of this conversation in mind."
+GONE = SMALL + "A picture that we talked about is gone: I go on without it."
 INTERRUPTED = SMALL + "I was interrupted here. Press Retry to have this answered anew."
 NOTHING_SAID = SMALL + "I have nothing to say to that. Put it in other words, or press Regenerate."
 RESET = SMALL + "{who} began anew: I have forgotten what was said before this, but not the picture."
@@ -32,6 +35,20 @@ BELOW = "I answer below the picture. Reply to my answer to go on."
 HIDDEN = "About a hidden picture"
 ABOUT = "About a picture"
 NO_PICTURE = "The picture is gone. Post it again, and start from there."
+
+_FAILED = {
+    "chat_model_pulling": "My model is still being fetched, which happens once. Retry in a few minutes.",
+    "chat_interrupted": "I lost the thread in the middle of my answer. Press Retry.",
+    "expired": "I didn't get to this in time. Press Retry to have me try again.",
+    "model_failed": "My model failed at this. Press Retry, or put it in other words.",
+    "worker_lost": "My model went down over this several times. Put it in other words.",
+}
+"""What is said otherwise in a conversation, where Retry is a button."""
+
+
+def failed(error: BeholderError) -> str:
+    """Say what went wrong and what to do, in small print."""
+    return small(_FAILED.get(error.code) or replies.sentence(error))
 
 
 def small(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -29,7 +30,7 @@ from inference.jobs import (
 log = logging.getLogger(__name__)
 
 PICTURE_WAS_HERE = "(A picture was posted here; it is gone.)"
-"""What the model reads in place of a turn that had nothing but a picture that was deleted."""
+"""What the model reads where a picture was deleted."""
 
 
 class Ticket(Protocol):
@@ -50,6 +51,9 @@ class Queue(Protocol):
 
     async def put_picture(self, scope: str, data: bytes) -> Picture:
         """Keep a picture's bytes for the worker."""
+
+    async def keep_picture(self, picture: Picture) -> bool:
+        """Keep a picture's bytes for longer; False: they are gone."""
 
     async def submit(
         self,
@@ -72,6 +76,8 @@ class Queue(Protocol):
         """Say whether a worker that lives serves each of `tasks`."""
 
 
+MOST_KNOWN = 2000
+"""Pictures of which it is known that they were put; the others are fetched from Discord again."""
 MOST_SHORTENINGS = 4
 """How often an answer is tried with less. What a model has counted makes the next guess nearly right."""
 
@@ -99,6 +105,7 @@ class Answering:
         exchanges: What the model was given.
         trimmed: Whether older turns had to be left out.
         shortenings: How often it was made shorter because a model refused it.
+        gone: Whether a picture is no longer there.
     """
 
     ticket: Ticket
@@ -106,6 +113,7 @@ class Answering:
     exchanges: tuple[Exchange, ...]
     trimmed: bool
     shortenings: int = 0
+    gone: bool = False
 
 
 class Converser:
@@ -123,6 +131,7 @@ class Converser:
         self._history = history
         self._context = context
         self._sizes = SIZES
+        self._put: OrderedDict[tuple[str, tuple[int, str]], Picture] = OrderedDict()
 
     @staticmethod
     def jobs(turn_id: int, attempt: int) -> list[str]:
@@ -156,14 +165,15 @@ class Converser:
         known = shortening.known if shortening else await self._history.measured(place)
         number = shortening.number if shortening else 0
         fitting = trim(subject, exchanges, known, self._context, self._sizes)
+        turns, gone = await self._turns(asked, subject, fitting.exchanges, source)
         ticket = await self._queue.submit(
-            Converse(scope=asked.scope, turns=await self._turns(asked, subject, fitting.exchanges, source)),
+            Converse(scope=asked.scope, turns=turns),
             id=self.jobs(turn_id, attempt)[number],
             priority=asked.priority,
             asker=str(asked.asker),
             group=Group(id=asked.request, size=1),
         )
-        return Answering(ticket, subject, fitting.exchanges, fitting.dropped, number)
+        return Answering(ticket, subject, fitting.exchanges, fitting.dropped, number, gone)
 
     def shorten(self, answering: Answering, error: ConversationTooLong) -> Shortening:
         """Learn from a model's refusal how long a conversation may be, and how long this one is.
@@ -235,24 +245,37 @@ class Converser:
         """
         await self._queue.close_request(self.jobs(turn_id, attempt))
 
+    def changed(self, message_id: int) -> None:
+        """Look again at a message's pictures, when they are next wanted."""
+        for each in [key for key in self._put if key[1][0] == message_id]:
+            del self._put[each]
+
     async def _turns(
         self,
         asked: Asked,
         subject: Subject,
         exchanges: tuple[Exchange, ...],
         source: Callable[[Shown], Source],
-    ) -> tuple[Turn, ...]:
-        """Write down what goes to the worker: each picture with the turn that it came with."""
+    ) -> tuple[tuple[Turn, ...], bool]:
+        """Write down what goes to the worker: each picture with the turn that it came with.
+
+        Returns:
+            The turns, and whether a picture is gone.
+        """
         turns: list[Turn] = []
+        any_gone = False
         for number, each in enumerate(exchanges):
             wanted = each.said.pictures if number else _once([*subject.pictures, *each.said.pictures])
             pictures = await self._pictures(asked, wanted, source, last=number == len(exchanges) - 1)
-            lost = wanted and not pictures and not each.said.text
-            text = PICTURE_WAS_HERE if lost else each.said.text
-            turns.append(Turn(role="user", speaker=each.said.speaker, text=text, pictures=pictures))
+            gone = len(pictures) < len(wanted) or (not number and subject.gone)
+            any_gone |= gone
+            text = f"{PICTURE_WAS_HERE} {each.said.text}".strip() if gone else each.said.text
+            turns.append(
+                Turn(role="user", speaker=each.said.speaker, text=text[:LONGEST_TURN], pictures=pictures)
+            )
             if each.replied is not None and number < len(exchanges) - 1:
                 turns.append(Turn(role="assistant", text=each.replied.text[:LONGEST_TURN]))
-        return tuple(turns)
+        return tuple(turns), any_gone
 
     async def _pictures(
         self,
@@ -262,7 +285,7 @@ class Converser:
         *,
         last: bool,
     ) -> tuple[Picture, ...]:
-        """Fetch pictures for the worker; one of an earlier turn that is gone is left out.
+        """Have pictures where the worker finds them; one of an earlier turn that is gone is left out.
 
         Raises:
             PictureError: One that came with the turn to be answered cannot be used.
@@ -270,7 +293,7 @@ class Converser:
 
         async def stored(picture: Shown) -> Picture | None:
             try:
-                return await self._queue.put_picture(asked.scope, await source(picture).fetch())
+                return await self._stored(asked.scope, picture, source(picture))
             except PictureGone:
                 if last:
                     raise
@@ -279,6 +302,18 @@ class Converser:
 
         found = await asyncio.gather(*(stored(each) for each in pictures))
         return tuple(each for each in found if each is not None)
+
+    async def _stored(self, scope: str, picture: Shown, source: Source) -> Picture:
+        """Fetch a picture, unless it was fetched before and is still kept."""
+        key = (scope, picture.which)
+        known = self._put.get(key)
+        if known is not None and await self._queue.keep_picture(known):
+            return known
+        put = await self._queue.put_picture(scope, await source.fetch())
+        self._put[key] = put
+        if len(self._put) > MOST_KNOWN:
+            self._put.popitem(last=False)
+        return put
 
 
 def _once(pictures: list[Shown]) -> tuple[Shown, ...]:

@@ -292,10 +292,8 @@ class History:
                 await self._redis.hdel(key, *gone)
                 subject = _read(Subject, raw.get(SUBJECT.encode()))
                 if subject is not None:
-                    left = tuple(each for each in subject.pictures if each.message_id != message_id)
-                    await self._redis.hset(
-                        key, SUBJECT, subject.model_copy(update={"pictures": left}).model_dump_json()
-                    )
+                    after = _without(subject, message_id)
+                    await self._redis.hset(key, SUBJECT, after.model_dump_json())
         async with translated():
             await self._redis.delete(self._index + str(message_id))
         return places
@@ -320,6 +318,13 @@ class History:
 
     def _key(self, place: Place) -> str:
         return self._name + place.name
+
+
+def _without(subject: Subject, message_id: int) -> Subject:
+    """Leave a message's pictures out."""
+    left = tuple(each for each in subject.pictures if each.message_id != message_id)
+    gone = subject.gone or len(left) < len(subject.pictures)
+    return subject.model_copy(update={"pictures": left, "gone": gone})
 
 
 def _same(said: Said, text: str, pictures: Sequence[Shown]) -> bool:

@@ -71,10 +71,12 @@ class Subject(Kept):
     Attributes:
         pictures: The pictures that it began with.
         spoiler: Whether they were posted behind a spoiler.
+        gone: Whether there were more, which have been deleted.
     """
 
     pictures: tuple[Shown, ...] = Field((), max_length=MOST_PICTURES)
     spoiler: bool = False
+    gone: bool = False
 
 
 class Said(Kept):

@@ -119,6 +119,18 @@ class InferenceClient:
         """
         return await self._pictures.put(scope, data)
 
+    async def keep_picture(self, picture: Picture) -> bool:
+        """Keep a picture that was put before for another `picture_seconds`.
+
+        Returns:
+            Whether its bytes are still there; else they have to be put again.
+
+        Raises:
+            QueueFull: Open jobs hold as many bytes as may be kept (`retry_after`).
+            QueueUnavailable: Redis cannot be reached.
+        """
+        return await self._pictures.keep(picture)
+
     async def picture(self, picture: Picture) -> bytes:
         """Fetch a picture's bytes, such as a result's thumbnail.
 

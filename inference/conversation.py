@@ -7,7 +7,7 @@ import time
 from typing import Final
 
 from inference.chat import ChatEngine, Pulling, Usage, said
-from inference.errors import BeholderError, Expired, ModelFailed, QueueUnavailable
+from inference.errors import BeholderError, ChatModelPulling, Expired, ModelFailed, QueueUnavailable
 from inference.forwarding import where
 from inference.intake import IntakeBroken
 from inference.jobs import Converse, Conversed, Delta, Failure, Progress, Result, Timings
@@ -21,6 +21,8 @@ COALESCE_SECONDS: Final = 0.1
 """Between two pieces of a text; the first goes out at once."""
 CLOSE_SECONDS: Final = 0.5
 """That a model gets to let go of an answer that nobody wants any more."""
+MARGIN_SECONDS: Final = 5.0
+"""Before the deadline, at which whoever asked hears that the model is still being fetched."""
 LONGEST_WAIT: Final = 86400.0
 """A deadline may be weeks away, which the loop's clock does not take."""
 
@@ -49,6 +51,7 @@ class Conversation:
         self._text = ""
         self._usage = Usage()
         self._pulling: Pulling | None = None
+        self._fetching = False
         self._published = 0
         self._stopped = asyncio.Event()
         self._news = asyncio.Event()
@@ -93,7 +96,7 @@ class Conversation:
         elif self._stopped.is_set():
             await self._consumer.finish(self.taken, self._result(stopped=True))
         else:
-            await self._finish(Expired())
+            await self._finish(ChatModelPulling() if self._fetching else Expired())
 
     async def _until_over(self, generating: asyncio.Task[None]) -> bool:
         """Wait until the text is whole, or somebody stops it, or its time is up; then let go of the engine.
@@ -102,9 +105,13 @@ class Conversation:
             Whether the engine came to its end.
         """
         stopped = asyncio.create_task(self._stopped.wait())
-        left = min(LONGEST_WAIT, max(0.0, self.taken.job.deadline - time.time()))
+        both, deadline = [generating, stopped], self.taken.job.deadline
         try:
-            await asyncio.wait([generating, stopped], timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                both, timeout=_left(deadline - MARGIN_SECONDS), return_when=asyncio.FIRST_COMPLETED
+            )
+            if not self._fetching:
+                await asyncio.wait(both, timeout=_left(deadline), return_when=asyncio.FIRST_COMPLETED)
             return generating.done()
         finally:
             stopped.cancel()
@@ -126,6 +133,7 @@ class Conversation:
                     continue
                 if isinstance(piece, Pulling):
                     self._pulling = piece
+                    self._fetching = piece.done != 1.0
                 else:
                     self._text += piece
                 self._news.set()
@@ -190,3 +198,7 @@ class Conversation:
         )
         log.info("job %s: %d characters in %.0f ms", job.id, len(self._text), timings.forward)
         return Result(job_id=job.id, outcome=outcome, timings=timings)
+
+
+def _left(until: float) -> float:
+    return min(LONGEST_WAIT, max(0.0, until - time.time()))

@@ -19,6 +19,7 @@
     ├── ChatError               the model that converses
     │   ├── ChatUnavailable     chat_unavailable   Ollama is not there         (where: host and port)
     │   ├── ChatModelMissing    chat_model_missing it has no such model, nor can it fetch it  (model)
+    │   ├── ChatModelPulling    chat_model_pulling it is being fetched, and the deadline is here
     │   └── ChatInterrupted     chat_interrupted   it broke off in the middle: ask again
     ├── JobFailed               nobody's fault who asked
     │   ├── ModelFailed         model_failed       the model raised
@@ -155,6 +156,12 @@ class ChatModelMissing(ChatError):
     """Ollama does not have the model and cannot fetch it."""
 
     code = "chat_model_missing"
+
+
+class ChatModelPulling(ChatError):
+    """Ollama is still fetching the model."""
+
+    code = "chat_model_pulling"
 
 
 class ChatInterrupted(ChatError):

@@ -45,6 +45,23 @@ class PictureStore:
             ValueError: No such scope, or no bytes.
         """
         picture = Picture(scope=scope, digest=await _digest(data), size=len(data))
+        if not await self.keep(picture):
+            async with translated():
+                await self._redis.set(
+                    self._keys.picture(picture), data, px=self._settings.picture_seconds * 1000
+                )
+        return picture
+
+    async def keep(self, picture: Picture) -> bool:
+        """Keep a picture that was put before for another `picture_seconds`.
+
+        Returns:
+            Whether its bytes are there; there is room for them now where they are not.
+
+        Raises:
+            QueueFull: Open jobs hold as many bytes as may be kept (`retry_after`).
+            QueueUnavailable: Redis cannot be reached.
+        """
         life, most = self._settings.picture_seconds * 1000, self._settings.queue_bytes
         name, now = picture_name(picture), self._clock()
         status, *recent = await self._run(
@@ -52,10 +69,7 @@ class PictureStore:
         )
         if status == b"full":
             raise queue_full(f"{most} bytes of pictures", recent, now, self._settings.queue_jobs)
-        if status == b"put":
-            async with translated():
-                await self._redis.set(self._keys.picture(picture), data, px=life)
-        return picture
+        return bool(status == b"there")
 
     async def get(self, picture: Picture) -> bytes:
         """Fetch a picture's bytes, exactly `picture.size` of them.

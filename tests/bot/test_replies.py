@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import replies
+from bot import replies, talk_replies
 from bot.replies import MOST, Said
 from handlers.labels import parse_labels
 from handlers.matrix import MatrixNotDrawn
@@ -104,6 +104,9 @@ def test_every_error_has_a_sentence_of_its_own(code: str) -> None:
     sentence = replies.sentence(from_code(code, {}))
     assert sentence != replies.BROKE
     assert sentence.endswith(".")
+    in_a_conversation = talk_replies.failed(from_code(code, {}))
+    assert in_a_conversation.startswith(talk_replies.SMALL)
+    assert in_a_conversation.endswith(".")
 
 
 def test_an_error_that_nobody_knows_has_a_sentence_too() -> None:

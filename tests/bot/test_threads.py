@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from bot import replies, talk_replies
+from handlers.converse import PICTURE_WAS_HERE
 from inference.errors import ChatUnavailable
 from inference.jobs import Turn
 from tests.bot.calling import Caller, option
@@ -278,7 +279,7 @@ async def test_a_model_that_is_not_there_is_said_within_three_seconds_and_retry_
         await stage.ada.post(place, "what is it?")
         found = await seen(stage, place, lambda found: len(found) == 2)
         assert asyncio.get_running_loop().time() - began < 3
-        assert found[-1]["content"] == talk_replies.small(replies.sentence(talker.wrong))
+        assert found[-1]["content"] == talk_replies.failed(talker.wrong)
         assert list(buttons(found[-1])) == ["Retry"]
         talker.wrong = None
         await stage.all_closed()
@@ -342,6 +343,20 @@ async def test_what_authors_edit_and_delete_is_edited_and_deleted_in_the_history
             "and now?",
         ]
         assert "secret" not in talker.jobs[-1].model_dump_json()
+
+
+async def test_that_the_picture_was_deleted_is_said_once(stage: Stage) -> None:
+    async with talking(stage) as talker, stage.bot():
+        place = await thread(stage)
+        await finished(stage, place, 1)
+        await stage.ada.request("DELETE", f"/channels/{stage.pictures}/messages/{place}")
+        told = []
+        for count in (2, 3):
+            await stage.ada.post(place, f"question {count}")
+            told.append((await finished(stage, place, count))[-1]["content"])
+        assert told == [f"Ada says question 2\n{talk_replies.GONE}", "Ada says question 3"]
+        assert talker.seen[-1] == [[]] * 5
+        assert PICTURE_WAS_HERE in talker.last.turns[0].text
 
 
 async def test_what_no_longer_fits_is_left_out_but_never_the_picture_and_that_is_said_once(

@@ -15,6 +15,7 @@ from tests.e2e.stack import running
 pytestmark = pytest.mark.xdist_group("e2e")
 
 SCENE = draw([Thing("red", "circle", 0.5, 0.5, 0.25)])
+OTHER = draw([Thing("blue", "square", 0.5, 0.5, 0.25)])
 
 
 @dataclass
@@ -49,3 +50,6 @@ async def test_a_conversation_remembers_the_picture_and_the_turns_across_a_kill_
         seat = Seat(ada, stack.session)
         assert "a red circle" in await said(seat, thread, "what was the first thing you named?", 4)
         assert await said(seat, thread, "what shape is it?", 5) == "circle"
+        await ada.post(thread, "what color is it?", files=[("other.png", OTHER)])
+        assert (await finished(seat, thread, 6))[-1]["content"] == "blue"
+        assert await said(seat, thread, "what shape is it?", 7) == "square"

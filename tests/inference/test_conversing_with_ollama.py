@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from inference.errors import ChatInterrupted, ChatUnavailable
+from inference.conversation import MARGIN_SECONDS
+from inference.errors import ChatInterrupted, ChatModelPulling, ChatUnavailable
 from inference.jobs import Conversed, Delta, Progress, Turn
 from inference.models.ollama import OllamaChat
 from tests.inference.asking import BLUE, RED, Asker, asking, outcome, settings, working
@@ -84,6 +85,20 @@ async def test_a_model_that_is_fetched_first_is_seen_to_come(asker: Asker, ollam
                     ollama.pull.set()
     assert 0.5 in progress
     assert await outcome(ticket) == "hello "
+
+
+async def test_a_model_that_takes_longer_than_anybody_waits_is_fetched_on(
+    redis_url: str, ollama: StandInOllama
+) -> None:
+    ollama.models.clear()
+    chat = OllamaChat(ollama.url, MODEL, 4096)
+    hasty = settings(redis_url, job_seconds=MARGIN_SECONDS + 1)
+    async with asking(hasty) as asker, working(settings(redis_url), {}, chat):
+        with pytest.raises(ChatModelPulling):
+            await (await asker.talk("hello")).result()
+        ollama.pull.set()
+        assert await outcome(await asker.talk("hello again")) == "hello again "
+    assert ollama.pulled == 1
 
 
 async def test_what_was_said_before_it_broke_off_has_been_heard(asker: Asker) -> None:

@@ -1,0 +1,149 @@
+"""What of a history goes to a worker, with the real queue and the real history."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from handlers.converse import PICTURE_WAS_HERE, Answering, Converser
+from handlers.history import History, Place
+from handlers.queue import Asked, Source
+from handlers.turns import Replied, Said, Shown, Subject
+from inference.errors import ConversationTooLong, PictureGone
+from inference.jobs import Turn
+from tests.inference.asking import Asker, asking, settings
+from tests.inference.making import SCOPE
+
+HERE = Place(1)
+ASKED = Asked("turn", SCOPE, 7, "waiting")
+
+
+@dataclass
+class Pictures:
+    """Discord's files.
+
+    Attributes:
+        fetched: Which messages' pictures were fetched, in order.
+        gone: Which are no longer there.
+    """
+
+    fetched: list[int] = field(default_factory=list)
+    gone: set[int] = field(default_factory=set)
+
+    def source(self, picture: Shown) -> Source:
+        async def fetch() -> bytes:
+            if picture.message_id in self.gone:
+                raise PictureGone
+            self.fetched.append(picture.message_id)
+            return b"picture %d" % picture.message_id
+
+        return Source(picture.key, fetch)
+
+
+def shown(message: int) -> Shown:
+    return Shown(channel_id=1, message_id=message, key="1", url="https://cdn.discordapp.com/1")
+
+
+@dataclass
+class Talk:
+    """A conversation about the picture of message 5.
+
+    Attributes:
+        asker: Who asks the worker, which is not there.
+        converser: What is tried.
+        history: What was said.
+        pictures: Discord's files.
+    """
+
+    asker: Asker
+    converser: Converser
+    history: History
+    pictures: Pictures = field(default_factory=Pictures)
+
+    async def say(self, number: int, *pictures: int) -> Answering:
+        """Say something, and have it answered."""
+        said = Said(turn_id=number, text=f"turn {number}", pictures=tuple(shown(each) for each in pictures))
+        await self.history.say(HERE, said)
+        answering = await self.converser.ask(ASKED, HERE, number, 0, self.pictures.source)
+        await self.converser.stop(number, 0)
+        await self.history.reply(HERE, Replied(turn_id=number, text=f"answer {number}"))
+        return answering
+
+
+@pytest.fixture
+async def talk(redis_url: str) -> AsyncIterator[Talk]:
+    async with asking(settings(redis_url)) as asker:
+        history = History(asker.client._redis, "42")
+        await history.begin(HERE, Subject(pictures=(shown(5),)))
+        yield Talk(asker, Converser(asker.client, history, context=4096), history)
+
+
+def turns(answering: Answering) -> list[Turn]:
+    pending = answering.ticket._pending  # type: ignore[attr-defined]
+    return [turn for turn in pending.job.request.turns if turn.role == "user"]
+
+
+async def test_a_picture_is_fetched_once_however_long_it_is_talked_about(talk: Talk) -> None:
+    for number in (10, 20, 30):
+        answering = await talk.say(number)
+    assert talk.pictures.fetched == [5]
+    [picture] = turns(answering)[0].pictures
+    assert await talk.asker.client.picture(picture) == b"picture 5"
+
+
+async def test_a_picture_that_redis_has_lost_is_fetched_again(talk: Talk) -> None:
+    await talk.say(10)
+    await talk.asker.client._redis.flushall()
+    await talk.history.begin(HERE, Subject(pictures=(shown(5),)))
+    answering = await talk.say(20)
+    assert talk.pictures.fetched == [5, 5]
+    [picture] = turns(answering)[0].pictures
+    assert await talk.asker.client.picture(picture) == b"picture 5"
+
+
+async def test_a_message_that_was_changed_is_looked_at_again(talk: Talk) -> None:
+    await talk.say(10)
+    talk.pictures.gone.add(5)
+    assert not (await talk.say(20)).gone
+    talk.converser.changed(5)
+    answering = await talk.say(30)
+    assert answering.gone
+    assert turns(answering)[0] == Turn(role="user", text=f"{PICTURE_WAS_HERE} turn 10")
+
+
+async def test_a_picture_of_the_turn_to_be_answered_has_to_be_there(talk: Talk) -> None:
+    talk.pictures.gone.add(6)
+    await talk.say(10)
+    with pytest.raises(PictureGone):
+        await talk.say(20, 6)
+
+
+async def test_what_it_was_about_and_was_deleted_is_missed(talk: Talk) -> None:
+    assert not (await talk.say(10)).gone
+    await talk.history.delete(5)
+    answering = await talk.say(20)
+    assert answering.gone
+    assert [turn.text for turn in turns(answering)] == [f"{PICTURE_WAS_HERE} turn 10", "turn 20"]
+
+
+async def test_less_is_sent_after_a_refusal_and_from_then_on(talk: Talk) -> None:
+    for number in range(10, 30):
+        answering = await talk.say(number)
+    assert len(turns(answering)) == 20
+    error = ConversationTooLong("", limit=200, value=264, picture_tokens=64, unit="tokens")
+    shortening = talk.converser.shorten(answering, error)
+    again = await talk.converser.ask(ASKED, HERE, 29, 0, talk.pictures.source, shortening)
+    # Of 200 tokens a quarter is for the answer, 64 are the picture's, and a turn with its answer has ten.
+    assert [turn.text for turn in turns(again)] == [
+        "turn 10",
+        *(f"turn {number}" for number in range(23, 30)),
+    ]
+    assert again.trimmed
+    assert len(turns(await talk.say(30))) == 8
+
+
+async def test_a_single_turn_that_is_too_long_cannot_be_helped(talk: Talk) -> None:
+    answering = await talk.say(10)
+    error = ConversationTooLong("", limit=200, value=264, picture_tokens=64, unit="tokens")
+    with pytest.raises(ConversationTooLong):
+        talk.converser.shorten(answering, error)
