@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
@@ -108,18 +109,25 @@ async def show_jobs(discord: PocketDiscord, redis_url: str) -> None:
     redis = connect(redis_url)
     try:
         async for outcome in watch(redis, name):
-            discord.inspect(job_entry(outcome))
+            discord.inspect(job_entry(outcome, time.time()))
     finally:
         await redis.aclose()
 
 
-def job_entry(outcome: Result | Failure) -> dict[str, Any]:
-    """Describe a job's outcome for the inspector, without what people posted or the models said."""
+def job_entry(outcome: Result | Failure, now: float) -> dict[str, Any]:
+    """Describe a job's outcome for the inspector, without what people posted or the models said.
+
+    Args:
+        outcome: It.
+        now: When it came here, in Unix time; `reply` is what it took from the model to here.
+    """
     entry: dict[str, Any] = {"kind": "job", "job": outcome.job_id}
     if isinstance(outcome, Failure):
         return entry | {"name": f"failed: {outcome.code}", "status": outcome.code}
     times = outcome.timings
     took = {"waited": times.waited, "decode": times.decode, "forward": times.forward}
+    if times.done is not None:
+        took["reply"] = max(0.0, now - times.done) * 1000
     rounded = {stage: round(milliseconds, 1) for stage, milliseconds in took.items()}
     return entry | {"name": outcome.outcome.task, "times": rounded, "batch": times.batch}
 

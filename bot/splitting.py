@@ -14,7 +14,7 @@ MOST = 1900
 """UTF-16 units of a page: Discord takes 2000 characters, and a line of small print may follow."""
 CLOSER = "\n```"
 _FENCE = re.compile(r"^ {0,3}```[ \t]*([A-Za-z0-9_+#.-]{0,20})[ \t]*$")
-_UNDECIDED = re.compile(r"(?:^|\n) {0,3}(?:`{1,2}|```[^\n]*)$")
+_UNDECIDED = re.compile(r"(?:^|\n) {0,3}(?:`{0,2}|```[^\n]*)$")
 """A last line that may yet become the beginning or the end of a code block, or turn out not to be."""
 _UNSEEN = re.compile(
     r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e"

@@ -195,6 +195,7 @@ class Conversation:
             waited=max(0.0, self._arrived - job.submitted) * 1000,
             decode=self._decode * 1000,
             forward=max(0.0, now - self._arrived - self._decode) * 1000,
+            done=now,
         )
         log.info("job %s: %d characters in %.0f ms", job.id, len(self._text), timings.forward)
         return Result(job_id=job.id, outcome=outcome, timings=timings)

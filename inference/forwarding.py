@@ -135,7 +135,7 @@ def _check(outcomes: Sequence[Captioned | Answered | Matched], batch: Sequence[H
 
 def _result(held: Held, outcome: Captioned | Answered | Matched, took: float, size: int) -> Result:
     waited = max(0.0, held.arrived - held.job.submitted) * 1000
-    timings = Timings(waited=waited, decode=held.decode, forward=took, batch=size)
+    timings = Timings(waited=waited, decode=held.decode, forward=took, batch=size, done=time.time())
     if held.thumbnails:
         outcome = outcome.model_copy(update={"thumbnails": held.thumbnails})
     return Result(job_id=held.job.id, outcome=outcome, timings=timings)

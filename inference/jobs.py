@@ -280,12 +280,14 @@ class Timings(Word):
         decode: Reading and decoding its pictures.
         forward: The model's work on the batch it was in.
         batch: How many jobs that batch had.
+        done: Unix time in seconds at which the model was done; what comes after it is the reply's way.
     """
 
     waited: float = 0
     decode: float = 0
     forward: float = 0
     batch: int = 1
+    done: float | None = None
 
 
 class Result(Word):

@@ -8,6 +8,7 @@ from os import getpid
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from redis import Redis
 from redis.backoff import ConstantBackoff
 from redis.exceptions import BusyLoadingError
@@ -17,6 +18,10 @@ from redis.retry import Retry
 from inference import redis_binary
 from inference.embedded_redis import command
 from inference.lifeline import die_with_parent
+
+# How long an example takes says more about what else the machine does than about the example.
+settings.register_profile("beholder", deadline=None)
+settings.load_profile("beholder")
 
 KINDS = {
     name: path

@@ -11,6 +11,10 @@ from bot.playground.world import World
 GUILD_NAME = "The pocket Discord"
 PICTURES = "pictures"
 GENERAL = "general"
+TOPICS = {
+    PICTURES: "Post a picture and Beholder says what is in it. /captions switches that.",
+    GENERAL: "Beholder is quiet here until you mention it or use a command.",
+}
 
 PEOPLE = (("ada", "Ada"), ("ben", "Ben"))
 """Who lives there. The first owns the server, the second is an ordinary member."""
@@ -116,6 +120,7 @@ def _channel(world: World, guild: Guild, name: str, position: int) -> Channel:
         id=world.snowflakes.next(),
         type=ChannelType.TEXT,
         name=name,
+        topic=TOPICS.get(name),
         guild_id=guild.id,
         position=position,
     )

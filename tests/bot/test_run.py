@@ -49,10 +49,10 @@ def test_a_secret_is_not_in_what_settings_print(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_job_is_shown_by_its_times_and_not_by_what_was_said() -> None:
-    timings = Timings(waited=1.26, decode=2, forward=30, batch=4)
-    entry = job_entry(Result(job_id="a", outcome=Captioned(text="a secret"), timings=timings))
-    assert entry["times"] == {"waited": 1.3, "decode": 2, "forward": 30}
+    timings = Timings(waited=1.26, decode=2, forward=30, batch=4, done=1000)
+    entry = job_entry(Result(job_id="a", outcome=Captioned(text="a secret"), timings=timings), 1000.25)
+    assert entry["times"] == {"waited": 1.3, "decode": 2, "forward": 30, "reply": 250}
     assert (entry["kind"], entry["name"], entry["batch"]) == ("job", "caption", 4)
     assert "secret" not in str(entry)
-    failed = job_entry(Failure(job_id="a", code="expired", detail={"name": "a secret"}))
+    failed = job_entry(Failure(job_id="a", code="expired", detail={"name": "a secret"}), 0)
     assert failed == {"kind": "job", "job": "a", "name": "failed: expired", "status": "expired"}

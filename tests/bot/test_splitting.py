@@ -2,7 +2,7 @@
 
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.replies import clean, length
@@ -40,6 +40,7 @@ def test_every_page_fits_and_none_is_empty(text: str) -> None:
 
 
 @given(MIXED | PLAIN)
+@example("some words here\na ```b``` c\n\n```py\na ```b``` c\n```\ny")
 def test_what_another_page_follows_never_changes(text: str) -> None:
     whole = split(text, most=SMALL)
     for end in range(len(text)):

@@ -85,6 +85,8 @@ async def _answered(page: Page, messages: int) -> None:
     await expect(thread(page).locator(".message")).to_have_count(messages, timeout=PATIENCE)
     again = thread(page).locator(".message").last.get_by_role("button", name="Regenerate")
     await expect(again).to_be_visible(timeout=PATIENCE)
+    # The answer before it loses its buttons a moment later.
+    await expect(thread(page).get_by_role("button", name="Regenerate")).to_have_count(1, timeout=PATIENCE)
 
 
 async def shoot(page: Page, file: Path) -> None:

@@ -97,7 +97,7 @@ async def test_a_deleted_answer_and_a_deleted_picture_go_too(history: History) -
     await history.delete(12)
     assert await texts(history, HERE) == [("words", None)]
     await history.delete(5)
-    assert await history.subject(HERE) == Subject()
+    assert await history.subject(HERE) == Subject(gone=True)
 
 
 async def test_an_answer_to_a_turn_that_was_deleted_is_not_kept(history: History) -> None:

@@ -31,7 +31,7 @@ class Queue(RuleBasedStateMachine):
         open: Jobs under way, with who asked.
         done: Jobs whose result is kept.
         entry: The entry that counts for an open job, as far as a worker has seen it.
-        holder: In whose hands an entry is.
+        holder: In whose hands a job is.
         attempts: That an open job made alone.
         answered: The jobs that should have been answered, in order.
     """
@@ -124,10 +124,10 @@ class Queue(RuleBasedStateMachine):
     def leave(self, worker: str) -> None:
         self.runner.run(self.workers[worker].leave())
         self.hands[worker] = []
-        for name, entry in list(self.entry.items()):
-            if self.holder[entry] == worker and self.attempts.get(name, 0):
+        for name in list(self.entry):
+            if self.holder[name] == worker and self.attempts.get(name, 0):
                 self.attempts[name] -= 1
-            elif self.holder[entry] == worker:
+            elif self.holder[name] == worker:
                 del self.entry[name]
 
     @rule(name=names)
@@ -178,7 +178,7 @@ class Queue(RuleBasedStateMachine):
         name = self._name(taken)
         assert name in self.open
         self.entry[name] = taken.entry_id
-        self.holder[taken.entry_id] = worker
+        self.holder[name] = worker
         self.hands[worker].append(taken)
 
     def _answer(self, name: str) -> None:

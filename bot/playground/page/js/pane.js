@@ -38,12 +38,14 @@ export class Pane {
     this.heading = el("h2", { tabindex: "-1" });
     this.older = button("Show older messages", { class: "older", hidden: true, onclick: () => this.#loadOlder() });
     this.list = el("ol", { class: "messages" });
+    this.topic = el("p", { class: "muted topic" });
+    this.welcome = el("div", { class: "welcome" });
     this.log = el("div", { class: "log", role: "log", tabindex: "0", "aria-label": "Messages", "aria-live": "off" },
-      this.older, this.list);
+      this.older, this.welcome, this.list);
     this.typists = el("p", { class: "typing", role: "status" });
     this.composer = new Composer(this.app, () => this.channel);
     this.place.replaceChildren(
-      el("header", { class: "pane-head" }, this.heading, el("p", { class: "muted topic" }),
+      el("header", { class: "pane-head" }, this.heading, this.topic,
         this.closed ? button("✕", { class: "icon", "aria-label": "Close the thread", onclick: this.closed }) : null),
       this.log, this.typists, this.composer.element);
     // Pictures that come in later must not push the newest message out of sight.
@@ -67,7 +69,7 @@ export class Pane {
     if (this.channel?.id !== channelId) return;
     world.messages.delete(channelId);
     world.keep(channelId, messages);
-    this.older.hidden = messages.length < PAGE;
+    this.#begins(messages.length < PAGE);
     this.list.replaceChildren(...world.loaded(channelId).map((each) => this.#made(each)));
     this.#regroup();
     this.#toEnd();
@@ -99,8 +101,21 @@ export class Pane {
     const title = world.title(this.channel);
     const sign = this.channel.type === DIRECT ? "@" : THREADS.has(this.channel.type) ? "↳ " : "# ";
     this.heading.textContent = `${sign}${title}`;
+    this.topic.textContent = this.channel.topic ?? "";
     this.place.setAttribute("aria-label", `${THREADS.has(this.channel.type) ? "Thread" : "Channel"} ${title}`);
     this.composer.name(`Message ${sign}${title}`);
+  }
+
+  /** Say what the channel is for, above its first message. */
+  #begins(whole) {
+    const { type, topic } = this.channel;
+    this.older.hidden = whole;
+    this.welcome.hidden = !whole || THREADS.has(type);
+    const title = this.app.world.title(this.channel);
+    this.welcome.replaceChildren(
+      el("p", { class: "welcome-title" }, type === DIRECT ? `You and ${title}` : `Welcome to #${title}`),
+      el("p", {}, type === DIRECT ? "Nobody else reads this. Post a picture, or reply to an answer." : topic ?? ""),
+      el("p", { class: "muted" }, "Drop or paste pictures here, or take some of the Scenes. Type / for the bot's commands."));
   }
 
   #element(id) {
@@ -191,7 +206,7 @@ export class Pane {
     this.following = false;
     const height = this.log.scrollHeight;
     this.list.prepend(...found.reverse().map((each) => this.#made(each)));
-    this.older.hidden = found.length < PAGE;
+    this.#begins(found.length < PAGE);
     this.#regroup();
     this.log.scrollTop += this.log.scrollHeight - height;
   }
