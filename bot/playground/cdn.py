@@ -34,12 +34,12 @@ class FileHost:
     def add_to(self, app: web.Application) -> None:
         """Register the routes."""
         for kind in ("attachments", "ephemeral-attachments"):
-            path = f"/{kind}/{{channel_id:\\d+}}/{{attachment_id:\\d+}}/{{filename}}"
+            path = f"/{kind}/{{channel_id:\\d{{1,20}}}}/{{attachment_id:\\d{{1,20}}}}/{{filename}}"
             app.router.add_get(path, self._attachment)
             app.router.add_get(f"/media{path}", self._attachment)
         for host in ("", "/media"):
-            app.router.add_get(host + "/stickers/{sticker_id:\\d+}.{extension}", self._sticker)
-        app.router.add_get("/embed/avatars/{number:\\d+}.png", self._avatar)
+            app.router.add_get(host + "/stickers/{sticker_id:\\d{1,20}}.{extension}", self._sticker)
+        app.router.add_get("/embed/avatars/{number:\\d{1,20}}.png", self._avatar)
 
     async def _attachment(self, request: web.Request) -> web.StreamResponse:
         """Answer with a file, whole; "/media" promises no resizing, and does none."""

@@ -96,7 +96,9 @@ class Files:
         except (KeyError, ValueError):
             return False
         signature = self._sign(quote(path), expires, issued)
-        return hmac.compare_digest(signature, query.get("hm", "")) and self._clock() < expires
+        return (
+            hmac.compare_digest(signature.encode(), query.get("hm", "").encode()) and self._clock() < expires
+        )
 
     def _path_of(self, attachment: Attachment) -> str:
         kind = "ephemeral-attachments" if attachment.ephemeral else "attachments"

@@ -24,6 +24,10 @@ from bot.playground.sessions import Connection, Op, Session
 MAX_FRAME_BYTES = 4096
 """What a client may send in one frame. Source: Discord's reference, "Gateway", "Sending events"."""
 
+ACK_SECONDS = 0.02
+"""Until a heartbeat is answered. discord.py takes the time once its heartbeat is sent, in another thread: an answer
+that is there before that counts as one to the heartbeat before, late by a whole interval."""
+
 
 class CloseCode(IntEnum):
     """Why the gateway closes a connection."""
@@ -114,7 +118,7 @@ class Client:
         self._observe(payload, sent=False)
         op, data = payload.get("op"), payload.get("d")
         if op == Op.HEARTBEAT:
-            self._send(Op.HEARTBEAT_ACK)
+            asyncio.get_running_loop().call_later(ACK_SECONDS, self._send, Op.HEARTBEAT_ACK)
         elif op == Op.IDENTIFY:
             self._identify(_as_object(data))
         elif op == Op.RESUME:

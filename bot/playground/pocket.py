@@ -53,7 +53,8 @@ async def always_ready() -> bool:
 class Pocket:
     """What the routes and the gateway work on. `base` is set once the server listens.
 
-    `models` names the models that answer, for the page to say; "" where nobody knows.
+    `models` names the models that answer, for the page to say; "" where nobody knows. `hosts` are the Host
+    headers that mean this server; where it listens `everywhere`, any address does too.
     """
 
     world: World
@@ -67,6 +68,7 @@ class Pocket:
     models: str = ""
     base: str = ""
     hosts: set[str] = field(default_factory=set)
+    everywhere: bool = False
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
     timers: Timers = field(default_factory=Timers)
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bot.playground.application import application
 from bot.playground.faults import Faults
-from bot.playground.guard import names
+from bot.playground.guard import EVERYWHERE, names
 from bot.playground.inspector import Inspector
 from bot.playground.objects import Json
 from bot.playground.observers import Observers
@@ -20,9 +20,6 @@ from bot.playground.ratelimits import Rates
 from bot.playground.sessions import Op
 from bot.playground.snowflakes import Clock
 from bot.playground.world import World
-
-EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104
-"""Addresses that mean all of the machine's; what is said of them to others is 127.0.0.1."""
 
 CLOSE_SECONDS = 1.0
 """How long requests in flight may go on when the server closes."""
@@ -95,6 +92,7 @@ class PocketDiscord:
         await site.start()
         self.port = runner.addresses[0][1]
         self.pocket.hosts = names(self._host, self.port)
+        self.pocket.everywhere = self._host in EVERYWHERE
         name = "127.0.0.1" if self._host in EVERYWHERE else self._host
         self.pocket.base = self.pocket.files.base = f"http://{name}:{self.port}"
 

@@ -91,6 +91,8 @@ async def test_addresses_are_signed_and_expire(tmp_path: Path, http: aiohttp.Cli
 
         assert await status(url) == 200
         assert await status(url.replace("hm=", "hm=0")) == 404
+        assert await status(url.replace("hm=", "hm=ü")) == 404
+        assert await status(f"{pocket.url}/stickers/{'1' * 5000}.png") == 404
         assert await status(url.replace("a.txt", "b.txt")) == 404
         assert await status(url.split("?")[0]) == 404
         now += 24 * 60 * 60 + 1

@@ -1,5 +1,6 @@
 """The gateway: sessions that come back, closed connections, faults, and people's own clients."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ import discord
 import pytest
 
 from bot.playground.objects import User
+from bot.playground.observers import GatewayFrame, Observation
 from bot.playground.server import PocketDiscord
 from tests.bot.playground.conftest import Place
 from tests.bot.playground.members import PATIENCE, Bot, running_bot
@@ -95,6 +97,22 @@ async def test_a_heartbeat_is_answered(pocket: PocketDiscord, http: aiohttp.Clie
     async with connected(pocket, http) as socket:
         await socket.send(1, None)
         assert (await socket.receive())["op"] == 11
+
+
+async def test_an_answer_to_a_heartbeat_is_never_taken_for_a_late_one(pocket: PocketDiscord) -> None:
+    pocket.limits.heartbeat_seconds = 0.3
+    acks = asyncio.Queue[float]()
+
+    def watch(seen: Observation) -> None:
+        if isinstance(seen, GatewayFrame) and seen.payload["op"] == 11:
+            acks.put_nowait(client.latency)
+
+    async with running_bot(pocket) as client:
+        pocket.observers.append(watch)
+        async with asyncio.timeout(PATIENCE):
+            # The client has not read the ack when it is seen here: this is its view of the one before.
+            latencies = [await acks.get() for _ in range(6)][2:]
+    assert max(latencies) < 0.2
 
 
 async def test_silence_ends_the_connection(pocket: PocketDiscord, http: aiohttp.ClientSession) -> None:
