@@ -25,8 +25,8 @@ MAX_FRAME_BYTES = 4096
 """What a client may send in one frame. Source: Discord's reference, "Gateway", "Sending events"."""
 
 ACK_SECONDS = 0.02
-"""Until a heartbeat is answered. discord.py takes the time once its heartbeat is sent, in another thread: an answer
-that is there before that counts as one to the heartbeat before, late by a whole interval."""
+"""Until a heartbeat is answered. discord.py takes the time once its heartbeat is sent, in another thread: an
+answer that is there before counts as one to the heartbeat before, late by a whole interval."""
 
 
 class CloseCode(IntEnum):
