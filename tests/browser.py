@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 from uuid import uuid4
@@ -49,8 +49,12 @@ async def opened(
     size: tuple[int, int] = WIDE,
     scheme: Literal["light", "dark"] = "dark",
     scale: float = 1,
+    before: Callable[[Page], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Page]:
-    """Open the page as somebody who was never there; nothing may fail in it while it is open."""
+    """Open the page as somebody who was never there; nothing may fail in it while it is open.
+
+    `before` prepares the page before anything is loaded.
+    """
     width, height = size
     context = await browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=scale
@@ -62,6 +66,8 @@ async def opened(
     page.on("pageerror", lambda error: failed.append(str(error)))
     page.on("console", lambda line: failed.append(line.text) if _is_failure(line) else None)
     page.on("request", lambda request: asked.add(request.url))
+    if before is not None:
+        await before(page)
     await page.goto(address)
     await channel(page).get_by_role("heading", name="pictures").wait_for()
     try:

@@ -91,11 +91,15 @@ async def test_buttons_are_pressed_and_the_message_changes_in_its_place(page: Pa
 
 async def test_selects_send_what_was_chosen(page: Page) -> None:
     shown = await called(page, "show")
-    await shown.locator("[data-custom-id=pick]").select_option(["red", "green"])
-    await shown.get_by_role("button", name="Choose").click()
+    choices, who = (
+        shown.locator(".select", has=page.locator(f"[data-custom-id={each}]")) for each in ("pick", "who")
+    )
+    await choices.get_by_role("listbox").select_option(["red", "green"])
+    await choices.get_by_role("button", name="Choose").click()
     answer = channel(page).locator(".message.ephemeral")
     await expect(answer.locator(".content")).to_have_text("red and green")
-    await shown.locator("[data-custom-id=who]").select_option(label="Ben")
+    await who.get_by_role("combobox").select_option(label="Ben")
+    await who.get_by_role("button", name="Choose").click()
     await expect(newest(page).locator(".content")).to_have_text("ben")
 
 

@@ -1,7 +1,7 @@
 // A command that is about to be called: its options as fields.
 
 import { button, el } from "./dom.js";
-import { ATTACHMENT } from "./interactions.js";
+import { ATTACHMENT, STRING } from "./interactions.js";
 import { optionField } from "./options.js";
 import { nameOf } from "./picker.js";
 
@@ -9,7 +9,8 @@ import { nameOf } from "./picker.js";
 export class CommandForm {
   /**
    * @param {{command, path, options}} entry Which command.
-   * @param {Object} about `world`, `interactions`, `channel`; `cancel` and `submit` are told so.
+   * @param {Object} about `world`, `interactions`, `channel`; `cancel` and `submit` are told so; `spare` gets the files
+   *   that the command has no room for.
    * @param {File[]} files Pictures that were chosen before the command was.
    */
   constructor(entry, about, files) {
@@ -29,8 +30,11 @@ export class CommandForm {
     this.#drawOthers();
   }
 
+  /** Focus the first field; return it, if there is one. */
   focus() {
-    (this.fields.find((each) => !each.isFile) ?? this.fields[0])?.focus();
+    const first = this.fields.find((each) => !each.isFile) ?? this.fields[0];
+    first?.focus();
+    return first;
   }
 
   /** Put files into the options that take one, in their order. */
@@ -38,10 +42,25 @@ export class CommandForm {
     let left = [...files];
     while (left.length) {
       const free = this.#freeFile() ?? this.#showNextFile();
-      if (!free) return this.about.complain("This command takes no more pictures.");
+      if (!free) return this.about.spare(left);
       free.take([left[0]]);
       left = left.slice(1);
     }
+  }
+
+  /** Return the files that it holds. */
+  files() {
+    return this.fields.filter((each) => each.isFile).map((each) => each.value()).filter(Boolean);
+  }
+
+  /** Write a text into the first option that takes one; tell whether there is such an option. */
+  fill(text) {
+    const option = this.entry.options.find((each) => each.type === STRING && !each.choices?.length);
+    if (!option) return false;
+    const field = this.fields.find((each) => each.option === option) ?? this.#show(option);
+    field.fill(text);
+    this.#drawOthers();
+    return true;
   }
 
   /** Return the options as an interaction has them, and the files that go along. */

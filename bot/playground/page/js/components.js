@@ -44,30 +44,42 @@ function pressable(each, message, about) {
   if (each.url) return webAddress(each.url) ? el("span", { class: "as-button" }, outLink(each.url, ...words, " ↗")) : el("span", {}, ...words);
   return el("button", {
     type: "button", class: STYLES[each.style] ?? "secondary", disabled: each.disabled, "data-custom-id": each.custom_id,
-    onclick: (event) => busy(event.currentTarget, about.use(message, each)),
+    "aria-busy": isUnderway(message, each) ? "true" : null, onclick: () => once(message, each, () => about.use(message, each)),
   }, words);
 }
 
-async function busy(element, done) {
-  element.setAttribute("aria-busy", "true");
-  await done;
-  element.removeAttribute("aria-busy");
+/** The components whose interactions aren't answered yet, also while their messages are drawn anew. */
+const underway = new Set();
+
+function isUnderway(message, each) {
+  return underway.has(`${message.id} ${each.custom_id}`);
 }
 
-/** Make a select: one choice is sent at once, several with a button. */
+/** Use a component, unless its last use isn't answered yet: a double click means one. */
+async function once(message, each, use) {
+  if (isUnderway(message, each)) return;
+  const all = () => document.querySelectorAll(`#message-${message.channel_id}-${message.id} [data-custom-id="${CSS.escape(each.custom_id)}"]`);
+  underway.add(`${message.id} ${each.custom_id}`);
+  for (const element of all()) element.setAttribute("aria-busy", "true");
+  await use();
+  underway.delete(`${message.id} ${each.custom_id}`);
+  for (const element of all()) element.removeAttribute("aria-busy");
+}
+
+/** Make a select, with a button that sends: a select changes with each arrow key, before anything is chosen. */
 function select(each, message, about, options) {
   const several = each.max_values > 1;
   const chosen = new Set((each.default_values ?? []).map((value) => value.id));
   const menu = el("select", {
     "aria-label": each.placeholder || "Choose", disabled: each.disabled, multiple: several, size: several ? Math.min(options.length, 6) : null,
-    "data-custom-id": each.custom_id,
+    "data-custom-id": each.custom_id, "aria-busy": isUnderway(message, each) ? "true" : null,
   },
   several ? null : el("option", { value: "", disabled: each.min_values > 0, selected: true }, each.placeholder || "Choose…"),
   options.map((option) => el("option", { value: option.value, selected: option.default || chosen.has(option.value) },
     option.description ? `${option.label} — ${option.description}` : option.label)));
-  const send = () => busy(menu, about.use(message, each, [...menu.selectedOptions].map((option) => option.value).filter(Boolean)));
-  if (!several) menu.addEventListener("change", send);
-  return el("div", { class: "select" }, menu, several ? button("Choose", { class: "primary", disabled: each.disabled, onclick: send }) : null);
+  const chosenNow = () => [...menu.selectedOptions].map((option) => option.value).filter(Boolean);
+  const send = () => once(message, each, () => about.use(message, each, chosenNow()));
+  return el("div", { class: "select" }, menu, button("Choose", { class: "primary", disabled: each.disabled, onclick: send }));
 }
 
 /** List people, roles and places as options. */

@@ -3,11 +3,14 @@
 import { button, el, freshId } from "./dom.js";
 import { CommandForm } from "./command_form.js";
 import { chooseScene } from "./gallery.js";
-import { Picker } from "./picker.js";
-import { takeFiles, Tray } from "./tray.js";
+import { ATTACHMENT } from "./interactions.js";
+import { fitting, nameOf, Picker, restAfter } from "./picker.js";
+import { described, release, takeFiles, Tray } from "./tray.js";
 
 const TYPING_EVERY = 8000;
 const MOST = 2000;
+/** What may be meant as a command: posting it by mistake would show everybody what was meant for the bot. */
+const COMMAND_LIKE = /^\/(?:[\p{L}\p{N}_-]|\s*$)/u;
 
 function isCommand(text) {
   return text.startsWith("/") && !text.includes("\n");
@@ -23,7 +26,11 @@ export class Composer {
     this.app = app;
     this.channel = channel;
     this.answered = null;
+    this.drafts = new Map();
+    this.at = null;
+    this.underway = new Map();
     this.form = null;
+    this.lent = [];
     this.commands = null;
     this.typed = 0;
     this.#build();
@@ -32,7 +39,7 @@ export class Composer {
   #build() {
     const id = freshId("text");
     this.picker = new Picker((entry) => this.#choose(entry));
-    this.tray = new Tray((text) => this.complain(text));
+    this.tray = new Tray((text) => this.complain(text), () => this.focus());
     this.text = el("textarea", {
       id, rows: 1, maxlength: MOST, "aria-controls": this.picker.id, "aria-autocomplete": "list", placeholder: "Message", enterkeyhint: "send",
       oninput: () => this.#typed(), onkeydown: (event) => this.#key(event), onblur: () => this.#offerNone(),
@@ -65,7 +72,8 @@ export class Composer {
   }
 
   focus() {
-    (this.form ?? this.text).focus();
+    if (!this.form) return this.text.focus();
+    return this.form.focus() ?? this.sending.focus();
   }
 
   /** Take files that were dropped elsewhere in the pane. */
@@ -73,18 +81,24 @@ export class Composer {
     this.#take(files);
   }
 
-  /** Start over, in another channel. */
+  /** Go to another channel: what is written in this one waits here, what was written there comes back. */
   refresh() {
+    if (this.at === this.channel().id) return;
     this.#cancel();
-    this.#answer(null);
+    this.#keep(this.at, this.#lift());
+    this.at = this.channel().id;
+    const draft = this.drafts.get(this.at);
+    this.drafts.delete(this.at);
+    if (draft) this.#putBack(draft);
     this.complain("");
     this.#offerNone();
+    this.#showUnderway();
   }
 
   /** Write the next message in reply to one. */
   replyTo(message) {
     this.#answer(message);
-    this.text.focus();
+    this.focus();
   }
 
   complain(text) {
@@ -107,8 +121,41 @@ export class Composer {
     this.above.hidden = message === null;
     if (message) {
       this.above.replaceChildren(`Replying to ${this.app.world.nameOf(message.author)} `,
-        button("✕", { class: "icon", "aria-label": "Don't reply", onclick: () => this.#answer(null) }));
+        button("✕", { class: "icon", "aria-label": "Don't reply", onclick: () => {
+          this.#answer(null);
+          this.focus();
+        } }));
     }
+  }
+
+  /** Take what is written out of the composer, so that the next message can be written at once. */
+  #lift() {
+    const draft = { text: this.text.value, entries: this.tray.take(), answered: this.answered };
+    this.#write("");
+    this.#answer(null);
+    return draft;
+  }
+
+  /** Put back what was taken out, before what was written since. */
+  #putBack({ text, entries, answered }) {
+    this.#write([text, this.text.value].filter(Boolean).join("\n"));
+    this.tray.put(entries);
+    if (!this.answered) this.#answer(answered);
+  }
+
+  /** Keep a draft for a channel that isn't shown. */
+  #keep(channelId, draft) {
+    if (draft.text || draft.entries.length || draft.answered) this.drafts.set(channelId, draft);
+  }
+
+  #write(text) {
+    this.text.value = text;
+    this.#fit();
+  }
+
+  #fit() {
+    this.text.style.height = "auto";
+    this.text.style.height = `${Math.min(this.text.scrollHeight, 200)}px`;
   }
 
   #take(files) {
@@ -119,8 +166,7 @@ export class Composer {
   }
 
   async #typed() {
-    this.text.style.height = "auto";
-    this.text.style.height = `${Math.min(this.text.scrollHeight, 200)}px`;
+    this.#fit();
     const { value } = this.text;
     if (isCommand(value)) await this.#offer();
     else this.#offerNone();
@@ -130,11 +176,22 @@ export class Composer {
     }
   }
 
-  /** Offer the commands that fit; they are looked up once for each "/". */
+  /** Return the commands of this channel; they are looked up once for each "/". */
+  async #known() {
+    this.commands ??= this.app.interactions.commands(this.channel());
+    const asked = this.commands;
+    try {
+      return await asked;
+    } catch (error) {
+      if (this.commands === asked) this.commands = null;
+      throw error;
+    }
+  }
+
+  /** Offer the commands that fit. */
   async #offer() {
-    this.commands ??= this.tried(this.app.interactions.commands(this.channel()));
-    const commands = (await this.commands) ?? [];
-    if (isCommand(this.text.value)) this.picker.offer(commands, this.text.value);
+    const commands = await this.tried(this.#known());
+    if (commands && isCommand(this.text.value)) this.picker.offer(commands, this.text.value);
     this.#mark();
   }
 
@@ -144,7 +201,12 @@ export class Composer {
     this.#mark();
   }
 
+  /** Tell assistive software what the list is at; only while it is open is the box more than a text box. */
   #mark() {
+    for (const [name, value] of [["role", "combobox"], ["aria-expanded", "true"]]) {
+      if (this.picker.isOpen) this.text.setAttribute(name, value);
+      else this.text.removeAttribute(name);
+    }
     if (this.picker.marked) this.text.setAttribute("aria-activedescendant", this.picker.marked);
     else this.text.removeAttribute("aria-activedescendant");
   }
@@ -159,38 +221,74 @@ export class Composer {
 
   /** Turn the composer into a command's form. */
   #choose(entry) {
-    this.text.value = "";
+    const rest = restAfter(entry, this.text.value);
+    const room = entry.options.filter((each) => each.type === ATTACHMENT).length;
+    this.#write("");
     this.#offerNone();
+    this.lent = this.tray.take(room);
+    if (!this.tray.isEmpty) this.#sayExcess(room);
     this.form = new CommandForm(entry, {
       world: this.app.world, interactions: this.app.interactions, channel: this.channel,
-      cancel: () => this.#cancel({ focus: true }), submit: () => this.element.requestSubmit(), complain: (text) => this.complain(text),
-    }, this.tray.clear());
+      cancel: () => this.#cancel({ focus: true }), submit: () => this.element.requestSubmit(),
+      spare: (files) => {
+        this.tray.add(files);
+        this.#sayExcess(room);
+      },
+    }, this.lent.map((each) => each.file));
+    if (rest && !this.form.fill(rest)) this.complain(`/${nameOf(entry)} takes no text: “${rest}” was left out.`);
     this.slot.replaceChildren(this.form.element);
     this.text.hidden = true;
-    this.form.focus();
-    if (!entry.options.length) this.sending.focus();
+    this.focus();
   }
 
+  #sayExcess(room) {
+    this.complain(`This command takes ${room || "no"} picture${room === 1 ? "" : "s"}: the rest waits for the next message.`);
+  }
+
+  /** Leave the command's form; its pictures go back to where they came from. */
   #cancel({ focus = false } = {}) {
-    this.form = null;
-    this.slot.replaceChildren();
-    this.text.hidden = false;
+    if (!this.form) return;
+    this.tray.putFiles(this.form.files(), this.lent);
+    this.#close();
     if (focus) this.text.focus();
   }
 
-  async #submit(event) {
-    event.preventDefault();
-    if (this.sending.disabled) return;
-    this.sending.disabled = true;
-    await this.tried(this.form ? this.#call() : this.#post());
-    this.sending.disabled = false;
-    this.uploading.hidden = true;
+  #close() {
+    this.form = null;
+    this.lent = [];
+    this.slot.replaceChildren();
+    this.text.hidden = false;
   }
 
-  #upload(files) {
-    this.uploading.hidden = files.length === 0;
+  /** Send what there is, one thing at a time in each channel: so nothing overtakes what was sent before. */
+  async #submit(event) {
+    event.preventDefault();
+    const { id } = this.channel();
+    if (this.underway.has(id)) return;
+    this.#setUnderway(id, 0);
+    if (!this.form) this.text.focus();
+    await this.tried(this.form ? this.#call() : this.#say());
+    this.underway.delete(id);
+    this.#showUnderway();
+  }
+
+  #setUnderway(channelId, files) {
+    this.underway.set(channelId, files);
+    this.#showUnderway();
+  }
+
+  /** Show whether something is on its way from here. A disabled button would lose the focus. */
+  #showUnderway() {
+    const files = this.underway.get(this.channel()?.id);
+    this.sending.setAttribute("aria-disabled", String(files !== undefined));
+    this.uploading.hidden = !files;
+  }
+
+  #upload(channelId, files) {
     this.progress.value = 0;
+    this.#setUnderway(channelId, files.length);
     return (done) => {
+      if (this.channel()?.id !== channelId) return;
       this.progress.value = done;
       this.progress.textContent = `${Math.round(done * 100)} %`;
     };
@@ -201,21 +299,59 @@ export class Composer {
     if (missing) throw new Error(missing);
     const { options, files } = this.form.values();
     const called = this.form;
-    await this.app.interactions.call(this.channel(), called.entry.command, options, files, { progress: this.#upload(files) });
-    if (this.form === called) this.#cancel({ focus: true });
+    const channel = this.channel();
+    await this.app.interactions.call(channel, called.entry.command, options, files, { progress: this.#upload(channel.id, files) });
+    if (this.form !== called) return;
+    // Somebody may have gone elsewhere in the meantime.
+    const here = document.activeElement === document.body || this.element.contains(document.activeElement);
+    release(this.lent);
+    this.#close();
+    if (here) this.text.focus();
+  }
+
+  /** Post the text, or open the form of the command that it names. */
+  async #say() {
+    const text = this.text.value;
+    if (!COMMAND_LIKE.test(text)) return this.#post();
+    const { id } = this.channel();
+    const commands = await this.#known();
+    if (this.channel()?.id !== id || this.text.value !== text || this.form) return undefined;
+    if (text.trim() === "/") return this.#offer();
+    const [entry] = fitting(commands, text.replace(/\s+/g, " "));
+    if (!entry) throw new Error(`There is no command ${text.trim().split(/\s/)[0]}. To post this as text, put a space before the slash.`);
+    return this.#choose(entry);
   }
 
   async #post() {
-    const content = this.text.value.trim();
-    const { files, about } = this.tray.taken();
-    if (!content && !files.length) return;
-    const reference = this.answered ? { message_reference: { message_id: this.answered.id, channel_id: this.answered.channel_id } } : {};
-    const nonce = String(Date.now());
-    await this.app.rest.ask("POST", `/channels/${this.channel().id}/messages`, { content, attachments: about, nonce, ...reference }, { files, progress: this.#upload(files) });
-    this.text.value = "";
-    this.text.style.height = "auto";
-    this.tray.clear();
-    this.#answer(null);
+    if (!this.text.value.trim() && this.tray.isEmpty) return;
+    const channel = this.channel();
+    const draft = this.#lift();
+    try {
+      await this.#sent(channel, draft);
+    } catch (error) {
+      this.#refused(channel, draft, error);
+    }
+    release(draft.entries);
     this.typed = 0;
+  }
+
+  #sent(channel, { text, entries, answered }) {
+    const { files, about } = described(entries);
+    const reference = answered ? { message_reference: { message_id: answered.id, channel_id: answered.channel_id } } : {};
+    const body = { content: text.trim(), attachments: about, nonce: String(Date.now()), ...reference };
+    return this.app.rest.ask("POST", `/channels/${channel.id}/messages`, body, { files, progress: this.#upload(channel.id, files) });
+  }
+
+  /** Give back what wasn't posted, where it was written. */
+  #refused(channel, draft, error) {
+    if (this.at === channel.id) {
+      this.#putBack(draft);
+      throw error;
+    }
+    const since = this.drafts.get(channel.id) ?? { text: "", entries: [], answered: null };
+    this.#keep(channel.id, {
+      text: [draft.text, since.text].filter(Boolean).join("\n"), entries: [...draft.entries, ...since.entries], answered: draft.answered ?? since.answered,
+    });
+    throw new Error(`Not posted in ${this.app.world.title(channel)}: ${error.message}`);
   }
 }

@@ -49,9 +49,16 @@ export function outLink(address, ...children) {
   return el("a", { href: found.href, target: "_blank", rel: "noopener noreferrer" }, ...children);
 }
 
-/** Say something to screen readers that is seen elsewhere. */
+/** Tell whether an element can be seen, and so can have the focus. */
+export function isVisible(element) {
+  return element.checkVisibility({ visibilityProperty: true });
+}
+
+const LINES = 5;
+
+/** Say something to screen readers that is seen elsewhere: a line below the last ones, so that none is cut off. */
 export function announce(text) {
-  const place = document.getElementById("announcer")
-    ?? document.body.appendChild(el("p", { id: "announcer", class: "unseen", role: "status" }));
-  place.textContent = text;
+  const place = document.getElementById("announcer");
+  place.append(el("p", {}, text));
+  while (place.children.length > LINES) place.firstElementChild.remove();
 }

@@ -1,6 +1,6 @@
 // The gateway, as any Discord client uses it: hello, identify or resume, heartbeats, events.
 
-const DISPATCH = 0, HEARTBEAT = 1, IDENTIFY = 2, RESUME = 6, RECONNECT = 7, INVALID_SESSION = 9, HELLO = 10;
+const DISPATCH = 0, HEARTBEAT = 1, IDENTIFY = 2, RESUME = 6, RECONNECT = 7, INVALID_SESSION = 9, HELLO = 10, ACK = 11;
 const AUTHENTICATION_FAILED = 4004;
 const LONGEST_WAIT = 10_000;
 
@@ -8,13 +8,16 @@ const LONGEST_WAIT = 10_000;
 export class Gateway {
   /**
    * @param {string} token The member's.
-   * @param {(event: string, data: Object) => void} heard Told of every event.
-   * @param {(connected: boolean) => void} changed Told when the connection stands and when it is gone.
+   * @param {Object} told
+   * @param {(event: string, data: Object) => void} told.heard Told of every event.
+   * @param {(connected: boolean) => void} told.changed Told when the connection stands and when it is gone.
+   * @param {() => void} told.unknown Told that nobody there knows the token: it won't connect again.
    */
-  constructor(token, heard, changed) {
+  constructor(token, { heard, changed, unknown }) {
     this.token = token;
     this.heard = heard;
     this.changed = changed;
+    this.unknown = unknown;
     this.sessionId = null;
     this.sequence = null;
     this.wait = 500;
@@ -24,7 +27,7 @@ export class Gateway {
   connect() {
     const socket = new WebSocket(`ws://${location.host}/gateway?v=10&encoding=json`);
     socket.addEventListener("message", (event) => this.#handle(socket, JSON.parse(event.data)));
-    socket.addEventListener("close", (event) => this.#gone(event.code));
+    socket.addEventListener("close", (event) => this.#gone(socket, event.code));
     this.socket = socket;
   }
 
@@ -33,6 +36,7 @@ export class Gateway {
   }
 
   #handle(socket, payload) {
+    if (socket !== this.socket) return;
     switch (payload.op) {
       case HELLO:
         this.#greet(socket, payload.d.heartbeat_interval);
@@ -40,6 +44,12 @@ export class Gateway {
       case INVALID_SESSION:
         this.sessionId = null;
         this.#identify(socket);
+        break;
+      case HEARTBEAT:
+        this.#send(socket, HEARTBEAT, this.sequence);
+        break;
+      case ACK:
+        this.acked = true;
         break;
       case RECONNECT:
         socket.close();
@@ -53,9 +63,21 @@ export class Gateway {
 
   #greet(socket, interval) {
     clearInterval(this.beating);
-    this.beating = setInterval(() => this.#send(socket, HEARTBEAT, this.sequence), interval);
+    this.acked = true;
+    this.beating = setInterval(() => this.#beat(socket), interval);
     if (this.sessionId === null) this.#identify(socket);
     else this.#send(socket, RESUME, { token: this.token, session_id: this.sessionId, seq: this.sequence });
+  }
+
+  /** Send a heartbeat; where the last one wasn't answered, nobody listens any more. */
+  #beat(socket) {
+    if (!this.acked) {
+      // Its goodbye won't be answered either: don't wait for that.
+      socket.close();
+      return this.#gone(socket, 0);
+    }
+    this.acked = false;
+    return this.#send(socket, HEARTBEAT, this.sequence);
   }
 
   #identify(socket) {
@@ -71,13 +93,16 @@ export class Gateway {
     this.heard(event, data);
   }
 
-  #gone(code) {
+  #gone(socket, code) {
+    if (socket !== this.socket) return;
+    this.socket = null;
     clearInterval(this.beating);
     this.changed(false);
     // Closed with a code of Discord's own, the session can't be resumed.
     if (code >= 4000) this.sessionId = null;
-    if (code === AUTHENTICATION_FAILED) return;
+    if (code === AUTHENTICATION_FAILED) return this.unknown();
     setTimeout(() => this.connect(), this.wait);
     this.wait = Math.min(this.wait * 2, LONGEST_WAIT);
+    return undefined;
   }
 }

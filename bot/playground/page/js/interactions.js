@@ -3,7 +3,7 @@
 import { Refused } from "./rest.js";
 
 const COMMAND = 2, COMPONENT = 3, AUTOCOMPLETE = 4, MODAL_SUBMIT = 5;
-export const SUBCOMMAND = 1, GROUP = 2, ATTACHMENT = 11;
+export const SUBCOMMAND = 1, GROUP = 2, STRING = 3, ATTACHMENT = 11;
 export const CHAT = 1, MESSAGE_MENU = 3;
 const AUTOCOMPLETE_SECONDS = 3;
 
@@ -27,8 +27,9 @@ export class Interactions {
   /** Take in a gateway event. */
   hear(event, data) {
     const waits = this.waiting.get(data?.nonce);
-    if (event === "INTERACTION_MODAL_CREATE") this.openModal(data);
+    // What this member does in another tab comes here as well.
     if (!waits) return;
+    if (event === "INTERACTION_MODAL_CREATE") this.openModal(data);
     if (event === "INTERACTION_SUCCESS" || event === "INTERACTION_MODAL_CREATE") waits.resolve(data);
     if (event === "APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE") waits.resolve(data.choices);
     if (event === "INTERACTION_FAILURE") waits.reject(new Refused("The application did not respond. Is the bot running? The inspector shows what it was told."));

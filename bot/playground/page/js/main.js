@@ -1,7 +1,8 @@
 // The page: who acts, what is open, and its parts put together.
 
 import { drawChannels } from "./channels.js";
-import { announce, el } from "./dom.js";
+import { ConnectionLine } from "./connection.js";
+import { announce, el, isVisible } from "./dom.js";
 import { Gateway } from "./gateway.js";
 import { Inspector } from "./inspector.js";
 import { Interactions, MESSAGE_MENU } from "./interactions.js";
@@ -14,7 +15,6 @@ import { takeFiles } from "./tray.js";
 import { THREADS, World } from "./world.js";
 
 const TINY = ["Models: tiny. These small models know coloured shapes only; ", el("code", {}, "make models"), " fetches real ones."];
-const STARTING = 2000;
 
 const place = (id) => document.getElementById(id);
 
@@ -29,40 +29,83 @@ async function start() {
   const admin = session.users[0].id === user.id ? null : new Rest(session.users[0].token);
   const interactions = new Interactions(world, rest, admin, (modal) => openModal(modal, {
     world, jump: app.jump, submit: (components, files) => interactions.submit(modal, components, files),
+    closed: () => (panes.find((each) => each.channel?.id === modal.channel_id) ?? channel).enter(),
   }));
   const app = { world, rest, interactions, more, jump, openThread: (id) => open(world.channels.get(id)?.parent_id, id) };
   const channel = new Pane(place("channel"), app);
   const thread = new Pane(place("thread"), app, { closed: () => open(channel.channel.id) });
   const panes = [channel, thread];
+  let opener = null;
   for (const pane of panes) takeFiles(pane.place, (files) => pane.composer.take(files));
+  takeFiles(document.documentElement, (files) => inUse().composer.take(files));
+
+  /** Return the pane that somebody is in, or looks at. */
+  function inUse() {
+    const seen = panes.filter((each) => isVisible(each.place));
+    return seen.find((each) => each.place.contains(document.activeElement)) ?? seen[0];
+  }
 
   function open(channelId, threadId = null) {
-    location.hash = threadId ? `#/${channelId}/${threadId}` : `#/${channelId}`;
+    location.hash = addressOf(channelId, threadId);
   }
 
   async function route() {
     if (!world.guild) return;
     const [wanted, wantedThread = null] = location.hash.replace(/^#\//, "").split("/");
-    if (wanted === "dm") return open((await rest.ask("POST", "/users/@me/channels", { recipient_id: session.bot_user_id })).id);
+    if (wanted === "dm") return openDirect();
     const named = world.channels.get(wanted);
-    if (THREADS.has(named?.type)) return open(named.parent_id, wanted);
+    if (THREADS.has(named?.type)) return location.replace(addressOf(named.parent_id, wanted));
     const home = named ? wanted : session.channel_id ?? world.textChannels()[0]?.id;
-    if (channel.channel?.id !== home) await channel.show(home);
     const inside = THREADS.has(world.channels.get(wantedThread)?.type) ? wantedThread : null;
-    if (inside === null) thread.hide();
-    else if (thread.channel?.id !== inside) await thread.show(inside);
+    const before = shownNow();
+    const loaded = [channel.show(home), inside === null ? thread.hide() : thread.show(inside)];
     document.body.classList.toggle("with-thread", inside !== null);
     foldChannels();
     draw();
+    if (before.channel !== null) moveFocus(before, inside);
+    await Promise.all(loaded);
     return undefined;
+  }
+
+  /** Return what is open, and where the focus is. */
+  function shownNow() {
+    return {
+      channel: channel.channel?.id ?? null, thread: thread.channel?.id ?? null, drawer: drawerIsOpen(),
+      message: document.activeElement.closest(".message")?.id ?? null, inThread: thread.place.contains(document.activeElement),
+    };
+  }
+
+  /** Take the focus along into a thread that opens, and back to where it was opened from. */
+  function moveFocus(before, inside) {
+    const lost = document.activeElement === document.body || !isVisible(document.activeElement);
+    if (inside !== null && inside !== before.thread) {
+      opener = before.message;
+      thread.enter();
+    } else if (inside === null && before.thread !== null && (before.inThread || lost)) leaveThread();
+    else if (lost && (before.drawer || before.channel !== channel.channel.id)) inUse().enter();
+  }
+
+  function leaveThread() {
+    const message = opener && document.getElementById(opener);
+    if (message) (message.querySelector(".thread-link") ?? message).focus();
+    else channel.enter();
+  }
+
+  async function openDirect() {
+    const made = await channel.composer.tried(rest.ask("POST", "/users/@me/channels", { recipient_id: session.bot_user_id }));
+    if (!made) return;
+    // The gateway may tell of it later than this.
+    world.hear("CHANNEL_CREATE", made);
+    location.replace(addressOf(made.id));
   }
 
   async function jump(channelId, messageId) {
     const target = world.channels.get(channelId);
+    const beside = channel.channel?.id === channelId && isVisible(channel.place) ? thread.channel?.id : null;
     if (THREADS.has(target?.type)) open(target.parent_id, channelId);
-    else open(channelId, channel.channel?.id === channelId ? thread.channel?.id : null);
+    else open(channelId, beside);
     await route();
-    panes.find((each) => each.channel?.id === channelId)?.point(messageId);
+    await panes.find((each) => each.channel?.id === channelId)?.point(messageId);
   }
 
   async function more(event, message, pane) {
@@ -87,7 +130,7 @@ async function start() {
   }
 
   async function openThreadAt(message, pane) {
-    const name = (plainText(message.content) || "About this picture").slice(0, 60);
+    const name = (plainText(message.content, world) || "About this picture").slice(0, 60);
     const made = await pane.composer.tried(rest.ask("POST", `/channels/${message.channel_id}/messages/${message.id}/threads`, { name }));
     if (!made) return;
     world.channels.set(made.id, made);
@@ -105,15 +148,47 @@ async function start() {
   chooseMember(session, user);
   sayModels(session);
   new Inspector(place("inspector"), place("fold-inspector"));
-  watchReady();
-  place("open-channels").addEventListener("click", () => foldChannels(!document.body.classList.contains("with-channels")));
+  place("skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    inUse().composer.focus();
+  });
+  // What is shown already has no other address to go to: it may have to be loaded again, or shown below the drawer.
+  place("channels").addEventListener("click", (event) => event.target.closest("a")?.hash === location.hash && route());
+  workDrawer();
 
-  const gateway = new Gateway(user.token, (event, data) => {
-    if (event === "READY") interactions.sessionId = data.session_id;
-    interactions.hear(event, data);
-    world.hear(event, data);
-  }, (connected) => document.body.classList.toggle("away", !connected));
+  const line = new ConnectionLine(place("connection"));
+  line.watch();
+  const gateway = new Gateway(user.token, {
+    heard: (event, data) => {
+      if (event === "READY") interactions.sessionId = data.session_id;
+      interactions.hear(event, data);
+      world.hear(event, data);
+    },
+    changed: (connected) => line.change(connected),
+    unknown: () => line.replace(),
+  });
   gateway.connect();
+}
+
+function addressOf(channelId, threadId = null) {
+  return threadId ? `#/${channelId}/${threadId}` : `#/${channelId}`;
+}
+
+function drawerIsOpen() {
+  return document.body.classList.contains("with-channels");
+}
+
+/** Open the list of channels over everything on a phone, and fold it away with Escape or a tap beside it. */
+function workDrawer() {
+  place("open-channels").addEventListener("click", () => foldChannels(!drawerIsOpen()));
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !drawerIsOpen()) return;
+    foldChannels();
+    place("open-channels").focus();
+  });
+  document.addEventListener("pointerdown", (event) => {
+    if (drawerIsOpen() && !event.target.closest("#channels, #open-channels")) foldChannels();
+  });
 }
 
 function foldChannels(open = false) {
@@ -142,18 +217,6 @@ function chooseMember(session, user) {
 function sayModels(session) {
   const lines = { tiny: TINY, "": ["Which models answer, only the worker knows."] };
   place("models").replaceChildren(...(lines[session.models] ?? [`Models: ${session.models}`]));
-}
-
-/** Say that bot or worker are still starting, until they are there. */
-async function watchReady() {
-  const line = place("connection");
-  try {
-    const { ready } = await (await fetch("/playground/session")).json();
-    line.textContent = ready ? "" : "Bot or worker are still starting, or away.";
-  } catch {
-    line.textContent = "The pocket Discord doesn't answer. Is it still running?";
-  }
-  setTimeout(watchReady, STARTING * (line.textContent ? 1 : 5));
 }
 
 start().catch((error) => {

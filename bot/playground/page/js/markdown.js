@@ -74,9 +74,19 @@ export function markdown(text, about, depth = 0) {
   return plain ? [...found, plain] : found;
 }
 
-/** Return a text without its marks, for one line that only hints at it. */
-export function plainText(text) {
-  return text.replace(/\|\|[\s\S]*?\|\|/g, "▒▒▒").replace(/\\([^\sA-Za-z0-9])|[*_~`]/g, "$1").replace(/\s+/g, " ");
+/** Return a text without its marks, for one line that only hints at it, or to be read out. */
+export function plainText(text, world) {
+  return named(text.replace(/\|\|[\s\S]*?\|\|/g, "▒▒▒").replace(/\\([^\sA-Za-z0-9])|[*_~`]/g, "$1"), world).replace(/\s+/g, " ");
+}
+
+/** Write names where a text has ids. */
+function named(text, world) {
+  return text
+    .replace(/<@!?(\d{5,20})>/g, (_, id) => `@${world.nameOf(world.users.get(id))}`)
+    .replace(/<@&(\d{5,20})>/g, (_, id) => `@${world.roles.get(id)?.name ?? "role"}`)
+    .replace(/<#(\d{5,20})>/g, (_, id) => (world.channels.has(id) ? `#${world.title(world.channels.get(id))}` : "#unknown"))
+    .replace(/<(\/[^:>\n]{1,100}):\d+>/g, "$1")
+    .replace(/<a?(:\w{2,32}:)\d+>/g, "$1");
 }
 
 function first(rules, text, at) {

@@ -11,6 +11,7 @@ export function openMenu(event, items) {
   event.preventDefault();
   document.getElementById("menu")?.remove();
   const before = document.activeElement;
+  const message = before?.closest(".message")?.id;
   const menu = el("div", { id: "menu", class: "menu", role: "menu", "aria-label": "Message", onkeydown: (each) => move(menu, each) });
   menu.append(...items.flatMap((item, number) => entry(item, items[number - 1], menu)));
   const outside = (pressed) => menu.contains(pressed.target) || close(false);
@@ -18,7 +19,8 @@ export function openMenu(event, items) {
     document.removeEventListener("pointerdown", outside);
     const focused = menu.contains(document.activeElement);
     menu.remove();
-    if (back && focused) before?.focus({ preventScroll: true });
+    // The message may have been drawn anew since.
+    if (back && focused) (before?.isConnected ? before : document.getElementById(message))?.focus({ preventScroll: true });
   };
   // Not a popover that closes by itself: letting go of the right button would close it again.
   document.addEventListener("pointerdown", outside);

@@ -27,13 +27,16 @@ export function avatar(world, user) {
 export function messageElement(message, about) {
   const { world } = about;
   const nameId = `by-${message.channel_id}-${message.id}`;
+  const bodyId = `says-${message.channel_id}-${message.id}`;
   const ephemeral = Boolean(message.flags & EPHEMERAL);
   const mentioned = message.mentions?.some((each) => each.id === world.me.id) || message.mention_everyone;
   return el("li", {
     id: `message-${message.channel_id}-${message.id}`, "data-id": message.id, "data-author": message.author.id,
     class: ["message", ephemeral && "ephemeral", mentioned && "mentioned"].filter(Boolean).join(" "),
-    "aria-labelledby": nameId, tabindex: "-1",
+    "aria-labelledby": nameId, "aria-describedby": bodyId, tabindex: "-1",
     oncontextmenu: (event) => about.more(event, message),
+    onfocusin: (event) => reachTools(event.currentTarget, true),
+    onfocusout: (event) => reachTools(event.currentTarget, event.currentTarget.contains(event.relatedTarget)),
   },
   above(message, about),
   avatar(world, message.author),
@@ -42,10 +45,15 @@ export function messageElement(message, about) {
     message.author.bot ? el("span", { class: "badge" }, "APP") : null,
     moment(new Date(message.timestamp)),
     message.edited_timestamp ? el("span", { class: "muted" }, "(edited)") : null),
-  el("div", { class: "body" }, body(message, about)),
+  el("div", { class: "body", id: bodyId }, body(message, about)),
   el("div", { class: "tools" },
-    button("↩", { class: "icon", "aria-label": `Reply to ${world.nameOf(message.author)}`, title: "Reply", onclick: () => about.reply(message) }),
-    button("…", { class: "icon", "aria-label": "More", title: "More", "aria-haspopup": "menu", onclick: (event) => about.more(event, message) })));
+    button("↩", { class: "icon", tabindex: "-1", "aria-label": `Reply to ${world.nameOf(message.author)}`, title: "Reply", onclick: () => about.reply(message) }),
+    button("…", { class: "icon", tabindex: "-1", "aria-label": "More", title: "More", "aria-haspopup": "menu", onclick: (event) => about.more(event, message) })));
+}
+
+/** Let the Tab key reach a message's tools only while the focus is in it: the way past all messages is long without. */
+function reachTools(element, reach) {
+  for (const each of element.querySelectorAll(":scope > .tools button")) each.tabIndex = reach ? 0 : -1;
 }
 
 /** Return the line above a message: what it answers, or which command it comes of. */
@@ -58,7 +66,7 @@ function above(message, about) {
   if (message.type !== REPLY) return null;
   const answered = message.referenced_message;
   if (!answered) return el("div", { class: "above" }, el("em", {}, "The message was deleted."));
-  const hint = plainText(answered.content ?? "").slice(0, 120) || (answered.attachments?.length ? "a picture" : "a message");
+  const hint = plainText(answered.content ?? "", about.world).slice(0, 120) || (answered.attachments?.length ? "a picture" : "a message");
   return el("div", { class: "above" },
     button([el("span", { class: "unseen" }, "In reply to "), el("b", {}, about.world.nameOf(answered.author)), ` ${hint}`],
       { class: "plain", onclick: () => about.jump(answered.channel_id, answered.id) }));

@@ -7,7 +7,7 @@ import { markdown } from "./markdown.js";
 /**
  * Open a modal.
  * @param {Object} modal As the gateway brings it.
- * @param {Object} about `world`, and `submit(components, files)`.
+ * @param {Object} about `world`, and `submit(components, files)`; `closed` finds a place for the focus.
  */
 export function openModal(modal, about) {
   const readers = [];
@@ -16,7 +16,10 @@ export function openModal(modal, about) {
   const title = freshId("modal");
   const lines = modal.components.map((each) => line(each, about, readers, files));
   const send = el("button", { type: "submit", class: "primary" }, "Submit");
-  const dialog = el("dialog", { class: "modal", "aria-labelledby": title, onclose: () => dialog.remove() },
+  const dialog = el("dialog", { class: "modal", "aria-labelledby": title, onclose: () => {
+    dialog.remove();
+    if (document.activeElement === document.body) about.closed();
+  } },
     el("form", {
       onsubmit: async (event) => {
         event.preventDefault();

@@ -5,7 +5,7 @@ import { people, places, roles } from "./components.js";
 import { ATTACHMENT } from "./interactions.js";
 import { takeFiles, thumbnail } from "./tray.js";
 
-const STRING = 3, WHOLE = 4, BOOLEAN = 5, USER = 6, CHANNEL = 7, ROLE = 8, MENTIONABLE = 9, NUMBER = 10;
+const WHOLE = 4, BOOLEAN = 5, USER = 6, CHANNEL = 7, ROLE = 8, MENTIONABLE = 9, NUMBER = 10;
 const TYPING_PAUSE = 250;
 
 /**
@@ -59,7 +59,10 @@ function numberField(option, described) {
 /** Make a text field; where the bot completes what is typed, with what it offers. */
 function textField(option, described, about) {
   const input = el("input", { ...described, type: "text", autocomplete: "off", minlength: option.min_length, maxlength: option.max_length ?? 6000 });
-  if (!option.autocomplete) return { element: input, value: () => input.value || undefined, focus: () => input.focus() };
+  const fill = (text) => {
+    input.value = text;
+  };
+  if (!option.autocomplete) return { element: input, value: () => input.value || undefined, focus: () => input.focus(), fill };
   const list = el("datalist", { id: `${described.id}-offers` });
   input.setAttribute("list", list.id);
   let offers = [], pause = 0;
@@ -72,7 +75,7 @@ function textField(option, described, about) {
     }, TYPING_PAUSE);
   });
   const value = () => offers.find((each) => each.name === input.value)?.value ?? (input.value || undefined);
-  return { element: el("div", {}, input, list), value, focus: () => input.focus(), text: () => input.value };
+  return { element: el("div", {}, input, list), value, focus: () => input.focus(), fill };
 }
 
 function fileField(option, id, about) {

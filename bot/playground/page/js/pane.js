@@ -3,10 +3,11 @@
 import { announce, button, el } from "./dom.js";
 import { Composer } from "./composer.js";
 import { EPHEMERAL, LOADING, messageElement } from "./message.js";
-import { plainText } from "./markdown.js";
+import { spoken } from "./spoken.js";
 import { byId, DIRECT, THREADS } from "./world.js";
 
 const PAGE = 50;
+const LARGEST_PAGE = 100, MOST_PAGES = 10;
 const TYPING_SECONDS = 10;
 const TOGETHER = 7 * 60 * 1000;
 const NEAR = 120;
@@ -26,22 +27,29 @@ export class Pane {
     this.channel = null;
     this.typing = new Map();
     this.speaking = new Map();
+    this.said = new Map();
+    this.gone = new Set();
+    this.round = 0;
+    this.failed = false;
+    this.loading = null;
     this.#build();
     app.world.on("message", (message) => message.channel_id === this.channel?.id && this.#put(message));
     app.world.on("gone", (channelId, ids) => channelId === this.channel?.id && this.#remove(ids));
     app.world.on("typing", (data) => data.channel_id === this.channel?.id && this.#types(data));
     app.world.on("channels", () => this.channel && this.#title());
-    app.world.on("fresh", () => this.channel && this.show(this.channel.id));
+    app.world.on("fresh", () => this.channel && this.#reload());
   }
 
   #build() {
     this.heading = el("h2", { tabindex: "-1" });
     this.older = button("Show older messages", { class: "older", hidden: true, onclick: () => this.#loadOlder() });
+    this.again = button("Try again", { class: "older", hidden: true, onclick: () => this.#retry() });
     this.list = el("ol", { class: "messages" });
     this.topic = el("p", { class: "muted topic" });
     this.welcome = el("div", { class: "welcome" });
-    this.log = el("div", { class: "log", role: "log", tabindex: "0", "aria-label": "Messages", "aria-live": "off" },
-      this.older, this.welcome, this.list);
+    this.log = el("div", { class: "log", role: "log", tabindex: "0", "aria-label": "Messages", "aria-live": "off",
+      "aria-keyshortcuts": "ArrowUp ArrowDown", onkeydown: (event) => this.#walk(event) },
+    this.older, this.again, this.welcome, this.list);
     this.typists = el("p", { class: "typing", role: "status" });
     this.composer = new Composer(this.app, () => this.channel);
     this.place.replaceChildren(
@@ -55,31 +63,90 @@ export class Pane {
     });
   }
 
-  /** Show a channel, with its newest messages. */
-  async show(channelId) {
-    const { world, rest } = this.app;
-    this.channel = world.channels.get(channelId);
+  /** Show a channel, with its newest messages; one that couldn't be loaded is tried again. */
+  show(channelId) {
+    if (this.channel?.id === channelId && !this.failed) return this.loading;
+    this.#empty();
+    this.channel = this.app.world.channels.get(channelId);
     this.place.hidden = false;
-    this.following = true;
-    this.typing.clear();
-    this.#types(null);
     this.#title();
     this.composer.refresh();
-    const messages = await rest.get(`/channels/${channelId}/messages?limit=${PAGE}`);
-    if (this.channel?.id !== channelId) return;
-    world.messages.delete(channelId);
-    world.keep(channelId, messages);
-    this.#begins(messages.length < PAGE);
-    this.list.replaceChildren(...world.loaded(channelId).map((each) => this.#made(each)));
-    this.#regroup();
-    this.#toEnd();
-    this.read();
+    this.composer.complain("");
+    this.loading = this.#load({ first: true });
+    return this.loading;
+  }
+
+  #retry() {
+    this.composer.focus();
+    return this.show(this.channel.id);
   }
 
   /** Show nothing. */
   hide() {
+    this.#empty();
     this.channel = null;
     this.place.hidden = true;
+  }
+
+  /** Load again what is shown: something may have been missed. What is being written stays. */
+  #reload() {
+    this.loading = this.#load({ first: false });
+  }
+
+  #empty() {
+    this.round += 1;
+    this.following = true;
+    this.list.replaceChildren();
+    this.older.hidden = this.welcome.hidden = this.again.hidden = true;
+    this.typing.clear();
+    this.#types(null);
+    for (const timer of this.speaking.values()) clearTimeout(timer);
+    this.speaking.clear();
+    this.said.clear();
+  }
+
+  /** Load the newest messages; with `first` they are there already for whoever comes, and not read out. */
+  async #load({ first }) {
+    const { world, rest } = this.app;
+    const { id } = this.channel;
+    this.round += 1;
+    const { round } = this;
+    this.failed = false;
+    this.again.hidden = true;
+    this.gone.clear();
+    world.forget(id);
+    const messages = await rest.get(`/channels/${id}/messages?limit=${PAGE}`).catch((error) => error);
+    if (round !== this.round) return;
+    if (messages instanceof Error) return this.#fail(messages);
+    world.fill(id, messages.filter((each) => !this.gone.has(each.id)), messages.length < PAGE);
+    this.#begins(messages.length < PAGE);
+    this.#fill(world.loaded(id), first);
+    if (this.following) this.#toEnd();
+    this.read();
+  }
+
+  #fail(error) {
+    this.failed = true;
+    this.again.hidden = false;
+    this.composer.complain(`The messages couldn't be loaded: ${error.message}`);
+  }
+
+  /** Draw the messages that there are, and no others. */
+  #fill(messages, first) {
+    const wanted = new Set(messages.map((each) => each.id));
+    this.#remove([...this.list.children].map((each) => each.dataset.id).filter((id) => !wanted.has(id)));
+    for (const message of messages) {
+      this.#draw(message);
+      if (!first) this.#speak(message.id);
+      else if (!this.speaking.has(message.id) && !(message.flags & LOADING)) this.said.set(message.id, spoken(message, this.app.world));
+    }
+    this.#regroup();
+  }
+
+  /** Take the focus: to the message box, or to the heading where a box would bring a keyboard over half of the page. */
+  enter() {
+    if (matchMedia("(max-width: 700px), (hover: none)").matches) this.heading.focus();
+    else this.composer.focus();
   }
 
   read() {
@@ -87,30 +154,51 @@ export class Pane {
   }
 
   /** Bring a message into view and point to it. */
-  point(messageId) {
-    const found = this.#element(messageId);
-    if (!found) return announce("That message isn't loaded: show older messages first.");
+  async point(messageId) {
+    const found = this.#element(messageId) ?? (await this.#reach(messageId));
+    if (!found) return;
+    this.following = false;
     found.scrollIntoView({ block: "center" });
     found.focus({ preventScroll: true });
     found.classList.add("pointed");
     setTimeout(() => found.classList.remove("pointed"), 2000);
   }
 
+  /** Load older messages until one is there. */
+  async #reach(messageId) {
+    const { world } = this.app;
+    const { id } = this.channel;
+    await this.loading;
+    const isAbove = () => !this.older.hidden && byId(messageId, world.loaded(id)[0]?.id ?? messageId) < 0;
+    for (let pages = 0; pages < MOST_PAGES && isAbove(); pages += 1) {
+      if (!(await this.#loadOlder(LARGEST_PAGE))) return null;
+    }
+    if (this.channel?.id !== id) return null;
+    const found = this.#element(messageId);
+    if (!found) this.composer.complain(isAbove() ? "That message is further up: show older messages first." : "That message was deleted.");
+    return found;
+  }
+
   #title() {
     const { world } = this.app;
+    this.channel = world.channels.get(this.channel.id) ?? this.channel;
     const title = world.title(this.channel);
     const sign = this.channel.type === DIRECT ? "@" : THREADS.has(this.channel.type) ? "↳ " : "# ";
     this.heading.textContent = `${sign}${title}`;
     this.topic.textContent = this.channel.topic ?? "";
     this.place.setAttribute("aria-label", `${THREADS.has(this.channel.type) ? "Thread" : "Channel"} ${title}`);
     this.composer.name(`Message ${sign}${title}`);
+    this.#welcome();
   }
 
-  /** Say what the channel is for, above its first message. */
+  /** Show what is above the oldest message: more of them, or what the channel is for. */
   #begins(whole) {
-    const { type, topic } = this.channel;
     this.older.hidden = whole;
-    this.welcome.hidden = !whole || THREADS.has(type);
+    this.welcome.hidden = !whole || THREADS.has(this.channel.type);
+  }
+
+  #welcome() {
+    const { type, topic } = this.channel;
     const title = this.app.world.title(this.channel);
     this.welcome.replaceChildren(
       el("p", { class: "welcome-title" }, type === DIRECT ? `You and ${title}` : `Welcome to #${title}`),
@@ -137,47 +225,51 @@ export class Pane {
 
   /** Put a message in its place, new or changed. */
   #put(message) {
-    const old = this.#element(message.id);
-    const made = this.#made(message);
-    if (old) this.#replace(old, made);
-    else this.#insert(made, message);
+    if (!this.#element(message.id)) {
+      this.typing.delete(message.author.id);
+      this.#types(null);
+    }
+    this.#draw(message);
+    this.#speak(message.id);
     this.#regroup();
     this.read();
     if (this.following) this.#toEnd();
   }
 
+  #draw(message) {
+    const old = this.#element(message.id);
+    const made = this.#made(message);
+    if (old) return this.#replace(old, made);
+    const next = [...this.list.children].find((each) => byId(each.dataset.id, message.id) > 0);
+    return this.list.insertBefore(made, next ?? null);
+  }
+
   #replace(old, made) {
-    const focused = old.contains(document.activeElement) ? document.activeElement.dataset.customId : null;
+    const refocus = old.contains(document.activeElement) ? sameElement(old, document.activeElement) : null;
     const shown = [...old.querySelectorAll(".spoiler")].map((each) => each.classList.contains("shown"));
     old.replaceWith(made);
-    if (focused) made.querySelector(`[data-custom-id="${CSS.escape(focused)}"]`)?.focus();
     made.querySelectorAll(".spoiler").forEach((each, number) => shown[number] && each.click());
-    this.#speak(made);
+    refocus?.(made).focus({ preventScroll: true });
   }
 
-  #insert(made, message) {
-    const next = [...this.list.children].find((each) => byId(each.dataset.id, message.id) > 0);
-    this.list.insertBefore(made, next ?? null);
-    this.typing.delete(message.author.id);
-    this.#types(null);
-    this.#speak(made);
-  }
-
-  /** Read out what others say; only once it is there, not each piece of it. */
-  #speak(element) {
-    const { id } = element.dataset;
+  /** Read out what others say: once it is there, not each piece of it, and not again where only buttons changed. */
+  #speak(id) {
     clearTimeout(this.speaking.get(id));
     this.speaking.set(id, setTimeout(() => {
       this.speaking.delete(id);
-      const message = this.app.world.messages.get(this.channel?.id)?.get(id);
-      if (!message || message.author.id === this.app.world.me.id || message.flags & LOADING) return;
-      const privately = message.flags & EPHEMERAL ? "Only to you: " : "";
-      announce(`${privately}${this.app.world.nameOf(message.author)}: ${plainText(message.content || "a picture")}`);
+      const { world } = this.app;
+      const message = world.messages.get(this.channel?.id)?.get(id);
+      if (!message || message.author.id === world.me.id || message.flags & LOADING) return;
+      const text = spoken(message, world);
+      if (this.said.get(id) === text) return;
+      this.said.set(id, text);
+      announce(`${message.flags & EPHEMERAL ? "Only to you: " : ""}${world.nameOf(message.author)}: ${text}`);
     }, SETTLED));
   }
 
   #remove(ids) {
     for (const id of ids) {
+      this.gone.add(id);
       const found = this.#element(id);
       if (found?.contains(document.activeElement)) this.composer.focus();
       found?.remove();
@@ -198,17 +290,46 @@ export class Pane {
     }
   }
 
-  async #loadOlder() {
+  /** Load messages above the oldest; return whether they came. */
+  async #loadOlder(limit = PAGE) {
     const { world, rest } = this.app;
-    const oldest = world.loaded(this.channel.id)[0];
-    const found = await rest.get(`/channels/${this.channel.id}/messages?limit=${PAGE}&before=${oldest.id}`);
-    world.keep(this.channel.id, found);
+    const { round, channel: { id } } = this;
+    const [oldest] = world.loaded(id);
+    if (!oldest) return false;
+    const found = await this.composer.tried(rest.get(`/channels/${id}/messages?limit=${limit}&before=${oldest.id}`));
+    // Somebody may have gone elsewhere, or all was loaded anew.
+    if (!found || round !== this.round) return false;
     this.following = false;
     const height = this.log.scrollHeight;
-    this.list.prepend(...found.reverse().map((each) => this.#made(each)));
-    this.#begins(found.length < PAGE);
+    world.fill(id, found, found.length < limit);
+    for (const message of found) {
+      this.#draw(message);
+      this.said.set(message.id, spoken(message, world));
+    }
+    this.#begins(found.length < limit);
     this.#regroup();
     this.log.scrollTop += this.log.scrollHeight - height;
+    return true;
+  }
+
+  /** Go from message to message with the arrow keys. */
+  #walk(event) {
+    const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    const fromLog = event.target === this.log;
+    if (!by || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || !(fromLog || event.target.matches(".message"))) return;
+    const all = [...this.list.children];
+    const next = fromLog ? this.#seen(all).at(by < 0 ? -1 : 0) : all[all.indexOf(event.target) + by];
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+  }
+
+  #seen(all) {
+    const { top, bottom } = this.log.getBoundingClientRect();
+    return all.filter((each) => {
+      const place = each.getBoundingClientRect();
+      return place.bottom > top && place.top < bottom;
+    });
   }
 
   #types(data) {
@@ -224,4 +345,19 @@ export class Pane {
   #toEnd() {
     this.log.scrollTop = this.log.scrollHeight;
   }
+}
+
+const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
+
+/**
+ * Describe an element of a message, to find it again when the message is drawn anew.
+ * @returns {(made: HTMLElement) => HTMLElement} Returns it; where it is gone, the message: another button in its place
+ *   would be pressed unawares.
+ */
+function sameElement(message, element) {
+  const nameOf = (each) => each.dataset.customId ?? `${each.tagName} ${each.getAttribute("aria-label") ?? each.textContent}`;
+  const name = nameOf(element);
+  const same = (within) => [...within.querySelectorAll(FOCUSABLE)].filter((each) => nameOf(each) === name);
+  const number = same(message).indexOf(element);
+  return (made) => (number < 0 ? made : same(made)[number] ?? made);
 }

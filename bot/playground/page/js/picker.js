@@ -20,13 +20,10 @@ export class Picker {
     return !this.element.hidden;
   }
 
-  /** Offer the commands whose name begins like the text. */
+  /** Offer the commands that a text may mean. */
   offer(commands, text) {
-    const wanted = text.slice(1).toLowerCase().trimEnd();
-    this.entries = commands
-      .filter((each) => each.type === CHAT)
-      .flatMap((command) => callable(command).map((each) => ({ ...each, command })))
-      .filter((each) => nameOf(each).startsWith(wanted));
+    const wanted = text.slice(1).trimEnd();
+    this.entries = fitting(commands, text);
     this.at = 0;
     this.element.hidden = false;
     this.element.replaceChildren(...(this.entries.length ? this.entries.map((each, number) => this.#row(each, number)) : [this.#none(wanted)]));
@@ -78,6 +75,26 @@ export class Picker {
     [...this.element.children].forEach((row, number) => row.setAttribute("aria-selected", String(this.entries.length > 0 && number === this.at)));
     this.element.children[this.at]?.scrollIntoView({ block: "nearest" });
   }
+}
+
+/** Return the commands whose name begins like the text, or with whose name the text begins. */
+export function fitting(commands, text) {
+  const wanted = text.slice(1).toLowerCase().trimEnd();
+  return commands
+    .filter((each) => each.type === CHAT)
+    .flatMap((command) => callable(command).map((each) => ({ ...each, command })))
+    .filter((each) => nameOf(each).startsWith(wanted) || isNamed(each, wanted))
+    .sort((one, other) => isNamed(other, wanted) - isNamed(one, wanted));
+}
+
+function isNamed(entry, wanted) {
+  return `${wanted} `.startsWith(`${nameOf(entry)} `);
+}
+
+/** Return what stands behind a command's name in a text. */
+export function restAfter(entry, text) {
+  const name = `/${nameOf(entry)} `;
+  return text.toLowerCase().startsWith(name) ? text.slice(name.length).replace(/\s+/g, " ").trim() : "";
 }
 
 /** Return a command's name with those of the groups that it is in. */

@@ -20,7 +20,9 @@ export function spoiler(children) {
     event.preventDefault();
     event.stopPropagation();
     outer.classList.add("shown");
-    for (const name of ["role", "tabindex", "aria-label"]) outer.removeAttribute(name);
+    for (const name of ["role", "aria-label"]) outer.removeAttribute(name);
+    // It keeps the focus, so that the Tab key goes on from here.
+    outer.tabIndex = -1;
   }
   return outer;
 }
@@ -40,11 +42,19 @@ export function spoilerPicture(picture, id) {
   picture.inert = true;
   picture.setAttribute("aria-hidden", "true");
   cover.addEventListener("click", () => {
+    const focused = document.activeElement === cover;
     revealed.add(id);
     picture.inert = false;
     picture.removeAttribute("aria-hidden");
     cover.remove();
     outer.classList.add("shown");
+    if (focused) focusInside(outer);
   });
   return outer;
+}
+
+function focusInside(outer) {
+  const first = outer.querySelector("button, a[href], [tabindex]");
+  if (!first) outer.tabIndex = -1;
+  (first ?? outer).focus();
 }

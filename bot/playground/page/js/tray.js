@@ -7,9 +7,13 @@ export const MOST_FILES = 10;
 
 /** Files that wait to be sent. */
 export class Tray {
-  /** @param {(text: string) => void} complain Told what can't be taken. */
-  constructor(complain) {
+  /**
+   * @param {(text: string) => void} complain Told what can't be taken.
+   * @param {() => void} leave Moves the focus elsewhere: the last picture was removed.
+   */
+  constructor(complain, leave) {
     this.complain = complain;
+    this.leave = leave;
     this.entries = [];
     this.element = el("ul", { class: "tray", "aria-label": "Pictures to be posted", hidden: true });
   }
@@ -27,25 +31,28 @@ export class Tray {
     if (files.length) announce(`${this.entries.length} to be posted`);
   }
 
-  /** Return the files, with what is said about each. */
-  taken() {
-    return {
-      files: this.entries.map((each) => each.file),
-      about: this.entries.map((each, number) => ({
-        id: String(number), filename: each.file.name,
-        ...(each.alt.value ? { description: each.alt.value } : {}),
-        ...(each.hidden.checked ? { is_spoiler: true } : {}),
-      })),
-    };
+  get isEmpty() {
+    return this.entries.length === 0;
   }
 
-  /** Hand all files over, and forget them. */
-  clear() {
-    const files = this.entries.map((each) => each.file);
-    for (const each of this.entries) URL.revokeObjectURL(each.preview);
-    this.entries = [];
+  /** Hand entries over, the first ones or all: `put` brings them back with all that was said about them. */
+  take(count = this.entries.length) {
+    const taken = this.entries.splice(0, count);
     this.#draw();
-    return files;
+    return taken;
+  }
+
+  /** Put entries back, before what was added since. */
+  put(entries) {
+    this.entries.unshift(...entries);
+    this.#draw();
+  }
+
+  /** Put files back; those that were `lent` out with what is said about them. */
+  putFiles(files, lent) {
+    const back = files.map((file) => lent.find((each) => each.file === file) ?? this.#entry(file));
+    release(lent.filter((each) => !back.includes(each)));
+    this.put(back);
   }
 
   #entry(file) {
@@ -54,24 +61,45 @@ export class Tray {
     const alt = el("input", { id: altId, type: "text", maxlength: 1024, placeholder: "Alt text" });
     const hidden = el("input", { type: "checkbox" });
     const entry = { file, preview, alt, hidden };
-    const remove = () => {
-      URL.revokeObjectURL(preview);
-      this.entries = this.entries.filter((each) => each !== entry);
-      this.#draw();
-    };
+    const remove = button("✕", { class: "icon", "aria-label": `Remove ${file.name}`, onclick: () => this.#remove(entry) });
     entry.element = el("li", {},
       thumbnail(preview, file),
       el("span", { class: "file-name" }, file.name, el("span", { class: "muted" }, ` ${bytes(file.size)}`)),
       el("label", { class: "unseen", for: altId }, `Alt text of ${file.name}`), alt,
-      el("label", {}, hidden, " Spoiler"),
-      button("✕", { class: "icon", "aria-label": `Remove ${file.name}`, onclick: remove }));
-    return entry;
+      el("label", {}, hidden, " Spoiler"), remove);
+    return Object.assign(entry, { remove });
+  }
+
+  #remove(entry) {
+    const at = this.entries.indexOf(entry);
+    release(this.entries.splice(at, 1));
+    this.#draw();
+    const next = this.entries[at] ?? this.entries[at - 1];
+    if (next) next.remove.focus();
+    else this.leave();
   }
 
   #draw() {
     this.element.hidden = this.entries.length === 0;
     this.element.replaceChildren(...this.entries.map((each) => each.element));
   }
+}
+
+/** Return the files of entries, with what is said about each. */
+export function described(entries) {
+  return {
+    files: entries.map((each) => each.file),
+    about: entries.map((each, number) => ({
+      id: String(number), filename: each.file.name,
+      ...(each.alt.value ? { description: each.alt.value } : {}),
+      ...(each.hidden.checked ? { is_spoiler: true } : {}),
+    })),
+  };
+}
+
+/** Forget entries that no tray has any more. */
+export function release(entries) {
+  for (const each of entries) URL.revokeObjectURL(each.preview);
 }
 
 /** Show what a file looks like, or its name where no browser can tell. */
@@ -81,25 +109,32 @@ export function thumbnail(address, file) {
   return image;
 }
 
-/** Let files be dropped and pasted on an element. */
+/** Let files be dropped and pasted on an element; what lies inside of it may take them first. */
 export function takeFiles(element, take) {
   element.addEventListener("paste", (event) => {
     const files = [...event.clipboardData.files];
-    if (!files.length) return;
+    if (!files.length || event.target.closest("dialog")) return;
     event.preventDefault();
     event.stopPropagation();
     take(files);
   });
   element.addEventListener("dragover", (event) => {
-    if (!event.dataTransfer.types.includes("Files")) return;
+    if (!event.dataTransfer.types.includes("Files") || isFileField(event.target)) return;
     event.preventDefault();
-    element.classList.add("dropping");
+    event.stopPropagation();
+    if (!event.target.closest("dialog")) element.classList.add("dropping");
   });
   for (const end of ["dragleave", "drop"]) element.addEventListener(end, () => element.classList.remove("dropping"));
   element.addEventListener("drop", (event) => {
-    if (!event.dataTransfer.files.length) return;
+    if (!event.dataTransfer.files.length || isFileField(event.target)) return;
+    // The browser would open the file in place of the page.
     event.preventDefault();
     event.stopPropagation();
-    take([...event.dataTransfer.files]);
+    if (!event.target.closest("dialog")) take([...event.dataTransfer.files]);
   });
+}
+
+/** Tell whether the browser itself puts a file where it is dropped: into a field of a dialog. */
+function isFileField(element) {
+  return element.matches("dialog input[type=file]");
 }

@@ -19,6 +19,7 @@ export class World {
     this.roles = new Map();
     this.owner = null;
     this.messages = new Map();
+    this.reached = new Map();
     this.unread = new Set();
     this.listeners = new Map();
   }
@@ -85,6 +86,38 @@ export class World {
     for (const message of messages) this.meet(message.author, ...(message.mentions ?? []));
   }
 
+  /** Forget a channel's messages: they are about to be loaded. */
+  forget(channelId) {
+    this.messages.delete(channelId);
+    this.reached.delete(channelId);
+  }
+
+  /**
+   * Take in messages of a channel up to its newest; what events brought meanwhile is newer than they are.
+   * @param {string} channelId
+   * @param {Object[]} messages The newest first.
+   * @param {boolean} whole Whether no older ones are left.
+   */
+  fill(channelId, messages, whole) {
+    const kept = this.messages.get(channelId);
+    this.keep(channelId, messages.filter((each) => !kept?.has(each.id)));
+    if (whole) this.reached.delete(channelId);
+    else this.reached.set(channelId, messages.at(-1).id);
+    for (const each of this.loaded(channelId)) if (this.#isBeyond(each)) this.messages.get(channelId).delete(each.id);
+  }
+
+  /** Take in a change; one of a message older than all that are loaded would stand there with a gap below. */
+  change(message) {
+    if (this.#isBeyond(message)) return false;
+    this.keep(message.channel_id, [message]);
+    return true;
+  }
+
+  #isBeyond(message) {
+    const oldest = this.reached.get(message.channel_id);
+    return oldest !== undefined && byId(message.id, oldest) < 0;
+  }
+
   /** Return a channel's messages that are loaded, the oldest first. */
   loaded(channelId) {
     return [...(this.messages.get(channelId)?.values() ?? [])].sort((one, other) => byId(one.id, other.id));
@@ -103,7 +136,7 @@ function setChannel(world, data) {
 
 function dropChannel(world, data) {
   world.channels.delete(data.id);
-  world.messages.delete(data.id);
+  world.forget(data.id);
   world.tell("channels");
 }
 
@@ -118,9 +151,9 @@ function setGuild(world, data) {
 }
 
 function setMessage(world, data) {
-  world.keep(data.channel_id, [data]);
+  const loaded = world.change(data);
   if (data.thread) setChannel(world, data.thread);
-  world.tell("message", data);
+  if (loaded) world.tell("message", data);
 }
 
 function newMessage(world, data) {

@@ -1,0 +1,35 @@
+// What of a message is read out.
+
+import { plainText } from "./markdown.js";
+
+const TEXT = 10, MEDIUM = 11, GALLERY = 12;
+
+/** Return what a message says in words: its text, else its embeds and components, else its pictures' alt text. */
+export function spoken(message, world) {
+  const parts = [...components(message.components)];
+  const texts = message.content ? [message.content] : [...message.embeds.flatMap(inEmbed), ...parts.filter((each) => each.type === TEXT).map((each) => each.content)];
+  const read = texts.filter(Boolean).map((each) => plainText(each, world));
+  if (read.length) return read.join(". ");
+  return alts(message, parts).filter(Boolean).join(", ") || (message.attachments.length ? "a picture" : "a message");
+}
+
+function inEmbed(embed) {
+  return [embed.title, embed.description, ...(embed.fields ?? []).flatMap((each) => [each.name, each.value])];
+}
+
+function alts(message, parts) {
+  return [
+    ...message.attachments.map((each) => each.description),
+    ...message.embeds.flatMap((each) => [each.image?.description, each.thumbnail?.description]),
+    ...parts.filter((each) => each.type === MEDIUM).map((each) => each.description),
+    ...parts.filter((each) => each.type === GALLERY).flatMap((each) => each.items.map((item) => item.description)),
+  ];
+}
+
+/** List components with those inside of them. */
+function* components(found = []) {
+  for (const each of found) {
+    yield each;
+    yield* components(each.components);
+  }
+}

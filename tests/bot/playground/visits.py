@@ -1,0 +1,95 @@
+"""Visits to the page: somebody who looks at it, with the application behind it and the network in hand."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from playwright.async_api import Browser, Locator, Page, Route
+
+from tests.bot.playground.answering import answering
+from tests.bot.playground.conftest import Place, judged_pocket, place_of
+from tests.bot.playground.members import Bot, running_bot
+from tests.browser import WIDE, channel, opened
+
+
+@dataclass(frozen=True)
+class Visit:
+    """The page, opened as Ada.
+
+    Attributes:
+        page: The page.
+        place: The pocket Discord behind it.
+        bot: The application, a real discord.py client.
+    """
+
+    page: Page
+    place: Place
+    bot: Bot
+
+    @property
+    def text(self) -> Locator:
+        """Return the channel's message box."""
+        return channel(self.page).locator(".composer textarea")
+
+    @property
+    def newest(self) -> Locator:
+        """Return the channel's last message."""
+        return channel(self.page).locator(".message").last
+
+    async def go(self, name: str) -> None:
+        """Go to another channel by its link."""
+        await self.page.get_by_role("link", name=f"# {name}").click()
+        await channel(self.page).get_by_role("heading", name=name).wait_for()
+
+
+@asynccontextmanager
+async def visiting(
+    browser: Browser,
+    folder: Path,
+    size: tuple[int, int] = WIDE,
+    before: Callable[[Page], Awaitable[None]] | None = None,
+) -> AsyncIterator[Visit]:
+    """Open the page of a pocket Discord of its own; `before` prepares it before anything is loaded."""
+    async with (
+        judged_pocket(folder) as pocket,
+        aiohttp.ClientSession() as http,
+        running_bot(pocket) as bot,
+    ):
+        await answering(bot).sync()
+        async with opened(browser, pocket.url, size, before=before) as page:
+            yield Visit(page, place_of(pocket, http), bot)
+
+
+class Gate:
+    """Holds requests back until it is opened."""
+
+    def __init__(self, *, method: str = "GET", answered: bool = False) -> None:
+        """Make a closed gate for one method; with `answered` it holds back the answers, not the requests."""
+        self._method = method
+        self._answered = answered
+        self._open = asyncio.Event()
+        self._reached = asyncio.Event()
+
+    async def hold(self, route: Route) -> None:
+        """Handle a request, as Playwright's routes do."""
+        if route.request.method != self._method:
+            await route.continue_()
+            return
+        answer = await route.fetch() if self._answered else None
+        self._reached.set()
+        await self._open.wait()
+        if answer is None:
+            await route.continue_()
+        else:
+            await route.fulfill(response=answer)
+
+    async def reached(self) -> None:
+        """Wait until a request stands before it."""
+        await self._reached.wait()
+
+    def open(self) -> None:
+        """Let everything through from now on."""
+        self._open.set()
