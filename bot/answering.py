@@ -13,8 +13,9 @@ import discord
 
 from bot import replies
 from bot.attachments import Carried, carried, may_show_more_later
-from bot.delivery import Address, Unreachable, deliver
+from bot.delivery import Address, deliver
 from bot.fetching import Fetcher
+from bot.insisting import Unreachable
 from bot.sources import source
 from bot.talk_buttons import begin
 from handlers.caption import Captioner

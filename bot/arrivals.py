@@ -11,8 +11,9 @@ import discord
 from bot import replies
 from bot.answering import Answering, address
 from bot.attachments import carried
-from bot.delivery import Unreachable, deliver
+from bot.delivery import deliver
 from bot.hearing import Hearing
+from bot.insisting import Unreachable
 from bot.messages import guild_of, is_a_persons, is_private, may_answer, owns
 from handlers.inbox import Inbox, OpenPost, Standing, Why
 from handlers.marks import Marks

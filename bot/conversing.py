@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import discord
 
@@ -14,8 +14,11 @@ from bot.answering import until_redis
 from bot.attachments import Carried, carried
 from bot.fetching import Fetcher
 from bot.following import follow, waiting_shown
+from bot.insisting import until_discord
+from bot.opening import unarchive
 from bot.pacing import Pace
 from bot.sources import source
+from bot.splitting import split
 from bot.standing import Standing, standing
 from bot.stream import Gone, Spot, Stream
 from handlers import inbox
@@ -64,6 +67,7 @@ class Conversing:
         self._background: set[asyncio.Task[None]] = set()
         self._lines: weakref.WeakValueDictionary[Place, asyncio.Lock] = weakref.WeakValueDictionary()
         self._current: dict[Place, OpenTurn] = {}
+        self._claims: dict[str, Place] = {}
 
     async def accept(self, request: OpenTurn, said: Said) -> None:
         """Take a turn in: into the history, then into the inbox; then it is answered.
@@ -93,6 +97,7 @@ class Conversing:
         """Begin with a turn that stands in the inbox, unless it is under way already."""
         if request.id in self._under_way:
             return
+        self._claims[request.id] = place_of(request)
         task = asyncio.create_task(self._finish(request, taken_up=taken_up), name=request.id)
         self._under_way[request.id] = task
         task.add_done_callback(lambda done: self._ended(request.id, done))
@@ -100,6 +105,7 @@ class Conversing:
     def _ended(self, request_id: str, task: "asyncio.Task[None]") -> None:
         if self._under_way.get(request_id) is task:
             del self._under_way[request_id]
+        self._claims.pop(request_id, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("%s: left in the inbox", request_id, exc_info=error)
 
@@ -120,9 +126,16 @@ class Conversing:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def current(self, place: Place) -> OpenTurn | None:
-        """Return the turn of a conversation that is being answered."""
-        return self._current.get(place)
+    @contextlib.contextmanager
+    def claimed(self, place: Place, claim: str) -> Iterator[bool]:
+        """Keep a conversation to oneself; yields whether nothing is going on there."""
+        free = place not in self._claims.values()
+        if free:
+            self._claims[claim] = place
+        try:
+            yield free
+        finally:
+            self._claims.pop(claim, None)
 
     def changed(self, message_id: int) -> None:
         """Look again at the pictures of a message, when they are next wanted."""
@@ -155,8 +168,11 @@ class Conversing:
                 log.info("%s: nobody is there to be answered", request.id)
                 with contextlib.suppress(QueueUnavailable):
                     await self._converser.stop(request.turn_id, request.attempt)
+                    # Nobody has seen it.
+                    await self._history.unanswer(place, request.turn_id)
             finally:
                 del self._current[place]
+                self._claims.pop(request.id, None)
             await until_redis(lambda: self._inbox.close(request.id))
         with contextlib.suppress(QueueUnavailable):
             await self._converser.forget(request.turn_id, request.attempt)
@@ -164,7 +180,7 @@ class Conversing:
 
     async def _answer(self, place: Place, request: OpenTurn, *, taken_up: bool) -> None:
         exchange = await self._exchange(place, request)
-        stands = await standing(self._client, self._channels(request), request) if taken_up else None
+        stands = await self._standing(request) if taken_up else None
         stream = await self._stream(place, request, exchange, stands)
         try:
             if exchange is None:
@@ -178,6 +194,11 @@ class Conversing:
                 await self._talk(stream, place, request)
         finally:
             await stream.close()
+
+    async def _standing(self, request: OpenTurn) -> Standing:
+        return await until_discord(
+            lambda: standing(self._client, self._channels(request), request), request.id
+        )
 
     async def _exchange(self, place: Place, request: OpenTurn) -> Exchange | None:
         """Return the turn; None where it was deleted."""
@@ -209,7 +230,14 @@ class Conversing:
                 await self._history.shown(place, request.turn_id, messages)
                 await self._pass_on_buttons(place, request)
 
-        return Stream(spot, self._pace, posted, lambda: talk_buttons.running(place, request.turn_id), partial)
+        return Stream(
+            spot,
+            self._pace,
+            posted,
+            lambda: talk_buttons.running(place, request.turn_id),
+            lambda: unarchive(self._client, request.channel_id),
+            partial,
+        )
 
     async def _talk(self, stream: Stream, place: Place, request: OpenTurn) -> None:
         """Have the turn answered, showing it as it comes."""
@@ -220,13 +248,13 @@ class Conversing:
             answering, outcome = await self._generated(stream, place, request)
         except BeholderError as error:
             log.info("%s: %s", request.id, error.code)
-            below = talk_replies.failed(error)
+            text, below = stream.said, talk_replies.failed(error)
         except (Gone, asyncio.CancelledError):
             raise
         except Exception:
             # A fault of ours must not leave anybody without an answer.
             log.exception("%s: failed", request.id)
-            below = talk_replies.small(replies.BROKE)
+            text, below = stream.said, talk_replies.small(replies.BROKE)
         else:
             text = outcome.text
             below = await self._kept(place, request, answering, outcome)
@@ -260,7 +288,7 @@ class Conversing:
     async def _kept(self, place: Place, request: OpenTurn, answering: Answering, outcome: Conversed) -> str:
         """Note an answer, and say what there is to say below it."""
         lines = [talk_replies.STOPPED] if outcome.stopped else []
-        if outcome.text.strip():
+        if split(outcome.text):
             await until_redis(
                 lambda: self._converser.keep(place, request.turn_id, request.attempt, answering, outcome)
             )

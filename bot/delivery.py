@@ -4,15 +4,14 @@ Discord's side of exactly-once: a nonce made from the request, for which Discord
 has already (for a few minutes), and a look at the channel wherever an earlier attempt may have come through.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
-import aiohttp
 import discord
 
+from bot.insisting import PATIENCE, until_discord
 from bot.replies import PLACEHOLDERS
 from inference.jobs import job_id
 
@@ -20,21 +19,12 @@ log = logging.getLogger(__name__)
 
 LOOK_BACK = 500
 """Messages after the one that is answered among which our own reply is looked for."""
-FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 60.0
-"""Seconds between attempts while Discord cannot be reached."""
-PATIENCE = 900.0
-"""Seconds after which a request is left in the inbox until the next start of the connection."""
 
 Buttons = Callable[[], discord.ui.View]
 """Makes buttons; one set for each attempt, since sending binds them."""
 
 NO_HISTORY = 160002
 """Discord's error code for a reply where one may not read the message history."""
-
-
-class Unreachable(Exception):
-    """Discord could not be reached for `PATIENCE` seconds: nothing is known to be visible."""
 
 
 @dataclass(frozen=True)
@@ -83,31 +73,19 @@ async def deliver(
     Raises:
         Unreachable: Discord could not be reached.
     """
-    until = asyncio.get_running_loop().time() + patience
-    pause = FIRST_PAUSE
-    while True:
-        try:
-            return await _attempt(to, text, buttons, look=look)
-        except discord.HTTPException as error:
-            if not _is_passing(error):
-                # Forbidden, an unknown channel, a source message that is gone: nobody is there to be told.
-                log.info("%s: no reply possible: status %d, code %d", to.request, error.status, error.code)
-                return None
-            problem: Exception = error
-        except (aiohttp.ClientError, OSError, TimeoutError, discord.RateLimited) as error:
-            problem = error
-        if asyncio.get_running_loop().time() + pause > until:
-            raise Unreachable from problem
-        log.warning(
-            "%s: Discord not reached (%s), again in %.0f s", to.request, type(problem).__name__, pause
-        )
-        await asyncio.sleep(pause)
+
+    async def attempt() -> discord.Message:
+        nonlocal look
         # An answer that was lost on its way back looks like one that never arrived.
-        pause, look = min(LONGEST_PAUSE, pause * 2), True
+        now, look = look, True
+        return await _attempt(to, text, buttons, look=now)
 
-
-def _is_passing(error: discord.HTTPException) -> bool:
-    return error.status >= 500 or error.status == 429
+    try:
+        return await until_discord(attempt, to.request, patience=patience)
+    except discord.HTTPException as error:
+        # Forbidden, an unknown channel, a source message that is gone: nobody is there to be told.
+        log.info("%s: no reply possible: status %d, code %d", to.request, error.status, error.code)
+        return None
 
 
 async def _attempt(to: Address, text: str, buttons: Buttons | None, *, look: bool) -> discord.Message:

@@ -33,6 +33,17 @@ async def thread_for(
     return await _ours(client, message_id)
 
 
+async def unarchive(client: discord.Client, channel_id: int) -> None:
+    """Take a thread out of the archive; whoever may write there may do so, unless it is locked.
+
+    Raises:
+        discord.HTTPException: It cannot be.
+    """
+    thread = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
+    if isinstance(thread, discord.Thread):
+        await thread.edit(archived=False)
+
+
 def may_have_threads(client: discord.Client, channel_id: int) -> bool:
     """Tell whether the bot may make threads from a channel's messages, as far as is known."""
     return _parent(client, channel_id) is not None

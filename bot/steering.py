@@ -1,6 +1,8 @@
 """What the buttons of a conversation do: stop, regenerate, retry, reset."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 
 import discord
 
@@ -42,8 +44,9 @@ class Steering:
             Refused: It is not the newest, or not known any more.
             QueueUnavailable: Redis cannot be reached.
         """
-        await self._check_newest(place, turn_id)
-        await self._again(interaction, place, turn_id)
+        with self._claimed(interaction, place):
+            await self._check_newest(place, turn_id)
+            await self._again(interaction, place, turn_id)
 
     async def retry(self, interaction: discord.Interaction, place: Place, turn_id: int) -> None:
         """Have a turn answered to which there is no answer yet.
@@ -52,7 +55,8 @@ class Steering:
             Refused: There is one, or the turn is not known any more.
             QueueUnavailable: Redis cannot be reached.
         """
-        await self._again(interaction, place, turn_id)
+        with self._claimed(interaction, place):
+            await self._again(interaction, place, turn_id)
 
     async def reset(self, interaction: discord.Interaction, place: Place, turn_id: int) -> None:
         """Forget what was said, and say so to everyone.
@@ -61,8 +65,9 @@ class Steering:
             Refused: It is not pressed on the newest answer.
             QueueUnavailable: Redis cannot be reached.
         """
-        await self._check_newest(place, turn_id)
-        await self._history.reset(place)
+        with self._claimed(interaction, place):
+            await self._check_newest(place, turn_id)
+            await self._history.reset(place)
         nobody = discord.AllowedMentions.none()
         if interaction.message is not None:
             await interaction.edit_original_response(view=None, allowed_mentions=nobody)
@@ -73,9 +78,22 @@ class Steering:
         # In place, a reply to this goes on with the conversation.
         await self._history.belongs(place, [notice.id])
 
+    @contextlib.contextmanager
+    def _claimed(self, interaction: discord.Interaction, place: Place) -> Iterator[None]:
+        """Let nobody else steer a conversation meanwhile: who presses twice means it once.
+
+        Raises:
+            Refused: Something is going on there, or nothing can be changed.
+        """
+        thread = interaction.channel
+        if isinstance(thread, discord.Thread) and thread.archived and thread.locked:
+            raise Refused(talk_replies.LOCKED)
+        with self._conversing.claimed(place, f"press:{interaction.id}") as free:
+            if not free:
+                raise Refused(talk_replies.STILL_AT_IT)
+            yield
+
     async def _again(self, interaction: discord.Interaction, place: Place, turn_id: int) -> None:
-        if self._conversing.current(place) is not None:
-            raise Refused(talk_replies.STILL_AT_IT)
         await self._known(place, turn_id)
         request = OpenTurn(
             channel_id=place.channel_id,
@@ -90,9 +108,10 @@ class Steering:
         await self._conversing.again(request)
 
     async def _check_newest(self, place: Place, turn_id: int) -> None:
-        if self._conversing.current(place) is not None:
-            raise Refused(talk_replies.STILL_AT_IT)
-        if await self._history.newest(place) != turn_id:
+        newest = await self._history.newest(place)
+        if newest is None:
+            raise Refused(talk_replies.FORGOTTEN)
+        if newest != turn_id:
             raise Refused(talk_replies.NOT_NEWEST)
 
     async def _known(self, place: Place, turn_id: int) -> Exchange:

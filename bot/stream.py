@@ -16,6 +16,7 @@ import discord
 
 from bot.delivery import NO_HISTORY
 from bot.pacing import Pace
+from bot.replies import MOST as MOST_OF_ALL
 from bot.replies import length
 from bot.splitting import MOST, split
 from inference.jobs import job_id
@@ -30,6 +31,8 @@ PATIENCE = 900.0
 REQUEST_SECONDS = 60.0
 """For one request, with what discord.py waits for by itself."""
 UNKNOWN_MESSAGE = 10008
+ARCHIVED = 50083
+"""Discord's error codes for a message that is not there (any more), and for an edit in an archived thread."""
 SPOILER = 4
 """Characters that hide a page."""
 
@@ -108,18 +111,24 @@ class Stream:
         pace: When that may be.
         posted: Told of the ids of its messages, before anything is put into a further one.
         stop: Makes the buttons below an answer that is still being written.
+        wake: Takes the thread out of the archive, where nothing can be edited.
+        existing: Messages that it has already, to be written over.
         gone: Set where nobody is there to be answered any more.
+        said: What the model has said so far.
     """
 
     spot: Spot
     pace: Pace
     posted: Callable[[tuple[int, ...]], Awaitable[None]]
     stop: Buttons
+    wake: Callable[[], Awaitable[None]]
     existing: Iterable[discord.PartialMessage] = ()
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    said: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         self._stood = [Stood(each) for each in self.existing]
+        self._sent = len(self._stood)
         self._frame = Frame()
         self._news = asyncio.Event()
         self._writing = asyncio.create_task(self._write(), name=f"stream {self.spot.request}")
@@ -132,6 +141,7 @@ class Stream:
 
     def show(self, text: str) -> None:
         """Show what the model has said so far."""
+        self.said = text
         pages = self._pages(text, final=False)
         if pages:
             self._set(Frame(pages, self.stop, "stop"))
@@ -141,7 +151,7 @@ class Stream:
 
         Args:
             text: What the model said.
-            below: A line of markdown of at most 99 characters, or more where the text is empty.
+            below: Lines of markdown; a page of their own where the last one has no room for them.
             buttons: Those that it gets.
             look: Tells them from others.
 
@@ -150,7 +160,9 @@ class Stream:
             Unfinished: Discord could not be reached.
         """
         pages = list(self._pages(text, final=True)) or [self._above().rstrip("\n")]
-        if below:
+        if below and length(f"{pages[-1]}\n{below}") > MOST_OF_ALL:
+            pages.append(below)
+        elif below:
             pages[-1] = f"{pages[-1]}\n{below}".lstrip("\n")
         self._set(Frame(tuple(pages), buttons, look, last=True))
         await asyncio.shield(self._writing)
@@ -248,13 +260,33 @@ class Stream:
         return (stood.content, stood.look) == (frame.pages[at], look)
 
     async def _step(self, at: int) -> None:
-        if at == len(self._stood):
-            await self._send(at)
-        elif at < len(self._frame.pages):
-            await self._edit(at)
-        else:
-            # An answer made anew is shorter than the one before.
-            await self._stood.pop().message.delete()
+        try:
+            if at == len(self._stood):
+                await self._send(at)
+            elif at < len(self._frame.pages):
+                await self._edit(at)
+            else:
+                # An answer made anew is shorter than the one before.
+                await self._delete_last()
+        except discord.HTTPException as error:
+            if error.code == ARCHIVED:
+                await self.wake()
+            elif error.code == UNKNOWN_MESSAGE and at < len(self._stood) - 1:
+                # One page of several was deleted; where it was the last, somebody wants no answer.
+                del self._stood[at]
+                await self.posted(self.messages)
+            else:
+                raise
+
+    async def _delete_last(self) -> None:
+        # Crossed out first: whoever hears of the deletion must not take the answer for deleted.
+        await self.posted(self.messages[:-1])
+        try:
+            await self._stood[-1].message.delete()
+        except discord.HTTPException as error:
+            if error.code != UNKNOWN_MESSAGE:
+                raise
+        self._stood.pop()
 
     async def _edit(self, at: int) -> None:
         await self.pace.edit(self.spot.channel_id, last=self._frame.last)
@@ -268,7 +300,9 @@ class Stream:
     async def _send(self, at: int) -> None:
         await self.pace.anything()
         content, buttons, look = self._page(at)
-        sent = await self._post(content, buttons, job_id("nonce", self.spot.request, at)[:25], first=at == 0)
+        nonce = job_id("nonce", self.spot.request, self._sent)[:25]
+        sent = await self._post(content, buttons, nonce, first=at == 0)
+        self._sent += 1
         one = discord.PartialMessage(channel=sent.channel, id=sent.id)
         # Where the nonce was known, Discord has returned what stands there already.
         self._stood.append(Stood(one, content if sent.content == content else None, look))

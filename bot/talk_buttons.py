@@ -116,18 +116,21 @@ def begin(message_id: int) -> discord.ui.View:
 
 def running(place: Place, turn_id: int) -> discord.ui.View:
     """Make the button below an answer that is being written."""
-    return _view(TurnButton("stop", place.hangs_on or 0, turn_id))
+    return _view(*_turn_buttons(("stop",), place, turn_id))
 
 
 def done(place: Place, turn_id: int) -> discord.ui.View:
     """Make the buttons below the newest answer."""
-    actions: tuple[Action, ...] = ("regenerate", "reset")
-    return _view(*(TurnButton(action, place.hangs_on or 0, turn_id) for action in actions))
+    return _view(*_turn_buttons(("regenerate", "reset"), place, turn_id))
 
 
 def failed(place: Place, turn_id: int) -> discord.ui.View:
-    """Make the button below an answer that did not come to its end."""
-    return _view(TurnButton("retry", place.hangs_on or 0, turn_id))
+    """Make the buttons below an answer that did not come to its end."""
+    return _view(*_turn_buttons(("retry", "reset"), place, turn_id))
+
+
+def _turn_buttons(actions: tuple[Action, ...], place: Place, turn_id: int) -> list[TurnButton]:
+    return [TurnButton(action, place.hangs_on or 0, turn_id) for action in actions]
 
 
 def _view(*items: TurnButton | BeginButton) -> discord.ui.View:

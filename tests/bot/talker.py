@@ -37,6 +37,7 @@ class Talker:
         after: Pieces after which it waits for the gate.
         gate: Set unless a test wants it to wait.
         wrong: What it fails with.
+        breaks: What it fails with after all that it has to say.
         reads: The most tokens that it takes; a word is one, and a picture 60.
         progress: What it says before the first piece.
         tokens: What it says a prompt took.
@@ -53,6 +54,7 @@ class Talker:
         self.gate = asyncio.Event()
         self.gate.set()
         self.wrong: BeholderError | None = None
+        self.breaks: BeholderError | None = None
         self.reads: int | None = None
         self.progress: list[float] = []
         self.tokens: int | None = None
@@ -149,6 +151,8 @@ class Talker:
                 break
             said += piece
             await consumer.publish_delta(job, Delta(job_id=job.id, seq=number, text=piece))
+        if self.breaks is not None:
+            return Failure(job_id=job.id, code=self.breaks.code)
         stopped = job.id in self.stopped
         outcome = Conversed(text=said, prompt_tokens=self.tokens, reply_tokens=5, stopped=stopped)
         return Result(job_id=job.id, outcome=outcome)

@@ -121,7 +121,7 @@ async def _at_once(*_: object, **__: object) -> None:
 async def test_a_connection_that_breaks_while_replying_makes_neither_none_nor_two(
     stage: Stage, kind: FaultKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.delivery.FIRST_PAUSE", 0.05)
+    monkeypatch.setattr("bot.insisting.FIRST_PAUSE", 0.05)
     async with stage.worker(), stage.bot():
         stage.pocket.faults.add(Fault(kind, method="POST", template=SEND))
         posted = await stage.ada.post(stage.pictures, files=CIRCLE)

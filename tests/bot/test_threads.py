@@ -280,7 +280,7 @@ async def test_a_model_that_is_not_there_is_said_within_three_seconds_and_retry_
         found = await seen(stage, place, lambda found: len(found) == 2)
         assert asyncio.get_running_loop().time() - began < 3
         assert found[-1]["content"] == talk_replies.failed(talker.wrong)
-        assert list(buttons(found[-1])) == ["Retry"]
+        assert list(buttons(found[-1])) == ["Retry", "Reset"]
         talker.wrong = None
         await stage.all_closed()
         await press(stage.ada, found[-1], "Retry")
@@ -468,7 +468,7 @@ async def test_an_answer_that_a_killed_bot_left_unfinished_says_so_and_retry_wor
             [left] = await seen(stage, place, lambda found: "interrupted" in found[0]["content"])
             assert left["content"] == f"Ada\n{talk_replies.INTERRUPTED}"
             assert left["id"] == first["id"]
-            assert list(buttons(left)) == ["Retry"]
+            assert list(buttons(left)) == ["Retry", "Reset"]
             await stage.all_closed()
             talker.gate.set()
             await press(stage.ada, left, "Retry")
