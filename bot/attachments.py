@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 import discord
@@ -49,12 +49,14 @@ class Carried:
         url: Where its bytes are; signed, and good for about a day.
         size: The file's bytes as Discord says, where it says.
         spoiler: Whether it is hidden until somebody clicks.
+        message_id: The message that it stands in, where that is not the one which was looked at.
     """
 
     key: str
     url: str
     size: int | None = None
     spoiler: bool = False
+    message_id: int | None = None
 
 
 def carried(message: discord.Message, *, asked: bool) -> tuple[Carried, ...]:
@@ -71,7 +73,7 @@ def carried(message: discord.Message, *, asked: bool) -> tuple[Carried, ...]:
     own = tuple(_own(message, asked=asked))
     answered = message.reference.resolved if message.reference else None
     if asked and not own and isinstance(answered, discord.Message):
-        own = tuple(_own(answered, asked=True))
+        own = tuple(replace(each, message_id=answered.id) for each in _own(answered, asked=True))
     return own[:MOST_PICTURES]
 
 

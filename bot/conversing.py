@@ -27,7 +27,7 @@ from handlers.history import History, Place
 from handlers.inbox import Inbox, Open, OpenTurn
 from handlers.queue import Asked, Source
 from handlers.turns import Exchange, Said, Shown
-from inference.errors import BeholderError, ConversationTooLong, PictureGone, QueueUnavailable
+from inference.errors import BeholderError, ConversationTooLong, PictureError, PictureGone, QueueUnavailable
 from inference.jobs import Conversed
 
 log = logging.getLogger(__name__)
@@ -137,12 +137,12 @@ class Conversing:
         finally:
             self._claims.pop(claim, None)
 
-    def changed(self, message_id: int) -> None:
-        """Look again at the pictures of a message, when they are next wanted."""
+    def changed(self, message_id: int | None = None) -> None:
+        """Look again at the pictures of a message, or of all, when they are next wanted."""
         self._converser.changed(message_id)
 
-    async def end(self, place: Place, turn_id: int) -> bool:
-        """End the answer to a turn, on the server too.
+    async def end(self, place: Place, turn_id: int | None = None) -> bool:
+        """End the answer to a turn, or to whichever is being answered, on the server too.
 
         Returns:
             Whether it was being answered.
@@ -151,9 +151,9 @@ class Conversing:
             QueueUnavailable: Redis cannot be reached.
         """
         request = self._current.get(place)
-        if request is None or request.turn_id != turn_id:
+        if request is None or turn_id not in {None, request.turn_id}:
             return False
-        await self._converser.stop(turn_id, request.attempt)
+        await self._converser.stop(request.turn_id, request.attempt)
         return True
 
     async def _finish(self, request: OpenTurn, *, taken_up: bool) -> None:
@@ -208,7 +208,6 @@ class Conversing:
     async def _stream(
         self, place: Place, request: OpenTurn, exchange: Exchange | None, stands: Standing | None
     ) -> Stream:
-        subject = await until_redis(lambda: self._history.subject(place))
         above = ""
         if exchange is not None and exchange.said.message_id is None and request.reply_to is None:
             above = _above(exchange.said)
@@ -219,7 +218,7 @@ class Conversing:
             request.reply_to,
             request.id,
             above,
-            spoiler=place.hangs_on is not None and subject is not None and subject.spoiler,
+            spoiler=await until_redis(lambda: self._hidden(place, request)),
         )
         ids = stands.ids if stands is not None else request.messages
         partial = [channel.get_partial_message(each) for each in ids]  # type: ignore[attr-defined]
@@ -238,6 +237,13 @@ class Conversing:
             lambda: unarchive(self._client, request.channel_id),
             partial,
         )
+
+    async def _hidden(self, place: Place, request: OpenTurn) -> bool:
+        """Tell whether a picture that the answer may be about was posted behind a spoiler."""
+        subject = await self._history.subject(place)
+        exchanges = await self._history.exchanges(place, until=request.turn_id)
+        shown = [picture for each in exchanges for picture in each.said.pictures]
+        return bool(subject and subject.spoiler) or any(each.spoiler for each in shown)
 
     async def _talk(self, stream: Stream, place: Place, request: OpenTurn) -> None:
         """Have the turn answered, showing it as it comes."""
@@ -267,23 +273,23 @@ class Conversing:
     async def _generated(
         self, stream: Stream, place: Place, request: OpenTurn
     ) -> tuple[Answering, Conversed]:
-        """Have the answer generated, with less of the conversation where it is too long for the model.
+        """Have the answer generated, with less of the conversation where all of it cannot be.
 
         Raises:
             BeholderError: It cannot be.
             Gone: Nobody is there to be answered.
         """
-        shortening = None
+        revision = None
         while True:
             async with waiting_shown(stream, self._channels(request), self._converser) as waiting:
                 answering = await self._converser.ask(
-                    _asked(request), place, request.turn_id, request.attempt, self._source, shortening
+                    _asked(request), place, request.turn_id, request.attempt, self._source, revision
                 )
                 waiting.set_result(answering)
                 try:
                     return answering, await follow(stream, answering, self._converser)
-                except ConversationTooLong as error:
-                    shortening = self._converser.shorten(answering, error)
+                except (ConversationTooLong, PictureError) as error:
+                    revision = self._converser.revise(answering, error)
 
     async def _kept(self, place: Place, request: OpenTurn, answering: Answering, outcome: Conversed) -> str:
         """Note an answer, and say what there is to say below it."""
@@ -295,9 +301,11 @@ class Conversing:
         elif not outcome.stopped:
             lines.append(talk_replies.NOTHING_SAID)
         with contextlib.suppress(QueueUnavailable):
-            if answering.trimmed and await self._history.first_time(place, "trimmed"):
+            if answering.fitting.dropped and await self._history.first_time(place, "trimmed"):
                 lines.append(talk_replies.TRIMMED)
-            if answering.gone and await self._history.first_time(place, "gone"):
+            if answering.fitting.unseen and await self._history.first_time(place, "unseen ones"):
+                lines.append(talk_replies.UNSEEN_ONES.format(seen=len(answering.fitting.subject.pictures)))
+            if answering.prompt.missing and await self._history.first_time(place, "gone"):
                 lines.append(talk_replies.GONE)
         return "\n".join(lines)
 

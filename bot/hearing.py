@@ -9,7 +9,9 @@ import aiohttp
 import discord
 
 from bot import talk_replies
+from bot.answering import until_redis
 from bot.attachments import posted
+from bot.checking import check
 from bot.conversing import Conversing
 from bot.messages import guild_of, is_a_persons, is_private, may_answer, owns, said_by
 from bot.rebuilding import rebuild
@@ -41,6 +43,7 @@ class Hearing:
         self._history = history
         self._conversing = conversing
         self._me = me
+        self._checked: set[Place] = set()
 
     async def take(self, message: discord.Message) -> bool:
         """Take a message in, where it belongs to a conversation.
@@ -60,6 +63,9 @@ class Hearing:
         if said is None:
             await self._say_unseen(place, message)
             return True
+        if place not in self._checked:
+            await check(self._client, self._history, place, self._me().id)
+            self._checked.add(place)
         if place.hangs_on is None and await self._history.subject(place) is None:
             await rebuild(self._client, self._history, place, before=message.id)
         request = OpenTurn(
@@ -83,8 +89,11 @@ class Hearing:
         if isinstance(about, discord.Message) and about.author.id == self._me().id:
             here = [each for each in await self._history.places(about.id) if each.channel_id == channel.id]
             return here[0] if here else None
-        if is_private(message) and message.reference is None and not posted(message):
-            return await self._history.latest(channel.id)
+        if is_private(message) and message.reference is None:
+            if not posted(message):
+                return await self._history.latest(channel.id)
+            # What is asked next is not about the picture before this one.
+            await self._history.part(channel.id)
         return None
 
     async def _say_unseen(self, place: Place, message: discord.Message) -> None:
@@ -99,15 +108,19 @@ class Hearing:
         self._conversing.changed(message.id)
         said = said_by(message, self._me().id) if is_a_persons(message) else None
         if said is not None:
-            with contextlib.suppress(QueueUnavailable):
-                await self._history.edit(message.id, said.text, said.pictures)
+            await until_redis(lambda: self._history.edit(message.id, said.text, said.pictures))
 
     async def deleted(self, message_id: int) -> None:
-        """Forget a message, and stop answering it."""
+        """Forget a message, and stop answering it, or what is being said of its picture."""
         self._conversing.changed(message_id)
-        with contextlib.suppress(QueueUnavailable):
-            for place in await self._history.delete(message_id):
-                await self._conversing.end(place, message_id)
+        for place, pictured in (await until_redis(lambda: self._history.delete(message_id))).items():
+            with contextlib.suppress(QueueUnavailable):
+                await self._conversing.end(place, None if pictured else message_id)
+
+    def begin_anew(self) -> None:
+        """Trust no conversation until it was checked: nobody knows what happened while nobody listened."""
+        self._checked.clear()
+        self._conversing.changed()
 
     async def forget_channel(self, channel_id: int) -> None:
         """Forget a channel that is gone; a conversation that was never kept is no loss."""

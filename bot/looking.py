@@ -106,10 +106,11 @@ async def look_again(client: discord.Client, request: OpenCommand, channel_id: i
     kind = discord.ChannelType.private if request.guild_id is None else None
     channel = client.get_partial_messageable(channel_id, guild_id=request.guild_id, type=kind)
     try:
-        found = _found(await channel.fetch_message(message_id))
+        message = await channel.fetch_message(message_id)
     except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
         raise PictureGone("The message could not be had from Discord.") from error
-    if found is None:
+    found = _found_in(message, carried(message, asked=True))
+    if found is None or message.flags.ephemeral:
         raise PictureGone("The message has no picture any more.")
     return found
 
@@ -147,6 +148,9 @@ def _found(message: discord.Message) -> Found | None:
     shows = message.attachments or message.embeds or message.stickers or message.message_snapshots
     if not shows or message.flags.ephemeral:
         return None
-    pictures = carried(message, asked=True)
+    return _found_in(message, carried(message, asked=True))
+
+
+def _found_in(message: discord.Message, pictures: tuple[Carried, ...]) -> Found | None:
     guild_id = getattr(message.channel, "guild_id", None) or (message.guild.id if message.guild else None)
     return Found(message.channel.id, message.id, guild_id, pictures) if pictures else None

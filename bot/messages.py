@@ -78,8 +78,9 @@ def shown(message: discord.Message, picture: Carried) -> Shown:
     """Note where a picture stands."""
     return Shown(
         channel_id=message.channel.id,
-        message_id=message.id,
+        message_id=picture.message_id or message.id,
         key=picture.key,
         url=picture.url,
         size=picture.size,
+        spoiler=picture.spoiler,
     )

@@ -8,7 +8,7 @@ import aiohttp
 import discord
 
 from bot import talk_replies
-from bot.attachments import posted
+from bot.attachments import carried
 from bot.messages import is_a_persons, said_by, shown
 from bot.replies import unescaped
 from handlers.history import History, Place
@@ -59,9 +59,10 @@ async def _subject(client: discord.Client, thread: discord.Thread) -> Subject:
     try:
         message = await channel.fetch_message(thread.id)
     except (discord.NotFound, discord.Forbidden):
-        return Subject()
-    pictures = posted(message)
+        return Subject(gone=True)
+    pictures = carried(message, asked=True)
     return Subject(
+        gone=not pictures,
         pictures=tuple(shown(message, each) for each in pictures),
         spoiler=any(each.spoiler for each in pictures),
     )
@@ -130,5 +131,6 @@ def plain(content: str) -> str:
             code = not code
         elif line.startswith(talk_replies.SMALL) and not code:
             continue
-        lines.append(line if code else unescaped(line))
+        # A spoiler of ours: the model's own bars are escaped.
+        lines.append(line if code else unescaped(line.replace("||", "")))
     return "\n".join(lines).strip()

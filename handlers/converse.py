@@ -1,19 +1,17 @@
 """A conversation and what was just said -> what the model says next, as it says it."""
 
-import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from handlers.history import History, Place
+from handlers.prompt import Prompt, written
 from handlers.queue import Asked, Source
-from handlers.turns import SIZES, Exchange, Measured, Replied, Shown, Subject, learned, measured, trim
-from inference.errors import ConversationTooLong, JobFailed, PictureGone
+from handlers.talk_pictures import TalkPictures
+from handlers.turns import SIZES, Measured, Replied, Shown, Subject, Trimmed, learned, measured, trim
+from inference.errors import BeholderError, ConversationTooLong, JobFailed, PictureError
 from inference.jobs import (
-    LONGEST_TURN,
-    MOST_PICTURES,
     Converse,
     Conversed,
     Delta,
@@ -23,14 +21,13 @@ from inference.jobs import (
     Progress,
     Result,
     Task,
-    Turn,
     job_id,
 )
 
 log = logging.getLogger(__name__)
 
-PICTURE_WAS_HERE = "(A picture was posted here; it is gone.)"
-"""What the model reads where a picture was deleted."""
+MOST_REVISIONS: Final = 6
+"""How often an answer is tried with less. What a model has counted makes the next guess nearly right."""
 
 
 class Ticket(Protocol):
@@ -76,23 +73,17 @@ class Queue(Protocol):
         """Say whether a worker that lives serves each of `tasks`."""
 
 
-MOST_KNOWN = 2000
-"""Pictures of which it is known that they were put; the others are fetched from Discord again."""
-MOST_SHORTENINGS = 4
-"""How often an answer is tried with less. What a model has counted makes the next guess nearly right."""
-
-
 @dataclass(frozen=True)
-class Shortening:
-    """What was learned when a model refused a conversation as too long.
+class Revision:
+    """What was learned when a worker refused a conversation as it was.
 
     Attributes:
         number: From 1 on, for each attempt to answer the turn.
-        known: What the refused conversation has.
+        known: What the refused conversation has, where that was the reason.
     """
 
     number: int
-    known: Measured
+    known: Measured | None = None
 
 
 @dataclass(frozen=True)
@@ -101,19 +92,17 @@ class Answering:
 
     Attributes:
         ticket: The job.
-        subject: What the conversation is about.
-        exchanges: What the model was given.
-        trimmed: Whether older turns had to be left out.
-        shortenings: How often it was made shorter because a model refused it.
-        gone: Whether a picture is no longer there.
+        scope: The server or DM that it belongs to.
+        fitting: What the model was given of the history.
+        prompt: How it was written down.
+        revisions: How often it was revised.
     """
 
     ticket: Ticket
-    subject: Subject
-    exchanges: tuple[Exchange, ...]
-    trimmed: bool
-    shortenings: int = 0
-    gone: bool = False
+    scope: str
+    fitting: Trimmed
+    prompt: Prompt
+    revisions: int = 0
 
 
 class Converser:
@@ -129,14 +118,14 @@ class Converser:
     def __init__(self, queue: Queue, history: History, *, context: int) -> None:
         self._queue = queue
         self._history = history
+        self._pictures = TalkPictures(queue)
         self._context = context
         self._sizes = SIZES
-        self._put: OrderedDict[tuple[str, tuple[int, str]], Picture] = OrderedDict()
 
     @staticmethod
     def jobs(turn_id: int, attempt: int) -> list[str]:
-        """Name the jobs of an attempt to answer a turn: the first, and one for each shortening."""
-        return [job_id("converse", turn_id, attempt, number) for number in range(MOST_SHORTENINGS + 1)]
+        """Name the jobs of an attempt to answer a turn: the first, and one for each revision."""
+        return [job_id("converse", turn_id, attempt, number) for number in range(MOST_REVISIONS + 1)]
 
     async def ask(
         self,
@@ -145,7 +134,7 @@ class Converser:
         turn_id: int,
         attempt: int,
         source: Callable[[Shown], Source],
-        shortening: Shortening | None = None,
+        revision: Revision | None = None,
     ) -> Answering:
         """Have a turn answered, with what was said before it.
 
@@ -155,41 +144,59 @@ class Converser:
             turn_id: The turn, which is in the history.
             attempt: As the request has it.
             source: Makes what a picture is fetched by.
-            shortening: What `shorten` made of the refusal, where a model has refused this as too long.
+            revision: What `revise` made of a refusal.
 
         Raises:
             BeholderError: It cannot be.
         """
         subject = await self._history.subject(place) or Subject()
         exchanges = await self._history.exchanges(place, until=turn_id)
-        known = shortening.known if shortening else await self._history.measured(place)
-        number = shortening.number if shortening else 0
+        known = revision.known if revision else await self._history.measured(place)
         fitting = trim(subject, exchanges, known, self._context, self._sizes)
-        turns, gone = await self._turns(asked, subject, fitting.exchanges, source)
+
+        async def put(picture: Shown) -> Picture:
+            return await self._pictures.put(asked.scope, picture, source(picture))
+
+        prompt = await written(fitting.subject, fitting.exchanges, put)
+        number = revision.number if revision else 0
         ticket = await self._queue.submit(
-            Converse(scope=asked.scope, turns=turns),
+            Converse(scope=asked.scope, turns=prompt.turns),
             id=self.jobs(turn_id, attempt)[number],
             priority=asked.priority,
             asker=str(asked.asker),
             group=Group(id=asked.request, size=1),
         )
-        return Answering(ticket, subject, fitting.exchanges, fitting.dropped, number, gone)
+        return Answering(ticket, asked.scope, fitting, prompt, number)
 
-    def shorten(self, answering: Answering, error: ConversationTooLong) -> Shortening:
-        """Learn from a model's refusal how long a conversation may be, and how long this one is.
+    def revise(self, answering: Answering, error: BeholderError) -> Revision:
+        """Learn from a refusal: a picture that cannot be read, or how long a conversation may be.
 
         Raises:
-            ConversationTooLong: There is nothing that could be left out.
+            BeholderError: The error itself, where nothing can be left out that would help.
         """
+        if answering.revisions == MOST_REVISIONS:
+            raise error
+        number = answering.revisions + 1
+        if isinstance(error, PictureError):
+            shown = answering.prompt.pictures[int(error.detail.get("picture", 1)) - 1]
+            self._pictures.refuse(answering.scope, shown, error)
+            return Revision(number)
+        if isinstance(error, ConversationTooLong):
+            return Revision(number, self._shorter(answering, error))
+        raise error
+
+    def _shorter(self, answering: Answering, error: ConversationTooLong) -> Measured:
         limit, tokens = int(error.detail["limit"]), int(error.detail["value"])
         log.info("a conversation of %d tokens is too long: the model reads %d", tokens, limit)
+        subject, exchanges = answering.fitting.subject, answering.fitting.exchanges
         self._context = min(self._context, limit)
-        pictures = int(error.detail["picture_tokens"])
-        self._sizes = learned(answering.subject, answering.exchanges, tokens, pictures)
-        if len(answering.exchanges) == 1 or answering.shortenings == MOST_SHORTENINGS:
+        pictures = len(answering.prompt.pictures)
+        self._sizes = learned(exchanges, pictures, tokens, int(error.detail["picture_tokens"]))
+        known = Measured(turns=tuple(each.said.turn_id for each in exchanges), tokens=tokens)
+        again = trim(subject, exchanges, known, self._context, self._sizes)
+        if (again.subject, again.exchanges) == (subject, exchanges):
             raise error
-        turns = tuple(each.said.turn_id for each in answering.exchanges)
-        return Shortening(answering.shortenings + 1, Measured(turns=turns, tokens=tokens))
+        return known
 
     async def result(self, answering: Answering) -> Conversed:
         """Wait for the whole answer.
@@ -211,13 +218,7 @@ class Converser:
             QueueUnavailable: Redis cannot be reached.
         """
         replied = Replied(turn_id=turn_id, attempt=attempt, text=outcome.text, stopped=outcome.stopped)
-        known = measured(
-            answering.subject,
-            answering.exchanges,
-            outcome.prompt_tokens,
-            outcome.reply_tokens,
-            self._sizes,
-        )
+        known = measured(answering.fitting, outcome.prompt_tokens, outcome.reply_tokens, self._sizes)
         await self._history.reply(place, replied, known)
 
     async def ready(self) -> bool:
@@ -245,77 +246,6 @@ class Converser:
         """
         await self._queue.close_request(self.jobs(turn_id, attempt))
 
-    def changed(self, message_id: int) -> None:
-        """Look again at a message's pictures, when they are next wanted."""
-        for each in [key for key in self._put if key[1][0] == message_id]:
-            del self._put[each]
-
-    async def _turns(
-        self,
-        asked: Asked,
-        subject: Subject,
-        exchanges: tuple[Exchange, ...],
-        source: Callable[[Shown], Source],
-    ) -> tuple[tuple[Turn, ...], bool]:
-        """Write down what goes to the worker: each picture with the turn that it came with.
-
-        Returns:
-            The turns, and whether a picture is gone.
-        """
-        turns: list[Turn] = []
-        any_gone = False
-        for number, each in enumerate(exchanges):
-            wanted = each.said.pictures if number else _once([*subject.pictures, *each.said.pictures])
-            pictures = await self._pictures(asked, wanted, source, last=number == len(exchanges) - 1)
-            gone = len(pictures) < len(wanted) or (not number and subject.gone)
-            any_gone |= gone
-            text = f"{PICTURE_WAS_HERE} {each.said.text}".strip() if gone else each.said.text
-            turns.append(
-                Turn(role="user", speaker=each.said.speaker, text=text[:LONGEST_TURN], pictures=pictures)
-            )
-            if each.replied is not None and number < len(exchanges) - 1:
-                turns.append(Turn(role="assistant", text=each.replied.text[:LONGEST_TURN]))
-        return tuple(turns), any_gone
-
-    async def _pictures(
-        self,
-        asked: Asked,
-        pictures: tuple[Shown, ...],
-        source: Callable[[Shown], Source],
-        *,
-        last: bool,
-    ) -> tuple[Picture, ...]:
-        """Have pictures where the worker finds them; one of an earlier turn that is gone is left out.
-
-        Raises:
-            PictureError: One that came with the turn to be answered cannot be used.
-        """
-
-        async def stored(picture: Shown) -> Picture | None:
-            try:
-                return await self._stored(asked.scope, picture, source(picture))
-            except PictureGone:
-                if last:
-                    raise
-                log.info("%s: a picture of an earlier turn is gone", asked.request)
-                return None
-
-        found = await asyncio.gather(*(stored(each) for each in pictures))
-        return tuple(each for each in found if each is not None)
-
-    async def _stored(self, scope: str, picture: Shown, source: Source) -> Picture:
-        """Fetch a picture, unless it was fetched before and is still kept."""
-        key = (scope, picture.which)
-        known = self._put.get(key)
-        if known is not None and await self._queue.keep_picture(known):
-            return known
-        put = await self._queue.put_picture(scope, await source.fetch())
-        self._put[key] = put
-        if len(self._put) > MOST_KNOWN:
-            self._put.popitem(last=False)
-        return put
-
-
-def _once(pictures: list[Shown]) -> tuple[Shown, ...]:
-    each_once = {each.which: each for each in pictures}
-    return tuple(each_once.values())[:MOST_PICTURES]
+    def changed(self, message_id: int | None) -> None:
+        """Look again at the pictures of a message, or of all, when they are next wanted."""
+        self._pictures.changed(message_id)

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from handlers.turns import Exchange, Kept, Measured, Replied, Said, Shown, Subject
+from inference.jobs import MOST_TURNS
 from inference.redis_connection import Client, translated
 
 log = logging.getLogger(__name__)
@@ -21,11 +22,20 @@ RETENTION: Final = 7 * 24 * 3600
 """Seconds after the last turn for which a conversation is kept."""
 SUBJECT: Final = "subject"
 MEASURED: Final = "measured"
+MOST_FIELDS: Final = 3 * MOST_TURNS
+"""Of a conversation; beyond that, turns that no model gets any more are forgotten."""
 NEWEST: Final = "newest"
 """The turn whose answer has the buttons."""
 
 K = TypeVar("K", bound=Kept)
 
+_EDIT = """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+redis.call('HDEL', KEYS[1], 'measured')
+return 1
+"""
+"""Change a turn that still says what it said: one that was deleted meanwhile stays away."""
 _FORGET = """
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   if field ~= 'subject' then redis.call('HDEL', KEYS[1], field) end
@@ -71,6 +81,7 @@ class History:
         self._name = f"{prefix}:talk:{bot}:"
         self._index = f"{prefix}:said:{bot}:"
         self._last = f"{prefix}:talked:{bot}:"
+        self._edit = redis.register_script(_EDIT)
         self._forget = redis.register_script(_FORGET)
 
     async def begin(self, place: Place, subject: Subject) -> None:
@@ -125,16 +136,27 @@ class History:
             await self._redis.hset(key, f"replied:{replied.turn_id}", replied.model_dump_json())
             if known is not None:
                 await self._redis.hset(key, MEASURED, known.model_dump_json())
+            await self._prune(key)
         await self.refresh(place)
 
+    async def _prune(self, key: str) -> None:
+        """Forget what no model gets any more: all but the first turn and the newest."""
+        if await self._redis.hlen(key) <= MOST_FIELDS:
+            return
+        names = [bytes(each).decode() for each in await self._redis.hkeys(key)]  # type: ignore[arg-type]
+        turns = sorted(int(each.removeprefix("said:")) for each in names if each.startswith("said:"))
+        for turn in turns[1 : -MOST_TURNS // 2]:
+            await self._redis.hdel(key, f"said:{turn}", f"replied:{turn}", f"shown:{turn}")
+
     async def unanswer(self, place: Place, turn_id: int) -> None:
-        """Take back the answer to a turn: it gets another.
+        """Take back the answer to a turn, where it has one: it gets another.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
-            await self._redis.hdel(self._key(place), f"replied:{turn_id}", MEASURED)
+            if await self._redis.hdel(self._key(place), f"replied:{turn_id}"):
+                await self._redis.hdel(self._key(place), MEASURED)
 
     async def exchanges(self, place: Place, *, until: int | None = None) -> list[Exchange]:
         """Return what was said and answered, the oldest first.
@@ -173,7 +195,9 @@ class History:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
-            return bool(await self._redis.hsetnx(self._key(place), f"told:{what}", "1"))
+            first = await self._redis.hsetnx(self._key(place), f"told:{what}", "1")
+            await self._redis.expire(self._key(place), RETENTION)
+        return bool(first)
 
     async def shown(self, place: Place, turn_id: int, messages: Sequence[int]) -> None:
         """Note which messages an answer stands in.
@@ -183,6 +207,7 @@ class History:
         """
         async with translated():
             await self._redis.hset(self._key(place), f"shown:{turn_id}", " ".join(map(str, messages)))
+            await self._redis.expire(self._key(place), RETENTION)
         await self.belongs(place, messages)
 
     async def messages(self, place: Place, turn_id: int) -> tuple[int, ...]:
@@ -205,6 +230,7 @@ class History:
             before = await self._redis.hget(self._key(place), NEWEST)
             if turn_id is not None:
                 await self._redis.hset(self._key(place), NEWEST, str(turn_id))
+                await self._redis.expire(self._key(place), RETENTION)
                 await self._redis.set(self._last + str(place.channel_id), place.name, ex=RETENTION)
         return int(before) if before else None
 
@@ -263,40 +289,54 @@ class History:
         for place in await self.places(message_id):
             async with translated():
                 field = f"said:{message_id}"
-                before = _read(Said, await self._redis.hget(self._key(place), field))
-                if before is None or _same(before, text, pictures):
+                raw = await self._redis.hget(self._key(place), field)
+                before = _read(Said, raw)
+                if raw is None or before is None or _same(before, text, pictures):
                     continue
                 after = before.model_copy(update={"text": text, "pictures": tuple(pictures)})
-                await self._redis.hset(self._key(place), field, after.model_dump_json())
-                await self._redis.hdel(self._key(place), MEASURED)
+                await self._edit(keys=[self._key(place)], args=[field, raw, after.model_dump_json()])
 
-    async def delete(self, message_id: int) -> list[Place]:
+    async def delete(self, message_id: int) -> dict[Place, bool]:
         """Forget what stood in a message: a turn with its answer, an answer, or pictures.
 
         Returns:
-            The conversations that it was part of.
+            The conversations that it was part of, and whether they lost a picture.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        places = await self.places(message_id)
-        for place in places:
+        found: dict[Place, bool] = {}
+        for place in await self.places(message_id):
             key = self._key(place)
-            gone = [f"said:{message_id}", f"replied:{message_id}", MEASURED]
             async with translated():
                 raw = await self._redis.hgetall(key)
-                for name, value in raw.items():
-                    field = bytes(name).decode()  # type: ignore[arg-type]
-                    if field.startswith("shown:") and str(message_id).encode() in bytes(value).split():  # type: ignore[arg-type]
-                        gone.append(f"replied:{field.removeprefix('shown:')}")
+                gone = [f"said:{message_id}", f"replied:{message_id}", MEASURED]
+                for turn, messages in _answers(raw).items():
+                    if message_id in messages:
+                        gone.append(f"replied:{turn}")
+                        left = " ".join(str(each) for each in messages if each != message_id)
+                        await self._redis.hset(key, f"shown:{turn}", left)
                 await self._redis.hdel(key, *gone)
                 subject = _read(Subject, raw.get(SUBJECT.encode()))
                 if subject is not None:
                     after = _without(subject, message_id)
                     await self._redis.hset(key, SUBJECT, after.model_dump_json())
+                await self._redis.expire(key, RETENTION)
+            said = _read(Said, raw.get(f"said:{message_id}".encode()))
+            shown = [*(subject.pictures if subject else ()), *(said.pictures if said else ())]
+            found[place] = any(each.message_id == message_id for each in shown)
         async with translated():
             await self._redis.delete(self._index + str(message_id))
-        return places
+        return found
+
+    async def part(self, channel_id: int) -> None:
+        """Note that what comes next in a channel is no part of the conversation that was answered last.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated():
+            await self._redis.delete(self._last + str(channel_id))
 
     async def reset(self, place: Place) -> None:
         """Forget what was said, but not what it is about.
@@ -343,13 +383,19 @@ def _read(kind: type[K], raw: Any) -> K | None:  # noqa: ANN401 - whatever redis
         return None
 
 
+def _answers(raw: dict[Any, Any]) -> dict[int, tuple[int, ...]]:
+    """Read which messages each answer stands in."""
+    return {
+        int(name.removeprefix(b"shown:")): tuple(map(int, value.split()))
+        for name, value in raw.items()
+        if name.startswith(b"shown:")
+    }
+
+
 def _messages(raw: dict[Any, Any]) -> set[int]:
     """Collect the messages of a conversation."""
-    found: set[int] = set()
-    for name, value in raw.items():
-        if name.startswith(b"said:"):
-            found.add(int(name.removeprefix(b"said:")))
-        elif name.startswith(b"shown:"):
-            found.update(map(int, value.split()))
+    found = {int(name.removeprefix(b"said:")) for name in raw if name.startswith(b"said:")}
+    for messages in _answers(raw).values():
+        found.update(messages)
     subject = _read(Subject, raw.get(SUBJECT.encode()))
     return found | ({each.message_id for each in subject.pictures} if subject else set())

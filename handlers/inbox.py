@@ -81,6 +81,7 @@ class OpenCommand(_Open):
         name: What is to be done, such as `ask`.
         private: Whether the person alone sees what comes of it.
         arguments: What it is to be done with: JSON that whoever does it reads.
+        outcome: The message that its outcome is, where that is visible and something is left to be done.
     """
 
     kind: Literal["command"] = "command"
@@ -88,6 +89,7 @@ class OpenCommand(_Open):
     name: str = Field(min_length=1, max_length=32)
     private: bool
     arguments: dict[str, JsonValue]
+    outcome: Id | None = None
 
     @property
     def id(self) -> str:

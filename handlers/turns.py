@@ -15,6 +15,8 @@ BYTES_PER_TOKEN: Final = 3.0
 """Of text in UTF-8. English has about 4, most languages fewer: too many tokens are better than too few."""
 MOST_FOR_REPLY: Final = 1024
 """Tokens that are left for the answer, at most."""
+SUBJECT_SHARE: Final = 0.7
+"""Of the room, for the pictures that a conversation is about: an album must leave some for what is said."""
 IMPLAUSIBLE: Final = 0.4
 """A count of tokens below this share of the estimate is of what the engine did not have in its cache."""
 
@@ -51,6 +53,7 @@ class Shown(Kept):
         key: Tells it from the message's others.
         url: Where its bytes were last; good for about a day.
         size: The file's bytes as Discord says, where it says.
+        spoiler: Whether it is hidden until somebody clicks.
     """
 
     channel_id: Id
@@ -58,6 +61,7 @@ class Shown(Kept):
     key: str
     url: str = Field(repr=False)
     size: int | None = None
+    spoiler: bool = False
 
     @property
     def which(self) -> tuple[int, str]:
@@ -150,12 +154,16 @@ class Trimmed:
     """What fits.
 
     Attributes:
+        subject: With the pictures that there is room for.
         exchanges: The oldest first; the last is the one to be answered.
         dropped: Whether any were left out.
+        unseen: How many of the subject's pictures were left out.
     """
 
+    subject: Subject
     exchanges: tuple[Exchange, ...]
     dropped: bool
+    unseen: int = 0
 
 
 def estimate(text: str) -> int:
@@ -164,16 +172,13 @@ def estimate(text: str) -> int:
 
 
 def measured(
-    subject: Subject,
-    exchanges: Sequence[Exchange],
-    prompt_tokens: int | None,
-    reply_tokens: int | None,
-    sizes: Sizes = SIZES,
+    given: Trimmed, prompt_tokens: int | None, reply_tokens: int | None, sizes: Sizes = SIZES
 ) -> Measured | None:
     """Make what is kept of the engine's count; None where it gave none that can be believed."""
-    if prompt_tokens is None or prompt_tokens < IMPLAUSIBLE * guessed(subject, exchanges, sizes):
+    guess = guessed(given.subject, given.exchanges, sizes)
+    if prompt_tokens is None or prompt_tokens < IMPLAUSIBLE * guess:
         return None
-    turns = tuple(each.said.turn_id for each in exchanges)
+    turns = tuple(each.said.turn_id for each in given.exchanges)
     return Measured(turns=turns, tokens=prompt_tokens + (reply_tokens or 0))
 
 
@@ -184,35 +189,45 @@ def trim(
     context: int,
     sizes: Sizes = SIZES,
 ) -> Trimmed:
-    """Leave out what does not fit: the oldest first, but never what the conversation began with.
+    """Leave out what does not fit: the oldest first, but never what the conversation is about.
 
     Args:
-        subject: What it is about: its pictures count, and come with whatever is first.
+        subject: What it is about: its pictures count, and come before everything else.
         exchanges: All, the oldest first; the last is the one to be answered.
         known: What the engine counted for the turn before.
         context: Tokens that the model reads, its answer included.
         sizes: What is known of the model.
 
     Returns:
-        Always the last one, and the first one as long as it fits beside the last.
+        Always the last one; the first one as long as it fits beside the last; of the subject's pictures those
+        that fit into `SUBJECT_SHARE` of the room, at least one.
     """
     room = context - min(MOST_FOR_REPLY, context // 4)
-    first, rest = list(exchanges[:1]), list(exchanges[1:])
+    most = max(1, int(room * SUBJECT_SHARE / sizes.picture))
+    about = subject.model_copy(update={"pictures": subject.pictures[:most]})
+    first, rest = list(exchanges[:1]), list(exchanges[1:][-MOST_TURNS // 2 :])
+
+    def newest(head: list[Exchange]) -> list[Exchange]:
+        """Return `head` with as many of the newest others as fit, the last in any case."""
+        tail = list(rest)
+        while len(tail) > 1 and not fits([*head, *tail]):
+            tail.pop(0)
+        return [*head, *tail]
 
     def fits(kept: list[Exchange]) -> bool:
-        return _can_be_sent(subject, kept) and _tokens(subject, kept, exchanges, known, sizes) <= room
+        return _can_be_sent(about, kept) and _tokens(about, kept, exchanges, known, sizes) <= room
 
-    while len(rest) > 1 and not fits([*first, *rest]):
-        rest.pop(0)
-    kept = [*first, *rest]
+    kept = newest(first)
     if rest and not fits(kept):
-        # A long first turn: the subject's pictures come with whatever is first, its words go.
-        kept = rest[-1:]
-    return Trimmed(tuple(kept), dropped=len(kept) < len(exchanges))
+        # A long first turn: what the conversation is about comes with whatever is first, its words go.
+        kept = newest([])
+    unseen = len(subject.pictures) - len(about.pictures)
+    return Trimmed(about, tuple(kept), dropped=len(kept) < len(exchanges), unseen=unseen)
 
 
 def _can_be_sent(subject: Subject, kept: Sequence[Exchange]) -> bool:
-    turns = sum(2 if each.replied else 1 for each in kept)
+    # Two more may stand around the subject's pictures.
+    turns = 2 + sum(2 if each.replied else 1 for each in kept)
     pictures = sum(len(each.said.pictures) for each in kept) + len(subject.pictures)
     return turns <= MOST_TURNS and pictures <= MOST_TALKED_ABOUT
 
@@ -242,17 +257,16 @@ def guessed(subject: Subject, exchanges: Sequence[Exchange], sizes: Sizes) -> fl
     return sizes.picture * len(subject.pictures) + sum(each.tokens(sizes) for each in exchanges)
 
 
-def learned(subject: Subject, exchanges: Sequence[Exchange], tokens: int, picture_tokens: int) -> Sizes:
+def learned(exchanges: Sequence[Exchange], pictures: int, tokens: int, picture_tokens: int) -> Sizes:
     """Learn from a model that has counted a conversation.
 
     Args:
-        subject: What it is about.
         exchanges: What the model was given.
+        pictures: How many it was given.
         tokens: How many it counted.
         picture_tokens: How many of those are its pictures'.
     """
-    pictures = len(subject.pictures) + sum(len(each.said.pictures) for each in exchanges)
-    text = guessed(subject, exchanges, Sizes(picture=0.0))
+    text = sum(each.tokens(Sizes(picture=0.0)) for each in exchanges)
     return Sizes(
         picture=picture_tokens / pictures if pictures else SIZES.picture,
         text=(tokens - picture_tokens) / text,

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from handlers.converse import PICTURE_WAS_HERE, Answering, Converser
+from handlers.converse import Answering, Converser
 from handlers.history import History, Place
+from handlers.prompt import PICTURE_WAS_HERE
 from handlers.queue import Asked, Source
-from handlers.turns import Replied, Said, Shown, Subject
-from inference.errors import ConversationTooLong, PictureGone
+from handlers.turns import Measured, Replied, Said, Shown, Subject
+from inference.errors import BrokenPicture, ConversationTooLong, NotAPicture, PictureGone
 from inference.jobs import Turn
 from tests.inference.asking import Asker, asking, settings
 from tests.inference.making import SCOPE
@@ -25,15 +26,19 @@ class Pictures:
     Attributes:
         fetched: Which messages' pictures were fetched, in order.
         gone: Which are no longer there.
+        broken: Which are no pictures.
     """
 
     fetched: list[int] = field(default_factory=list)
     gone: set[int] = field(default_factory=set)
+    broken: set[int] = field(default_factory=set)
 
     def source(self, picture: Shown) -> Source:
         async def fetch() -> bytes:
             if picture.message_id in self.gone:
                 raise PictureGone
+            if picture.message_id in self.broken:
+                raise NotAPicture
             self.fetched.append(picture.message_id)
             return b"picture %d" % picture.message_id
 
@@ -53,12 +58,14 @@ class Talk:
         converser: What is tried.
         history: What was said.
         pictures: Discord's files.
+        known: What the engine says of each turn that it has answered.
     """
 
     asker: Asker
     converser: Converser
     history: History
     pictures: Pictures = field(default_factory=Pictures)
+    known: Measured | None = None
 
     async def say(self, number: int, *pictures: int) -> Answering:
         """Say something, and have it answered."""
@@ -66,7 +73,7 @@ class Talk:
         await self.history.say(HERE, said)
         answering = await self.converser.ask(ASKED, HERE, number, 0, self.pictures.source)
         await self.converser.stop(number, 0)
-        await self.history.reply(HERE, Replied(turn_id=number, text=f"answer {number}"))
+        await self.history.reply(HERE, Replied(turn_id=number, text=f"answer {number}"), self.known)
         return answering
 
 
@@ -104,10 +111,10 @@ async def test_a_picture_that_redis_has_lost_is_fetched_again(talk: Talk) -> Non
 async def test_a_message_that_was_changed_is_looked_at_again(talk: Talk) -> None:
     await talk.say(10)
     talk.pictures.gone.add(5)
-    assert not (await talk.say(20)).gone
+    assert not (await talk.say(20)).prompt.missing
     talk.converser.changed(5)
     answering = await talk.say(30)
-    assert answering.gone
+    assert answering.prompt.missing
     assert turns(answering)[0] == Turn(role="user", text=f"{PICTURE_WAS_HERE} turn 10")
 
 
@@ -119,10 +126,10 @@ async def test_a_picture_of_the_turn_to_be_answered_has_to_be_there(talk: Talk) 
 
 
 async def test_what_it_was_about_and_was_deleted_is_missed(talk: Talk) -> None:
-    assert not (await talk.say(10)).gone
+    assert not (await talk.say(10)).prompt.missing
     await talk.history.delete(5)
     answering = await talk.say(20)
-    assert answering.gone
+    assert answering.prompt.missing
     assert [turn.text for turn in turns(answering)] == [f"{PICTURE_WAS_HERE} turn 10", "turn 20"]
 
 
@@ -131,14 +138,14 @@ async def test_less_is_sent_after_a_refusal_and_from_then_on(talk: Talk) -> None
         answering = await talk.say(number)
     assert len(turns(answering)) == 20
     error = ConversationTooLong("", limit=200, value=264, picture_tokens=64, unit="tokens")
-    shortening = talk.converser.shorten(answering, error)
-    again = await talk.converser.ask(ASKED, HERE, 29, 0, talk.pictures.source, shortening)
+    revision = talk.converser.revise(answering, error)
+    again = await talk.converser.ask(ASKED, HERE, 29, 0, talk.pictures.source, revision)
     # Of 200 tokens a quarter is for the answer, 64 are the picture's, and a turn with its answer has ten.
     assert [turn.text for turn in turns(again)] == [
         "turn 10",
         *(f"turn {number}" for number in range(23, 30)),
     ]
-    assert again.trimmed
+    assert again.fitting.dropped
     assert len(turns(await talk.say(30))) == 8
 
 
@@ -146,4 +153,51 @@ async def test_a_single_turn_that_is_too_long_cannot_be_helped(talk: Talk) -> No
     answering = await talk.say(10)
     error = ConversationTooLong("", limit=200, value=264, picture_tokens=64, unit="tokens")
     with pytest.raises(ConversationTooLong):
-        talk.converser.shorten(answering, error)
+        talk.converser.revise(answering, error)
+
+
+async def test_a_picture_that_cannot_be_read_fails_its_own_turn_and_no_later_one(talk: Talk) -> None:
+    talk.pictures.broken.add(6)
+    await talk.say(10)
+    with pytest.raises(NotAPicture):
+        await talk.say(20, 6)
+    with pytest.raises(NotAPicture):
+        await talk.converser.ask(ASKED, HERE, 20, 1, talk.pictures.source)
+    answering = await talk.say(30)
+    assert answering.prompt.missing
+    assert [turn.text for turn in turns(answering)] == ["turn 10", f"{PICTURE_WAS_HERE} turn 20", "turn 30"]
+
+
+async def test_of_an_album_what_can_be_read_is_talked_about(talk: Talk) -> None:
+    await talk.history.begin(Place(2), Subject(pictures=(shown(5), shown(6))))
+    talk.pictures.broken.add(5)
+    await talk.history.say(Place(2), Said(turn_id=10, text="look"))
+    answering = await talk.converser.ask(ASKED, Place(2), 10, 0, talk.pictures.source)
+    assert answering.prompt.pictures == (shown(6),)
+    assert answering.prompt.missing
+
+
+async def test_a_picture_that_the_worker_cannot_read_is_left_out_from_then_on(talk: Talk) -> None:
+    await talk.say(10)
+    await talk.say(20, 6)
+    answering = await talk.say(30)
+    assert answering.prompt.pictures == (shown(5), shown(6))
+    revision = talk.converser.revise(answering, BrokenPicture("", picture=2))
+    again = await talk.converser.ask(ASKED, HERE, 30, 0, talk.pictures.source, revision)
+    assert again.prompt.pictures == (shown(5),)
+    assert again.prompt.missing
+    assert (await talk.say(40)).prompt.pictures == (shown(5),)
+
+
+async def test_what_the_engine_counted_is_believed(talk: Talk) -> None:
+    for number in (10, 20, 30, 40):
+        talk.known = Measured(turns=(number,), tokens=3060)
+        answering = await talk.say(number)
+        assert answering.fitting.dropped == (number > 10)
+
+
+async def test_a_new_picture_never_stands_in_a_turn_with_what_it_is_about(talk: Talk) -> None:
+    answering = await talk.say(10, 6)
+    asked = answering.ticket._pending.job.request.turns  # type: ignore[attr-defined]
+    assert [(turn.role, len(turn.pictures)) for turn in asked] == [("user", 1), ("assistant", 0), ("user", 1)]
+    assert answering.prompt.pictures == (shown(5), shown(6))

@@ -84,9 +84,9 @@ async def test_a_deleted_message_goes_with_its_answer(history: History) -> None:
     await history.begin(HERE, Subject(pictures=(shown(5),)))
     await history.say(HERE, said(10))
     await history.reply(HERE, Replied(turn_id=10, text="yes"))
-    assert await history.delete(10) == [HERE]
+    assert await history.delete(10) == {HERE: False}
     assert await texts(history, HERE) == []
-    assert await history.delete(10) == []
+    assert await history.delete(10) == {}
 
 
 async def test_a_deleted_answer_and_a_deleted_picture_go_too(history: History) -> None:
@@ -96,7 +96,8 @@ async def test_a_deleted_answer_and_a_deleted_picture_go_too(history: History) -
     await history.shown(HERE, 10, [11, 12])
     await history.delete(12)
     assert await texts(history, HERE) == [("words", None)]
-    await history.delete(5)
+    assert await history.messages(HERE, 10) == (11,)
+    assert await history.delete(5) == {HERE: True}
     assert await history.subject(HERE) == Subject(gone=True)
 
 

@@ -12,6 +12,7 @@ from handlers.turns import (
     Shown,
     Sizes,
     Subject,
+    Trimmed,
     guessed,
     learned,
     measured,
@@ -53,7 +54,7 @@ def test_the_last_turn_is_always_there_and_the_rest_is_the_first_and_the_newest(
     assert tail == list(range(len(turns) - len(tail) + 1, len(turns) + 1))
     assert found.dropped == (len(kept) < len(turns))
     if len(kept) > 1:
-        used = guessed(SUBJECT, found.exchanges, SIZES)
+        used = guessed(found.subject, found.exchanges, SIZES)
         assert used <= context
         assert sum(len(each.said.pictures) for each in found.exchanges) + 1 <= MOST_TALKED_ABOUT
 
@@ -89,16 +90,20 @@ def test_what_was_counted_and_left_out_since_counts_no_more() -> None:
 
 def test_a_count_that_cannot_be_the_whole_is_not_believed() -> None:
     exchanges = [exchange(1), exchange(2)]
-    assert measured(SUBJECT, exchanges, None, 3) is None
-    assert measured(SUBJECT, exchanges, 20, 3) is None, "llama.cpp counts only what was not in its cache"
-    assert measured(SUBJECT, exchanges, 700, 3) == Measured(turns=(1, 2), tokens=703)
+    assert measured(Trimmed(SUBJECT, tuple(exchanges), dropped=False), None, 3) is None
+    assert measured(Trimmed(SUBJECT, tuple(exchanges), dropped=False), 20, 3) is None, (
+        "llama.cpp counts only what was not in its cache"
+    )
+    assert measured(Trimmed(SUBJECT, tuple(exchanges), dropped=False), 700, 3) == Measured(
+        turns=(1, 2), tokens=703
+    )
 
 
 def test_what_a_model_counted_tells_how_long_its_words_and_pictures_are() -> None:
     exchanges = [exchange(number, "x" * 600, pictures=number % 2) for number in range(1, 4)]
     of_the_model = Sizes(picture=64, text=0.5)
     tokens = guessed(SUBJECT, exchanges, of_the_model)
-    assert learned(SUBJECT, exchanges, round(tokens), 3 * 64) == of_the_model
+    assert learned(exchanges, 3, round(tokens), 3 * 64) == of_the_model
     assert trim(SUBJECT, exchanges, None, round(tokens * 4 / 3) + 1, of_the_model).exchanges == tuple(
         exchanges
     )
@@ -106,4 +111,18 @@ def test_what_a_model_counted_tells_how_long_its_words_and_pictures_are() -> Non
 
 
 def test_without_a_picture_nothing_is_learned_of_pictures() -> None:
-    assert learned(Subject(), [exchange(1)], 14, 0).picture == SIZES.picture
+    assert learned([exchange(1)], 0, 14, 0).picture == SIZES.picture
+
+
+def test_an_album_leaves_room_for_what_is_said_of_it() -> None:
+    album = Subject(pictures=tuple(shown(each) for each in range(1, 11)))
+    exchanges = [exchange(number, "x" * 60) for number in range(1, 8)]
+    found = trim(album, exchanges, None, 4096)
+    assert len(found.subject.pictures) == 3
+    assert found.unseen == 7
+    assert ids(found.exchanges) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_long_first_turn_does_not_cost_the_others() -> None:
+    exchanges = [exchange(1, "x" * 4000), *(exchange(number, "x" * 300) for number in range(2, 6))]
+    assert ids(trim(SUBJECT, exchanges, None, 2600).exchanges) == [2, 3, 4, 5]

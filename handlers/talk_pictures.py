@@ -1,0 +1,78 @@
+"""The pictures of conversations -> where workers find them, fetched from Discord as seldom as can be."""
+
+from collections import OrderedDict
+from typing import Final, Protocol, TypeVar
+
+from handlers.queue import Source
+from handlers.turns import Shown
+from inference.errors import PictureError, PictureGone
+from inference.jobs import Picture
+
+MOST_KNOWN: Final = 2000
+"""Pictures of which is remembered that they were put, or cannot be read; the others are fetched again."""
+
+Key = tuple[str, tuple[int, str]]
+V = TypeVar("V")
+
+
+class Store(Protocol):
+    """What is needed of `inference.client.InferenceClient`."""
+
+    async def put_picture(self, scope: str, data: bytes) -> Picture:
+        """Keep a picture's bytes for the worker."""
+
+    async def keep_picture(self, picture: Picture) -> bool:
+        """Keep a picture's bytes for longer; False: they are gone."""
+
+
+class TalkPictures:
+    """What is known of pictures that are talked about.
+
+    Args:
+        store: Where workers find them.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._put: OrderedDict[Key, Picture] = OrderedDict()
+        self._refused: OrderedDict[Key, PictureError] = OrderedDict()
+
+    async def put(self, scope: str, picture: Shown, source: Source) -> Picture:
+        """Have a picture where workers find it.
+
+        Raises:
+            PictureError: It is gone, or cannot be read.
+            BeholderError: It cannot be put.
+        """
+        key = scope, picture.which
+        if (refused := self._refused.get(key)) is not None:
+            raise refused
+        known = self._put.get(key)
+        if known is not None and await self._store.keep_picture(known):
+            return known
+        try:
+            put = await self._store.put_picture(scope, await source.fetch())
+        except PictureError as error:
+            self.refuse(scope, picture, error)
+            raise
+        _remember(self._put, key, put)
+        return put
+
+    def refuse(self, scope: str, picture: Shown, error: PictureError) -> None:
+        """Note that a picture cannot be read; one that is only gone may come back."""
+        key = scope, picture.which
+        self._put.pop(key, None)
+        if not isinstance(error, PictureGone):
+            _remember(self._refused, key, error)
+
+    def changed(self, message_id: int | None) -> None:
+        """Look again at the pictures of a message, or of all, when they are next wanted."""
+        for known in (self._put, self._refused):
+            for each in [key for key in known if message_id in {None, key[1][0]}]:
+                del known[each]
+
+
+def _remember(known: OrderedDict[Key, V], key: Key, value: V) -> None:
+    known[key] = value
+    if len(known) > MOST_KNOWN:
+        known.popitem(last=False)
