@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from playwright.async_api import Browser, Locator, Page, Route
@@ -12,7 +13,7 @@ from playwright.async_api import Browser, Locator, Page, Route
 from tests.bot.playground.answering import answering
 from tests.bot.playground.conftest import Place, judged_pocket, place_of
 from tests.bot.playground.members import Bot, running_bot
-from tests.browser import WIDE, channel, opened
+from tests.browser import WIDE, channel, opened, send
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,25 @@ class Visit:
     def newest(self) -> Locator:
         """Return the channel's last message."""
         return channel(self.page).locator(".message").last
+
+    @property
+    def heard(self) -> Locator:
+        """Return the lines that screen readers were told."""
+        return self.page.locator("#announcer p")
+
+    async def say(self, text: str, **more: Any) -> Any:
+        """Post a message in the first channel, as Ben; return it once it is shown."""
+        said = await self.place.ben.post(f"{self.place.pictures}/messages", {"content": text} | more)
+        await self.page.locator(f".message[data-id='{said['id']}']").wait_for()
+        return said
+
+    async def show(self) -> Locator:
+        """Have the application post its buttons and selects; return the message."""
+        await self.text.fill("/show")
+        await self.text.press("Enter")
+        await send(channel(self.page))
+        await self.newest.get_by_role("button", name="Again").wait_for()
+        return self.newest
 
     async def go(self, name: str) -> None:
         """Go to another channel by its link."""
