@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from inference.errors import ConversationTooLong
+from inference.errors import BrokenPicture, ConversationTooLong
 from inference.jobs import Captioned, Converse, Conversed, Delta, Failure, Job, Picture, Progress, Result
 from inference.keys import Keys
 from inference.redis_connection import connect, connect_blocking, read_after
@@ -38,6 +38,7 @@ class Talker:
         gate: Set unless a test wants it to wait.
         wrong: What it fails with.
         breaks: What it fails with after all that it has to say.
+        broken: What the picture says that it cannot open.
         reads: The most tokens that it takes; a word is one, and a picture 60.
         progress: What it says before the first piece.
         tokens: What it says a prompt took.
@@ -55,6 +56,7 @@ class Talker:
         self.gate.set()
         self.wrong: BeholderError | None = None
         self.breaks: BeholderError | None = None
+        self.broken: str | None = None
         self.reads: int | None = None
         self.progress: list[float] = []
         self.tokens: int | None = None
@@ -136,7 +138,7 @@ class Talker:
         self.jobs.append(job)
         self.seen.append(seen)
         await self._tell()
-        wrong = self.wrong or self._too_long(request)
+        wrong = self.wrong or self._broken(seen) or self._too_long(request)
         if wrong is not None:
             return Failure(job_id=job.id, code=wrong.code, detail=wrong.detail)
         for done in self.progress:
@@ -156,6 +158,11 @@ class Talker:
         stopped = job.id in self.stopped
         outcome = Conversed(text=said, prompt_tokens=self.tokens, reply_tokens=5, stopped=stopped)
         return Result(job_id=job.id, outcome=outcome)
+
+    def _broken(self, seen: list[list[str]]) -> "BeholderError | None":
+        all_ = [each for turn in seen for each in turn]
+        number = all_.index(self.broken) + 1 if self.broken in all_ else None
+        return None if number is None else BrokenPicture("", picture=number)
 
     def _too_long(self, request: Converse) -> "BeholderError | None":
         pictures = 60 * sum(len(turn.pictures) for turn in request.turns)
