@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from handlers.history import RETENTION, History, Place
+from handlers.history import MOST_FIELDS, RETENTION, History, Place
 from handlers.turns import Measured, Replied, Said, Shown, Subject
+from inference.jobs import MOST_TURNS
 from inference.redis_connection import Client, connect
 
 HERE, THERE = Place(1), Place(1, 77)
@@ -153,3 +154,25 @@ async def test_what_another_version_wrote_counts_as_lost(history: History, redis
     await history.say(HERE, said(10))
     await redis.hset("beholder:talk:42:1:0", "said:20", '{"v": 9}')
     assert await texts(history, HERE) == [("words", None)]
+
+
+async def test_what_no_model_gets_any_more_is_forgotten(history: History) -> None:
+    for number in range(1, MOST_FIELDS // 2 + 3):
+        await history.say(HERE, said(number))
+        await history.reply(HERE, Replied(turn_id=number, text="yes"))
+    kept = [each.said.turn_id for each in await history.exchanges(HERE)]
+    assert kept[0] == 1
+    assert kept[-1] == MOST_FIELDS // 2 + 2
+    assert MOST_TURNS // 2 < len(kept) < MOST_FIELDS // 2
+
+
+async def test_whatever_is_written_goes_some_day(history: History, redis: Client) -> None:
+    await history.first_time(Place(1), "unseen")
+    await history.shown(Place(2), 10, [11])
+    await history.newest(Place(3), 10)
+    await history.belongs(Place(4), [12])
+    await history.say(Place(5), said(13))
+    await history.delete(11)
+    keys = [key async for key in redis.scan_iter("*")]
+    assert len(keys) > 5
+    assert all([0 < await redis.ttl(key) <= RETENTION for key in keys])
