@@ -5,29 +5,23 @@ message that it hangs on: two conversations in one channel never mix. Beside it 
 belongs where, so that what people edit or delete in Discord is edited or deleted here.
 """
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final
 
-from pydantic import ValidationError
-
-from handlers.turns import Exchange, Kept, Measured, Replied, Said, Shown, Subject
+from handlers import history_fields
+from handlers.history_fields import SUBJECT
+from handlers.turns import Exchange, Measured, Replied, Said, Shown, Subject
 from inference.jobs import MOST_TURNS
 from inference.redis_connection import Client, translated
 
-log = logging.getLogger(__name__)
-
 RETENTION: Final = 7 * 24 * 3600
 """Seconds after the last turn for which a conversation is kept."""
-SUBJECT: Final = "subject"
 MEASURED: Final = "measured"
 MOST_FIELDS: Final = 3 * MOST_TURNS
 """Of a conversation; beyond that, turns that no model gets any more are forgotten."""
 NEWEST: Final = "newest"
 """The turn whose answer has the buttons."""
-
-K = TypeVar("K", bound=Kept)
 
 _EDIT = """
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
@@ -105,7 +99,7 @@ class History:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
-            return _read(Subject, await self._redis.hget(self._key(place), SUBJECT))
+            return history_fields.read(Subject, await self._redis.hget(self._key(place), SUBJECT))
 
     async def say(self, place: Place, said: Said) -> bool:
         """Note what a person said; doing it twice changes nothing.
@@ -171,10 +165,12 @@ class History:
         async with translated():
             raw = await self._redis.hgetall(self._key(place))
         fields = {bytes(key).decode(): value for key, value in raw.items()}  # type: ignore[arg-type]
-        said = [_read(Said, value) for name, value in fields.items() if name.startswith("said:")]
+        said = [
+            history_fields.read(Said, value) for name, value in fields.items() if name.startswith("said:")
+        ]
         found = sorted((each for each in said if each is not None), key=lambda each: each.turn_id)
         return [
-            Exchange(each, _read(Replied, fields.get(f"replied:{each.turn_id}")))
+            Exchange(each, history_fields.read(Replied, fields.get(f"replied:{each.turn_id}")))
             for each in found
             if until is None or each.turn_id <= until
         ]
@@ -186,7 +182,7 @@ class History:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
-            return _read(Measured, await self._redis.hget(self._key(place), MEASURED))
+            return history_fields.read(Measured, await self._redis.hget(self._key(place), MEASURED))
 
     async def first_time(self, place: Place, what: str) -> bool:
         """Tell whether something is told here for the first time; from now on it is not.
@@ -276,7 +272,7 @@ class History:
             raw = await self._redis.hgetall(self._key(place))
             async with self._redis.pipeline(transaction=False) as all_:
                 all_.expire(self._key(place), RETENTION)
-                for message in _messages(raw):
+                for message in history_fields.messages(raw):
                     all_.expire(self._index + str(message), RETENTION)
                 await all_.execute()
 
@@ -290,8 +286,8 @@ class History:
             async with translated():
                 field = f"said:{message_id}"
                 raw = await self._redis.hget(self._key(place), field)
-                before = _read(Said, raw)
-                if raw is None or before is None or _same(before, text, pictures):
+                before = history_fields.read(Said, raw)
+                if raw is None or before is None or history_fields.same(before, text, pictures):
                     continue
                 after = before.model_copy(update={"text": text, "pictures": tuple(pictures)})
                 await self._edit(keys=[self._key(place)], args=[field, raw, after.model_dump_json()])
@@ -311,18 +307,18 @@ class History:
             async with translated():
                 raw = await self._redis.hgetall(key)
                 gone = [f"said:{message_id}", f"replied:{message_id}", MEASURED]
-                for turn, messages in _answers(raw).items():
+                for turn, messages in history_fields.answers(raw).items():
                     if message_id in messages:
                         gone.append(f"replied:{turn}")
                         left = " ".join(str(each) for each in messages if each != message_id)
                         await self._redis.hset(key, f"shown:{turn}", left)
                 await self._redis.hdel(key, *gone)
-                subject = _read(Subject, raw.get(SUBJECT.encode()))
+                subject = history_fields.read(Subject, raw.get(SUBJECT.encode()))
                 if subject is not None:
-                    after = _without(subject, message_id)
+                    after = history_fields.without(subject, message_id)
                     await self._redis.hset(key, SUBJECT, after.model_dump_json())
                 await self._redis.expire(key, RETENTION)
-            said = _read(Said, raw.get(f"said:{message_id}".encode()))
+            said = history_fields.read(Said, raw.get(f"said:{message_id}".encode()))
             shown = [*(subject.pictures if subject else ()), *(said.pictures if said else ())]
             found[place] = any(each.message_id == message_id for each in shown)
         async with translated():
@@ -358,44 +354,3 @@ class History:
 
     def _key(self, place: Place) -> str:
         return self._name + place.name
-
-
-def _without(subject: Subject, message_id: int) -> Subject:
-    """Leave a message's pictures out."""
-    left = tuple(each for each in subject.pictures if each.message_id != message_id)
-    gone = subject.gone or len(left) < len(subject.pictures)
-    return subject.model_copy(update={"pictures": left, "gone": gone})
-
-
-def _same(said: Said, text: str, pictures: Sequence[Shown]) -> bool:
-    """Tell whether an edit is none of the author's: Discord edits a message when it has fetched its links."""
-    return said.text == text and [each.which for each in said.pictures] == [each.which for each in pictures]
-
-
-def _read(kind: type[K], raw: Any) -> K | None:  # noqa: ANN401 - whatever redis-py gives
-    """Read what was kept; what another version wrote counts as lost."""
-    if raw is None:
-        return None
-    try:
-        return kind.model_validate_json(raw)
-    except ValidationError:
-        log.warning("a %s in no form that is read here", kind.__name__.lower())
-        return None
-
-
-def _answers(raw: dict[Any, Any]) -> dict[int, tuple[int, ...]]:
-    """Read which messages each answer stands in."""
-    return {
-        int(name.removeprefix(b"shown:")): tuple(map(int, value.split()))
-        for name, value in raw.items()
-        if name.startswith(b"shown:")
-    }
-
-
-def _messages(raw: dict[Any, Any]) -> set[int]:
-    """Collect the messages of a conversation."""
-    found = {int(name.removeprefix(b"said:")) for name in raw if name.startswith(b"said:")}
-    for messages in _answers(raw).values():
-        found.update(messages)
-    subject = _read(Subject, raw.get(SUBJECT.encode()))
-    return found | ({each.message_id for each in subject.pictures} if subject else set())
