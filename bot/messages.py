@@ -61,6 +61,7 @@ def said_by(message: discord.Message, me: int) -> Said | None:
         text=(text or talk_replies.DESCRIBE)[:LONGEST_TURN],
         pictures=pictures,
         message_id=message.id,
+        author_id=message.author.id,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from handlers.turns import Exchange, Shown, Subject
 from inference.errors import PictureError
-from inference.jobs import LONGEST_TURN, Picture, Turn
+from inference.jobs import LONGEST_SPEAKER, LONGEST_TURN, Picture, Turn
 
 PICTURE_WAS_HERE: Final = "(A picture was posted here; it is gone.)"
 """What the model reads where a picture was deleted, or cannot be read."""
@@ -64,9 +64,10 @@ async def written(subject: Subject, exchanges: Sequence[Exchange], put: Put) -> 
     if found[-1].errors and not found[-1].put:
         raise found[-1].errors[0]
     turns: list[Turn] = [ABOUT[0].model_copy(update={"pictures": about.put}), ABOUT[1]] if about.put else []
+    names = _names(exchanges)
     for number, (each, usable) in enumerate(zip(exchanges, found, strict=True)):
         gone = bool(usable.errors) or (not number and (subject.gone or bool(about.errors)))
-        turns.append(_said(each, usable.put, gone=gone))
+        turns.append(_said(each, names[number], usable.put, gone=gone))
         if each.replied is not None and number < len(exchanges) - 1:
             turns.append(Turn(role="assistant", text=each.replied.text[:LONGEST_TURN]))
     return Prompt(
@@ -96,7 +97,21 @@ async def _usable(pictures: tuple[Shown, ...], put: Put) -> _Usable:
     )
 
 
-def _said(exchange: Exchange, pictures: tuple[Picture, ...], *, gone: bool) -> Turn:
+def _names(exchanges: Sequence[Exchange]) -> list[str]:
+    """Name who spoke in each turn; the second of one name is told apart by a number."""
+    known: dict[str, list[int]] = {}
+    names = []
+    for said in (each.said for each in exchanges):
+        bearers = known.setdefault(said.speaker, [])
+        if said.author_id is not None and said.author_id not in bearers:
+            bearers.append(said.author_id)
+        number = bearers.index(said.author_id) + 1 if said.author_id is not None else 1
+        suffix = f" ({number})" if number > 1 else ""
+        names.append(said.speaker[: LONGEST_SPEAKER - len(suffix)] + suffix)
+    return names
+
+
+def _said(exchange: Exchange, name: str, pictures: tuple[Picture, ...], *, gone: bool) -> Turn:
     said = exchange.said
     text = f"{PICTURE_WAS_HERE} {said.text}".strip() if gone else said.text
-    return Turn(role="user", speaker=said.speaker, text=text[:LONGEST_TURN], pictures=pictures)
+    return Turn(role="user", speaker=name, text=text[:LONGEST_TURN], pictures=pictures)

@@ -92,6 +92,7 @@ class Said(Kept):
         text: Their words; may be empty where there are pictures.
         pictures: What they posted with it.
         message_id: The message that they can edit or delete; None where there is none.
+        author_id: Who they are, where that is known: two people may have one name.
     """
 
     turn_id: Id
@@ -99,6 +100,7 @@ class Said(Kept):
     text: str = Field(max_length=LONGEST_TURN)
     pictures: tuple[Shown, ...] = Field((), max_length=MOST_PICTURES)
     message_id: Id | None = None
+    author_id: Id | None = None
 
     def tokens(self, sizes: Sizes) -> float:
         """Estimate what it takes of the model's context."""

@@ -201,3 +201,11 @@ async def test_a_new_picture_never_stands_in_a_turn_with_what_it_is_about(talk: 
     asked = answering.ticket._pending.job.request.turns  # type: ignore[attr-defined]
     assert [(turn.role, len(turn.pictures)) for turn in asked] == [("user", 1), ("assistant", 0), ("user", 1)]
     assert answering.prompt.pictures == (shown(5), shown(6))
+
+
+async def test_two_people_of_one_name_are_told_apart(talk: Talk) -> None:
+    for number, author in ((10, 1), (20, 2), (30, 1)):
+        said = Said(turn_id=number, speaker="Ada", author_id=author, text="words")
+        await talk.history.say(HERE, said)
+    answering = await talk.converser.ask(ASKED, HERE, 30, 0, talk.pictures.source)
+    assert [turn.speaker for turn in turns(answering)] == ["Ada", "Ada (2)", "Ada"]
