@@ -14,7 +14,7 @@ from bot.attachments import carried
 from bot.delivery import deliver
 from bot.hearing import Hearing
 from bot.insisting import Unreachable
-from bot.messages import guild_of, is_a_persons, is_private, may_answer, owns
+from bot.messages import guild_of, is_a_persons, is_private, may_answer
 from handlers.inbox import Inbox, OpenPost, Standing, Why
 from handlers.marks import Marks
 from handlers.preferences import Preferences
@@ -75,7 +75,8 @@ class Arrivals:
             else:
                 self._marks.seen(channel, message.id, private=is_private(message))
                 return
-        if _is_asked(message, self._me()) and not owns(message.channel, self._me().id):
+        # The answer to a turn is no reply of this kind: the placeholder would stay.
+        if _is_asked(message, self._me()) and not self._hearing.may_take(message):
             await self._say_not_now(message)
 
     async def _accept(self, message: discord.Message, *, late: bool) -> None:

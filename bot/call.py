@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+import discord
 from pydantic import JsonValue
 
 from handlers.inbox import Inbox, OpenCommand
@@ -35,7 +36,7 @@ class Call:
         self.ticket: Waiting | None = None
         self._inbox = inbox
         self._afterwards: list[Callable[[], Awaitable[None]]] = []
-        self._once_shown: Callable[[int], Awaitable[None]] | None = None
+        self._once_shown: Callable[[discord.Message], Awaitable[None]] | None = None
 
     def watch(self, ticket: Waiting) -> None:
         """Say which job the person waits for: after some seconds they are told its place in the queue."""
@@ -45,17 +46,25 @@ class Call:
         """Have something done once the outcome is visible, such as forgetting results."""
         self._afterwards.append(step)
 
-    def once_shown(self, step: Callable[[int], Awaitable[None]]) -> None:
-        """Have something done with the id of the message that the outcome is, before the request is closed.
+    def once_shown(self, step: Callable[[discord.Message], Awaitable[None]]) -> None:
+        """Have something done with the message that the outcome is, before the request is closed.
 
-        After a restart in between it is done again.
+        After a restart in between, and where Discord could not be reached meanwhile, it is done again.
         """
         self._once_shown = step
 
-    async def shown(self, message_id: int) -> None:
-        """Do what was left for when the outcome is visible."""
-        if self._once_shown is not None:
-            await self._once_shown(message_id)
+    async def shown(self, message: discord.Message) -> None:
+        """Do what was left for when the outcome is visible.
+
+        Raises:
+            discord.HTTPException, OSError: Discord cannot be reached, or refuses.
+        """
+        if self._once_shown is None:
+            return
+        self.request = self.request.model_copy(update={"outcome": message.id})
+        with contextlib.suppress(QueueUnavailable):
+            await self._inbox.amend(self.request)
+        await self._once_shown(message)
 
     async def settle(self, **found: JsonValue) -> None:
         """Keep what was found out (such as which picture is meant), so that a restart finds the same.

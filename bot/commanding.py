@@ -26,6 +26,7 @@ from bot import replies
 from bot.answering import until_redis
 from bot.call import Call, Refused
 from bot.deferring import deferred
+from bot.insisting import until_discord
 from bot.original import Original, Outcome, TokenOver
 from handlers.inbox import Inbox, Open, OpenCommand
 from handlers.tokens import LIFE, Tokens
@@ -179,12 +180,18 @@ class Commanding:
         started = time.monotonic()
         call = Call(request, self._inbox, taken_up=taken_up)
         if original is not None or not request.private:
-            message_id = await self._show(request, original, await self._awaited(call, original))
-            if message_id is not None:
-                await call.shown(message_id)
+            message = await self._show(request, original, await self._awaited(call, original))
+            if message is not None:
+                await self._shown(call, message)
         await self._close(request)
         await call.clear_up()
         log.info("%s: /%s done in %.2f s", request.id, request.name, time.monotonic() - started)
+
+    async def _shown(self, call: Call, message: discord.Message) -> None:
+        try:
+            await until_discord(lambda: call.shown(message), call.request.id)
+        except discord.HTTPException as error:
+            log.warning("%s: not gone on: status %d, code %d", call.request.id, error.status, error.code)
 
     async def _awaited(self, call: Call, original: Original | None) -> Outcome | str:
         """Have it done, and tell meanwhile how long that may take."""
@@ -240,7 +247,7 @@ class Commanding:
 
     async def _show(
         self, request: OpenCommand, original: Original | None, outcome: Outcome | str
-    ) -> int | None:
+    ) -> discord.Message | None:
         """Show what came of it: to everyone, or as a sentence to the one who asked alone.
 
         Returns:
@@ -261,23 +268,36 @@ class Commanding:
             return None
         return await self._post(request, Outcome(outcome) if isinstance(outcome, str) else outcome)
 
-    async def _post(self, request: OpenCommand, outcome: Outcome) -> int | None:
+    async def _post(self, request: OpenCommand, outcome: Outcome) -> discord.Message | None:
         """Answer in the channel what cannot be answered by the interaction any more, if it was public."""
         if request.private:
             return None
+        place = self._place(request)
+        if request.outcome is not None:
+            # An earlier life has shown it, and not come to what follows.
+            which = request.outcome
+            return await self._insisted(request, lambda: place.fetch_message(which))
         text = replies.late(outcome.text, request.author_id)
         nonce = job_id("nonce", request.id)[:25]
-        try:
-            sent = await self._place(request).send(
+        return await self._insisted(
+            request,
+            lambda: place.send(
                 text,
                 files=outcome.attachments(),
                 nonce=nonce,
                 allowed_mentions=discord.AllowedMentions.none(),
-            )
+            ),
+        )
+
+    @staticmethod
+    async def _insisted(
+        request: OpenCommand, step: Callable[[], Awaitable[discord.Message]]
+    ) -> discord.Message | None:
+        try:
+            return await until_discord(step, request.id)
         except discord.HTTPException as error:
             log.info("%s: no answer possible: status %d, code %d", request.id, error.status, error.code)
             return None
-        return sent.id
 
     async def _close(self, request: OpenCommand) -> None:
         async def close() -> None:

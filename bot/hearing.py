@@ -5,14 +5,13 @@ import logging
 import time
 from collections.abc import Callable
 
-import aiohttp
 import discord
 
-from bot import talk_replies
 from bot.answering import until_redis
 from bot.attachments import posted
 from bot.checking import check
 from bot.conversing import Conversing
+from bot.excusing import Excuses
 from bot.messages import guild_of, is_a_persons, is_private, may_answer, owns, said_by
 from bot.rebuilding import rebuild
 from handlers.history import History, Place
@@ -43,6 +42,7 @@ class Hearing:
         self._history = history
         self._conversing = conversing
         self._me = me
+        self._excuses = Excuses(client, history)
         self._checked: set[Place] = set()
 
     async def take(self, message: discord.Message) -> bool:
@@ -57,11 +57,13 @@ class Hearing:
         if not is_a_persons(message):
             return False
         place = await self._place(message)
-        if place is None or not may_answer(message):
+        if not may_answer(message):
             return place is not None
+        if place is None:
+            return not posted(message) and await self._excuses.lost(message, self._about(message))
         said = said_by(message, self._me().id)
         if said is None:
-            await self._say_unseen(place, message)
+            await self._excuses.nothing_seen(place, message)
             return True
         if place not in self._checked:
             await check(self._client, self._history, place, self._me().id)
@@ -85,8 +87,8 @@ class Hearing:
         channel = message.channel
         if owns(channel, self._me().id):
             return Place(channel.id)
-        about = message.reference.resolved if message.reference is not None else None
-        if isinstance(about, discord.Message) and about.author.id == self._me().id:
+        about = self._about(message)
+        if about is not None:
             here = [each for each in await self._history.places(about.id) if each.channel_id == channel.id]
             return here[0] if here else None
         if is_private(message) and message.reference is None:
@@ -96,12 +98,17 @@ class Hearing:
             await self._history.part(channel.id)
         return None
 
-    async def _say_unseen(self, place: Place, message: discord.Message) -> None:
-        """Say once that the bot cannot read what is written, where that is so."""
-        if self._client.intents.message_content or not await self._history.first_time(place, "unseen"):
-            return
-        with contextlib.suppress(discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError):
-            await message.channel.send(talk_replies.UNSEEN, allowed_mentions=discord.AllowedMentions.none())
+    def may_take(self, message: discord.Message) -> bool:
+        """Tell whether a message may belong to a conversation, as far as that shows without Redis."""
+        if owns(message.channel, self._me().id) or self._about(message) is not None:
+            return True
+        return is_private(message) and message.reference is None and not posted(message)
+
+    def _about(self, message: discord.Message) -> discord.Message | None:
+        """Return the message that one replies to, where it is the bot's."""
+        about = message.reference.resolved if message.reference is not None else None
+        mine = isinstance(about, discord.Message) and about.author.id == self._me().id
+        return about if isinstance(about, discord.Message) and mine else None
 
     async def edited(self, message: discord.Message) -> None:
         """Let the history say what a message says now."""

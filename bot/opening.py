@@ -4,6 +4,8 @@ import logging
 
 import discord
 
+from bot.insisting import passes
+
 log = logging.getLogger(__name__)
 
 
@@ -20,6 +22,9 @@ async def thread_for(
 
     Returns:
         The thread; None where there can be none: the conversation goes on in place.
+
+    Raises:
+        discord.HTTPException, OSError: Discord cannot be reached.
     """
     channel = _parent(client, channel_id)
     if channel is None:
@@ -27,7 +32,7 @@ async def thread_for(
     try:
         return await channel.get_partial_message(message_id).create_thread(name=name)
     except discord.HTTPException as error:
-        if error.status >= 500:
+        if passes(error):
             raise
         log.info("message %d: no thread: status %d, code %d", message_id, error.status, error.code)
     return await _ours(client, message_id)
@@ -62,7 +67,9 @@ async def _ours(client: discord.Client, thread_id: int) -> discord.Thread | None
     """Return the thread that a message has already, where it is the bot's: it has the message's id."""
     try:
         found = client.get_channel(thread_id) or await client.fetch_channel(thread_id)
-    except discord.HTTPException:
+    except discord.HTTPException as error:
+        if passes(error):
+            raise
         return None
     mine = isinstance(found, discord.Thread) and client.user is not None and found.owner_id == client.user.id
     return found if isinstance(found, discord.Thread) and mine and not found.locked else None

@@ -92,17 +92,16 @@ class Original:
         with contextlib.suppress(discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError):
             await self._edit(Outcome(text))
 
-    async def answer(self, outcome: Outcome) -> int | None:
+    async def answer(self, outcome: Outcome) -> discord.Message | None:
         """Put the outcome in its place.
 
         Returns:
-            The message's id; None where somebody deleted it: then nobody wants the outcome.
+            The message; None where somebody deleted it: then nobody wants the outcome.
 
         Raises:
             TokenOver: It cannot be shown this way.
         """
-        message = await self._insist(lambda: self._edit(outcome))
-        return None if message is None else message.id
+        return await self._insist(lambda: self._edit(outcome))
 
     async def refuse(self, sentence: str) -> None:
         """Tell the person alone what was wrong; a public placeholder goes.

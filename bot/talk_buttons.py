@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import aiohttp
 import discord
 
-from bot import replies, talk_replies
+from bot import replies
 from bot.call import Refused
+from bot.rights import check_may_write
 from handlers.history import Place
 from inference.errors import BeholderError
 
@@ -61,8 +62,7 @@ class TurnButton(discord.ui.DynamicItem[BUTTON], template=_TURN):
         await answered(interaction, self._act(interaction))
 
     async def _act(self, interaction: "discord.Interaction[Beholder]") -> None:
-        if not _may_write(interaction):
-            raise Refused(talk_replies.MAY_NOT)
+        check_may_write(interaction)
         await interaction.response.defer()
         place = Place(interaction.channel_id or 0, self.hangs_on or None)
         steer = interaction.client.steering
@@ -157,14 +157,6 @@ def turn_of(message: discord.Message) -> int | None:
             if match := _TURN.fullmatch(getattr(button, "custom_id", None) or ""):
                 return int(match["turn"])
     return None
-
-
-def _may_write(interaction: discord.Interaction[Any]) -> bool:
-    rights = interaction.permissions
-    if interaction.guild_id is None or rights.administrator:
-        return True
-    in_thread = isinstance(interaction.channel, discord.Thread)
-    return rights.send_messages_in_threads if in_thread else rights.send_messages
 
 
 async def answered(interaction: discord.Interaction[Any], act: Awaitable[None]) -> None:

@@ -24,6 +24,8 @@ UNSEEN = (
     SMALL + "I can't read what is written here: my operator has not turned on the Message Content intent. "
     "Mention me in your message, or reply to one of mine, and I'll answer."
 )
+NOTHING_THERE = SMALL + "I find neither words nor a picture in this. Write your question, or post a picture."
+LOST = SMALL + "I no longer have this conversation in mind. Start it again from its picture."
 
 ENDED = "This answer is finished already: there is nothing to stop."
 NOT_NEWEST = "There is a newer answer: use the buttons below that one."

@@ -15,10 +15,12 @@ from bot.call import Call, Refused
 from bot.client import Beholder
 from bot.given import Arguments, given, sources, with_pictures
 from bot.given import Place as Where
+from bot.insisting import until_discord
 from bot.looking import look_again
 from bot.messages import owns, shown
 from bot.opening import may_have_threads, thread_for
 from bot.original import Outcome
+from bot.rights import check_may_talk
 from bot.talk_buttons import BeginButton, TurnButton
 from handlers.answer import parse_question
 from handlers.caption import Captioner
@@ -105,6 +107,7 @@ class Threads(commands.Cog):
         here = owns(interaction.channel, self._me)
         if here and image is None and asked is None:
             raise Refused(talk_replies.JUST_WRITE)
+        check_may_talk(interaction)
         images = () if here and image is None else given(interaction, [image])
         await self._run(interaction, CHAT, Opening(question=asked, images=images), private=False)
 
@@ -113,11 +116,13 @@ class Threads(commands.Cog):
         pictures = carried(message, asked=True)
         if not pictures:
             raise Refused(NONE_HERE)
+        check_may_talk(interaction, message.id)
         where = Where(channel_id=message.channel.id, message_id=message.id)
         await self._run(interaction, TALK, Opening(images=pictures, source=where), private=True)
 
     async def begin(self, interaction: discord.Interaction[Beholder], message_id: int) -> None:
         """Talk about the pictures of a message whose caption has the button that was pressed."""
+        check_may_talk(interaction, message_id)
         where = Where(channel_id=interaction.channel_id or 0, message_id=message_id)
         said = interaction.message.content if interaction.message is not None else ""
         title = "" if "||" in said else replies.unescaped(said.partition("\n")[0]).removeprefix("1. ")
@@ -143,7 +148,7 @@ class Threads(commands.Cog):
         if opening.images and opening.source is None:
             return await self._with_upload(call, opening, inside)
         if inside is not None and opening.source is None:
-            call.once_shown(lambda message: self._open(request, opening, inside, (), reply_to=message))
+            call.once_shown(lambda message: self._open(request, opening, inside, (), reply_to=message.id))
             return Outcome(_quoted(opening))
         opening = await self._found(call)
         return await self._about(call, opening, inside)
@@ -172,23 +177,24 @@ class Threads(commands.Cog):
         if isinstance(caption, BeholderError):
             raise caption
         thumbnail = await self._captioner.thumbnail(asked, caption)
+        if not thumbnail:
+            # The conversation would be about a picture that is nowhere.
+            raise Refused(talk_replies.NOT_SHOWN)
         opening = opening.model_copy(update={"title": caption.text})
 
-        async def open_there(message_id: int) -> None:
-            channel = self._client.get_partial_messageable(request.channel_id, guild_id=request.guild_id)
-            message = await channel.fetch_message(message_id)
+        async def open_there(message: discord.Message) -> None:
             where = tuple(shown(message, each) for each in carried(message, asked=False))
             if inside is not None:
-                await self._open(request, opening, inside, where, reply_to=message_id)
+                await self._open(request, opening, inside, where, reply_to=message.id)
                 return
-            thread = await thread_for(self._client, request.channel_id, message_id, _name(opening))
-            place = Place(request.channel_id, message_id) if thread is None else Place(thread.id)
-            await self._open(request, opening, place, where, reply_to=message_id if thread is None else None)
+            thread = await thread_for(self._client, request.channel_id, message.id, _name(opening))
+            place = Place(request.channel_id, message.id) if thread is None else Place(thread.id)
+            await self._open(request, opening, place, where, reply_to=message.id if thread is None else None)
 
         call.once_shown(open_there)
         [said] = replies.said([caption], [opening.hidden])
         file = attached(thumbnail, said, opening.question)
-        return Outcome(_quoted(opening), [file] if thumbnail else ())
+        return Outcome(_quoted(opening), [file])
 
     async def _about(self, call: Call, opening: Opening, inside: Place | None) -> Outcome:
         """Talk about a picture that stands in a message."""
@@ -209,7 +215,10 @@ class Threads(commands.Cog):
         )
         thread = None
         if inside is None:
-            thread = await thread_for(self._client, where.channel_id, where.message_id, _name(opening))
+            name = _name(opening)
+            thread = await until_discord(
+                lambda: thread_for(self._client, where.channel_id, where.message_id, name), request.id
+            )
         place = inside or (Place(thread.id) if thread is not None else None)
         if place is not None:
             await self._open(request, opening, place, pictures, reply_to=None)
@@ -220,7 +229,7 @@ class Threads(commands.Cog):
             return Outcome(talk_replies.BELOW)
         call.once_shown(
             lambda message: self._open(
-                request, opening, Place(request.channel_id, message), pictures, reply_to=message
+                request, opening, Place(request.channel_id, message.id), pictures, reply_to=message.id
             )
         )
         return Outcome(f"{_quoted(opening)}\n{opening.about(request.guild_id)}")

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from bot import talk_replies
+from handlers.history import History, Place
 from inference.errors import ChatInterrupted, ChatUnavailable
 from tests.bot.stage import Stage
 from tests.bot.talk import (
@@ -17,7 +18,6 @@ from tests.bot.talk import (
     thread,
 )
 from tests.bot.talker import talking
-from tests.e2e.member import Message
 
 
 async def told(stage: Stage, start: int) -> str:
@@ -135,25 +135,28 @@ async def test_an_answer_that_failed_can_be_reset(stage: Stage) -> None:
         assert [turn.text for turn in talker.last.turns] == ["and now?"]
 
 
-async def test_who_presses_three_times_gets_one_answer(stage: Stage) -> None:
+async def test_who_presses_three_times_gets_one_answer(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    newest, told = History.newest, asyncio.Event()
+
+    async def slow(self: History, place: Place, turn_id: int | None = None) -> int | None:
+        if turn_id is None:
+            await told.wait()
+        return await newest(self, place, turn_id)
+
     async with talking(stage) as talker, stage.bot():
-        place = await thread(stage)
-        [first] = await finished(stage, place, 1)
+        channel = await thread(stage)
+        [first] = await finished(stage, channel, 1)
         await stage.all_closed()
-        talker.gate.clear()
+        monkeypatch.setattr(History, "newest", slow)
         start = len(stage.ada.heard)
         await asyncio.gather(*(press(stage.ada, first, "Regenerate") for _ in range(3)))
 
-        def refused() -> list[Message]:
-            return [
-                data
-                for kind, data in stage.ada.heard[start:]
-                if kind == "MESSAGE_CREATE" and data["content"] == talk_replies.STILL_AT_IT
-            ]
+        def refused() -> int:
+            return sum(data.get("content") == talk_replies.STILL_AT_IT for _, data in stage.ada.heard[start:])
 
-        await stage.ada.hear(lambda *_: len(refused()) == 2, start=start)
-        talker.gate.set()
-        await finished(stage, place, 1)
+        await stage.ada.hear(lambda *_: refused() == 2, start=start)
+        told.set()
+        await talker.taken(2)
         await stage.all_closed()
         assert len(talker.jobs) == 2
 
