@@ -9,7 +9,7 @@ from playwright.async_api import Browser, expect
 
 from tests.bot.playground.scenery import png
 from tests.bot.playground.visits import Gate, Visit, visiting
-from tests.browser import channel, chromium, complaints, needs_chromium, pick, send
+from tests.browser import channel, chromium, command, complaints, needs_chromium, pick, send, thread
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -173,6 +173,19 @@ async def test_a_form_outlives_a_connection_that_cant_be_resumed(visit: Visit) -
     await visit.place.ben.post(f"{visit.place.pictures}/messages", {"content": "meanwhile"})
     await expect(visit.newest.locator(".content")).to_have_text("meanwhile")
     await expect(whole).to_have_value("4")
+
+
+async def test_a_form_outlives_a_thread_that_is_closed(visit: Visit) -> None:
+    beside = thread(visit.page)
+    said = await visit.say("let us talk")
+    await visit.place.ada.post(f"{visit.place.pictures}/messages/{said['id']}/threads", {"name": "talk"})
+    link = visit.newest.get_by_role("button", name="open the thread")
+    await link.click()
+    form = await command(beside, "take")
+    await form.get_by_role("spinbutton", name="whole").fill("4")
+    await beside.get_by_role("button", name="Close the thread").click()
+    await link.click()
+    await expect(form.get_by_role("spinbutton", name="whole")).to_have_value("4")
 
 
 async def test_the_box_tells_of_the_list_of_commands(visit: Visit) -> None:

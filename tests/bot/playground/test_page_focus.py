@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import discord
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, WebSocketRoute, expect
@@ -173,6 +174,24 @@ async def test_a_button_that_goes_away_leaves_the_focus_on_its_message(visit: Vi
     await expect(shown).to_be_focused()
 
 
+async def test_a_button_with_new_words_keeps_the_focus(visit: Visit) -> None:
+    await visit.place.ada.post(f"{visit.place.pictures}/messages", {"content": "go"})
+    asked = await visit.bot.events.wait("message")
+    button: discord.ui.Button[discord.ui.View] = discord.ui.Button(label="Again", custom_id="again")
+    said = await asked.reply("one", view=discord.ui.View(timeout=None).add_item(button))
+    await visit.newest.get_by_role("button", name="Again").focus()
+    button.label = "Once more"
+    await said.edit(view=discord.ui.View(timeout=None).add_item(button))
+    await expect(visit.newest.get_by_role("button", name="Once more")).to_be_focused()
+
+
+async def test_a_reply_that_is_called_off_gives_the_focus_back(visit: Visit) -> None:
+    await visit.say("question")
+    await visit.newest.get_by_role("button", name="Reply to Ben").press("Enter")
+    await channel(visit.page).get_by_role("button", name="Don't reply").press("Enter")
+    await expect(visit.text).to_be_focused()
+
+
 async def test_a_closed_modal_gives_the_focus_back(visit: Visit) -> None:
     shown = await visit.show()
     await shown.get_by_role("button", name="Tell").press("Enter")
@@ -219,7 +238,7 @@ async def test_messages_are_walked_through_with_the_arrow_keys(visit: Visit) -> 
 
 async def test_files_are_taken_wherever_they_are_dropped(visit: Visit) -> None:
     tray = channel(visit.page).locator(".tray li")
-    for number, selector in enumerate(("#channels", ".top", "html"), 1):
+    for number, selector in enumerate(("#channels", ".top", "html", "#channel .composer"), 1):
         assert await visit.page.evaluate(DROP, selector)
         await expect(tray).to_have_count(number)
     await visit.say("let us talk")
@@ -228,8 +247,39 @@ async def test_files_are_taken_wherever_they_are_dropped(visit: Visit) -> None:
     await expect(thread(visit.page).locator("textarea")).to_be_focused()
     assert await visit.page.evaluate(DROP, ".top")
     await expect(thread(visit.page).locator(".tray li")).to_have_count(1)
-    await expect(tray).to_have_count(3)
+    await expect(tray).to_have_count(4)
     await expect(visit.page.locator(".dropping")).to_have_count(0)
+
+
+async def test_a_file_that_is_dropped_on_a_dialog_is_not_opened(visit: Visit) -> None:
+    shown = await visit.show()
+    await shown.get_by_role("button", name="Tell").click()
+    await visit.page.get_by_role("dialog", name="Tell me").wait_for()
+    assert await visit.page.evaluate(DROP, "dialog h2")
+    assert not await visit.page.evaluate(DROP, "dialog input[type=file]")
+    await expect(channel(visit.page).locator(".tray li")).to_have_count(0)
+    await expect(visit.page.locator(".dropping")).to_have_count(0)
+
+
+async def test_a_refused_modal_keeps_the_focus(visit: Visit) -> None:
+    shown = await visit.show()
+    await shown.get_by_role("button", name="Tell").click()
+    modal = visit.page.get_by_role("dialog", name="Tell me")
+    await modal.get_by_role("textbox", name="What").fill("a word")
+    refused = {"message": "Not now"}
+    await visit.page.route("**/interactions", lambda route: route.fulfill(status=429, json=refused))
+    await modal.get_by_role("button", name="Submit").press("Enter")
+    await expect(modal.get_by_role("alert")).to_have_text("Not now")
+    await expect(modal.get_by_role("button", name="Submit")).to_be_focused()
+
+
+async def test_the_last_of_the_older_messages_take_the_focus_of_their_button(visit: Visit) -> None:
+    for number in range(51):
+        await visit.place.ben.post(f"{visit.place.pictures}/messages", {"content": f"m{number}"})
+    await visit.page.reload()
+    await channel(visit.page).get_by_role("button", name="Show older messages").press("Enter")
+    await expect(channel(visit.page).locator(".message")).to_have_count(51)
+    await expect(channel(visit.page).locator(".message").first).to_be_focused()
 
 
 async def test_a_renamed_channel_has_its_new_name_everywhere(visit: Visit) -> None:

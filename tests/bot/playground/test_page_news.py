@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, WebSocketRoute, expect
 
+from tests.bot.playground.scenery import png
 from tests.bot.playground.visits import Gate, Visit, visiting
 from tests.browser import channel, chromium, needs_chromium, thread
 
@@ -243,6 +244,9 @@ async def test_what_has_no_text_is_read_out_by_its_embed_or_its_pictures(visit: 
     await visit.text.press("Enter")
     await visit.page.keyboard.press("Enter")
     await expect(visit.heard).to_have_text(["Ben: Results. the whole answer", "Beholder: hello"])
+    body = {"attachments": [{"id": 0, "filename": "cat.png", "description": "my cat"}]}
+    await visit.place.ben.post(f"{visit.place.pictures}/messages", body, files={"cat.png": png()})
+    await expect(visit.heard.last).to_have_text("Ben: my cat")
 
 
 async def test_the_first_answer_in_a_thread_is_read_out(visit: Visit) -> None:

@@ -2,10 +2,14 @@
 
 import { button, el, freshId } from "./dom.js";
 import { CommandForm } from "./command_form.js";
+import { Drafts } from "./drafts.js";
 import { chooseScene } from "./gallery.js";
+import { KnownCommands } from "./known_commands.js";
 import { ATTACHMENT } from "./interactions.js";
 import { fitting, nameOf, Picker, restAfter } from "./picker.js";
+import { ReplyBar } from "./reply_bar.js";
 import { described, release, takeFiles, Tray } from "./tray.js";
+import { Underway } from "./underway.js";
 
 const TYPING_EVERY = 8000;
 const MOST = 2000;
@@ -25,13 +29,11 @@ export class Composer {
   constructor(app, channel) {
     this.app = app;
     this.channel = channel;
-    this.answered = null;
-    this.drafts = new Map();
+    this.drafts = new Drafts();
     this.at = null;
-    this.underway = new Map();
     this.form = null;
     this.lent = [];
-    this.commands = null;
+    this.commands = new KnownCommands(() => app.interactions.commands(this.channel()));
     this.typed = 0;
     this.#build();
   }
@@ -50,18 +52,16 @@ export class Composer {
         this.#take([...this.files.files]);
         this.files.value = "";
       } });
-    this.above = el("div", { class: "reply-to", hidden: true });
+    this.reply = new ReplyBar(this.app.world, () => this.focus());
     this.slot = el("div");
-    this.progress = el("progress", { max: 1, value: 0, "aria-label": "Upload" });
-    this.uploading = el("div", { class: "uploading", hidden: true }, el("span", {}, "Uploading… "), this.progress);
+    this.underway = new Underway(() => this.channel()?.id);
     this.error = el("p", { class: "error", role: "alert" });
-    this.sending = el("button", { type: "submit", class: "primary", "aria-label": "Send" }, "➤");
     this.element = el("form", { class: "composer", novalidate: true, onsubmit: (event) => this.#submit(event) },
-      this.error, this.uploading, this.above, this.tray.element, this.slot, this.picker.element,
+      this.error, this.underway.element, this.reply.element, this.tray.element, this.slot, this.picker.element,
       el("div", { class: "line" },
         button("＋", { class: "icon", "aria-label": "Add pictures", title: "Add pictures", onclick: () => this.files.click() }),
         button("Scenes", { class: "small", title: "Scenes from the tiny world, drawn fresh", onclick: () => chooseScene((files) => this.#take(files)) }),
-        this.files, this.label, this.text, this.sending));
+        this.files, this.label, this.text, this.underway.button));
     takeFiles(this.element, (files) => this.#take(files));
   }
 
@@ -73,7 +73,7 @@ export class Composer {
 
   focus() {
     if (!this.form) return this.text.focus();
-    return this.form.focus() ?? this.sending.focus();
+    return this.form.focus() ?? this.underway.button.focus();
   }
 
   /** Take files that were dropped elsewhere in the pane. */
@@ -85,19 +85,17 @@ export class Composer {
   refresh() {
     if (this.at === this.channel().id) return;
     this.#cancel();
-    this.#keep(this.at, this.#lift());
+    this.drafts.keep(this.at, this.#lift());
     this.at = this.channel().id;
-    const draft = this.drafts.get(this.at);
-    this.drafts.delete(this.at);
-    if (draft) this.#putBack(draft);
+    this.#putBack(this.drafts.take(this.at));
     this.complain("");
     this.#offerNone();
-    this.#showUnderway();
+    this.underway.show();
   }
 
   /** Write the next message in reply to one. */
   replyTo(message) {
-    this.#answer(message);
+    this.reply.show(message);
     this.focus();
   }
 
@@ -116,23 +114,11 @@ export class Composer {
     }
   }
 
-  #answer(message) {
-    this.answered = message;
-    this.above.hidden = message === null;
-    if (message) {
-      this.above.replaceChildren(`Replying to ${this.app.world.nameOf(message.author)} `,
-        button("✕", { class: "icon", "aria-label": "Don't reply", onclick: () => {
-          this.#answer(null);
-          this.focus();
-        } }));
-    }
-  }
-
   /** Take what is written out of the composer, so that the next message can be written at once. */
   #lift() {
-    const draft = { text: this.text.value, entries: this.tray.take(), answered: this.answered };
+    const draft = { text: this.text.value, entries: this.tray.take(), answered: this.reply.message };
     this.#write("");
-    this.#answer(null);
+    this.reply.show(null);
     return draft;
   }
 
@@ -140,12 +126,7 @@ export class Composer {
   #putBack({ text, entries, answered }) {
     this.#write([text, this.text.value].filter(Boolean).join("\n"));
     this.tray.put(entries);
-    if (!this.answered) this.#answer(answered);
-  }
-
-  /** Keep a draft for a channel that isn't shown. */
-  #keep(channelId, draft) {
-    if (draft.text || draft.entries.length || draft.answered) this.drafts.set(channelId, draft);
+    if (!this.reply.message) this.reply.show(answered);
   }
 
   #write(text) {
@@ -176,27 +157,15 @@ export class Composer {
     }
   }
 
-  /** Return the commands of this channel; they are looked up once for each "/". */
-  async #known() {
-    this.commands ??= this.app.interactions.commands(this.channel());
-    const asked = this.commands;
-    try {
-      return await asked;
-    } catch (error) {
-      if (this.commands === asked) this.commands = null;
-      throw error;
-    }
-  }
-
   /** Offer the commands that fit. */
   async #offer() {
-    const commands = await this.tried(this.#known());
+    const commands = await this.tried(this.commands.get());
     if (commands && isCommand(this.text.value)) this.picker.offer(commands, this.text.value);
     this.#mark();
   }
 
   #offerNone() {
-    this.commands = null;
+    this.commands.forget();
     this.picker.close();
     this.#mark();
   }
@@ -213,7 +182,7 @@ export class Composer {
 
   #key(event) {
     if (this.picker.key(event)) return this.#mark();
-    if (event.key === "Escape" && this.answered) this.#answer(null);
+    if (event.key === "Escape") this.reply.show(null);
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return undefined;
     event.preventDefault();
     return this.element.requestSubmit();
@@ -264,34 +233,10 @@ export class Composer {
   async #submit(event) {
     event.preventDefault();
     const { id } = this.channel();
-    if (this.underway.has(id)) return;
-    this.#setUnderway(id, 0);
+    if (!this.underway.begin(id)) return;
     if (!this.form) this.text.focus();
     await this.tried(this.form ? this.#call() : this.#say());
-    this.underway.delete(id);
-    this.#showUnderway();
-  }
-
-  #setUnderway(channelId, files) {
-    this.underway.set(channelId, files);
-    this.#showUnderway();
-  }
-
-  /** Show whether something is on its way from here. A disabled button would lose the focus. */
-  #showUnderway() {
-    const files = this.underway.get(this.channel()?.id);
-    this.sending.setAttribute("aria-disabled", String(files !== undefined));
-    this.uploading.hidden = !files;
-  }
-
-  #upload(channelId, files) {
-    this.progress.value = 0;
-    this.#setUnderway(channelId, files.length);
-    return (done) => {
-      if (this.channel()?.id !== channelId) return;
-      this.progress.value = done;
-      this.progress.textContent = `${Math.round(done * 100)} %`;
-    };
+    this.underway.end(id);
   }
 
   async #call() {
@@ -300,7 +245,7 @@ export class Composer {
     const { options, files } = this.form.values();
     const called = this.form;
     const channel = this.channel();
-    await this.app.interactions.call(channel, called.entry.command, options, files, { progress: this.#upload(channel.id, files) });
+    await this.app.interactions.call(channel, called.entry.command, options, files, { progress: this.underway.upload(channel.id, files) });
     if (this.form !== called) return;
     // Somebody may have gone elsewhere in the meantime.
     const here = document.activeElement === document.body || this.element.contains(document.activeElement);
@@ -314,7 +259,7 @@ export class Composer {
     const text = this.text.value;
     if (!COMMAND_LIKE.test(text)) return this.#post();
     const { id } = this.channel();
-    const commands = await this.#known();
+    const commands = await this.commands.get();
     if (this.channel()?.id !== id || this.text.value !== text || this.form) return undefined;
     if (text.trim() === "/") return this.#offer();
     const [entry] = fitting(commands, text.replace(/\s+/g, " "));
@@ -339,7 +284,7 @@ export class Composer {
     const { files, about } = described(entries);
     const reference = answered ? { message_reference: { message_id: answered.id, channel_id: answered.channel_id } } : {};
     const body = { content: text.trim(), attachments: about, nonce: String(Date.now()), ...reference };
-    return this.app.rest.ask("POST", `/channels/${channel.id}/messages`, body, { files, progress: this.#upload(channel.id, files) });
+    return this.app.rest.ask("POST", `/channels/${channel.id}/messages`, body, { files, progress: this.underway.upload(channel.id, files) });
   }
 
   /** Give back what wasn't posted, where it was written. */
@@ -348,10 +293,7 @@ export class Composer {
       this.#putBack(draft);
       throw error;
     }
-    const since = this.drafts.get(channel.id) ?? { text: "", entries: [], answered: null };
-    this.#keep(channel.id, {
-      text: [draft.text, since.text].filter(Boolean).join("\n"), entries: [...draft.entries, ...since.entries], answered: draft.answered ?? since.answered,
-    });
+    this.drafts.putBack(channel.id, draft);
     throw new Error(`Not posted in ${this.app.world.title(channel)}: ${error.message}`);
   }
 }

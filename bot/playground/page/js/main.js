@@ -42,7 +42,7 @@ async function start() {
   /** Return the pane that somebody is in, or looks at. */
   function inUse() {
     const seen = panes.filter((each) => isVisible(each.place));
-    return seen.find((each) => each.place.contains(document.activeElement)) ?? seen[0];
+    return seen.find((each) => each.place.contains(document.activeElement)) ?? seen[0] ?? channel;
   }
 
   function open(channelId, threadId = null) {

@@ -23,7 +23,9 @@ export function openModal(modal, about) {
     el("form", {
       onsubmit: async (event) => {
         event.preventDefault();
-        send.disabled = true;
+        if (send.ariaDisabled === "true") return;
+        // A disabled button would lose the focus.
+        send.ariaDisabled = "true";
         files.length = 0;
         try {
           await about.submit(readers.map((read) => read()), files);
@@ -31,7 +33,7 @@ export function openModal(modal, about) {
         } catch (failure) {
           error.textContent = failure.message;
         }
-        send.disabled = false;
+        send.ariaDisabled = "false";
       },
     },
     el("h2", { id: title }, modal.title), el("p", { class: "muted" }, `A form of ${modal.application?.name ?? "the application"}`),

@@ -1,17 +1,17 @@
 // A channel or a thread: its messages, who is typing, and the composer below.
 
-import { announce, button, el } from "./dom.js";
+import { button, el } from "./dom.js";
 import { Composer } from "./composer.js";
-import { EPHEMERAL, LOADING, messageElement } from "./message.js";
-import { spoken } from "./spoken.js";
+import { messageElement } from "./message.js";
+import { group } from "./groups.js";
+import { Reader } from "./reader.js";
+import { Typists } from "./typists.js";
+import { sameElement, walk } from "./walking.js";
 import { byId, DIRECT, THREADS } from "./world.js";
 
 const PAGE = 50;
 const LARGEST_PAGE = 100, MOST_PAGES = 10;
-const TYPING_SECONDS = 10;
-const TOGETHER = 7 * 60 * 1000;
 const NEAR = 120;
-const SETTLED = 1500;
 
 /** Shows one channel at a time. */
 export class Pane {
@@ -25,17 +25,17 @@ export class Pane {
     this.app = app;
     this.closed = closed;
     this.channel = null;
-    this.typing = new Map();
-    this.speaking = new Map();
-    this.said = new Map();
+    this.typists = new Typists(app.world);
+    this.reader = new Reader(app.world);
     this.gone = new Set();
     this.round = 0;
+    this.filled = false;
     this.failed = false;
     this.loading = null;
     this.#build();
     app.world.on("message", (message) => message.channel_id === this.channel?.id && this.#put(message));
     app.world.on("gone", (channelId, ids) => channelId === this.channel?.id && this.#remove(ids));
-    app.world.on("typing", (data) => data.channel_id === this.channel?.id && this.#types(data));
+    app.world.on("typing", (data) => data.channel_id === this.channel?.id && this.typists.add(data.user_id));
     app.world.on("channels", () => this.channel && this.#title());
     app.world.on("fresh", () => this.channel && this.#reload());
   }
@@ -48,14 +48,13 @@ export class Pane {
     this.topic = el("p", { class: "muted topic" });
     this.welcome = el("div", { class: "welcome" });
     this.log = el("div", { class: "log", role: "log", tabindex: "0", "aria-label": "Messages", "aria-live": "off",
-      "aria-keyshortcuts": "ArrowUp ArrowDown", onkeydown: (event) => this.#walk(event) },
+      "aria-keyshortcuts": "ArrowUp ArrowDown", onkeydown: (event) => walk(event, this.log, this.list) },
     this.older, this.again, this.welcome, this.list);
-    this.typists = el("p", { class: "typing", role: "status" });
     this.composer = new Composer(this.app, () => this.channel);
     this.place.replaceChildren(
       el("header", { class: "pane-head" }, this.heading, this.topic,
         this.closed ? button("✕", { class: "icon", "aria-label": "Close the thread", onclick: this.closed }) : null),
-      this.log, this.typists, this.composer.element);
+      this.log, this.typists.element, this.composer.element);
     // Pictures that come in later must not push the newest message out of sight.
     new ResizeObserver(() => this.following && this.#toEnd()).observe(this.list);
     this.log.addEventListener("scroll", () => {
@@ -72,12 +71,12 @@ export class Pane {
     this.#title();
     this.composer.refresh();
     this.composer.complain("");
-    this.loading = this.#load({ first: true });
+    this.loading = this.#load();
     return this.loading;
   }
 
   #retry() {
-    this.composer.focus();
+    this.enter();
     return this.show(this.channel.id);
   }
 
@@ -90,27 +89,26 @@ export class Pane {
 
   /** Load again what is shown: something may have been missed. What is being written stays. */
   #reload() {
-    this.loading = this.#load({ first: false });
+    this.loading = this.#load();
   }
 
   #empty() {
     this.round += 1;
+    this.filled = false;
     this.following = true;
     this.list.replaceChildren();
     this.older.hidden = this.welcome.hidden = this.again.hidden = true;
-    this.typing.clear();
-    this.#types(null);
-    for (const timer of this.speaking.values()) clearTimeout(timer);
-    this.speaking.clear();
-    this.said.clear();
+    this.typists.clear();
+    this.reader.clear();
   }
 
-  /** Load the newest messages; with `first` they are there already for whoever comes, and not read out. */
-  async #load({ first }) {
+  /** Load the newest messages. */
+  async #load() {
     const { world, rest } = this.app;
     const { id } = this.channel;
     this.round += 1;
     const { round } = this;
+    if (this.failed) this.composer.complain("");
     this.failed = false;
     this.again.hidden = true;
     this.gone.clear();
@@ -120,7 +118,7 @@ export class Pane {
     if (messages instanceof Error) return this.#fail(messages);
     world.fill(id, messages.filter((each) => !this.gone.has(each.id)), messages.length < PAGE);
     this.#begins(messages.length < PAGE);
-    this.#fill(world.loaded(id), first);
+    this.#fill(world.loaded(id));
     if (this.following) this.#toEnd();
     this.read();
   }
@@ -131,16 +129,17 @@ export class Pane {
     this.composer.complain(`The messages couldn't be loaded: ${error.message}`);
   }
 
-  /** Draw the messages that there are, and no others. */
-  #fill(messages, first) {
+  /** Draw the messages that there are, and no others; only what came since they were first drawn is read out. */
+  #fill(messages) {
     const wanted = new Set(messages.map((each) => each.id));
     this.#remove([...this.list.children].map((each) => each.dataset.id).filter((id) => !wanted.has(id)));
     for (const message of messages) {
       this.#draw(message);
-      if (!first) this.#speak(message.id);
-      else if (!this.speaking.has(message.id) && !(message.flags & LOADING)) this.said.set(message.id, spoken(message, this.app.world));
+      if (this.filled) this.reader.read(message);
+      else this.reader.know(message);
     }
-    this.#regroup();
+    this.filled = true;
+    group(this.list, this.app.world.messages.get(this.channel.id));
   }
 
   /** Take the focus: to the message box, or to the heading where a box would bring a keyboard over half of the page. */
@@ -225,13 +224,10 @@ export class Pane {
 
   /** Put a message in its place, new or changed. */
   #put(message) {
-    if (!this.#element(message.id)) {
-      this.typing.delete(message.author.id);
-      this.#types(null);
-    }
+    if (!this.#element(message.id)) this.typists.remove(message.author.id);
     this.#draw(message);
-    this.#speak(message.id);
-    this.#regroup();
+    this.reader.read(message);
+    group(this.list, this.app.world.messages.get(this.channel.id));
     this.read();
     if (this.following) this.#toEnd();
   }
@@ -252,21 +248,6 @@ export class Pane {
     refocus?.(made).focus({ preventScroll: true });
   }
 
-  /** Read out what others say: once it is there, not each piece of it, and not again where only buttons changed. */
-  #speak(id) {
-    clearTimeout(this.speaking.get(id));
-    this.speaking.set(id, setTimeout(() => {
-      this.speaking.delete(id);
-      const { world } = this.app;
-      const message = world.messages.get(this.channel?.id)?.get(id);
-      if (!message || message.author.id === world.me.id || message.flags & LOADING) return;
-      const text = spoken(message, world);
-      if (this.said.get(id) === text) return;
-      this.said.set(id, text);
-      announce(`${message.flags & EPHEMERAL ? "Only to you: " : ""}${world.nameOf(message.author)}: ${text}`);
-    }, SETTLED));
-  }
-
   #remove(ids) {
     for (const id of ids) {
       this.gone.add(id);
@@ -274,20 +255,7 @@ export class Pane {
       if (found?.contains(document.activeElement)) this.composer.focus();
       found?.remove();
     }
-    this.#regroup();
-  }
-
-  /** Let messages that follow each other closely share one head. */
-  #regroup() {
-    const { world } = this.app;
-    let before = null;
-    for (const element of this.list.children) {
-      const message = world.messages.get(this.channel.id)?.get(element.dataset.id);
-      if (!message) continue;
-      const near = before && new Date(message.timestamp) - new Date(before.timestamp) < TOGETHER;
-      element.classList.toggle("follows", Boolean(near && before.author.id === message.author.id && message.type === 0));
-      before = message;
-    }
+    group(this.list, this.app.world.messages.get(this.channel.id));
   }
 
   /** Load messages above the oldest; return whether they came. */
@@ -300,64 +268,21 @@ export class Pane {
     // Somebody may have gone elsewhere, or all was loaded anew.
     if (!found || round !== this.round) return false;
     this.following = false;
+    const pressed = document.activeElement === this.older;
     const height = this.log.scrollHeight;
     world.fill(id, found, found.length < limit);
     for (const message of found) {
       this.#draw(message);
-      this.said.set(message.id, spoken(message, world));
+      this.reader.know(message);
     }
     this.#begins(found.length < limit);
-    this.#regroup();
+    if (pressed && this.older.hidden) this.list.firstElementChild.focus({ preventScroll: true });
+    group(this.list, this.app.world.messages.get(this.channel.id));
     this.log.scrollTop += this.log.scrollHeight - height;
     return true;
-  }
-
-  /** Go from message to message with the arrow keys. */
-  #walk(event) {
-    const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    const fromLog = event.target === this.log;
-    if (!by || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || !(fromLog || event.target.matches(".message"))) return;
-    const all = [...this.list.children];
-    const next = fromLog ? this.#seen(all).at(by < 0 ? -1 : 0) : all[all.indexOf(event.target) + by];
-    if (!next) return;
-    event.preventDefault();
-    next.focus();
-  }
-
-  #seen(all) {
-    const { top, bottom } = this.log.getBoundingClientRect();
-    return all.filter((each) => {
-      const place = each.getBoundingClientRect();
-      return place.bottom > top && place.top < bottom;
-    });
-  }
-
-  #types(data) {
-    const { world } = this.app;
-    if (data && data.user_id !== world.me.id) this.typing.set(data.user_id, Date.now() + TYPING_SECONDS * 1000);
-    for (const [id, until] of this.typing) if (until <= Date.now()) this.typing.delete(id);
-    const names = [...this.typing.keys()].map((id) => world.nameOf(world.users.get(id)));
-    this.typists.textContent = names.length ? `${names.join(", ")} ${names.length > 1 ? "are" : "is"} typing…` : "";
-    clearTimeout(this.fading);
-    if (names.length) this.fading = setTimeout(() => this.#types(null), TYPING_SECONDS * 1000);
   }
 
   #toEnd() {
     this.log.scrollTop = this.log.scrollHeight;
   }
-}
-
-const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
-
-/**
- * Describe an element of a message, to find it again when the message is drawn anew.
- * @returns {(made: HTMLElement) => HTMLElement} Returns it; where it is gone, the message: another button in its place
- *   would be pressed unawares.
- */
-function sameElement(message, element) {
-  const nameOf = (each) => each.dataset.customId ?? `${each.tagName} ${each.getAttribute("aria-label") ?? each.textContent}`;
-  const name = nameOf(element);
-  const same = (within) => [...within.querySelectorAll(FOCUSABLE)].filter((each) => nameOf(each) === name);
-  const number = same(message).indexOf(element);
-  return (made) => (number < 0 ? made : same(made)[number] ?? made);
 }
