@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from bot import talk_replies
+from bot.playground.faults import Fault, FaultKind
 from handlers.history import History, Place
 from inference.errors import ChatInterrupted, ChatUnavailable
 from tests.bot.stage import Stage
@@ -54,6 +55,39 @@ async def test_in_a_locked_thread_it_is_said_that_nothing_can_be_changed(stage: 
         await press(stage.ada, first, "Regenerate")
         assert await told(stage, start) == talk_replies.LOCKED
         assert len(talker.jobs) == 1
+
+
+async def test_an_answer_that_nobody_could_be_shown_is_not_what_the_model_reads_afterwards(
+    stage: Stage,
+) -> None:
+    async with talking(stage) as talker, stage.bot():
+        talker.gate.clear()
+        place = await thread(stage)
+        await seen(stage, place, lambda found: len(found) == 1)
+        await stage.ada.request("PATCH", f"/channels/{place}", json={"archived": True, "locked": True})
+        talker.gate.set()
+        await stage.all_closed()
+        await stage.ada.request("PATCH", f"/channels/{place}", json={"archived": False, "locked": False})
+        await stage.ada.post(place, "and now?")
+        await finished(stage, place, 2)
+        assert [turn.role for turn in talker.last.turns] == ["user", "user"]
+
+
+async def test_an_interrupted_answer_is_found_also_where_discord_is_away_at_first(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.insisting.FIRST_PAUSE", 0.05)
+    one = "/channels/{channel_id}/messages/{message_id}"
+    async with talking(stage) as talker:
+        talker.gate.clear()
+        async with stage.bot():
+            place = await thread(stage)
+            await seen(stage, place, lambda found: len(found) == 1)
+        stage.pocket.faults.add(Fault(FaultKind.CUT_BEFORE, times=4, method="GET", template=one))
+        async with stage.bot():
+            [left] = await seen(stage, place, lambda found: "Retry" in buttons(found[0]))
+            assert left["content"] == f"Ada\n{talk_replies.INTERRUPTED}"
+            await stage.all_closed()
 
 
 async def test_an_answer_of_which_a_page_was_deleted_can_be_made_anew(stage: Stage) -> None:

@@ -230,6 +230,7 @@ async def test_regenerate_puts_another_answer_in_its_place(stage: Stage) -> None
     async with talking(stage) as talker, stage.bot():
         place = await thread(stage)
         [first] = await finished(stage, place, 1)
+        await stage.all_closed()
         talker.pieces = lambda _: ["something else"]
         await press(stage.ada, first, "Regenerate")
         [other] = await seen(stage, place, lambda found: found[0]["content"] == "something else")
@@ -248,6 +249,7 @@ async def test_reset_forgets_what_was_said_but_not_the_picture(stage: Stage) -> 
     async with talking(stage) as talker, stage.bot():
         place = await thread(stage)
         [first] = await finished(stage, place, 1)
+        await stage.all_closed()
         await press(stage.ada, first, "Reset")
         found = await seen(stage, place, lambda found: len(found) == 2)
         assert found[1]["content"] == talk_replies.RESET.format(who="Ada")
@@ -265,6 +267,7 @@ async def test_a_long_answer_goes_on_in_further_messages(stage: Stage) -> None:
         assert len(found) == 3
         assert " ".join(each["content"] for each in found).split() == [f"word{n}" for n in range(600)]
         assert [bool(buttons(each)) for each in found] == [False, False, True]
+        await stage.all_closed()
         talker.pieces = lambda _: ["short"]
         await press(stage.ada, found[-1], "Regenerate")
         await seen(stage, place, lambda found: [each["content"] for each in found] == ["short"])
