@@ -14,13 +14,14 @@ from bot.answering import until_redis
 from bot.attachments import Carried, carried
 from bot.fetching import Fetcher
 from bot.following import follow, waiting_shown
+from bot.frames import Spot
 from bot.insisting import until_discord
 from bot.opening import unarchive
 from bot.pacing import Pace
 from bot.sources import source
 from bot.splitting import split
 from bot.standing import Standing, standing
-from bot.stream import Gone, Spot, Stream
+from bot.stream import Gone, Stream
 from handlers import inbox
 from handlers.converse import Answering, Converser
 from handlers.history import History, Place

@@ -13,14 +13,15 @@ from bot.answering import until_redis
 from bot.attachments import carried
 from bot.call import Call, Refused
 from bot.client import Beholder
-from bot.given import Arguments, given, sources, with_pictures
 from bot.given import Place as Where
+from bot.given import given, sources, with_pictures
 from bot.insisting import until_discord
 from bot.looking import look_again
 from bot.messages import owns, shown
 from bot.opening import may_have_threads, thread_for
 from bot.original import Outcome
 from bot.rights import check_may_talk
+from bot.talk_arguments import Opening, named, quoted
 from bot.talk_buttons import BeginButton, TurnButton
 from handlers.answer import parse_question
 from handlers.caption import Captioner
@@ -40,25 +41,6 @@ PATIENCE = 10.0
 CAPTION_SECONDS = 8.0
 """For a caption that a thread is named after."""
 NONE_HERE = "This message has no picture that I can see. Choose one that has, or use `/chat` with an image."
-
-
-class Opening(Arguments):
-    """What is written down of a call.
-
-    Attributes:
-        question: What is asked first; None: the picture is to be described.
-        speaker: Who asks.
-        title: What the picture shows, where that is known.
-    """
-
-    question: str | None = None
-    speaker: str = ""
-    title: str = ""
-
-    @property
-    def hidden(self) -> bool:
-        """Whether the pictures are behind a spoiler."""
-        return any(each.spoiler for each in self.images)
 
 
 class Threads(commands.Cog):
@@ -149,7 +131,7 @@ class Threads(commands.Cog):
             return await self._with_upload(call, opening, inside)
         if inside is not None and opening.source is None:
             call.once_shown(lambda message: self._open(request, opening, inside, (), reply_to=message.id))
-            return Outcome(_quoted(opening))
+            return Outcome(quoted(opening))
         opening = await self._found(call)
         return await self._about(call, opening, inside)
 
@@ -187,14 +169,14 @@ class Threads(commands.Cog):
             if inside is not None:
                 await self._open(request, opening, inside, where, reply_to=message.id)
                 return
-            thread = await thread_for(self._client, request.channel_id, message.id, _name(opening))
+            thread = await thread_for(self._client, request.channel_id, message.id, named(opening))
             place = Place(request.channel_id, message.id) if thread is None else Place(thread.id)
             await self._open(request, opening, place, where, reply_to=message.id if thread is None else None)
 
         call.once_shown(open_there)
         [said] = replies.said([caption], [opening.hidden])
         file = attached(thumbnail, said, opening.question)
-        return Outcome(_quoted(opening), [file])
+        return Outcome(quoted(opening), [file])
 
     async def _about(self, call: Call, opening: Opening, inside: Place | None) -> Outcome:
         """Talk about a picture that stands in a message."""
@@ -215,7 +197,7 @@ class Threads(commands.Cog):
         )
         thread = None
         if inside is None:
-            name = _name(opening)
+            name = named(opening)
             thread = await until_discord(
                 lambda: thread_for(self._client, where.channel_id, where.message_id, name), request.id
             )
@@ -232,7 +214,7 @@ class Threads(commands.Cog):
                 request, opening, Place(request.channel_id, message.id), pictures, reply_to=message.id
             )
         )
-        return Outcome(f"{_quoted(opening)}\n{opening.about(request.guild_id)}")
+        return Outcome(f"{quoted(opening)}\n{opening.about(request.guild_id)}")
 
     async def _titled(self, call: Call, opening: Opening) -> Opening:
         """Have the picture captioned, where the thread has nothing else to be named after."""
@@ -317,20 +299,6 @@ class Threads(commands.Cog):
     async def on_raw_thread_delete(self, event: discord.RawThreadDeleteEvent) -> None:
         """Forget a conversation."""
         await self._client.hearing.forget_channel(event.thread_id)
-
-
-def _quoted(opening: Opening) -> str:
-    """Show what was asked."""
-    return f"> {''.join(replies.escaped(opening.question or talk_replies.DESCRIBE))}"
-
-
-def _name(opening: Opening) -> str:
-    """Name a thread after the question, else the picture."""
-    if opening.question:
-        return talk_replies.thread_name(opening.question, talk_replies.ABOUT)
-    if opening.hidden:
-        return talk_replies.HIDDEN
-    return talk_replies.thread_name(opening.title, talk_replies.ABOUT)
 
 
 async def setup(client: Beholder) -> None:
