@@ -144,6 +144,9 @@ class Stream:
 
     def _pages(self, text: str, *, final: bool) -> tuple[str, ...]:
         most = MOST - (SPOILER if self.spot.spoiler else 0)
+        if self.spot.spoiler:
+            # In code it stays as it is, and would end the spoiler.
+            text = text.replace("||", "|\u200b|")
         pages = split(text, final=final, most=most, first=most - length(self._above()))
         if self.spot.spoiler:
             pages = [f"||{page}||" for page in pages]

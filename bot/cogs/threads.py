@@ -188,10 +188,11 @@ class Threads(commands.Cog):
         pictures = tuple(
             Shown(
                 channel_id=where.channel_id,
-                message_id=where.message_id,
+                message_id=each.message_id or where.message_id,
                 key=each.key,
                 url=each.url,
                 size=each.size,
+                spoiler=each.spoiler,
             )
             for each in opening.images
         )
@@ -264,6 +265,7 @@ class Threads(commands.Cog):
             speaker=opening.speaker,
             text=opening.question or talk_replies.DESCRIBE,
             pictures=pictures,
+            author_id=request.author_id,
         )
         turn = OpenTurn(
             channel_id=place.channel_id,
@@ -278,6 +280,11 @@ class Threads(commands.Cog):
         if place.hangs_on is not None:
             hangs_on = place.hangs_on
             await until_redis(lambda: history.belongs(place, [hangs_on]))
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """Begin a session: what happened before it was not heard."""
+        self._client.hearing.begin_anew()
 
     @commands.Cog.listener()
     async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:

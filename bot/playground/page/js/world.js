@@ -72,7 +72,8 @@ export class World {
   ownAddress(address) {
     try {
       const found = new URL(address);
-      return found.origin === this.origin ? found.pathname + found.search : null;
+      // With the origin, since a path of "//elsewhere" alone would lead there.
+      return found.origin === this.origin ? location.origin + found.pathname + found.search : null;
     } catch {
       return null;
     }
