@@ -7,6 +7,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 
+import aiohttp
 import discord
 
 from bot import replies, talk_buttons, talk_replies
@@ -14,14 +15,13 @@ from bot.answering import until_redis
 from bot.attachments import Carried, carried
 from bot.fetching import Fetcher
 from bot.following import follow, waiting_shown
-from bot.frames import Spot
 from bot.insisting import until_discord
-from bot.opening import unarchive
 from bot.pacing import Pace
 from bot.sources import source
 from bot.splitting import split
 from bot.standing import Standing, standing
 from bot.stream import Gone, Stream
+from bot.turn_streams import TurnStreams, place_of
 from handlers import inbox
 from handlers.converse import Answering, Converser
 from handlers.history import History, Place
@@ -62,10 +62,9 @@ class Conversing:
         self._history = history
         self._converser = converser
         self._fetcher = fetcher
-        self._pace = pace
+        self._streams = TurnStreams(client, inbox, history, pace, channels)
         self._channels = channels
         self._under_way: dict[str, asyncio.Task[None]] = {}
-        self._background: set[asyncio.Task[None]] = set()
         self._lines: weakref.WeakValueDictionary[Place, asyncio.Lock] = weakref.WeakValueDictionary()
         self._current: dict[Place, OpenTurn] = {}
         self._claims: dict[str, Place] = {}
@@ -122,10 +121,11 @@ class Conversing:
 
     async def stop(self) -> None:
         """Let go of everything; what has no outcome yet is in the inbox."""
-        tasks = [*self._under_way.values(), *self._background]
+        tasks = list(self._under_way.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._streams.stop()
 
     @contextlib.contextmanager
     def claimed(self, place: Place, claim: str) -> Iterator[bool]:
@@ -182,7 +182,7 @@ class Conversing:
     async def _answer(self, place: Place, request: OpenTurn, *, taken_up: bool) -> None:
         exchange = await self._exchange(place, request)
         stands = await self._standing(request) if taken_up else None
-        stream = await self._stream(place, request, exchange, stands)
+        stream = await self._streams.begin(place, request, exchange, stands)
         try:
             if exchange is None:
                 await stream.remove()
@@ -205,46 +205,6 @@ class Conversing:
         """Return the turn; None where it was deleted."""
         found = await until_redis(lambda: self._history.exchanges(place, until=request.turn_id))
         return found[-1] if found and found[-1].said.turn_id == request.turn_id else None
-
-    async def _stream(
-        self, place: Place, request: OpenTurn, exchange: Exchange | None, stands: Standing | None
-    ) -> Stream:
-        above = ""
-        if exchange is not None and exchange.said.message_id is None and request.reply_to is None:
-            above = _above(exchange.said)
-        channel = self._channels(request)
-        spot = Spot(
-            channel,
-            request.channel_id,
-            request.reply_to,
-            request.id,
-            above,
-            spoiler=await until_redis(lambda: self._hidden(place, request)),
-        )
-        ids = stands.ids if stands is not None else request.messages
-        partial = [channel.get_partial_message(each) for each in ids]  # type: ignore[attr-defined]
-
-        async def posted(messages: tuple[int, ...]) -> None:
-            with contextlib.suppress(QueueUnavailable):
-                await self._inbox.amend(request.model_copy(update={"messages": messages}))
-                await self._history.shown(place, request.turn_id, messages)
-                await self._pass_on_buttons(place, request)
-
-        return Stream(
-            spot,
-            self._pace,
-            posted,
-            lambda: talk_buttons.running(place, request.turn_id),
-            lambda: unarchive(self._client, request.channel_id),
-            partial,
-        )
-
-    async def _hidden(self, place: Place, request: OpenTurn) -> bool:
-        """Tell whether a picture that the answer may be about was posted behind a spoiler."""
-        subject = await self._history.subject(place)
-        exchanges = await self._history.exchanges(place, until=request.turn_id)
-        shown = [picture for each in exchanges for picture in each.said.pictures]
-        return bool(subject and subject.spoiler) or any(each.spoiler for each in shown)
 
     async def _talk(self, stream: Stream, place: Place, request: OpenTurn) -> None:
         """Have the turn answered, showing it as it comes."""
@@ -332,25 +292,6 @@ class Conversing:
         with contextlib.suppress(QueueUnavailable):
             await self._history.shown(place, request.turn_id, stands.ids)
 
-    async def _pass_on_buttons(self, place: Place, request: OpenTurn) -> None:
-        """Take the buttons off the answer that was the newest until now."""
-        before = await self._history.newest(place, request.turn_id)
-        if before is None or before == request.turn_id:
-            return
-        messages = await self._history.messages(place, before)
-        exchanges = await self._history.exchanges(place, until=before)
-        answered = any(each.said.turn_id == before and each.replied is not None for each in exchanges)
-        if messages and answered:
-            task = asyncio.create_task(self._strip(request, messages[-1]))
-            self._background.add(task)
-            task.add_done_callback(self._background.discard)
-
-    async def _strip(self, request: OpenTurn, message_id: int) -> None:
-        await self._pace.edit(request.channel_id)
-        message = self._channels(request).get_partial_message(message_id)  # type: ignore[attr-defined]
-        with contextlib.suppress(discord.DiscordException, OSError, TimeoutError):
-            await message.edit(view=None, allowed_mentions=discord.AllowedMentions.none())
-
     def _source(self, picture: Shown) -> Source:
         """Make what a picture is fetched by, also where its address has expired."""
 
@@ -358,20 +299,10 @@ class Conversing:
             channel = self._client.get_partial_messageable(picture.channel_id)
             try:
                 return carried(await channel.fetch_message(picture.message_id), asked=True)
-            except (discord.HTTPException, OSError, TimeoutError) as error:
+            except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
                 raise PictureGone("Its message could not be had from Discord.") from error
 
         return source(self._fetcher, Carried(picture.key, picture.url, size=picture.size), again)
-
-
-def place_of(request: OpenTurn) -> Place:
-    """Say which conversation a turn is part of."""
-    return Place(request.channel_id, request.hangs_on)
-
-
-def _above(said: Said) -> str:
-    """Show who asked what, where no message of theirs does."""
-    return "" if said.text == talk_replies.DESCRIBE else talk_replies.asked(said.speaker, said.text)
 
 
 def _asked(request: OpenTurn) -> Asked:
