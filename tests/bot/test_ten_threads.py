@@ -3,6 +3,7 @@
 import asyncio
 
 from bot.playground.observers import Observation, RestExchange
+from bot.playground.ratelimits import SEEN
 from inference.jobs import Converse
 from tests.bot.calling import Caller, option
 from tests.bot.stage import Stage
@@ -31,7 +32,9 @@ async def test_ten_threads_stream_at_once_and_no_request_is_refused(stage: Stage
             edits.setdefault(seen.answer["channel_id"], []).append(seen.request["content"])
 
     stage.pocket.observers.append(watch)
-    assert stage.pocket.pocket.rates.rates.enabled
+    rates = stage.pocket.pocket.rates.rates
+    assert rates.enabled
+    rates.routes = dict(SEEN)
     async with talking(stage) as talker, stage.bot():
         talker.pieces, talker.pause = words, 0.05
         talker.gate.clear()

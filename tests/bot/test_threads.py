@@ -384,12 +384,12 @@ async def test_a_model_that_reads_less_than_was_thought_gets_less_and_nobody_not
     stage: Stage,
 ) -> None:
     async with talking(stage) as talker, stage.bot():
-        talker.reads = 150
+        talker.reads = 200
         place = await thread(stage)
         await finished(stage, place, 1)
         told = []
-        for count in range(2, 12):
-            await stage.ada.post(place, f"{count} " + "very " * 10)
+        for count in range(2, 7):
+            await stage.ada.post(place, f"{count} " + "very " * 20)
             told.append((await finished(stage, place, count))[-1]["content"])
         assert [text.count(talk_replies.TRIMMED) for text in told].count(1) == 1
         assert all(f"Ada says {count} very" in text for count, text in enumerate(told, 2))
@@ -397,13 +397,13 @@ async def test_a_model_that_reads_less_than_was_thought_gets_less_and_nobody_not
         assert len(talker.last.turns) > 3
         refused = sum(talker._too_long(job.request) is not None for job in talker.jobs)  # type: ignore[arg-type]
         assert 0 < refused < 4
-        await stage.ada.post(place, "very " * 200)
+        await stage.ada.post(place, "very " * 300)
         [*_, sorry] = await seen(
-            stage, place, lambda found: len(found) == 12 and "Retry" in buttons(found[-1])
+            stage, place, lambda found: len(found) == 7 and "Retry" in buttons(found[-1])
         )
         assert "longer than I can keep in mind" in sorry["content"]
         await stage.ada.post(place, "and now?")
-        assert "Ada says and now?" in (await finished(stage, place, 13))[-1]["content"]
+        assert "Ada says and now?" in (await finished(stage, place, 8))[-1]["content"]
 
 
 @pytest.mark.parametrize("bot_restarts", [False, True])

@@ -24,8 +24,8 @@ class Tried:
         return self.answer in REFUSALS if self.kind.wanted is None else self.answer == self.kind.wanted
 
 
-async def tried(member: Member, kind: Kind) -> Tried:
-    """Post a picture of a kind where captions are on, and wait for the answer."""
+async def tried(member: Member, kind: Kind, channel: str | None = None) -> Tried:
+    """Post a picture of a kind where captions are on, or in `channel`, and wait for the answer."""
     data = await asyncio.to_thread(kind.make)
-    posted = await member.post(member.session["channel_id"], files=[(kind.filename, data)])
+    posted = await member.post(channel or member.session["channel_id"], files=[(kind.filename, data)])
     return Tried(kind, (await member.reply_to(posted))["content"])
