@@ -10,7 +10,7 @@ from tests.e2e.member import Member, Message
 from tests.e2e.scenes import Thing, draw
 from tests.e2e.stack import running
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 BOTH = draw([Thing("blue", "square", 0.3, 0.3, 0.2), Thing("yellow", "triangle", 0.7, 0.7, 0.2)])
 RED = draw([Thing("red", "circle", 0.5, 0.5, 0.25)])

@@ -30,7 +30,7 @@ from inference.settings import QueueSettings
 from tests.e2e.scenes import Thing, draw
 from tests.e2e.stack import PRIVATE, ROOT
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCOPE = "guild:1"
 RED = [Thing("red", "circle", 0.5, 0.5, 0.25)]

@@ -10,7 +10,7 @@ from tests.e2e.kinds import KINDS, Kind
 from tests.e2e.member import Member
 from tests.e2e.stack import ROOT, running
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("e2e-formats")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -15,7 +15,7 @@ from tests.e2e.scenes import COLORS, Thing, caption, draw
 from tests.e2e.stack import running
 from tests.inference.pictures import near
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 RED = [Thing("red", "circle", 0.5, 0.5, 0.25)]
 BLUE = [Thing("blue", "square", 0.5, 0.5, 0.25)]

@@ -28,7 +28,6 @@ from tests.e2e.stack import Stack, running
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.xdist_group("e2e-page"),
     needs_chromium,
 ]
 

@@ -13,7 +13,7 @@ from tests.e2e.member import Member
 from tests.e2e.scenes import Thing, caption, draw, scene
 from tests.e2e.stack import Stack, running
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 RED = Thing("red", "circle", 0.5, 0.5, 0.2)
 BLUE = Thing("blue", "square", 0.5, 0.5, 0.2)

@@ -5,14 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.bot.talk import finished, press
 from tests.e2e.member import Member
 from tests.e2e.scenes import Thing, draw
 from tests.e2e.stack import running
-
-pytestmark = pytest.mark.xdist_group("e2e")
 
 SCENE = draw([Thing("red", "circle", 0.5, 0.5, 0.25)])
 OTHER = draw([Thing("blue", "square", 0.5, 0.5, 0.25)])

@@ -28,7 +28,6 @@ from tests.browser import (
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.xdist_group("page"),
     needs_chromium,
 ]
 

@@ -13,7 +13,6 @@ from tests.browser import channel, chromium, command, complaints, needs_chromium
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.xdist_group("page"),
     needs_chromium,
 ]
 

@@ -15,7 +15,6 @@ from tests.browser import PHONE, channel, chromium, complaints, needs_chromium, 
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.xdist_group("page"),
     needs_chromium,
 ]
 

@@ -16,7 +16,6 @@ from tests.browser import channel, chromium, needs_chromium, thread
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.xdist_group("page"),
     needs_chromium,
 ]
 
