@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bot.talk import finished, press
+from tests.bot.calling import TEXT, Caller, option
+from tests.bot.talk import finished, opened, press
 from tests.e2e.member import Member
 from tests.e2e.scenes import Thing, draw
 from tests.e2e.stack import running
 
+EPHEMERAL = 1 << 6
 SCENE = draw([Thing("red", "circle", 0.5, 0.5, 0.25)])
 OTHER = draw([Thing("blue", "square", 0.5, 0.5, 0.25)])
 
@@ -28,6 +30,18 @@ async def said(seat: Seat, thread: str, text: str, count: int) -> str:
     return str((await finished(seat, thread, count))[-1]["content"])
 
 
+async def asked_by_command(seat: Seat) -> None:
+    """Ask with `/chat`, and see the answer in a new thread, where everyone reads it."""
+    posted = await seat.ada.post(seat.session["channel_id"], files=[("other.png", OTHER)])
+    await seat.ada.reply_to(posted)
+    caller = Caller(seat.ada)
+    await caller.call(seat.session["channel_id"], "chat", option(TEXT, "question", "what color is it?"))
+    await opened(seat, posted["id"])
+    [answer] = await finished(seat, posted["id"], 1)
+    assert answer["content"] == "-# Ada asked: what color is it?\nblue"
+    assert not answer["flags"] & EPHEMERAL
+
+
 async def test_a_conversation_remembers_the_picture_and_the_turns_across_a_kill_of_everything(
     tmp_path: Path,
 ) -> None:
@@ -41,6 +55,7 @@ async def test_a_conversation_remembers_the_picture_and_the_turns_across_a_kill_
         assert "a red circle" in first["content"]
         assert await said(seat, thread, "is there a circle?", 2) == "yes"
         assert await said(seat, thread, "what color is it?", 3) == "red"
+        await asked_by_command(seat)
         await stack.end(signal.SIGKILL)
     async with running(tmp_path) as stack, Member(stack.session) as ada:
         seat = Seat(ada, stack.session)

@@ -49,6 +49,20 @@ async def test_what_is_written_while_a_post_is_under_way_stays(visit: Visit) -> 
     await expect(pane.locator(".message")).to_have_count(2)
 
 
+async def test_a_picture_that_is_being_uploaded_shows_how_far_it_is(visit: Visit) -> None:
+    pane, gate = channel(visit.page), Gate(method="POST")
+    await visit.page.route(MESSAGES, gate.hold)
+    bar = pane.get_by_role("progressbar", name="Upload")
+    await expect(bar).to_have_count(0)
+    await pick(pane, png())
+    await send(pane)
+    await gate.reached()
+    await expect(bar).to_be_visible()
+    gate.open()
+    await expect(visit.newest.get_by_role("img")).to_have_count(1)
+    await expect(bar).to_have_count(0)
+
+
 async def test_what_was_refused_comes_back_before_what_was_written_since(visit: Visit) -> None:
     pane, gate = channel(visit.page), Gate(method="POST", answered=True)
     everyone = next(iter(visit.place.pocket.world.guilds))
