@@ -5,12 +5,12 @@ import re
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import aiohttp
 import discord
 
 from bot import replies
 from bot.call import Refused
 from bot.rights import check_may_write
+from bot.telling import tell
 from handlers.history import Place
 from inference.errors import BeholderError
 
@@ -172,11 +172,4 @@ async def answered(interaction: discord.Interaction[Any], act: Awaitable[None]) 
         sentence = replies.BROKE
     else:
         return
-    nobody = discord.AllowedMentions.none()
-    try:
-        if interaction.response.is_done():
-            await interaction.followup.send(sentence, ephemeral=True, allowed_mentions=nobody)
-        else:
-            await interaction.response.send_message(sentence, ephemeral=True, allowed_mentions=nobody)
-    except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as problem:
-        log.warning("interaction %d: not told (%s)", interaction.id, type(problem).__name__)
+    await tell(interaction, sentence)

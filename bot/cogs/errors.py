@@ -4,13 +4,13 @@ import logging
 import traceback
 from pathlib import Path
 
-import aiohttp
 import discord
 from discord import app_commands
 
 from bot import replies
 from bot.call import Refused
 from bot.client import Beholder
+from bot.telling import tell
 from inference.errors import BeholderError
 
 log = logging.getLogger(__name__)
@@ -52,14 +52,7 @@ async def on_error(interaction: discord.Interaction, error: app_commands.AppComm
     if sentence is None:
         log.error("interaction %d: %s", interaction.id, _where(error))
         sentence = replies.BROKE
-    nobody = discord.AllowedMentions.none()
-    try:
-        if interaction.response.is_done():
-            await interaction.followup.send(sentence, ephemeral=True, allowed_mentions=nobody)
-        else:
-            await interaction.response.send_message(sentence, ephemeral=True, allowed_mentions=nobody)
-    except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as problem:
-        log.warning("interaction %d: not told (%s)", interaction.id, type(problem).__name__)
+    await tell(interaction, sentence)
 
 
 async def setup(client: Beholder) -> None:
