@@ -1,0 +1,166 @@
+"""Which modules three requests cross: `python -m tests.bench.trace_ways`.
+
+The bot runs in this process, against the pocket Discord and a real Redis; a worker without models runs in a
+thread of its own, which is not traced. From the listener or command that a member's request enters by, until its
+outcome is visible and the request is closed, each module of `bot` (but `bot.playground`), `handlers` and
+`inference` counts in which a function was entered on the request's behalf: by the task that the listener runs in,
+or by one that was started from there. Heartbeats, timers and the echo of the bot's own messages are no part of it.
+Each way is gone five times, and what all five have in common counts.
+"""
+
+import asyncio
+import sys
+import tempfile
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from inference.embedded_redis import running_redis
+from inference.settings import QueueSettings
+from tests.bot.calling import FILE, TEXT, Caller, option
+from tests.bot.stage import Stage, Worker, picture, staged
+from tests.bot.talk import finished, thread
+from tests.bot.talker import Talker
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("bot", "handlers", "inference")
+ROUNDS = 5
+ENTRANCES = frozenset({"on_message", "ask"})
+"""The functions that a member's request enters the bot by: a listener, and a command."""
+
+on_its_behalf: ContextVar[bool] = ContextVar("on_its_behalf", default=False)
+"""Whether the current task, or the one that started it, works on the request. asyncio copies it to new tasks."""
+
+
+class Trace:
+    """The project's modules in which a function was entered in this thread.
+
+    Attributes:
+        entered: Their names with dots.
+    """
+
+    def __init__(self) -> None:
+        self.entered: set[str] = set()
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        """Watch until the block ends."""
+        sys.setprofile(self._profile)
+        try:
+            yield
+        finally:
+            sys.setprofile(None)
+
+    def _profile(self, frame: FrameType, event: str, _: Any) -> None:
+        code = frame.f_code
+        # A coroutine that goes on after an await is "called" as well: its RESUME then has another argument.
+        if event != "call" or code.co_code[frame.f_lasti + 1] & 3:
+            return
+        path = Path(code.co_filename)
+        if not path.is_relative_to(ROOT) or code.co_name == "<module>":
+            return
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        if parts[0] not in ROOMS or parts[:2] == ("bot", "playground"):
+            return
+        if code.co_name in ENTRANCES and not _is_echo(frame):
+            on_its_behalf.set(True)
+        if on_its_behalf.get():
+            self.entered.add(".".join(parts))
+
+
+def _is_echo(frame: FrameType) -> bool:
+    """Tell whether a listener is told of the bot's own message."""
+    message = frame.f_locals.get("message")
+    return message is not None and message.author.bot
+
+
+@contextmanager
+def in_thread(run: Callable[[], Awaitable[None]]) -> Iterator[None]:
+    """Run something in an event loop of its own, in a thread that is not traced, until the block ends."""
+    loop = asyncio.new_event_loop()
+    task: list[asyncio.Task[None]] = []
+
+    async def work() -> None:
+        task.append(asyncio.ensure_future(run()))  # type: ignore[arg-type]
+        await asyncio.gather(*task, return_exceptions=True)
+
+    worker = threading.Thread(target=lambda: loop.run_until_complete(work()))
+    worker.start()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(lambda: task[0].cancel())
+        worker.join()
+        loop.close()
+
+
+async def posted(stage: Stage) -> set[str]:
+    """Post a picture where captions are on."""
+    trace = Trace()
+    with trace.on():
+        message = await stage.ada.post(stage.pictures, files=[("a.png", picture("a red circle"))])
+        await stage.ada.reply_to(message)
+        await stage.all_closed()
+    return trace.entered
+
+
+async def asked(stage: Stage) -> set[str]:
+    """Call `/ask` with a picture."""
+    caller, trace = Caller(stage.ada), Trace()
+    start = len(stage.ada.heard)
+    with trace.on():
+        options = (option(TEXT, "question", "what is it?"), option(FILE, "image", "0"))
+        await caller.call(stage.general, "ask", *options, files=[("a.png", picture("a red circle"))])
+        await caller.outcome(await caller.placeholder(stage.general, start=start))
+        await stage.all_closed()
+    return trace.entered
+
+
+async def talked(stage: Stage, channel: str, answers: int) -> set[str]:
+    """Write in a thread of the bot's."""
+    trace = Trace()
+    with trace.on():
+        await stage.ada.post(channel, "and what else?")
+        await finished(stage, channel, answers)
+        await stage.all_closed()
+    return trace.entered
+
+
+async def ways(stage: Stage) -> dict[str, set[str]]:
+    """Go each way, and return what it crosses."""
+    found: dict[str, set[str]] = {}
+    async with stage.bot():
+        with in_thread(lambda: Worker(stage.redis_url).run()):
+            found["a posted picture"] = set.intersection(*[await posted(stage) for _ in range(ROUNDS)])
+            found["/ask"] = set.intersection(*[await asked(stage) for _ in range(ROUNDS)])
+        with in_thread(lambda: Talker(stage.redis_url).run()):
+            channel = await thread(stage)
+            await finished(stage, channel, 1)
+            turns = [await talked(stage, channel, number) for number in range(2, 2 + ROUNDS)]
+            found["a chat turn"] = set.intersection(*turns)
+    return found
+
+
+def show(found: dict[str, set[str]]) -> None:
+    """Print what each way crosses, room by room."""
+    for way, modules in found.items():
+        print(way)
+        for room in ROOMS:
+            here = sorted(each.removeprefix(f"{room}.") for each in modules if each.startswith(f"{room}."))
+            print(f"  {room}: {len(here)}  {', '.join(here)}")
+
+
+async def main() -> None:
+    """Print the modules that each way crosses."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = QueueSettings(_env_file=None, redis_url=None, data_dir=Path(folder) / "data")
+        async with running_redis(settings) as url, staged(Path(folder) / "discord", url) as stage:
+            show(await ways(stage))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
