@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 import discord
 
-from inference.jobs import MOST_PICTURES
+from inference.schema import MOST_PICTURES
 
 ENDINGS = frozenset(
     {

@@ -16,7 +16,7 @@ class Refused(Exception):
 
 
 class Waiting(Protocol):
-    """A job that is under way, such as `inference.client.Ticket`."""
+    """A job that is under way, such as `inference.queue.client.Ticket`."""
 
     async def position(self) -> int | None:
         """Say how many jobs are before it; None once a worker has it."""

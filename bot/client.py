@@ -32,9 +32,9 @@ from handlers.inbox import Inbox, Open
 from handlers.marks import Marks
 from handlers.preferences import Preferences
 from handlers.tokens import Tokens
-from inference.client import InferenceClient
-from inference.jobs import Task
-from inference.redis_connection import connect
+from inference.queue.client import InferenceClient
+from inference.queue.connection import connect
+from inference.schema import Task
 
 log = logging.getLogger(__name__)
 

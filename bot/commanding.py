@@ -31,7 +31,7 @@ from bot.original import Original, Outcome, TokenOver
 from handlers.inbox import Inbox, Open, OpenCommand
 from handlers.tokens import LIFE, Tokens
 from inference.errors import BeholderError, QueueUnavailable
-from inference.jobs import Task, job_id
+from inference.schema import Task, job_id
 
 log = logging.getLogger(__name__)
 

@@ -29,7 +29,7 @@ from handlers.inbox import Inbox, Open, OpenTurn
 from handlers.queue import Asked, Source
 from handlers.turns import Exchange, Said, Shown
 from inference.errors import BeholderError, ConversationTooLong, PictureError, PictureGone, QueueUnavailable
-from inference.jobs import Conversed
+from inference.schema import Conversed
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ import discord
 
 from bot.insisting import PATIENCE, until_discord
 from bot.replies import PLACEHOLDERS
-from inference.jobs import job_id
+from inference.schema import job_id
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import aiohttp
 import yarl
 
 from inference.errors import NotAPicture, PictureGone, PictureTooLarge
-from inference.formats import HEAD, sniff
+from inference.images.formats import HEAD, sniff
 
 HOSTS = re.compile(r"cdn\.discordapp\.com|media\.discordapp\.net|images-ext-\d\.discordapp\.net")
 """Where Discord serves attachments, stickers and its copies of pictures that links show."""

@@ -11,7 +11,7 @@ from bot.answering import type_until_cancelled
 from bot.stream import Gone, Stream
 from handlers.converse import Answering, Converser
 from inference.errors import QueueUnavailable
-from inference.jobs import Conversed, Delta
+from inference.schema import Conversed, Delta
 
 SECONDS_TO_PLACE = 3.0
 """After which somebody who waits hears how many are before them, and between two looks at that."""

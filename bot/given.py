@@ -18,7 +18,7 @@ from bot.sources import source
 from handlers.inbox import Id
 from handlers.queue import Source
 from inference.errors import NotAPicture, PictureError
-from inference.jobs import MOST_PICTURES
+from inference.schema import MOST_PICTURES
 
 
 class Place(BaseModel):

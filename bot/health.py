@@ -1,8 +1,8 @@
 """`beholder health bot|worker`, for a container's health check; and the bot's heartbeat, by which it is seen.
 
 A process that hangs is still a process, so each says in Redis, every few seconds, that it does its work: the
-worker in `inference.streams` once its models are warm, the bot here while its gateway session is open. The
-check asks for the heartbeat that came from its own host: another container's says nothing of this one.
+worker in `inference.queue.consumer` once its models are warm, the bot here while its gateway session is open.
+The check asks for the heartbeat that came from its own host: another container's says nothing of this one.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal
 
 from inference.errors import QueueUnavailable
-from inference.keys import Keys
 from inference.models.catalogue import served
-from inference.redis_connection import Client, connect, translated
+from inference.queue.connection import Client, connect, translated
+from inference.queue.keys import Keys
 from inference.settings import QueueSettings, WorkerSettings
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ async def _of_worker(redis: Client, settings: WorkerSettings, host: str, keys: K
     now = seconds + microseconds / 1e6
     for task in served(settings):
         alive = await redis.zrangebyscore(keys.workers(task), f"({now}", "+inf")
-        # A worker is named host-process-chance (inference/worker.py), and a host may have dashes of its own.
+        # A worker is named host-process-chance (inference/worker/main.py), and a host may have dashes of its
+        # own.
         hosts = {name.decode().rsplit("-", 2)[0] for name in alive if isinstance(name, bytes)}
         if host not in hosts:
             return f"The worker on {host} is not ready for {task}: its models are loading, or it hangs."

@@ -5,7 +5,7 @@ import discord
 from bot import talk_replies
 from bot.attachments import Carried, posted
 from handlers.turns import Said, Shown
-from inference.jobs import LONGEST_SPEAKER, LONGEST_TURN
+from inference.schema import LONGEST_SPEAKER, LONGEST_TURN
 
 _WRITTEN = frozenset({discord.MessageType.default, discord.MessageType.reply})
 """What people write; everything else Discord writes itself."""

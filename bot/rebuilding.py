@@ -13,7 +13,7 @@ from bot.messages import is_a_persons, said_by, shown
 from bot.replies import unescaped
 from handlers.history import History, Place
 from handlers.turns import Replied, Said, Subject
-from inference.jobs import LONGEST_SPEAKER, LONGEST_TURN
+from inference.schema import LONGEST_SPEAKER, LONGEST_TURN
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from handlers.caption import Words
 from inference.errors import BeholderError, PictureError
-from inference.formats import NAMES
+from inference.images.formats import NAMES
 
 MOST = 2000
 """Discord's limit of a message, in characters. We count UTF-16 units, of which there are never fewer."""

@@ -20,15 +20,15 @@ from bot.playground.server import PocketDiscord
 from bot.playground.store import StoreError
 from bot.settings import BotSettings, queue_name
 from bot.supervise import FATAL, Child, keep_all_running
-from inference.client import InferenceClient
-from inference.embedded_redis import running_redis
 from inference.errors import BeholderError
-from inference.jobs import Failure, Result
-from inference.lifeline import die_with_parent
 from inference.models.catalogue import in_local_cache, served
-from inference.redis_connection import connect, end
+from inference.queue.client import InferenceClient
+from inference.queue.connection import connect, end
+from inference.queue.embedded_redis import running_redis
+from inference.queue.monitor import watch
+from inference.sandbox.parent_death import die_with_parent
+from inference.schema import Failure, Result
 from inference.settings import ModelSize, WorkerSettings
-from inference.watching import watch
 
 log = logging.getLogger(__name__)
 

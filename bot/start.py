@@ -12,8 +12,8 @@ import discord
 
 from bot.client import Beholder, ContentNotGranted
 from bot.settings import BotSettings
-from inference.embedded_redis import running_redis
 from inference.errors import QueueUnavailable
+from inference.queue.embedded_redis import running_redis
 
 log = logging.getLogger(__name__)
 

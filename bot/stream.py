@@ -20,7 +20,7 @@ from bot.pacing import Pace
 from bot.replies import MOST as MOST_OF_ALL
 from bot.replies import length
 from bot.splitting import MOST, split
-from inference.jobs import job_id
+from inference.schema import job_id
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from inference.lifeline import die_with_parent
+from inference.sandbox.parent_death import die_with_parent
 
 log = logging.getLogger(__name__)
 

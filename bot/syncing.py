@@ -8,7 +8,7 @@ import aiohttp
 import discord
 from discord import app_commands
 
-from inference.redis_connection import Client, translated
+from inference.queue.connection import Client, translated
 
 log = logging.getLogger(__name__)
 

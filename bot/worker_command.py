@@ -14,7 +14,7 @@ def main(tasks: str | None) -> int:
     Returns:
         The exit code.
     """
-    from inference.worker import main as worker
+    from inference.worker.main import main as worker
 
     if tasks is not None:
         os.environ["BEHOLDER_TASKS"] = tasks

@@ -2,7 +2,7 @@
 
 from handlers.labels import tidy
 from inference.errors import QuestionTooLong, RequestError
-from inference.jobs import LONGEST_QUESTION
+from inference.schema import LONGEST_QUESTION
 
 
 class NoQuestion(RequestError):

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from handlers.queue import Asked, Queue, Source, Ticket, fetch_thumbnail, store
 from inference.errors import BeholderError, JobFailed, QueueFull, QueueUnavailable, TooManyInFlight
-from inference.jobs import Answer, Answered, Caption, Captioned, Group, Picture, Priority
+from inference.schema import Answer, Answered, Caption, Captioned, Group, Picture, Priority
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from handlers.queue import Asked, Source
 from handlers.talk_pictures import TalkPictures
 from handlers.turns import SIZES, Measured, Replied, Shown, Subject, Trimmed, learned, measured, trim
 from inference.errors import BeholderError, ConversationTooLong, JobFailed, PictureError
-from inference.jobs import (
+from inference.schema import (
     Converse,
     Conversed,
     Delta,
@@ -44,7 +44,7 @@ class Ticket(Protocol):
 
 
 class Queue(Protocol):
-    """What is needed of `inference.client.InferenceClient`."""
+    """What is needed of `inference.queue.client.InferenceClient`."""
 
     async def put_picture(self, scope: str, data: bytes) -> Picture:
         """Keep a picture's bytes for the worker."""

@@ -12,8 +12,8 @@ from typing import Final
 from handlers import history_fields
 from handlers.history_fields import SUBJECT
 from handlers.turns import Exchange, Measured, Replied, Said, Shown, Subject
-from inference.jobs import MOST_TURNS
-from inference.redis_connection import Client, translated
+from inference.queue.connection import Client, translated
+from inference.schema import MOST_TURNS
 
 RETENTION: Final = 7 * 24 * 3600
 """Seconds after the last turn for which a conversation is kept."""

@@ -17,7 +17,7 @@ from pydantic import (
     ValidationError,
 )
 
-from inference.redis_connection import Client, translated
+from inference.queue.connection import Client, translated
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import unicodedata
 from itertools import groupby, islice
 
 from inference.errors import LabelTooLong, RequestError
-from inference.jobs import LONGEST_LABEL, MOST_LABELS
+from inference.schema import LONGEST_LABEL, MOST_LABELS
 
 SEPARATORS = re.compile("[,\uff0c\u3001\u060c]")
 """The comma, and those that Chinese, Japanese and Arabic keyboards give."""

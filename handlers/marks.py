@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from inference.redis_connection import Client, translated
+from inference.queue.connection import Client, translated
 
 EPOCH = 1_420_070_400
 """Unix time in seconds that Discord's ids count from: the first second of 2015."""

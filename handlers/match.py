@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from handlers.matrix import draw_matrix
 from handlers.queue import Asked, Queue, Source, Ticket, fetch_thumbnail, store
 from inference.errors import JobFailed, PictureError
-from inference.jobs import Group, Match, Matched, Picture, job_id
+from inference.schema import Group, Match, Matched, Picture, job_id
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Matcher:
 
         Args:
             asked: Who asks.
-            sources: 1 to `inference.jobs.MOST_PICTURES` pictures.
+            sources: 1 to `inference.schema.MOST_PICTURES` pictures.
             labels: As `handlers.labels.parse_labels` gives them.
 
         Raises:

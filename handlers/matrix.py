@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
 from handlers.queue import LARGEST_THUMBNAIL
-from inference.confined import ChildFailed, Limits, ask
 from inference.errors import JobFailed
-from inference.jobs import LONGEST_LABEL, MOST_LABELS, MOST_PICTURES
+from inference.sandbox.child import ChildFailed, Limits, ask
+from inference.schema import LONGEST_LABEL, MOST_LABELS, MOST_PICTURES
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ async def draw_matrix(
         thumbnails: 1 to `MOST_PICTURES` JPEG or PNG files, long side about 320 pixels. One that is not to be
             read is drawn as a crossed-out box: empty bytes stand for "none".
         labels: 1 to `MOST_LABELS` labels; any text.
-        cosine: A row for each picture, a column for each label, as `inference.jobs.Matched` has them.
+        cosine: A row for each picture, a column for each label, as `inference.schema.Matched` has them.
         limits: What the child process may take.
 
     Returns:

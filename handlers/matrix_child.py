@@ -8,7 +8,7 @@ import json
 import sys
 
 from handlers.matrix_drawing import draw
-from inference.confined import answer_once
+from inference.sandbox.child import answer_once
 
 
 def answer(frames: list[bytes]) -> bytes:

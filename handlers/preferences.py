@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from inference.redis_connection import Client, translated
+from inference.queue.connection import Client, translated
 
 
 class Preferences:

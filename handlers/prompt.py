@@ -7,7 +7,7 @@ from typing import Final
 
 from handlers.turns import Exchange, Shown, Subject
 from inference.errors import PictureError
-from inference.jobs import LONGEST_SPEAKER, LONGEST_TURN, Picture, Turn
+from inference.schema import LONGEST_SPEAKER, LONGEST_TURN, Picture, Turn
 
 PICTURE_WAS_HERE: Final = "(A picture was posted here; it is gone.)"
 """What the model reads where a picture was deleted, or cannot be read."""

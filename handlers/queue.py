@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from inference.errors import BeholderError
-from inference.jobs import Answer, Caption, Group, Match, Picture, Priority, Result, job_id
+from inference.schema import Answer, Caption, Group, Match, Picture, Priority, Result, job_id
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Ticket(Protocol):
 
 
 class Queue(Protocol):
-    """What is needed of `inference.client.InferenceClient`."""
+    """What is needed of `inference.queue.client.InferenceClient`."""
 
     async def put_picture(self, scope: str, data: bytes) -> Picture:
         """Keep a picture's bytes for the worker."""

@@ -6,7 +6,7 @@ from typing import Final, Protocol, TypeVar
 from handlers.queue import Source
 from handlers.turns import Shown
 from inference.errors import PictureError, PictureGone
-from inference.jobs import Picture
+from inference.schema import Picture
 
 MOST_KNOWN: Final = 2000
 """Pictures of which is remembered that they were put, or cannot be read; the others are fetched again."""
@@ -16,7 +16,7 @@ V = TypeVar("V")
 
 
 class Store(Protocol):
-    """What is needed of `inference.client.InferenceClient`."""
+    """What is needed of `inference.queue.client.InferenceClient`."""
 
     async def put_picture(self, scope: str, data: bytes) -> Picture:
         """Keep a picture's bytes for the worker."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pydantic import SecretStr
 
-from inference.redis_connection import Client, translated
+from inference.queue.connection import Client, translated
 
 LIFE = 900.0
 """Seconds from an interaction's beginning for which Discord takes its token."""

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from handlers.inbox import Id
-from inference.jobs import LONGEST_SPEAKER, LONGEST_TURN, MOST_PICTURES, MOST_TALKED_ABOUT, MOST_TURNS
+from inference.schema import LONGEST_SPEAKER, LONGEST_TURN, MOST_PICTURES, MOST_TALKED_ABOUT, MOST_TURNS
 
 TURN_TOKENS: Final = 12
 """Of what stands around a turn: the speaker's role and name."""

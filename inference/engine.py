@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from inference.jobs import Answer, Answered, Caption, Captioned, Match, Matched
+from inference.schema import Answer, Answered, Caption, Captioned, Match, Matched
 
 
 class Engine(Protocol):

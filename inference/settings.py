@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from inference.jobs import Task
+from inference.schema import Task
 
 ModelSize = Literal["tiny", "base", "large"]
 ChatEngineName = Literal["ollama", "transformers"]

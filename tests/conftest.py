@@ -15,9 +15,9 @@ from redis.exceptions import BusyLoadingError
 from redis.exceptions import ConnectionError as NoConnection
 from redis.retry import Retry
 
-from inference import redis_binary
-from inference.embedded_redis import command
-from inference.lifeline import die_with_parent
+from inference.queue import redis_binary
+from inference.queue.embedded_redis import command
+from inference.sandbox.parent_death import die_with_parent
 
 # How long an example takes says more about what else the machine does than about the example.
 settings.register_profile("beholder", deadline=None)

@@ -12,7 +12,7 @@ from redis.exceptions import AuthenticationError, BusyLoadingError
 from redis.exceptions import ConnectionError as NoConnection
 from redis.retry import Retry
 
-from inference import redis_binary
+from inference.queue import redis_binary
 from tests.composed import interpolate, load
 
 PASSWORD = "aPassword1"  # noqa: S105 - a made-up one

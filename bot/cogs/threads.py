@@ -30,7 +30,7 @@ from handlers.inbox import OpenCommand, OpenTurn
 from handlers.queue import Asked
 from handlers.turns import Said, Shown, Subject
 from inference.errors import BeholderError
-from inference.jobs import LONGEST_SPEAKER
+from inference.schema import LONGEST_SPEAKER
 
 CHAT, TALK = "chat", "talk"
 MENU = "Talk about this image"

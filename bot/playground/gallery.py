@@ -10,7 +10,7 @@ import secrets
 from aiohttp import web
 
 from bot.playground.pocket import Pocket
-from inference.confined import ChildFailed, Limits, ask
+from inference.sandbox.child import ChildFailed, Limits, ask
 
 PROGRAM = ("-m", "bot.playground.gallery_child")
 LIMITS = Limits(seconds=20, memory=1024 * 2**20, answer=8 * 2**20)

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 
-from inference.confined import answer_once
+from inference.sandbox.child import answer_once
 
 
 def answer(frames: list[bytes]) -> bytes:

@@ -7,8 +7,8 @@ own conversion of it is looked up instead: see docs/decisions/safetensors-only.m
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference.jobs import Task
 from inference.models.local_cache import cached_snapshot, complete
+from inference.schema import Task
 from inference.settings import ModelSize, WorkerSettings
 
 TASKS: tuple[Task, ...] = ("caption", "answer", "match")

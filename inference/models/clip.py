@@ -9,12 +9,12 @@ from PIL import Image
 from transformers import CLIPModel, CLIPProcessor
 
 from inference.errors import LabelTooLong
-from inference.jobs import Answer, Caption, Match, Matched, Picture
 from inference.models.blip.vision import blank
 from inference.models.framing import tiles
 from inference.models.kept import Kept
 from inference.models.sight import Seen, Sight
 from inference.models.tokens import most_tokens, plain_tokens
+from inference.schema import Answer, Caption, Match, Matched, Picture
 
 KEPT_BYTES = 16 * 2**20
 """Of each kind: an embedding takes 2 KB in float32, so that 8,000 are kept, of pictures one for each tile."""

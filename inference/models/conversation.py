@@ -2,7 +2,7 @@
 
 import logging
 
-from inference.chat import ChatEngine
+from inference.engines import ChatEngine
 from inference.models.catalogue import chat_checkpoint, served
 from inference.models.unavailable import ModelUnavailable
 from inference.settings import WorkerSettings

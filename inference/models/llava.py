@@ -11,9 +11,9 @@ from PIL import Image
 from transformers import LlavaForConditionalGeneration, LlavaProcessor, StoppingCriteria, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
 
-from inference.chat import MOST_REPLY_TOKENS, Piece, Said, Usage, neutral
+from inference.engines import MOST_REPLY_TOKENS, Piece, Said, Usage, neutral
 from inference.errors import ConversationTooLong
-from inference.lane import Lane
+from inference.model_thread import Lane
 
 LEAST_REPLY: Final = 16
 """Tokens that must be left for an answer."""

@@ -18,7 +18,6 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from inference.engine import Engine
-from inference.jobs import Task
 from inference.models.blip.answer import BlipAnswerer
 from inference.models.blip.caption import BlipCaptioner
 from inference.models.catalogue import Checkpoint, checkpoint_for
@@ -28,6 +27,7 @@ from inference.models.downloading import folder_of
 from inference.models.llava import LlavaChat
 from inference.models.progress import Progress
 from inference.models.unavailable import ModelUnavailable
+from inference.schema import Task
 from inference.settings import WorkerSettings
 
 log = logging.getLogger(__name__)

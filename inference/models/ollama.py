@@ -13,7 +13,7 @@ from ollama import AsyncClient, ChatResponse, Image, Message, ProgressResponse, 
 from PIL import Image as Pictures
 from pydantic import ValidationError
 
-from inference.chat import MOST_REPLY_TOKENS, Piece, Pulling, Said, Usage
+from inference.engines import MOST_REPLY_TOKENS, Piece, Pulling, Said, Usage
 from inference.errors import ChatInterrupted, ChatModelMissing, ChatUnavailable, ModelFailed
 from inference.models.pulling import Puller
 from inference.ollama_address import address

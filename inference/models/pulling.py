@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from ollama import ProgressResponse
 
-from inference.chat import Pulling
+from inference.engines import Pulling
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from PIL import Image
 
-from inference.jobs import Picture
 from inference.models.kept import Kept
+from inference.schema import Picture
 
 PASS = 16
 """The most parts of pictures in one pass of the tower: more gains no time and takes more memory."""

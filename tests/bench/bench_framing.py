@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from inference.jobs import Match, Picture
 from inference.models.clip import ClipMatcher
 from inference.models.framing import tiles
 from inference.models.loading import load
+from inference.schema import Match, Picture
 from inference.settings import WorkerSettings
 from inference.tiny.world import LABELS, Scene, draw, label_of, sample
 

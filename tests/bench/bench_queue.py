@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference.client import InferenceClient
-from inference.embedded_redis import running_redis
-from inference.jobs import Caption, Captioned, Group, Picture, Result, job_id
-from inference.keys import TASKS, Keys
-from inference.redis_connection import connect
+from inference.queue.client import InferenceClient
+from inference.queue.connection import connect
+from inference.queue.consumer import Consumer
+from inference.queue.embedded_redis import running_redis
+from inference.queue.keys import TASKS, Keys
+from inference.schema import Caption, Captioned, Group, Picture, Result, job_id
 from inference.settings import WorkerSettings
-from inference.streams import Consumer
 
 ROUNDS = 1000
 BURST = 200

@@ -15,12 +15,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from inference.chat import Piece, Said, Usage
-from inference.client import InferenceClient
-from inference.embedded_redis import running_redis
-from inference.jobs import Converse, Delta, Group, Turn, job_id
+from inference.engines import Piece, Said, Usage
+from inference.queue.client import InferenceClient
+from inference.queue.embedded_redis import running_redis
+from inference.schema import Converse, Delta, Group, Turn, job_id
 from inference.settings import WorkerSettings
-from inference.worker import serve
+from inference.worker.main import serve
 from tests.bot.calling import Caller, option
 from tests.bot.stage import PATIENCE, staged
 from tests.bot.talk import finished, opened

@@ -1,25 +1,25 @@
 """Which modules three requests cross: `python -m tests.bench.trace_ways`.
 
 The bot runs in this process, against the pocket Discord and a real Redis; a worker without models runs in a
-thread of its own, which is not traced. From the listener or command that a member's request enters by, until its
-outcome is visible and the request is closed, each module of `bot` (but `bot.playground`), `handlers` and
-`inference` counts in which a function was entered on the request's behalf: by the task that the listener runs in,
-or by one that was started from there. Heartbeats, timers and the echo of the bot's own messages are no part of it.
-Each way is gone five times, and what all five have in common counts.
+thread of its own, which is not traced. From the listener or command that a member's request enters by, until
+its outcome is visible and the request is closed, each module of `bot` (but `bot.playground`), `handlers` and
+`inference` counts in which a function was entered on the request's behalf: by the task that the listener runs
+in, or by one that was started from there. Heartbeats, timers and the echo of the bot's own messages are no
+part of it. Each way is gone five times, and what all five have in common counts.
 """
 
 import asyncio
 import sys
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from inference.embedded_redis import running_redis
+from inference.queue.embedded_redis import running_redis
 from inference.settings import QueueSettings
 from tests.bot.calling import FILE, TEXT, Caller, option
 from tests.bot.stage import Stage, Worker, picture, staged
@@ -33,7 +33,7 @@ ENTRANCES = frozenset({"on_message", "ask"})
 """The functions that a member's request enters the bot by: a listener, and a command."""
 
 on_its_behalf: ContextVar[bool] = ContextVar("on_its_behalf", default=False)
-"""Whether the current task, or the one that started it, works on the request. asyncio copies it to new tasks."""
+"""Whether the current task works on the request; asyncio copies it to the tasks that this one starts."""
 
 
 class Trace:
@@ -79,13 +79,13 @@ def _is_echo(frame: FrameType) -> bool:
 
 
 @contextmanager
-def in_thread(run: Callable[[], Awaitable[None]]) -> Iterator[None]:
+def in_thread(run: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[None]:
     """Run something in an event loop of its own, in a thread that is not traced, until the block ends."""
     loop = asyncio.new_event_loop()
     task: list[asyncio.Task[None]] = []
 
     async def work() -> None:
-        task.append(asyncio.ensure_future(run()))  # type: ignore[arg-type]
+        task.append(asyncio.create_task(run()))
         await asyncio.gather(*task, return_exceptions=True)
 
     worker = threading.Thread(target=lambda: loop.run_until_complete(work()))
@@ -93,7 +93,7 @@ def in_thread(run: Callable[[], Awaitable[None]]) -> Iterator[None]:
     try:
         yield
     finally:
-        loop.call_soon_threadsafe(lambda: task[0].cancel())
+        loop.call_soon_threadsafe(task[0].cancel)
         worker.join()
         loop.close()
 

@@ -20,11 +20,11 @@ from bot.playground.server import PocketDiscord
 from bot.playground.wiring import discord_at
 from bot.settings import BotSettings
 from bot.start import run_until
-from inference.jobs import Answer, Answered, Captioned, Failure, Job, Picture, Result
-from inference.keys import Keys
-from inference.redis_connection import connect
+from inference.queue.connection import connect
+from inference.queue.consumer import Consumer, Taken
+from inference.queue.keys import Keys
+from inference.schema import Answer, Answered, Captioned, Failure, Job, Picture, Result
 from inference.settings import WorkerSettings
-from inference.streams import Consumer, Taken
 from tests.e2e.member import Member, Message
 from tests.openapi import DESCRIPTION, Judge
 

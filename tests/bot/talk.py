@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from bot.playground.permissions import Permission
-from inference.redis_connection import connect
+from inference.queue.connection import connect
 from tests.bot.stage import PATIENCE, Stage, picture
 from tests.e2e.member import Member, Message
 

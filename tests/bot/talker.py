@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from inference.errors import BrokenPicture, ConversationTooLong
-from inference.jobs import Captioned, Converse, Conversed, Delta, Failure, Job, Picture, Progress, Result
-from inference.keys import Keys
-from inference.redis_connection import connect, connect_blocking, read_after
+from inference.queue.connection import connect, connect_blocking, read_after
+from inference.queue.consumer import Consumer, Taken
+from inference.queue.keys import Keys
+from inference.schema import Captioned, Converse, Conversed, Delta, Failure, Job, Picture, Progress, Result
 from inference.settings import WorkerSettings
-from inference.streams import Consumer, Taken
 from tests.bot.stage import JPEG, PATIENCE, Stage, picture, read
 
 if TYPE_CHECKING:

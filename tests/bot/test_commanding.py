@@ -9,7 +9,7 @@ from bot import replies
 from bot.call import Refused
 from bot.playground.faults import Fault, FaultKind
 from inference.errors import QueueFull, QueueUnavailable
-from inference.redis_connection import connect
+from inference.queue.connection import connect
 from tests.bot import script as scripts
 from tests.bot.calling import EPHEMERAL, SWITCH, TEXT, Caller, option
 from tests.bot.stage import Stage, until

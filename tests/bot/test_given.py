@@ -13,7 +13,7 @@ from PIL.ExifTags import GPS, IFD, Base
 from bot.fetching import Fetcher
 from bot.replies import sentence
 from inference.errors import PictureGone
-from inference.jobs import Task
+from inference.schema import Task
 from tests.bot.calling import FILE, TEXT, Caller, option
 from tests.bot.stage import Stage
 from tests.inference.asking import BLUE, settings, working

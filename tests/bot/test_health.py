@@ -12,10 +12,10 @@ import pytest
 from pydantic import SecretStr
 
 from bot import health
-from inference.keys import Keys
-from inference.redis_connection import Client, connect
+from inference.queue.connection import Client, connect
+from inference.queue.consumer import Consumer
+from inference.queue.keys import Keys
 from inference.settings import QueueSettings, WorkerSettings
-from inference.streams import Consumer
 
 
 def queue(url: str) -> QueueSettings:

@@ -15,7 +15,7 @@ from bot.replies import MOST
 from bot.score_replies import IN_FILE, NOT_DRAWN
 from handlers.scores import RELATIVE
 from inference.errors import LabelTooLong
-from inference.jobs import Answer, Caption, Match
+from inference.schema import Answer, Caption, Match
 from tests.bot.calling import EPHEMERAL, FILE, LOADING, TEXT, Caller, option
 from tests.bot.stage import Stage
 from tests.e2e.member import Message

@@ -7,7 +7,7 @@ import pytest
 
 from bot import replies
 from bot.playground.faults import Fault, FaultKind
-from inference.redis_connection import connect
+from inference.queue.connection import connect
 from tests.bot.stage import Stage, picture, until
 from tests.e2e.member import Message
 
@@ -167,7 +167,7 @@ async def _reopen(stage: Stage, message: Message) -> None:
 async def test_while_redis_is_away_people_hear_so_and_nothing_is_lost(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.redis_connection.PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("inference.queue.connection.PATIENCE_SECONDS", 0.2)
     monkeypatch.setattr("bot.catchup.PAUSE", 0.1)
     redis = connect(stage.redis_url)
     server = int((await redis.info("server"))["process_id"])

@@ -4,7 +4,7 @@ import pytest
 
 from bot import run
 from bot.run import RunSettings, chosen_models, environment, job_entry
-from inference.jobs import Captioned, Failure, Result, Timings
+from inference.schema import Captioned, Failure, Result, Timings
 
 
 @pytest.fixture(autouse=True)

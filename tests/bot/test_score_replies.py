@@ -14,7 +14,7 @@ from handlers.labels import parse_labels
 from handlers.match import Scores
 from handlers.scores import RELATIVE
 from inference.errors import RequestError
-from inference.jobs import Matched
+from inference.schema import Matched
 
 PNG = b"\x89PNG"
 HOSTILE = st.lists(

@@ -9,7 +9,7 @@ import pytest
 from bot import opening, talk_replies
 from bot.cogs import threads
 from bot.playground.permissions import Permission
-from inference.redis_connection import connect
+from inference.queue.connection import connect
 from tests.bot.calling import FILE, TEXT, Caller, option
 from tests.bot.stage import Stage, until
 from tests.bot.talk import CIRCLE, answers, finished, opened, press, thread

@@ -4,7 +4,7 @@ import asyncio
 
 from bot.playground.observers import Observation, RestExchange
 from bot.playground.ratelimits import SEEN
-from inference.jobs import Converse
+from inference.schema import Converse
 from tests.bot.calling import Caller, option
 from tests.bot.stage import Stage
 from tests.bot.talk import CIRCLE, finished, opened

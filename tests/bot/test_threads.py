@@ -7,7 +7,7 @@ import pytest
 from bot import replies, talk_replies
 from handlers.prompt import PICTURE_WAS_HERE
 from inference.errors import ChatUnavailable
-from inference.jobs import Turn
+from inference.schema import Turn
 from tests.bot.calling import Caller, option
 from tests.bot.stage import Stage
 from tests.bot.talk import (

@@ -10,9 +10,10 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from inference.client import InferenceClient
-from inference.embedded_redis import running_redis
-from inference.jobs import (
+from inference.queue.client import InferenceClient
+from inference.queue.embedded_redis import running_redis
+from inference.sandbox.parent_death import die_with_parent
+from inference.schema import (
     Answer,
     Answered,
     Caption,
@@ -25,7 +26,6 @@ from inference.jobs import (
     Request,
     job_id,
 )
-from inference.lifeline import die_with_parent
 from inference.settings import QueueSettings
 from tests.e2e.scenes import Thing, draw
 from tests.e2e.stack import PRIVATE, ROOT

@@ -2,7 +2,7 @@ import pytest
 
 from handlers.answer import NoQuestion, parse_question
 from inference.errors import QuestionTooLong
-from inference.jobs import LONGEST_QUESTION
+from inference.schema import LONGEST_QUESTION
 
 
 def test_a_question_becomes_one_clean_line() -> None:

@@ -12,7 +12,7 @@ from inference.errors import (
     QueueUnavailable,
     TooManyInFlight,
 )
-from inference.jobs import Answer, Caption, Captioned, Group, Match, Picture, Priority, Result
+from inference.schema import Answer, Caption, Captioned, Group, Match, Picture, Priority, Result
 
 POST = Asked("post:1", "guild:7", 6, "unasked")
 MENTION = Asked("post:1", "guild:7", 6, "waiting")

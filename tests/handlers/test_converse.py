@@ -11,7 +11,7 @@ from handlers.prompt import PICTURE_WAS_HERE
 from handlers.queue import Asked, Source
 from handlers.turns import Measured, Replied, Said, Shown, Subject
 from inference.errors import BrokenPicture, ConversationTooLong, NotAPicture, PictureGone
-from inference.jobs import Turn
+from inference.schema import Turn
 from tests.inference.asking import Asker, asking, settings
 from tests.inference.making import SCOPE
 

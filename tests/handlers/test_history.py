@@ -6,8 +6,8 @@ import pytest
 
 from handlers.history import MOST_FIELDS, RETENTION, History, Place
 from handlers.turns import Measured, Replied, Said, Shown, Subject
-from inference.jobs import MOST_TURNS
-from inference.redis_connection import Client, connect
+from inference.queue.connection import Client, connect
+from inference.schema import MOST_TURNS
 
 HERE, THERE = Place(1), Place(1, 77)
 

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from handlers.inbox import REMEMBERED, Inbox, OpenPost, Standing
-from inference.redis_connection import Client, connect
+from inference.queue.connection import Client, connect
 from tests.handlers.clock import Clock
 
 

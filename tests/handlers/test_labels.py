@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from handlers.labels import EmptyLabel, LabelsError, NoLabels, TooManyLabels, parse_labels, tidy
 from inference.errors import LabelTooLong
-from inference.jobs import LONGEST_LABEL, MOST_LABELS, Match, Picture
+from inference.schema import LONGEST_LABEL, MOST_LABELS, Match, Picture
 
 ANYTHING = st.text(st.characters(), max_size=300)  # surrogates and controls too
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.marks import EPOCH, KEPT, MARGIN, Marks, id_at, moment_of
-from inference.redis_connection import Client, connect
+from inference.queue.connection import Client, connect
 from tests.handlers.clock import Clock
 
 REACH = 3600.0

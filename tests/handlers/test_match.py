@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from handlers.match import Matcher, Scores
 from handlers.queue import Asked, Source
 from inference.errors import BeholderError, BrokenPicture, JobFailed, PictureError, QueueFull
-from inference.jobs import Captioned, Matched, Picture, Result
+from inference.schema import Captioned, Matched, Picture, Result
 from tests.inference.asking import BLUE, RED, Asker, asking, settings, working
 from tests.inference.engines import ColourEngine
 from tests.inference.pictures import near

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from handlers.matrix import LIMITS, MatrixNotDrawn, draw_matrix
-from inference.jobs import MOST_LABELS, MOST_PICTURES
+from inference.schema import MOST_LABELS, MOST_PICTURES
 from tests.handlers.photographs import photograph
 
 BROKEN = b"\x89PNG\r\n\x1a\nbroken"

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from handlers.preferences import Preferences
-from inference.redis_connection import Client, connect
+from inference.queue.connection import Client, connect
 
 CHANNEL, THREAD, OTHER = 10, 11, 12
 

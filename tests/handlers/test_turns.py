@@ -18,7 +18,7 @@ from handlers.turns import (
     measured,
     trim,
 )
-from inference.jobs import MOST_TALKED_ABOUT, MOST_TURNS
+from inference.schema import MOST_TALKED_ABOUT, MOST_TURNS
 
 
 def shown(number: int) -> Shown:

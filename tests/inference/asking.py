@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from inference.chat import ChatEngine
-from inference.client import InferenceClient, Ticket
 from inference.engine import Engine
+from inference.engines import ChatEngine
 from inference.errors import BeholderError
-from inference.jobs import (
+from inference.queue.client import InferenceClient, Ticket
+from inference.schema import (
     Answered,
     Captioned,
     Converse,
@@ -25,7 +25,7 @@ from inference.jobs import (
     job_id,
 )
 from inference.settings import WorkerSettings
-from inference.worker import serve
+from inference.worker.main import serve
 from tests.inference.making import SCOPE, request
 from tests.inference.pictures import encode, plain
 from tests.inference.processes import until_told

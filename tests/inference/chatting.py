@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from inference.chat import Piece, Pulling, Said, Usage
+from inference.engines import Piece, Pulling, Said, Usage
 from inference.errors import ChatUnavailable, ConversationTooLong
 from tests.inference.engines import colour_of
 

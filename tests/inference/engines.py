@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from inference.errors import QuestionTooLong
-from inference.jobs import Answer, Answered, Caption, Captioned, Match, Matched, Task
+from inference.schema import Answer, Answered, Caption, Captioned, Match, Matched, Task
 
 COLOURS = {(255, 0, 0): "red", (0, 0, 255): "blue", (0, 255, 0): "lime", (255, 255, 255): "white"}
 

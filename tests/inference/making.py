@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from inference.jobs import Answer, Caption, Group, Job, Match, Picture, Task, job_id
+from inference.schema import Answer, Caption, Group, Job, Match, Picture, Task, job_id
 
 SCOPE = "guild:1"
 NO_PICTURE = Picture.of(SCOPE, b"no picture")

@@ -8,7 +8,7 @@ from typing import Any
 import pillow_heif
 from PIL import Image
 
-from inference.intake import Intake
+from inference.images.decoder_pool import Intake
 from inference.settings import WorkerSettings
 
 pillow_heif.register_heif_opener()

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from inference.backlog import Backlog
-from inference.keys import Keys
-from inference.redis_connection import Client, connect
-from inference.streams import Consumer
+from inference.queue.backlog import Backlog
+from inference.queue.connection import Client, connect
+from inference.queue.consumer import Consumer
+from inference.queue.keys import Keys
 from tests.inference.asking import Asker, asking, settings
 
 

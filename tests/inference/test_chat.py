@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.chat import neutral, said
-from inference.jobs import Picture, Turn
+from inference.engines import neutral, said
 from inference.ollama_address import address
+from inference.schema import Picture, Turn
 from tests.inference.making import SCOPE
 from tests.inference.pictures import plain
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from inference.confined import ChildFailed, ChildTooSlow, Limits, ask
+from inference.sandbox.child import ChildFailed, ChildTooSlow, Limits, ask
 
 LIMITS = Limits(seconds=30, memory=2**29, answer=2**20)
-HEAD = "import os, sys, time\nfrom inference.confined import answer_once\n"
+HEAD = "import os, sys, time\nfrom inference.sandbox.child import answer_once\n"
 
 
 def program(tmp_path: Path, answer: str) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ def test_no_child_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
         tmp_path, "os.write(os.open(frames[0], os.O_WRONLY), str(os.getpid()).encode()); time.sleep(600)"
     )
     asker = (
-        "import asyncio\nfrom inference.confined import Limits, ask\n"
+        "import asyncio\nfrom inference.sandbox.child import Limits, ask\n"
         f"asyncio.run(ask(({script!r},), [{str(told).encode()!r}], Limits(600, 2**29, 1)))"
     )
     with subprocess.Popen([sys.executable, "-c", asker]) as parent:

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from inference.client import Ticket
 from inference.errors import ChatUnavailable, ConversationTooLong, Expired, ModelFailed, PictureError
-from inference.forwarding import MOST_FAILURES, ModelBroken
-from inference.jobs import Conversed, Delta, Progress, Turn
-from inference.keys import GROUP, Keys
+from inference.queue.client import Ticket
+from inference.queue.keys import GROUP, Keys
+from inference.schema import Conversed, Delta, Progress, Turn
+from inference.worker.batch_runner import MOST_FAILURES, ModelBroken
 from tests.inference.asking import BLUE, RED, Asker, asking, outcome, settings, working
 from tests.inference.chatting import ScriptedChat
 from tests.inference.engines import ColourEngine

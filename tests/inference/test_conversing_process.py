@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.client import Ticket
-from inference.jobs import Delta
+from inference.queue.client import Ticket
+from inference.schema import Delta
 from tests.inference.asking import Asker, asking, outcome, settings
 from tests.inference.worker_process import worker
 

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from inference.conversation import MARGIN_SECONDS
 from inference.errors import ChatInterrupted, ChatModelPulling, ChatUnavailable
-from inference.jobs import Conversed, Delta, Progress, Turn
 from inference.models.ollama import OllamaChat
+from inference.schema import Conversed, Delta, Progress, Turn
+from inference.worker.generation import MARGIN_SECONDS
 from tests.inference.asking import BLUE, RED, Asker, asking, outcome, settings, working
 from tests.inference.making import SCOPE
 from tests.inference.processes import until

@@ -14,16 +14,16 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from inference import embedded_redis, redis_binary
-from inference.embedded_redis import LONGEST_SOCKET, running_redis, socket_path
 from inference.errors import QueueUnavailable
-from inference.redis_binary import Binary, parse_version, version_of
+from inference.queue import embedded_redis, redis_binary
+from inference.queue.embedded_redis import LONGEST_SOCKET, running_redis, socket_path
+from inference.queue.redis_binary import Binary, parse_version, version_of
 from inference.settings import QueueSettings
 
 OWNER = """
 import asyncio, sys
 from pathlib import Path
-from inference.embedded_redis import running_redis
+from inference.queue.embedded_redis import running_redis
 from inference.settings import QueueSettings
 
 async def main():

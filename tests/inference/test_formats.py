@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from inference import formats
+from inference.images import formats
 
 pillow_heif.register_heif_opener()
 
@@ -100,6 +100,6 @@ def test_any_bytes_get_an_answer_from_the_table(start: bytes, kept: int, rest: b
 
 
 def test_it_knows_neither_pillow_nor_torch() -> None:
-    code = "import sys, inference.formats; print({'PIL', 'torch', 'numpy'} & set(sys.modules))"
+    code = "import sys, inference.images.formats; print({'PIL', 'torch', 'numpy'} & set(sys.modules))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "set()"

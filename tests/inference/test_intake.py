@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inference.decoding import webp_canvas
 from inference.errors import BrokenPicture, NotAPicture, PictureError, PictureTooLarge, PictureTooSlow
-from inference.intake import Intake, IntakeBroken
+from inference.images.decoder_pool import Intake, IntakeBroken
+from inference.images.decoding import webp_canvas
 from tests.inference.pictures import bomb, chunk, encode, halves, intake, near, plain
 from tests.inference.processes import alive, environment, halt, has_input, limits, until
 
@@ -416,7 +416,7 @@ async def test_children_get_no_secrets_and_no_core_dumps(monkeypatch: pytest.Mon
 
 async def test_too_much_processor_time_ends_the_child() -> None:
     """The kernel's own limit holds where the parent's clock does not: here the parent waits for ever."""
-    code = "import signal, sys, inference.intake_child as child\nchild.allow_seconds(0.2)\nwhile True: pass\n"
+    code = "from inference.images.decoder_child import allow_seconds\nallow_seconds(0.2)\nwhile True: pass\n"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
     assert await process.wait() == -signal.SIGXCPU
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from inference.lane import Hanging, Lane, all_ended
+from inference.model_thread import Hanging, Lane, all_ended
 
 
 async def test_the_loop_goes_on_while_a_call_blocks() -> None:

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from inference.errors import BrokenPicture, PictureError, QueueFull
-from inference.jobs import Caption, Match, Picture, Task
-from inference.preparing import Held, Preparer
-from inference.streams import Taken
-from inference.thumbnails import thumbnail
+from inference.images.thumbnails import thumbnail
+from inference.queue.consumer import Taken
+from inference.schema import Caption, Match, Picture, Task
+from inference.worker.preprocessor import Held, Preparer
 from tests.inference.engines import ColourEngine, Seen
 from tests.inference.making import SCOPE, job, request
 from tests.inference.pictures import plain

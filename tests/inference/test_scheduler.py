@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.jobs import Group, Job, Priority, Task
-from inference.scheduler import LINGER, PATIENCE, PREPARE, Plan, plan, share
+from inference.schema import Group, Job, Priority, Task
+from inference.worker.scheduler import LINGER, PATIENCE, PREPARE, Plan, plan, share
 from tests.inference.making import job
 
 NOW = 1000.0

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from inference.thumbnails import LONG_SIDE, MOST_BYTES, thumbnail
+from inference.images.thumbnails import LONG_SIDE, MOST_BYTES, thumbnail
 from tests.inference.pictures import halves, near, plain
 
 

@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 from redis.asyncio import Redis
 
-from inference.client import Ticket
-from inference.embedded_redis import running_redis
 from inference.errors import ModelFailed, PictureError, QuestionTooLong, QueueUnavailable
-from inference.forwarding import MOST_FAILURES, ModelBroken
-from inference.jobs import Matched
-from inference.lane import Hanging
+from inference.model_thread import Hanging
+from inference.queue.client import Ticket
+from inference.queue.embedded_redis import running_redis
+from inference.schema import Matched
 from inference.settings import QueueSettings, WorkerSettings
+from inference.worker.batch_runner import MOST_FAILURES, ModelBroken
 from tests.inference.asking import BLUE, RED, Asker, asking, outcome, settings, working
 from tests.inference.engines import ColourEngine
 from tests.inference.making import SCOPE

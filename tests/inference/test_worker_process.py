@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from inference.jobs import Answered, Failure, Result, replies
-from inference.keys import Keys
-from inference.worker import FAILED, FATAL
+from inference.queue.keys import Keys
+from inference.schema import Answered, Failure, Result, replies
+from inference.worker.main import FAILED, FATAL
 from tests.inference.asking import Asker, asking, outcome, settings
 from tests.inference.processes import until, until_told
 from tests.inference.worker_process import worker

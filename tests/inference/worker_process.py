@@ -13,12 +13,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from inference.chat import ChatEngine
 from inference.engine import Engine
-from inference.jobs import Task
+from inference.engines import ChatEngine
 from inference.models.unavailable import ModelUnavailable
+from inference.schema import Task
 from inference.settings import WorkerSettings
-from inference.worker import main
+from inference.worker.main import main
 from tests.inference import engines
 from tests.inference.chatting import ScriptedChat
 

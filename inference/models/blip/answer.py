@@ -9,13 +9,13 @@ from PIL import Image
 from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from inference.errors import QuestionTooLong
-from inference.jobs import Answer, Answered, Caption, Match, Picture
 from inference.models.blip.decoding import greedy
 from inference.models.blip.vision import blank, sight
 from inference.models.blip.wording import joined
 from inference.models.kept import Kept
 from inference.models.sight import Seen
 from inference.models.tokens import most_tokens, plain_tokens
+from inference.schema import Answer, Answered, Caption, Match, Picture
 
 MOST_TOKENS = 24
 """VQA's answers have one to three words; the tiny models answer `what is in the picture?` with up to 17."""

@@ -6,12 +6,12 @@ import torch
 from PIL import Image
 from transformers import BlipForConditionalGeneration, BlipProcessor
 
-from inference.jobs import Answer, Caption, Captioned, Match, Picture
 from inference.models.blip.decoding import greedy
 from inference.models.blip.vision import blank, sight
 from inference.models.blip.wording import as_caption
 from inference.models.kept import Kept
 from inference.models.sight import Seen
+from inference.schema import Answer, Caption, Captioned, Match, Picture
 
 MOST_TOKENS = 40
 """COCO's captions, on which BLIP was tuned, have 10 words as a rule and hardly ever 30."""

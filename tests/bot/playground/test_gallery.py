@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from bot.playground import gallery
-from inference.confined import Limits
+from inference.sandbox.child import Limits
 from tests.bot.playground.conftest import Place
 
 

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from inference.engine import Engine
-from inference.jobs import Picture, Task
 from inference.models.loading import load_folder
+from inference.schema import Picture, Task
 from tests.inference.models import random_models
 
 LoadRandom = Callable[[Task], Engine]

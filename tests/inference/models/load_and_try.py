@@ -9,8 +9,8 @@ import sys
 
 from PIL import Image
 
-from inference.jobs import Answer, Caption, Match, Picture, Task
 from inference.models.loading import load
+from inference.schema import Answer, Caption, Match, Picture, Task
 from inference.settings import WorkerSettings
 
 RED = Picture.of("guild:1", b"red")

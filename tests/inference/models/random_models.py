@@ -35,7 +35,7 @@ from transformers import (
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from inference.jobs import Task
+from inference.schema import Task
 
 SIDE = 32
 TEXT_LENGTH = 40

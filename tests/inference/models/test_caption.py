@@ -5,10 +5,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference.jobs import Caption
 from inference.models.blip.caption import MOST_TOKENS, BlipCaptioner
 from inference.models.blip.wording import as_caption
 from inference.models.sight import Seen
+from inference.schema import Caption
 from tests.inference.models.conftest import LoadRandom, name_of, picture_of
 
 

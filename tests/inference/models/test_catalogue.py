@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from inference.jobs import Task
 from inference.models import catalogue
 from inference.models.catalogue import (
     CATALOGUE,
@@ -19,6 +18,7 @@ from inference.models.catalogue import (
     served,
 )
 from inference.models.local_cache import complete
+from inference.schema import Task
 from inference.settings import WorkerSettings
 
 WHOLE = ("config.json", "preprocessor_config.json", "tokenizer.json", "model.safetensors")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inference.errors import LabelTooLong
-from inference.jobs import Caption, Match, Matched
 from inference.models.clip import ClipMatcher, ToMatch
+from inference.schema import Caption, Match, Matched
 from tests.inference.models.conftest import LoadRandom, name_of, picture_of
 
 LABELS = (

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.jobs import Task
 from inference.models.catalogue import TASKS, TINY_WEIGHTS
+from inference.schema import Task
 from tests.inference.models.stand_in_hub import CONVERSION_AUTHOR, StandInHub, commit_of, files_of
 
 ROOT = Path(__file__).parents[3]

@@ -13,14 +13,14 @@ import torch
 from PIL import Image, ImageDraw
 from pydantic import SecretStr
 
-from inference.chat import Piece, Said, Usage
+from inference.engines import Piece, Said, Usage
 from inference.errors import ConversationTooLong
-from inference.jobs import Conversed, Delta, Turn
 from inference.models.catalogue import CHAT, Checkpoint
 from inference.models.conversation import load_chat
 from inference.models.llava import LlavaChat
 from inference.models.loading import load_llava
 from inference.models.unavailable import ModelUnavailable
+from inference.schema import Conversed, Delta, Turn
 from inference.settings import WorkerSettings
 from tests.inference.asking import RED, asking, outcome, working
 from tests.inference.making import SCOPE

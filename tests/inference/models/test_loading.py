@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from inference.jobs import Task
 from inference.models import device
 from inference.models.device import device_for, dtype_for
 from inference.models.loading import load, load_folder
 from inference.models.unavailable import ModelUnavailable
+from inference.schema import Task
 from inference.settings import WorkerSettings
 
 CPU = torch.device("cpu")

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from inference.chat import Piece, Pulling, Said, Usage
+from inference.engines import Piece, Pulling, Said, Usage
 from inference.errors import (
     BeholderError,
     ChatInterrupted,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from inference.engine import Engine
-from inference.jobs import Answer, Answered, Caption, Captioned, Match, Matched, Picture, Task
 from inference.models.catalogue import CATALOGUE, TASKS
 from inference.models.loading import load
+from inference.schema import Answer, Answered, Caption, Captioned, Match, Matched, Picture, Task
 from inference.settings import WorkerSettings
 from inference.tiny.world import LABELS, Scene, caption, draw, label_of, sample
 

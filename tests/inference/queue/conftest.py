@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from inference.keys import Keys
+from inference.queue.keys import Keys
 from tests.inference.queue.rig import Rig, rig_on
 
 

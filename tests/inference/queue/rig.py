@@ -6,8 +6,11 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import SecretStr
 
-from inference.client import InferenceClient, Ticket
-from inference.jobs import (
+from inference.queue.client import InferenceClient, Ticket
+from inference.queue.connection import connect
+from inference.queue.consumer import Consumer, Taken
+from inference.queue.keys import TASKS, Keys
+from inference.schema import (
     Caption,
     Captioned,
     Converse,
@@ -19,10 +22,7 @@ from inference.jobs import (
     Turn,
     job_id,
 )
-from inference.keys import TASKS, Keys
-from inference.redis_connection import connect
 from inference.settings import WorkerSettings
-from inference.streams import Consumer, Taken
 
 T = TypeVar("T")
 SCOPE = "guild:1"

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from inference.errors import Expired, ModelFailed, NotServed, PictureTooLarge, QueueFull, TooManyInFlight
-from inference.jobs import Failure, Match, Picture, job_id
-from inference.keys import GROUP
-from inference.pictures import retry_after
+from inference.queue.image_store import retry_after
+from inference.queue.keys import GROUP
+from inference.schema import Failure, Match, Picture, job_id
 from tests.inference.queue.rig import (
     AT_ONCE_MS,
     SCOPE,

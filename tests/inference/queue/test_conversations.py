@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from inference.jobs import (
+from inference.queue.consumer import Taken
+from inference.schema import (
     MOST_TALKED_ABOUT,
     Converse,
     Conversed,
@@ -18,7 +19,6 @@ from inference.jobs import (
     job_id,
     replies,
 )
-from inference.streams import Taken
 from tests.inference.queue.rig import SCOPE, Rig, conversation, said
 
 PICTURE = Picture.of(SCOPE, b"one")

@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from redis import Redis
 
-from inference.client import InferenceClient
 from inference.errors import QueueFull, TooManyInFlight
-from inference.jobs import Failure, Priority, Result, job_id, replies
-from inference.keys import Keys
-from inference.streams import MOST_ATTEMPTS, Taken
+from inference.queue.client import InferenceClient
+from inference.queue.consumer import MOST_ATTEMPTS, Taken
+from inference.queue.keys import Keys
+from inference.schema import Failure, Priority, Result, job_id, replies
 from tests.inference.queue.rig import AT_ONCE_MS, Rig, captioned
 
 NAMES = "abcde"

@@ -10,12 +10,12 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from inference.client import InferenceClient
-from inference.embedded_redis import running_redis
 from inference.errors import QueueUnavailable
-from inference.jobs import job_id
-from inference.keys import Keys
-from inference.redis_connection import PATIENCE_SECONDS, connect
+from inference.queue.client import InferenceClient
+from inference.queue.connection import PATIENCE_SECONDS, connect
+from inference.queue.embedded_redis import running_redis
+from inference.queue.keys import Keys
+from inference.schema import job_id
 from inference.settings import QueueSettings
 from tests.inference.queue.rig import Rig, captioned, names_of, rig_on, until
 

@@ -6,9 +6,9 @@ import logging
 import pytest
 
 from inference.errors import Expired, PictureGone, QueueFull, WorkerLost
-from inference.jobs import Answer, Delta, Failure, Match, Picture, job_id
-from inference.keys import GROUP
-from inference.streams import Consumer
+from inference.queue.consumer import Consumer
+from inference.queue.keys import GROUP
+from inference.schema import Answer, Delta, Failure, Match, Picture, job_id
 from tests.inference.queue.rig import (
     AT_ONCE_MS,
     SCOPE,

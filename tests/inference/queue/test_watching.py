@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from inference.errors import WorkerLost
-from inference.jobs import Failure, Result, job_id
-from inference.watching import watch
+from inference.queue.monitor import watch
+from inference.schema import Failure, Result, job_id
 from tests.inference.queue.rig import Rig, captioned, text_of
 
 

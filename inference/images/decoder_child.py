@@ -1,6 +1,7 @@
-"""The process that decodes: `python -I -m inference.intake_child PARENT MEMORY SECONDS PIXELS`.
+"""The process that decodes: `python -I -m inference.images.decoder_child PARENT MEMORY SECONDS PIXELS`.
 
-`inference.intake` starts it, sends pictures on its standard input and reads answers from its standard output:
+`inference.images.decoder_pool` starts it, sends pictures on its standard input and reads answers from its
+standard output:
 
     to it      length (4 bytes), that many bytes of a file
     from it    one byte once it is ready; then for each file status (1), width (4), height (4), and where the
@@ -20,10 +21,10 @@ import sys
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from inference.confinement import confine
-from inference.decoding import decode, prepare
 from inference.errors import BrokenPicture, NotAPicture, PictureError, PictureTooLarge, PictureTooSlow
-from inference.lifeline import die_with_parent
+from inference.images.decoding import decode, prepare
+from inference.sandbox.limits import confine
+from inference.sandbox.parent_death import die_with_parent
 
 LENGTH: Final = struct.Struct("!I")
 ANSWER: Final = struct.Struct("!BII")

@@ -1,7 +1,7 @@
 """The worker's door for pictures: untrusted bytes in, an upright RGB picture out, decoded in a child process.
 
 A crash, a hang or a lack of memory costs one picture and a fresh child, never the worker. What the child does
-and what it may not do is in `inference.intake_child`.
+and what it may not do is in `inference.images.decoder_child`.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from typing import Final, Self
 
 from PIL import Image
 
-from inference.confinement import scrubbed
-from inference.decoding import LONG_SIDE
 from inference.errors import BrokenPicture, NotAPicture, PictureError, PictureTooLarge, PictureTooSlow
-from inference.formats import NAMES, sniff
-from inference.intake_child import ANSWER, DECODED, LENGTH, READY, REFUSALS, Limits
+from inference.images.decoder_child import ANSWER, DECODED, LENGTH, READY, REFUSALS, Limits
+from inference.images.decoding import LONG_SIDE
+from inference.images.formats import NAMES, sniff
+from inference.sandbox.limits import scrubbed
 from inference.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class _Child:
         self._decoded = 0
         limits = (str(self._limits.memory), str(self._limits.seconds), str(self._limits.pixels))
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-m", "inference.intake_child", str(os.getpid()), *limits),
+            *(sys.executable, "-I", "-m", "inference.images.decoder_child", str(os.getpid()), *limits),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

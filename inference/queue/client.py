@@ -8,9 +8,15 @@ from collections.abc import AsyncIterator, Callable, Iterable
 
 from pydantic import TypeAdapter, ValidationError
 
-from inference.embedded_redis import running_redis
 from inference.errors import NotServed, QueueUnavailable, TooManyInFlight
-from inference.jobs import (
+from inference.queue.connection import Client, connect, end, translated
+from inference.queue.embedded_redis import running_redis
+from inference.queue.image_store import PictureStore, queue_full
+from inference.queue.keys import TASKS, Keys, picture_name
+from inference.queue.reply_reader import ReplyReader
+from inference.queue.scripts import Scripts
+from inference.queue.ticket import Pending, Ticket
+from inference.schema import (
     Conversed,
     Failure,
     Group,
@@ -23,13 +29,7 @@ from inference.jobs import (
     in_one_scope,
     replies,
 )
-from inference.keys import TASKS, Keys, picture_name
-from inference.pictures import PictureStore, queue_full
-from inference.redis_connection import Client, connect, end, translated
-from inference.replies import ReplyReader
-from inference.scripts import Scripts
 from inference.settings import QueueSettings
-from inference.ticket import Pending, Ticket
 
 __all__ = ["InferenceClient", "Ticket"]
 

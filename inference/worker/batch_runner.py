@@ -10,9 +10,9 @@ from typing import Final
 
 from inference.engine import Engine
 from inference.errors import BeholderError, ModelFailed
-from inference.jobs import Answered, Captioned, Failure, Matched, Result, Timings
-from inference.lane import Hanging, Lane
-from inference.preparing import Held
+from inference.model_thread import Hanging, Lane
+from inference.schema import Answered, Captioned, Failure, Matched, Result, Timings
+from inference.worker.preprocessor import Held
 
 log = logging.getLogger(__name__)
 

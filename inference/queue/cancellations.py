@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from inference.errors import QueueUnavailable
-from inference.keys import Keys
-from inference.redis_connection import Client, connect_blocking, read_after, translated
+from inference.queue.connection import Client, connect_blocking, read_after, translated
+from inference.queue.keys import Keys
 
 log = logging.getLogger(__name__)
 

@@ -6,14 +6,14 @@ import logging
 import time
 from typing import Final
 
-from inference.chat import ChatEngine, Pulling, Usage, said
+from inference.engines import ChatEngine, Pulling, Usage, said
 from inference.errors import BeholderError, ChatModelPulling, Expired, ModelFailed, QueueUnavailable
-from inference.forwarding import where
-from inference.intake import IntakeBroken
-from inference.jobs import Converse, Conversed, Delta, Failure, Progress, Result, Timings
-from inference.lane import Hanging
-from inference.looking import PictureReader
-from inference.streams import Beginning, Consumer, Taken
+from inference.images.decoder_pool import IntakeBroken
+from inference.images.reader import PictureReader
+from inference.model_thread import Hanging
+from inference.queue.consumer import Beginning, Consumer, Taken
+from inference.schema import Converse, Conversed, Delta, Failure, Progress, Result, Timings
+from inference.worker.batch_runner import where
 
 log = logging.getLogger(__name__)
 

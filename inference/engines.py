@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from PIL import Image
 
-from inference.jobs import Turn
+from inference.schema import Turn
 
 MOST_REPLY_TOKENS: Final = 1024
 """Some 4000 characters: a model that cannot stop must not go on for ever."""

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pydantic import ValidationError
 
 from inference.errors import QueueUnavailable
-from inference.jobs import Failure, Result, replies
-from inference.redis_connection import Client, connect_blocking, read_after, translated
-from inference.ticket import Pending
+from inference.queue.connection import Client, connect_blocking, read_after, translated
+from inference.queue.ticket import Pending
+from inference.schema import Failure, Result, replies
 
 log = logging.getLogger(__name__)
 

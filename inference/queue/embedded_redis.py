@@ -24,9 +24,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from inference.errors import QueueUnavailable
-from inference.lifeline import die_with_parent
-from inference.redis_binary import Binary, choose, record_version, recorded_version
-from inference.redis_connection import LOADING_SECONDS, check, end
+from inference.queue.connection import LOADING_SECONDS, check, end
+from inference.queue.redis_binary import Binary, choose, record_version, recorded_version
+from inference.sandbox.parent_death import die_with_parent
 from inference.settings import QueueSettings
 
 log = logging.getLogger(__name__)

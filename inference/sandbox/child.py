@@ -3,7 +3,7 @@
 For single pieces of work on bytes that nobody vouches for, or that would hold up the event loop: a crash, a
 hang or a greedy allocation costs the one question. The child is spawned (never forked from us), gets none of
 our environment's secrets, and does not outlive us. (The worker's intake, which decodes picture after picture,
-keeps children of its own warm: `inference.intake`.)
+keeps children of its own warm: `inference.images.decoder_pool`.)
 
 A frame is its length (four bytes, big endian) and then its bytes. The question is a number of frames and then
 the end of the pipe; the answer is one frame. Nothing is pickled.
@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from inference.confinement import confine, limit, scrubbed
-from inference.lifeline import die_with_parent
+from inference.sandbox.limits import confine, limit, scrubbed
+from inference.sandbox.parent_death import die_with_parent
 
 LENGTH = struct.Struct(">I")
 

@@ -1,4 +1,4 @@
-"""Untrusted bytes -> an upright RGB picture. Runs in `inference.intake_child` only, within its limits.
+"""Untrusted bytes -> an upright RGB picture. Runs in `inference.images.decoder_child` only, limited there.
 
 Every model, and every thumbnail, sees the picture that comes out of here.
 """
@@ -10,7 +10,7 @@ from typing import Final
 from PIL import AvifImagePlugin, Image
 
 from inference.errors import BrokenPicture, NotAPicture, PictureError, PictureTooLarge, PictureTooSlow
-from inference.formats import NAMES, PILLOW, sniff
+from inference.images.formats import NAMES, PILLOW, sniff
 
 LONG_SIDE: Final = 1536
 """Pixels: no picture that comes out is longer or higher."""

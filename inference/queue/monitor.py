@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator
 from pydantic import ValidationError
 
 from inference.errors import QueueUnavailable
-from inference.jobs import Failure, Result, replies
-from inference.keys import Keys
-from inference.redis_connection import Client, connect_blocking, read_after
+from inference.queue.connection import Client, connect_blocking, read_after
+from inference.queue.keys import Keys
+from inference.schema import Failure, Result, replies
 
 AT_ONCE = 256
 BLOCK_SECONDS = 5.0

@@ -14,7 +14,7 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import BusyLoadingError, RedisError
 
 from inference.errors import QueueUnavailable
-from inference.redis_binary import OLDEST, parse_version, written
+from inference.queue.redis_binary import OLDEST, parse_version, written
 
 log = logging.getLogger(__name__)
 

@@ -19,23 +19,23 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
-from inference.backlog import Backlog
-from inference.chat import ChatEngine
-from inference.conversing import Conversations
-from inference.embedded_redis import running_redis
 from inference.engine import Engine
+from inference.engines import ChatEngine
 from inference.errors import BeholderError
-from inference.intake import Intake
-from inference.jobs import Task
-from inference.keys import Keys
-from inference.lane import Lane, all_ended
-from inference.looking import PictureReader
+from inference.images.decoder_pool import Intake
+from inference.images.reader import PictureReader
+from inference.model_thread import Lane, all_ended
 from inference.models.unavailable import ModelUnavailable
-from inference.pipeline import BROKEN, Pipeline
-from inference.redis_connection import connect
+from inference.queue.backlog import Backlog
+from inference.queue.cancellations import Stops
+from inference.queue.connection import connect
+from inference.queue.consumer import Consumer
+from inference.queue.embedded_redis import running_redis
+from inference.queue.keys import Keys
+from inference.schema import Task
 from inference.settings import WorkerSettings
-from inference.stops import Stops
-from inference.streams import Consumer
+from inference.worker.chat_loop import Conversations
+from inference.worker.pipeline import BROKEN, Pipeline
 
 log = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ import hashlib
 from collections.abc import Callable
 
 from inference.errors import PictureGone, QueueFull
-from inference.jobs import Picture
-from inference.keys import Keys, picture_name
-from inference.redis_connection import Client, translated
-from inference.scripts import Scripts
+from inference.queue.connection import Client, translated
+from inference.queue.keys import Keys, picture_name
+from inference.queue.scripts import Scripts
+from inference.schema import Picture
 from inference.settings import QueueSettings
 
 YOUNG_MS = 60_000

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
-from inference.jobs import Job, Task
+from inference.schema import Job, Task
 
 LINGER: Final = 0.01
 """Seconds that an incomplete group may wait for the rest of itself."""

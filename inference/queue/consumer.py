@@ -11,11 +11,11 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from inference.errors import Expired, QueueUnavailable, WorkerLost
-from inference.jobs import Delta, Failure, Job, Picture, Progress, Result, Task, in_one_scope
-from inference.keys import GROUP, Keys, picture_name
-from inference.pictures import PictureStore
-from inference.redis_connection import Client, connect_blocking, read_after
-from inference.scripts import Scripts
+from inference.queue.connection import Client, connect_blocking, read_after
+from inference.queue.image_store import PictureStore
+from inference.queue.keys import GROUP, Keys, picture_name
+from inference.queue.scripts import Scripts
+from inference.schema import Delta, Failure, Job, Picture, Progress, Result, Task, in_one_scope
 from inference.settings import WorkerSettings
 
 __all__ = ["GROUP", "MOST_ATTEMPTS", "Beginning", "Consumer", "Keys", "Taken"]

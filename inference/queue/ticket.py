@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from inference.errors import Expired, from_code
-from inference.jobs import Delta, Failure, Job, Progress, Result
+from inference.schema import Delta, Failure, Job, Progress, Result
 
 
 @dataclass(eq=False)

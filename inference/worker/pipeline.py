@@ -12,18 +12,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from inference.backlog import Backlog
 from inference.engine import Engine
 from inference.errors import BeholderError, Expired, ModelFailed, QueueUnavailable
-from inference.forwarding import Forwarder, ModelBroken, failure, where
-from inference.intake import IntakeBroken
-from inference.jobs import Failure, Result, Task
-from inference.lane import Hanging
-from inference.looking import Decoder
-from inference.preparing import Held, Preparer
-from inference.scheduler import plan, share
+from inference.images.decoder_pool import IntakeBroken
+from inference.images.reader import Decoder
+from inference.model_thread import Hanging
+from inference.queue.backlog import Backlog
+from inference.queue.consumer import Consumer, Taken
+from inference.schema import Failure, Result, Task
 from inference.settings import WorkerSettings
-from inference.streams import Consumer, Taken
+from inference.worker.batch_runner import Forwarder, ModelBroken, failure, where
+from inference.worker.preprocessor import Held, Preparer
+from inference.worker.scheduler import plan, share
 
 log = logging.getLogger(__name__)
 

@@ -5,14 +5,14 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from inference.chat import ChatEngine
-from inference.conversation import Conversation, Failed
-from inference.forwarding import MOST_FAILURES, ModelBroken
-from inference.looking import PictureReader
-from inference.pipeline import BEAT_SECONDS, BROKEN, SOON_SECONDS, STOP_SECONDS, first
+from inference.engines import ChatEngine
+from inference.images.reader import PictureReader
+from inference.queue.cancellations import Stops
+from inference.queue.consumer import Consumer, Taken
 from inference.settings import WorkerSettings
-from inference.stops import Stops
-from inference.streams import Consumer, Taken
+from inference.worker.batch_runner import MOST_FAILURES, ModelBroken
+from inference.worker.generation import Conversation, Failed
+from inference.worker.pipeline import BEAT_SECONDS, BROKEN, SOON_SECONDS, STOP_SECONDS, first
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import get_args
 
-from inference.jobs import Picture, Priority, Task
+from inference.schema import Picture, Priority, Task
 
 TASKS: tuple[Task, ...] = get_args(Task)
 GROUP = "workers"

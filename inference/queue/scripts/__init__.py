@@ -9,8 +9,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
-from inference.keys import Keys
-from inference.redis_connection import Client, translated
+from inference.queue.connection import Client, translated
+from inference.queue.keys import Keys
 
 if TYPE_CHECKING:
     from redis.commands.core import AsyncScript

@@ -4,9 +4,9 @@ import time
 from collections.abc import Sequence
 
 from inference.errors import QueueUnavailable
-from inference.jobs import Priority, Task
-from inference.keys import GROUP, Keys
-from inference.redis_connection import Client, translated
+from inference.queue.connection import Client, translated
+from inference.queue.keys import GROUP, Keys
+from inference.schema import Priority, Task
 
 _PRIORITIES: tuple[Priority, ...] = ("waiting", "unasked")
 

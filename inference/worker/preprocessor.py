@@ -11,11 +11,11 @@ from PIL import Image
 
 from inference.engine import Engine
 from inference.errors import QueueFull
-from inference.jobs import Job, Picture, Task
-from inference.lane import Lane
-from inference.looking import Decoder, PictureReader, PictureSource
-from inference.streams import Taken
-from inference.thumbnails import thumbnails
+from inference.images.reader import Decoder, PictureReader, PictureSource
+from inference.images.thumbnails import thumbnails
+from inference.model_thread import Lane
+from inference.queue.consumer import Taken
+from inference.schema import Job, Picture, Task
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from typing import Protocol
 from PIL import Image
 
 from inference.errors import PictureError
-from inference.jobs import Picture
+from inference.schema import Picture
 
 
 class PictureSource(Protocol):
-    """Where pictures' bytes are: `inference.streams.Consumer`."""
+    """Where pictures' bytes are: `inference.queue.consumer.Consumer`."""
 
     async def picture(self, picture: Picture) -> bytes:
         """Fetch a picture's bytes."""
@@ -22,7 +22,7 @@ class PictureSource(Protocol):
 
 
 class Decoder(Protocol):
-    """What decodes them: `inference.intake.Intake`."""
+    """What decodes them: `inference.images.decoder_pool.Intake`."""
 
     async def decode(self, data: bytes) -> Image.Image:
         """Decode a picture."""

@@ -1,7 +1,7 @@
 """What kind of picture some bytes start like: the first check of bot and worker, free of Pillow and torch.
 
 It looks at the first bytes alone and never at a file's name or at what Discord says it is. That bytes start
-like a picture does not make them one: only decoding (`inference.intake`) shows that.
+like a picture does not make them one: only decoding (`inference.images.decoder_pool`) shows that.
 """
 
 from collections.abc import Iterator

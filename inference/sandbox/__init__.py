@@ -1,0 +1,1 @@
+"""Child processes limited in time and memory, for work on untrusted bytes."""

@@ -1,0 +1,1 @@
+"""The worker process: it takes jobs from the queue, runs the models in batches, and replies."""
