@@ -2,19 +2,10 @@
 
 from bot.original import Attached, Outcome
 from bot.replies import MOST, PICTURE_NAME, length, sentence
-from handlers.labels import tidy
 from handlers.match import Scores
 from handlers.matrix import MatrixNotDrawn
-from handlers.scores import (
-    RELATIVE,
-    Ranked,
-    alt_text,
-    rank,
-    ranked_text,
-    table_csv,
-    table_text,
-    two_decimals,
-)
+from handlers.scores import RELATIVE, Ranked, alt_text, rank, ranked_text, table_csv, table_text
+from handlers.text import tidy, two_decimals
 
 MATRIX_NAME = "scores.png"
 TABLE_NAME = "scores.csv"

@@ -1,6 +1,6 @@
 """A question about pictures: what of it can be asked."""
 
-from handlers.labels import tidy
+from handlers.text import tidy
 from inference.errors import QuestionTooLong, RequestError
 from inference.schema import LONGEST_QUESTION
 

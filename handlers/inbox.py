@@ -17,6 +17,7 @@ from pydantic import (
     ValidationError,
 )
 
+from handlers.snowflake import Id
 from inference.queue.connection import Client, translated
 
 log = logging.getLogger(__name__)
@@ -25,8 +26,6 @@ REMEMBERED = 48 * 3600
 """Seconds for which a closed request is known as such: longer than any catch-up looks back (24 h)."""
 
 Why = Literal["unasked", "mention", "dm"]
-Id = Annotated[int, Field(ge=0, lt=2**64)]
-"""One of Discord's ids: 64 bits, the upper 42 of them milliseconds since 2015."""
 
 
 class _Open(BaseModel):

@@ -4,25 +4,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from handlers.snowflake import id_at, moment_of
 from inference.queue.connection import Client, translated
 
-EPOCH = 1_420_070_400
-"""Unix time in seconds that Discord's ids count from: the first second of 2015."""
 MARGIN = 60
 """Seconds before the newest message seen anywhere that count as unseen in a channel without a mark: channels'
 messages reach us in no common order."""
 KEPT = 7 * 24 * 3600
 """Seconds after which a channel's mark is forgotten; a catch-up never looks back as far."""
-
-
-def id_at(moment: float) -> int:
-    """Return the smallest id that Discord could have given at `moment` (Unix time in seconds)."""
-    return max(0, int((moment - EPOCH) * 1000)) << 22
-
-
-def moment_of(discord_id: int) -> float:
-    """Return when Discord gave an id, as Unix time in seconds."""
-    return (discord_id >> 22) / 1000 + EPOCH
 
 
 class Marks:

@@ -19,7 +19,7 @@ from handlers.matrix_layout import (
     lay_out,
     room_for_labels,
 )
-from handlers.scores import two_decimals
+from handlers.text import two_decimals
 from handlers.typefaces import Typefaces
 from handlers.typesetting import Typesetter
 from handlers.viridis import Colour, colour, ink_on

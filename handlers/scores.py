@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from handlers.labels import is_right_to_left, tidy
+from handlers.text import is_right_to_left, tidy, two_decimals
 
 MOST_ALT = 1024
 """Discord's limit of an attachment's description."""
@@ -95,11 +95,6 @@ def percent(share: float) -> str:
     tenths = f"{hundred:.1f}"
     is_whole = tenths in ("0.0", "100.0") or 10 <= float(tenths) < 99
     return f"{hundred:.0f} %" if is_whole else f"{tenths} %"
-
-
-def two_decimals(value: float) -> str:
-    """Write a cosine: `0.31`, `-0.05`, never `-0.00`; a question mark where it is no number."""
-    return f"{value:z.2f}" if math.isfinite(value) else "?"
 
 
 def shown(label: str) -> str:

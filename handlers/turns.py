@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from handlers.inbox import Id
+from handlers.snowflake import Id
 from inference.schema import LONGEST_SPEAKER, LONGEST_TURN, MOST_PICTURES, MOST_TALKED_ABOUT, MOST_TURNS
 
 TURN_TOKENS: Final = 12

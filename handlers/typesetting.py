@@ -9,7 +9,7 @@ from itertools import groupby
 
 from PIL import Image, ImageDraw
 
-from handlers.labels import is_modifier, is_right_to_left, is_variation, tidy
+from handlers.text import is_modifier, is_right_to_left, is_variation, tidy
 from handlers.typefaces import MISSING, SHAPES, Typeface, Typefaces
 
 ELLIPSIS = "\u2026"

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.marks import EPOCH, KEPT, MARGIN, Marks, id_at, moment_of
+from handlers.marks import KEPT, MARGIN, Marks
+from handlers.snowflake import EPOCH, id_at, moment_of
 from inference.queue.connection import Client, connect
 from tests.handlers.clock import Clock
 

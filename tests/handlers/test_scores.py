@@ -21,9 +21,9 @@ from handlers.scores import (
     shown,
     table_csv,
     table_text,
-    two_decimals,
     units,
 )
+from handlers.text import two_decimals
 
 LABELS = ("a cat", "a red circle", "a dog")
 COSINE = ((0.211, 0.314, -0.001), (0.3, 0.1, 0.2))
