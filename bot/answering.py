@@ -18,9 +18,9 @@ from bot.fetching import Fetcher
 from bot.insisting import Unreachable
 from bot.sources import source
 from bot.talk_buttons import begin
-from handlers.caption import Captioner
-from handlers.inbox import Inbox, OpenPost
-from handlers.queue import Asked, Source
+from handlers.captioning import Captioner
+from handlers.ports import Asked, Source
+from handlers.storage.inbox import Inbox, OpenPost
 from inference.errors import BeholderError, PictureGone, QueueUnavailable
 
 log = logging.getLogger(__name__)

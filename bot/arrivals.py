@@ -15,9 +15,9 @@ from bot.delivery import deliver
 from bot.hearing import Hearing
 from bot.insisting import Unreachable
 from bot.messages import guild_of, is_a_persons, is_private, may_answer
-from handlers.inbox import Inbox, OpenPost, Standing, Why
-from handlers.marks import Marks
-from handlers.preferences import Preferences
+from handlers.storage.channel_settings import Preferences
+from handlers.storage.inbox import Inbox, OpenPost, Standing, Why
+from handlers.storage.read_cursors import Marks
 from inference.errors import QueueUnavailable
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import Protocol
 import discord
 from pydantic import JsonValue
 
-from handlers.inbox import Inbox, OpenCommand
+from handlers.storage.inbox import Inbox, OpenCommand
 from inference.errors import QueueUnavailable
 
 

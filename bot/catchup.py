@@ -9,7 +9,7 @@ import aiohttp
 import discord
 
 from bot.arrivals import Arrivals
-from handlers.marks import Marks
+from handlers.storage.read_cursors import Marks
 from inference.errors import QueueUnavailable
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import aiohttp
 import discord
 
 from bot.messages import is_a_persons, said_by
-from handlers.history import History, Place
+from handlers.chat.history import History, Place
 
 log = logging.getLogger(__name__)
 

@@ -25,13 +25,13 @@ from bot.pacing import Pace
 from bot.settings import BotSettings, queue_name
 from bot.steering import Steering
 from bot.syncing import sync_at_start
-from handlers.caption import Captioner
-from handlers.converse import Converser
-from handlers.history import History
-from handlers.inbox import Inbox, Open
-from handlers.marks import Marks
-from handlers.preferences import Preferences
-from handlers.tokens import Tokens
+from handlers.captioning import Captioner
+from handlers.chat.history import History
+from handlers.chat.service import Converser
+from handlers.storage.channel_settings import Preferences
+from handlers.storage.inbox import Inbox, Open
+from handlers.storage.interaction_tokens import Tokens
+from handlers.storage.read_cursors import Marks
 from inference.queue.client import InferenceClient
 from inference.queue.connection import connect
 from inference.schema import Task

@@ -28,8 +28,8 @@ from bot.call import Call, Refused
 from bot.deferring import deferred
 from bot.insisting import until_discord
 from bot.original import Original, Outcome, TokenOver
-from handlers.inbox import Inbox, Open, OpenCommand
-from handlers.tokens import LIFE, Tokens
+from handlers.storage.inbox import Inbox, Open, OpenCommand
+from handlers.storage.interaction_tokens import LIFE, Tokens
 from inference.errors import BeholderError, QueueUnavailable
 from inference.schema import Task, job_id
 

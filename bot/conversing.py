@@ -22,12 +22,12 @@ from bot.splitting import split
 from bot.standing import Standing, standing
 from bot.stream import Gone, Stream
 from bot.turn_streams import TurnStreams, place_of
-from handlers import inbox
-from handlers.converse import Answering, Converser
-from handlers.history import History, Place
-from handlers.inbox import Inbox, Open, OpenTurn
-from handlers.queue import Asked, Source
-from handlers.turns import Exchange, Said, Shown
+from handlers.chat.history import History, Place
+from handlers.chat.models import Exchange, Said, Shown
+from handlers.chat.service import Answering, Converser
+from handlers.ports import Asked, Source
+from handlers.storage import inbox
+from handlers.storage.inbox import Inbox, Open, OpenTurn
 from inference.errors import BeholderError, ConversationTooLong, PictureError, PictureGone, QueueUnavailable
 from inference.schema import Conversed
 

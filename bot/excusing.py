@@ -9,7 +9,7 @@ from bot.delivery import Address, deliver
 from bot.insisting import Unreachable
 from bot.messages import is_private
 from bot.talk_buttons import turn_of
-from handlers.history import History, Place
+from handlers.chat.history import History, Place
 
 log = logging.getLogger(__name__)
 

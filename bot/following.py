@@ -9,7 +9,7 @@ import discord
 from bot import replies, talk_replies
 from bot.answering import type_until_cancelled
 from bot.stream import Gone, Stream
-from handlers.converse import Answering, Converser
+from handlers.chat.service import Answering, Converser
 from inference.errors import QueueUnavailable
 from inference.schema import Conversed, Delta
 

@@ -15,7 +15,7 @@ from bot.client import Beholder
 from bot.fetching import Fetcher
 from bot.looking import Found, check_may_look, look, look_again
 from bot.sources import source
-from handlers.queue import Source
+from handlers.ports import Source
 from handlers.snowflake import Id
 from inference.errors import NotAPicture, PictureError
 from inference.schema import MOST_PICTURES

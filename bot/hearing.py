@@ -14,8 +14,8 @@ from bot.conversing import Conversing
 from bot.excusing import Excuses
 from bot.messages import guild_of, is_a_persons, is_private, may_answer, owns, said_by
 from bot.rebuilding import rebuild
-from handlers.history import History, Place
-from handlers.inbox import OpenTurn
+from handlers.chat.history import History, Place
+from handlers.storage.inbox import OpenTurn
 from inference.errors import QueueUnavailable
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import discord
 
 from bot.attachments import Carried, carried
 from bot.call import Refused
-from handlers.inbox import OpenCommand
+from handlers.storage.inbox import OpenCommand
 from inference.errors import PictureGone
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ import discord
 
 from bot import talk_replies
 from bot.attachments import Carried, posted
-from handlers.turns import Said, Shown
+from handlers.chat.models import Said, Shown
 from inference.schema import LONGEST_SPEAKER, LONGEST_TURN
 
 _WRITTEN = frozenset({discord.MessageType.default, discord.MessageType.reply})

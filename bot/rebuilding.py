@@ -11,8 +11,8 @@ from bot import talk_replies
 from bot.attachments import carried
 from bot.messages import is_a_persons, said_by, shown
 from bot.replies import unescaped
-from handlers.history import History, Place
-from handlers.turns import Replied, Said, Subject
+from handlers.chat.history import History, Place
+from handlers.chat.models import Replied, Said, Subject
 from inference.schema import LONGEST_SPEAKER, LONGEST_TURN
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from handlers.caption import Words
+from handlers.captioning import Words
 from inference.errors import BeholderError, PictureError
 from inference.images.formats import NAMES
 

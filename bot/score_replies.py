@@ -2,9 +2,9 @@
 
 from bot.original import Attached, Outcome
 from bot.replies import MOST, PICTURE_NAME, length, sentence
-from handlers.match import Scores
-from handlers.matrix import MatrixNotDrawn
-from handlers.scores import RELATIVE, Ranked, alt_text, rank, ranked_text, table_csv, table_text
+from handlers.heatmap.render import MatrixNotDrawn
+from handlers.matching.scores import RELATIVE, Ranked, alt_text, rank, ranked_text, table_csv, table_text
+from handlers.matching.service import Scores
 from handlers.text import tidy, two_decimals
 
 MATRIX_NAME = "scores.png"

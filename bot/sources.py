@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from bot.attachments import Carried
 from bot.fetching import Fetcher
-from handlers.queue import Source
+from handlers.ports import Source
 from inference.errors import PictureGone
 
 

@@ -7,7 +7,7 @@ import discord
 
 from bot.talk_buttons import actions, turn_of
 from bot.talk_replies import is_small
-from handlers.inbox import OpenTurn
+from handlers.storage.inbox import OpenTurn
 
 LOOK_BACK = 100
 """Messages after the turn among which the answer's are looked for."""

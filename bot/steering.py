@@ -10,9 +10,9 @@ from bot import talk_replies
 from bot.call import Refused
 from bot.conversing import Conversing
 from bot.replies import clean, escaped
-from handlers.history import History, Place
-from handlers.inbox import OpenTurn
-from handlers.turns import Exchange
+from handlers.chat.history import History, Place
+from handlers.chat.models import Exchange
+from handlers.storage.inbox import OpenTurn
 
 
 class Steering:

@@ -11,7 +11,7 @@ from bot import replies
 from bot.call import Refused
 from bot.rights import check_may_write
 from bot.telling import tell
-from handlers.history import Place
+from handlers.chat.history import Place
 from inference.errors import BeholderError
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from bot.opening import unarchive
 from bot.pacing import Pace
 from bot.standing import Standing
 from bot.stream import Stream
-from handlers.history import History, Place
-from handlers.inbox import Inbox, Open, OpenTurn
-from handlers.turns import Exchange, Said
+from handlers.chat.history import History, Place
+from handlers.chat.models import Exchange, Said
+from handlers.storage.inbox import Inbox, Open, OpenTurn
 from inference.errors import QueueUnavailable
 
 

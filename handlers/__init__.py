@@ -1,1 +1,1 @@
-"""What the bot does with a picture: one file for each capability. No discord, no torch."""
+"""What the bot does with a picture: captions, answers, scores, conversations. No discord, no torch."""

@@ -11,9 +11,9 @@ from bot.call import Call, Refused
 from bot.client import Beholder
 from bot.given import Arguments, Place, given, sources, with_pictures
 from bot.original import Outcome
-from handlers.answer import parse_question
-from handlers.caption import Captioner
-from handlers.queue import Asked
+from handlers.captioning import Captioner
+from handlers.ports import Asked
+from handlers.questions import parse_question
 from inference.errors import BeholderError
 
 ASK, DESCRIBE = "ask", "describe"

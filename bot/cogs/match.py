@@ -12,10 +12,10 @@ from bot.client import Beholder
 from bot.given import Arguments, given, sources, with_pictures
 from bot.original import Outcome
 from bot.score_replies import compared, ranked
-from handlers.labels import parse_labels
-from handlers.match import Matcher, Scores
-from handlers.matrix import MatrixNotDrawn
-from handlers.queue import Asked
+from handlers.heatmap.render import MatrixNotDrawn
+from handlers.matching.labels import parse_labels
+from handlers.matching.service import Matcher, Scores
+from handlers.ports import Asked
 
 log = logging.getLogger(__name__)
 

@@ -23,12 +23,12 @@ from bot.original import Outcome
 from bot.rights import check_may_talk
 from bot.talk_arguments import Opening, named, quoted
 from bot.talk_buttons import BeginButton, TurnButton
-from handlers.answer import parse_question
-from handlers.caption import Captioner
-from handlers.history import Place
-from handlers.inbox import OpenCommand, OpenTurn
-from handlers.queue import Asked
-from handlers.turns import Said, Shown, Subject
+from handlers.captioning import Captioner
+from handlers.chat.history import Place
+from handlers.chat.models import Said, Shown, Subject
+from handlers.ports import Asked
+from handlers.questions import parse_question
+from handlers.storage.inbox import OpenCommand, OpenTurn
 from inference.errors import BeholderError
 from inference.schema import LONGEST_SPEAKER
 

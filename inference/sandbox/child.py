@@ -54,7 +54,7 @@ async def ask(program: Sequence[str], question: Sequence[bytes], limits: Limits)
     """Start a Python program, put the question to it and return its answer.
 
     Args:
-        program: The words after `python -I`, such as `("-m", "handlers.matrix_child")`; it calls
+        program: The words after `python -I`, such as `("-m", "handlers.heatmap.child")`; it calls
             `answer_once`.
         question: The frames.
         limits: What the child may take; when it takes more it is killed.

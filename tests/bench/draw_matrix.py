@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from handlers.matrix import draw_matrix
+from handlers.heatmap.render import draw_matrix
 from tests.handlers.photographs import photograph
 
 SHAPES = [

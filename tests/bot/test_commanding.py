@@ -219,7 +219,7 @@ async def test_a_redis_that_is_away_is_told_the_asker_alone(
 
     caller = Caller(stage.ada)
     async with stage.bot():
-        monkeypatch.setattr("handlers.inbox.Inbox.accept", away)
+        monkeypatch.setattr("handlers.storage.inbox.Inbox.accept", away)
         await caller.call(stage.general, "try", WORDS)
         await caller.gone(await caller.placeholder(stage.general))
         assert (await caller.refusal())["content"] == replies.sentence(QueueUnavailable())

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from bot import replies, talk_replies
 from bot.replies import MOST, Said
-from handlers.labels import parse_labels
-from handlers.matrix import MatrixNotDrawn
+from handlers.heatmap.render import MatrixNotDrawn
+from handlers.matching.labels import parse_labels
 from inference.errors import (
     BeholderError,
     BrokenPicture,

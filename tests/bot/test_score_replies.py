@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from bot.original import Outcome
 from bot.replies import MOST, PICTURE_NAME, length
 from bot.score_replies import IN_FILE, MATRIX_NAME, NOT_DRAWN, TABLE_NAME, compared, ranked
-from handlers.labels import parse_labels
-from handlers.match import Scores
-from handlers.scores import RELATIVE
+from handlers.matching.labels import parse_labels
+from handlers.matching.scores import RELATIVE
+from handlers.matching.service import Scores
 from inference.errors import RequestError
 from inference.schema import Matched
 

@@ -98,7 +98,7 @@ async def test_a_picture_that_cannot_be_shown_is_not_talked_about(
     async def none(*_: object) -> bytes:
         return b""
 
-    monkeypatch.setattr("handlers.caption.fetch_thumbnail", none)
+    monkeypatch.setattr("handlers.captioning.fetch_thumbnail", none)
     async with talking(stage) as talker, stage.bot():
         caller = Caller(stage.ada)
         await caller.call(stage.general, "chat", IMAGE, files=CIRCLE)

@@ -3,8 +3,8 @@
 import pytest
 
 from bot import talk_replies
-from handlers.history import History
-from handlers.prompt import PICTURE_WAS_HERE
+from handlers.chat.history import History
+from handlers.chat.prompt import PICTURE_WAS_HERE
 from inference.errors import QueueUnavailable
 from tests.bot.calling import Caller
 from tests.bot.stage import Stage, picture, until

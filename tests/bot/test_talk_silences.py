@@ -3,7 +3,7 @@
 import pytest
 
 from bot import replies, talk_replies
-from handlers.history import History, Place
+from handlers.chat.history import History, Place
 from inference.errors import QueueUnavailable
 from tests.bot.calling import Caller
 from tests.bot.stage import Stage

@@ -6,7 +6,7 @@ import pytest
 
 from bot import talk_replies
 from bot.playground.faults import Fault, FaultKind
-from handlers.history import History, Place
+from handlers.chat.history import History, Place
 from inference.errors import ChatInterrupted, ChatUnavailable
 from tests.bot.stage import Stage
 from tests.bot.talk import (

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bot import replies, talk_replies
-from handlers.prompt import PICTURE_WAS_HERE
+from handlers.chat.prompt import PICTURE_WAS_HERE
 from inference.errors import ChatUnavailable
 from inference.schema import Turn
 from tests.bot.calling import Caller, option

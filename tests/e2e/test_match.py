@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from handlers.scores import RELATIVE
+from handlers.matching.scores import RELATIVE
 from tests.bot.calling import FILE, TEXT, Caller, option
 from tests.e2e.member import Member, Message
 from tests.e2e.scenes import COLORS, Thing, caption, draw

@@ -1,6 +1,6 @@
 import pytest
 
-from handlers.answer import NoQuestion, parse_question
+from handlers.questions import NoQuestion, parse_question
 from inference.errors import QuestionTooLong
 from inference.schema import LONGEST_QUESTION
 

@@ -2,8 +2,8 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import pytest
 
-from handlers.caption import Captioner
-from handlers.queue import Asked, Source
+from handlers.captioning import Captioner
+from handlers.ports import Asked, Source
 from inference.errors import (
     BeholderError,
     BrokenPicture,
@@ -87,8 +87,8 @@ def source(key: str, text: str | BeholderError) -> Source:
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handlers.caption.SHORTEST_PAUSE", 0.001)
-    monkeypatch.setattr("handlers.caption.LONGEST_PAUSE", 0.001)
+    monkeypatch.setattr("handlers.captioning.SHORTEST_PAUSE", 0.001)
+    monkeypatch.setattr("handlers.captioning.LONGEST_PAUSE", 0.001)
 
 
 async def test_each_picture_has_an_outcome_of_its_own_in_their_order() -> None:

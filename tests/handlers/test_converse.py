@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from handlers.converse import Answering, Converser
-from handlers.history import History, Place
-from handlers.prompt import PICTURE_WAS_HERE
-from handlers.queue import Asked, Source
-from handlers.turns import Measured, Replied, Said, Shown, Subject
+from handlers.chat.history import History, Place
+from handlers.chat.models import Measured, Replied, Said, Shown, Subject
+from handlers.chat.prompt import PICTURE_WAS_HERE
+from handlers.chat.service import Answering, Converser
+from handlers.ports import Asked, Source
 from inference.errors import BrokenPicture, ConversationTooLong, NotAPicture, PictureGone
 from inference.schema import Turn
 from tests.inference.asking import Asker, asking, settings

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from handlers.history import MOST_FIELDS, RETENTION, History, Place
-from handlers.turns import Measured, Replied, Said, Shown, Subject
+from handlers.chat.history import MOST_FIELDS, RETENTION, History, Place
+from handlers.chat.models import Measured, Replied, Said, Shown, Subject
 from inference.queue.connection import Client, connect
 from inference.schema import MOST_TURNS
 

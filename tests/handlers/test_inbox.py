@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from handlers.inbox import REMEMBERED, Inbox, OpenPost, Standing
+from handlers.storage.inbox import REMEMBERED, Inbox, OpenPost, Standing
 from inference.queue.connection import Client, connect
 from tests.handlers.clock import Clock
 

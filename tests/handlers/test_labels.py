@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.labels import EmptyLabel, LabelsError, NoLabels, TooManyLabels, parse_labels
+from handlers.matching.labels import EmptyLabel, LabelsError, NoLabels, TooManyLabels, parse_labels
 from handlers.text import tidy
 from inference.errors import LabelTooLong
 from inference.schema import LONGEST_LABEL, MOST_LABELS, Match, Picture

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.marks import KEPT, MARGIN, Marks
 from handlers.snowflake import EPOCH, id_at, moment_of
+from handlers.storage.read_cursors import KEPT, MARGIN, Marks
 from inference.queue.connection import Client, connect
 from tests.handlers.clock import Clock
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from redis.asyncio import Redis
 
-from handlers.match import Matcher, Scores
-from handlers.queue import Asked, Source
+from handlers.matching.service import Matcher, Scores
+from handlers.ports import Asked, Source
 from inference.errors import BeholderError, BrokenPicture, JobFailed, PictureError, QueueFull
 from inference.schema import Captioned, Matched, Picture, Result
 from tests.inference.asking import BLUE, RED, Asker, asking, settings, working

@@ -9,7 +9,7 @@ import sys
 import pytest
 from PIL import Image
 
-from handlers.matrix import LIMITS, MatrixNotDrawn, draw_matrix
+from handlers.heatmap.render import LIMITS, MatrixNotDrawn, draw_matrix
 from inference.schema import MOST_LABELS, MOST_PICTURES
 from tests.handlers.photographs import photograph
 
@@ -66,6 +66,7 @@ async def test_a_table_of_another_shape_is_refused(
 
 
 def test_the_bots_side_imports_neither_pillow_nor_matplotlib() -> None:
-    script = "import sys, handlers.matrix, handlers.scores; print({'PIL', 'matplotlib'} & set(sys.modules))"
+    imports = "import sys, handlers.heatmap.render, handlers.matching.scores"
+    script = f"{imports}; print({{'PIL', 'matplotlib'}} & set(sys.modules))"
     said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert said.stdout.strip() == "set()"

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from handlers import matrix_drawing
-from handlers.font_coverage import UnusableFont, read_coverage
-from handlers.matrix_drawing import LARGEST_FILE, PANEL, best_of, colour_range, draw
-from handlers.matrix_layout import WIDTH, lay_out, room_for_labels
-from handlers.typefaces import BUNDLED, MISSING, SHAPES, Typefaces
-from handlers.typesetting import ELLIPSIS, NOTHING, Typesetter
-from handlers.viridis import TABLE, colour, contrast, ink_on
+from handlers.heatmap import drawing
+from handlers.heatmap.drawing import LARGEST_FILE, PANEL, best_of, colour_range, draw
+from handlers.heatmap.font_coverage import UnusableFont, read_coverage
+from handlers.heatmap.fonts import BUNDLED, MISSING, SHAPES, Typefaces
+from handlers.heatmap.layout import WIDTH, lay_out, room_for_labels
+from handlers.heatmap.typesetting import ELLIPSIS, NOTHING, Typesetter
+from handlers.heatmap.viridis import TABLE, colour, contrast, ink_on
 from tests.bench.draw_matrix import LABELS, scores
 from tests.bench.draw_matrix import SHAPES as PHOTOGRAPHS
 from tests.handlers.photographs import photograph
@@ -46,7 +46,7 @@ def test_nine_pictures_by_25_labels_fit_into_discords_width_and_a_megabyte() -> 
 def test_a_file_too_large_is_drawn_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = [photograph((320, 240), 1)]
     large = draw(picture, LABELS[:3], scores(1, 3))
-    monkeypatch.setattr(matrix_drawing, "LARGEST_FILE", len(large) - 1)
+    monkeypatch.setattr(drawing, "LARGEST_FILE", len(large) - 1)
     small = draw(picture, LABELS[:3], scores(1, 3))
     assert open_png(small).width * 3 == pytest.approx(open_png(large).width * 2, abs=6)
 

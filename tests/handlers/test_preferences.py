@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from handlers.preferences import Preferences
+from handlers.storage.channel_settings import Preferences
 from inference.queue.connection import Client, connect
 
 CHANNEL, THREAD, OTHER = 10, 11, 12

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.scores import (
+from handlers.matching.scores import (
     BAR,
     MOST_ALT,
     Ranked,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.turns import (
+from handlers.chat.models import (
     SIZES,
     Exchange,
     Measured,

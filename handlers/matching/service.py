@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from handlers.matrix import draw_matrix
-from handlers.queue import Asked, Queue, Source, Ticket, fetch_thumbnail, store
+from handlers.heatmap.render import draw_matrix
+from handlers.ports import Asked, Queue, Source, Ticket, fetch_thumbnail, store
 from inference.errors import JobFailed, PictureError
 from inference.schema import Group, Match, Matched, Picture, job_id
 
@@ -39,7 +39,7 @@ class Matcher:
         Args:
             asked: Who asks.
             sources: 1 to `inference.schema.MOST_PICTURES` pictures.
-            labels: As `handlers.labels.parse_labels` gives them.
+            labels: As `handlers.matching.labels.parse_labels` gives them.
 
         Raises:
             PictureError: One of the pictures cannot be used (of several: `picture`, its number from 1).

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from PIL import ImageFont, features
 
-from handlers.font_coverage import Coverage, UnusableFont, read_coverage
+from handlers.heatmap.font_coverage import Coverage, UnusableFont, read_coverage
 
-BUNDLED = Path(__file__).parent / "fonts"
+BUNDLED = Path(__file__).parent / "font_files"
 SYSTEM = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path("/Library/Fonts"))
 MOST_FILES = 400
 """Font files of the system that are looked at, the likeliest first."""

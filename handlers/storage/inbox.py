@@ -74,7 +74,7 @@ class OpenPost(_Open):
 
 
 class OpenCommand(_Open):
-    """An interaction that waits for its outcome. Its token is no part of it: see `handlers.tokens`.
+    """An interaction that waits for its outcome. Its token is kept apart: see `storage.interaction_tokens`.
 
     Attributes:
         name: What is to be done, such as `ask`.
@@ -102,7 +102,7 @@ class OpenCommand(_Open):
 
 
 class OpenTurn(_Open):
-    """A turn of a conversation that is to be answered; what was said is in `handlers.history`.
+    """A turn of a conversation that is to be answered; what was said is in `handlers.chat.history`.
 
     Attributes:
         turn_id: The message or the interaction that it came from.

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from handlers.history import History, Place
-from handlers.prompt import Prompt, written
-from handlers.queue import Asked, Source
-from handlers.talk_pictures import TalkPictures
-from handlers.turns import SIZES, Measured, Replied, Shown, Subject, Trimmed, learned, measured, trim
+from handlers.chat.history import History, Place
+from handlers.chat.image_cache import TalkPictures
+from handlers.chat.models import SIZES, Measured, Replied, Shown, Subject, Trimmed, learned, measured, trim
+from handlers.chat.prompt import Prompt, written
+from handlers.ports import Asked, Source
 from inference.errors import BeholderError, ConversationTooLong, JobFailed, PictureError
 from inference.schema import (
     Converse,

@@ -10,14 +10,14 @@ import time
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
-from handlers.queue import LARGEST_THUMBNAIL
+from handlers.ports import LARGEST_THUMBNAIL
 from inference.errors import JobFailed
 from inference.sandbox.child import ChildFailed, Limits, ask
 from inference.schema import LONGEST_LABEL, MOST_LABELS, MOST_PICTURES
 
 log = logging.getLogger(__name__)
 
-PROGRAM = ("-m", "handlers.matrix_child")
+PROGRAM = ("-m", "handlers.heatmap.child")
 LIMITS = Limits(seconds=30, memory=768 * 2**20, answer=4 * 2**20)
 """The largest drawing takes about a second and 150 MB on a machine that does nothing else."""
 MOST_AT_ONCE = 2

@@ -1,6 +1,6 @@
 """The similarity matrix as CLIP's demonstrations draw it: cells in viridis, each with its number.
 
-Runs in the drawing process only (`handlers.matrix_child`). Thumbnails and labels are hostile here.
+Runs in the drawing process only (`handlers.heatmap.child`). Thumbnails and labels are hostile here.
 """
 
 import io
@@ -9,20 +9,11 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-from handlers.matrix_layout import (
-    LABELS,
-    LINE,
-    NUMBERS,
-    SMALL,
-    Box,
-    Layout,
-    lay_out,
-    room_for_labels,
-)
+from handlers.heatmap.fonts import Typefaces
+from handlers.heatmap.layout import LABELS, LINE, NUMBERS, SMALL, Box, Layout, lay_out, room_for_labels
+from handlers.heatmap.typesetting import Typesetter
+from handlers.heatmap.viridis import Colour, colour, ink_on
 from handlers.text import two_decimals
-from handlers.typefaces import Typefaces
-from handlers.typesetting import Typesetter
-from handlers.viridis import Colour, colour, ink_on
 
 SCALES = (3, 2, 1)
 """Pixels a unit: the first whose file is small enough is taken."""

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from handlers.turns import Kept, Said, Shown, Subject
+from handlers.chat.models import Kept, Said, Shown, Subject
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from handlers import history_fields
-from handlers.history_fields import SUBJECT
-from handlers.turns import Exchange, Measured, Replied, Said, Shown, Subject
+from handlers.chat import history_codec
+from handlers.chat.history_codec import SUBJECT
+from handlers.chat.models import Exchange, Measured, Replied, Said, Shown, Subject
 from inference.queue.connection import Client, translated
 from inference.schema import MOST_TURNS
 
@@ -99,7 +99,7 @@ class History:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
-            return history_fields.read(Subject, await self._redis.hget(self._key(place), SUBJECT))
+            return history_codec.read(Subject, await self._redis.hget(self._key(place), SUBJECT))
 
     async def say(self, place: Place, said: Said) -> bool:
         """Note what a person said; doing it twice changes nothing.
@@ -165,12 +165,10 @@ class History:
         async with translated():
             raw = await self._redis.hgetall(self._key(place))
         fields = {bytes(key).decode(): value for key, value in raw.items()}  # type: ignore[arg-type]
-        said = [
-            history_fields.read(Said, value) for name, value in fields.items() if name.startswith("said:")
-        ]
+        said = [history_codec.read(Said, value) for name, value in fields.items() if name.startswith("said:")]
         found = sorted((each for each in said if each is not None), key=lambda each: each.turn_id)
         return [
-            Exchange(each, history_fields.read(Replied, fields.get(f"replied:{each.turn_id}")))
+            Exchange(each, history_codec.read(Replied, fields.get(f"replied:{each.turn_id}")))
             for each in found
             if until is None or each.turn_id <= until
         ]
@@ -182,7 +180,7 @@ class History:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
-            return history_fields.read(Measured, await self._redis.hget(self._key(place), MEASURED))
+            return history_codec.read(Measured, await self._redis.hget(self._key(place), MEASURED))
 
     async def first_time(self, place: Place, what: str) -> bool:
         """Tell whether something is told here for the first time; from now on it is not.
@@ -272,7 +270,7 @@ class History:
             raw = await self._redis.hgetall(self._key(place))
             async with self._redis.pipeline(transaction=False) as all_:
                 all_.expire(self._key(place), RETENTION)
-                for message in history_fields.messages(raw):
+                for message in history_codec.messages(raw):
                     all_.expire(self._index + str(message), RETENTION)
                 await all_.execute()
 
@@ -286,8 +284,8 @@ class History:
             async with translated():
                 field = f"said:{message_id}"
                 raw = await self._redis.hget(self._key(place), field)
-                before = history_fields.read(Said, raw)
-                if raw is None or before is None or history_fields.same(before, text, pictures):
+                before = history_codec.read(Said, raw)
+                if raw is None or before is None or history_codec.same(before, text, pictures):
                     continue
                 after = before.model_copy(update={"text": text, "pictures": tuple(pictures)})
                 await self._edit(keys=[self._key(place)], args=[field, raw, after.model_dump_json()])
@@ -307,18 +305,18 @@ class History:
             async with translated():
                 raw = await self._redis.hgetall(key)
                 gone = [f"said:{message_id}", f"replied:{message_id}", MEASURED]
-                for turn, messages in history_fields.answers(raw).items():
+                for turn, messages in history_codec.answers(raw).items():
                     if message_id in messages:
                         gone.append(f"replied:{turn}")
                         left = " ".join(str(each) for each in messages if each != message_id)
                         await self._redis.hset(key, f"shown:{turn}", left)
                 await self._redis.hdel(key, *gone)
-                subject = history_fields.read(Subject, raw.get(SUBJECT.encode()))
+                subject = history_codec.read(Subject, raw.get(SUBJECT.encode()))
                 if subject is not None:
-                    after = history_fields.without(subject, message_id)
+                    after = history_codec.without(subject, message_id)
                     await self._redis.hset(key, SUBJECT, after.model_dump_json())
                 await self._redis.expire(key, RETENTION)
-            said = history_fields.read(Said, raw.get(f"said:{message_id}".encode()))
+            said = history_codec.read(Said, raw.get(f"said:{message_id}".encode()))
             shown = [*(subject.pictures if subject else ()), *(said.pictures if said else ())]
             found[place] = any(each.message_id == message_id for each in shown)
         async with translated():

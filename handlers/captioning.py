@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from handlers.queue import Asked, Queue, Source, Ticket, fetch_thumbnail, store
+from handlers.ports import Asked, Queue, Source, Ticket, fetch_thumbnail, store
 from inference.errors import BeholderError, JobFailed, QueueFull, QueueUnavailable, TooManyInFlight
 from inference.schema import Answer, Answered, Caption, Captioned, Group, Picture, Priority
 

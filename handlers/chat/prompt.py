@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from handlers.turns import Exchange, Shown, Subject
+from handlers.chat.models import Exchange, Shown, Subject
 from inference.errors import PictureError
 from inference.schema import LONGEST_SPEAKER, LONGEST_TURN, Picture, Turn
 

@@ -1,4 +1,4 @@
-"""The process that draws: `handlers.matrix` starts it, asks it once, and it ends.
+"""The process that draws: `handlers.heatmap.render` starts it, asks it once, and it ends.
 
 The question is a frame of JSON (`labels`, `cosine`) and then one frame for each thumbnail; the answer is a
 PNG.
@@ -7,7 +7,7 @@ PNG.
 import json
 import sys
 
-from handlers.matrix_drawing import draw
+from handlers.heatmap.drawing import draw
 from inference.sandbox.child import answer_once
 
 

@@ -3,8 +3,8 @@
 from collections import OrderedDict
 from typing import Final, Protocol, TypeVar
 
-from handlers.queue import Source
-from handlers.turns import Shown
+from handlers.chat.models import Shown
+from handlers.ports import Source
 from inference.errors import PictureError, PictureGone
 from inference.schema import Picture
 

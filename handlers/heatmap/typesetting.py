@@ -9,8 +9,8 @@ from itertools import groupby
 
 from PIL import Image, ImageDraw
 
+from handlers.heatmap.fonts import MISSING, SHAPES, Typeface, Typefaces
 from handlers.text import is_modifier, is_right_to_left, is_variation, tidy
-from handlers.typefaces import MISSING, SHAPES, Typeface, Typefaces
 
 ELLIPSIS = "\u2026"
 NOTHING = "\u2013"

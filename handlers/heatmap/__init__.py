@@ -1,0 +1,1 @@
+"""The similarity matrix as a picture, drawn in a child process."""
