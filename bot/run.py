@@ -17,7 +17,7 @@ from bot.chat_line import chat_lines
 from bot.playground.pocket import always_ready
 from bot.playground.routes.playground import session
 from bot.playground.server import PocketDiscord
-from bot.playground.store import StoreError
+from bot.playground.state.store import StoreError
 from bot.settings import BotSettings, queue_name
 from bot.supervise import FATAL, Child, keep_all_running
 from inference.errors import BeholderError

@@ -105,7 +105,7 @@ async def run_until(settings: BotSettings, stopped: asyncio.Event) -> None:
 def point_at(settings: BotSettings) -> None:
     """Point discord.py at a pocket Discord, where one is set."""
     if settings.discord_api is not None and settings.discord_gateway is not None:
-        from bot.playground.wiring import point_discord_at  # noqa: PLC0415 - not where Discord is the real one
+        from bot.playground.discord_py_patch import point_discord_at  # noqa: PLC0415 - not where Discord is the real one
 
         point_discord_at(settings.discord_api, settings.discord_gateway)
 

@@ -21,7 +21,7 @@ from jsonschema.exceptions import best_match
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from bot.playground.observers import GatewayFrame, Observation, RestExchange
+from bot.playground.testing.observers import GatewayFrame, Observation, RestExchange
 
 DESCRIPTION = Path(__file__).resolve().parents[2] / "shared" / "specs" / "discord-openapi.json"
 """Discord's description, beside the project. It isn't part of it."""

@@ -6,10 +6,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot.playground import gallery, gateway
-from bot.playground.calls import Endpoint, Reply, Route, respond
-from bot.playground.cdn import FileHost
 from bot.playground.errors import ApiError, Refusal
-from bot.playground.guard import guard
+from bot.playground.http.calls import Endpoint, Reply, Route, respond
+from bot.playground.http.cdn import FileHost
+from bot.playground.http.guard import guard
 from bot.playground.inspector import Inspector
 from bot.playground.pocket import Pocket
 from bot.playground.routes import (

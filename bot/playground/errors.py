@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from enum import Enum
 
-from bot.playground.objects import Json
+from bot.playground.state.objects import Json
 
 
 class Refusal(Enum):

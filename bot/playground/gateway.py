@@ -12,14 +12,14 @@ from typing import Any
 
 from aiohttp import WSMessage, WSMsgType, web
 
-from bot.playground import intents
-from bot.playground.objects import Json, User
-from bot.playground.observers import GatewayFrame
+from bot.playground.dispatch import intents
+from bot.playground.dispatch.sessions import Connection, Op, Session
 from bot.playground.payloads.channels import channel
 from bot.playground.payloads.guilds import guild_create
 from bot.playground.payloads.people import member, own_user
 from bot.playground.pocket import Pocket
-from bot.playground.sessions import Connection, Op, Session
+from bot.playground.state.objects import Json, User
+from bot.playground.testing.observers import GatewayFrame
 
 MAX_FRAME_BYTES = 4096
 """What a client may send in one frame. Source: Discord's reference, "Gateway", "Sending events"."""

@@ -10,10 +10,10 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from bot.playground.objects import Json
-from bot.playground.observers import GatewayFrame, Observation, RestExchange
+from bot.playground.dispatch.sessions import Connection, Op
 from bot.playground.pocket import Pocket
-from bot.playground.sessions import Connection, Op
+from bot.playground.state.objects import Json
+from bot.playground.testing.observers import GatewayFrame, Observation, RestExchange
 
 KEPT = 200
 """How many entries a page that comes later still gets."""

@@ -8,19 +8,19 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bot.playground import intents
-from bot.playground.faults import Faults
-from bot.playground.files import Files
-from bot.playground.hub import Hub
-from bot.playground.objects import User
-from bot.playground.observers import Observers
+from bot.playground.dispatch import intents
+from bot.playground.dispatch.hub import Hub
 from bot.playground.payloads.messages import View
 from bot.playground.ratelimits import RateLimits, Rates
-from bot.playground.seed import seed
-from bot.playground.snowflakes import Clock
-from bot.playground.store import Store
+from bot.playground.state.files import Files
+from bot.playground.state.objects import User
+from bot.playground.state.seed import seed
+from bot.playground.state.snowflakes import Clock
+from bot.playground.state.store import Store
+from bot.playground.state.world import World
+from bot.playground.testing.faults import Faults
+from bot.playground.testing.observers import Observers
 from bot.playground.timers import Timers
-from bot.playground.world import World
 
 MIB = 1024 * 1024
 

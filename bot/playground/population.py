@@ -1,10 +1,10 @@
 """More people and servers than a pocket Discord starts with, with the news of them. For tests."""
 
-from bot.playground import permissions, seed
-from bot.playground.objects import Channel, ChannelType, Guild, User
 from bot.playground.payloads import people
 from bot.playground.payloads.guilds import guild_create
 from bot.playground.pocket import Pocket
+from bot.playground.state import permissions, seed
+from bot.playground.state.objects import Channel, ChannelType, Guild, User
 
 
 def add_person(pocket: Pocket, name: str, guild: Guild | None = None) -> User:

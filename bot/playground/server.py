@@ -10,16 +10,16 @@ from typing import Self
 from aiohttp import web
 
 from bot.playground.application import application
-from bot.playground.faults import Faults
-from bot.playground.guard import EVERYWHERE, names
+from bot.playground.dispatch.sessions import Op
+from bot.playground.http.guard import EVERYWHERE, names
 from bot.playground.inspector import Inspector
-from bot.playground.objects import Json
-from bot.playground.observers import Observers
 from bot.playground.pocket import Limits, Pocket, always_ready, open_pocket
 from bot.playground.ratelimits import Rates
-from bot.playground.sessions import Op
-from bot.playground.snowflakes import Clock
-from bot.playground.world import World
+from bot.playground.state.objects import Json
+from bot.playground.state.snowflakes import Clock
+from bot.playground.state.world import World
+from bot.playground.testing.faults import Faults
+from bot.playground.testing.observers import Observers
 
 CLOSE_SECONDS = 1.0
 """How long requests in flight may go on when the server closes."""

@@ -5,11 +5,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from bot.playground import posting
-from bot.playground.calls import Call
 from bot.playground.errors import ApiError, Refusal
-from bot.playground.forms import Form
-from bot.playground.objects import (
+from bot.playground.forms.base import Form
+from bot.playground.http.calls import Call
+from bot.playground.messages import posting
+from bot.playground.payloads.channels import channel as channel_payload
+from bot.playground.payloads.channels import thread_member
+from bot.playground.pocket import Pocket
+from bot.playground.state.objects import (
     Channel,
     ChannelType,
     Json,
@@ -18,11 +21,8 @@ from bot.playground.objects import (
     Reference,
     ThreadState,
 )
-from bot.playground.payloads.channels import channel as channel_payload
-from bot.playground.payloads.channels import thread_member
-from bot.playground.permissions import Permission
-from bot.playground.pocket import Pocket
-from bot.playground.world import World
+from bot.playground.state.permissions import Permission
+from bot.playground.state.world import World
 
 AUTO_ARCHIVE_MINUTES = 1440
 """When a thread is archived where nobody said. Source: Discord's reference, "Channel object"."""

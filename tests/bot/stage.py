@@ -14,10 +14,10 @@ from typing import Any
 import aiohttp
 from pydantic import SecretStr
 
-from bot.playground.observers import RestExchange
+from bot.playground.discord_py_patch import discord_at
 from bot.playground.ratelimits import SEEN
 from bot.playground.server import PocketDiscord
-from bot.playground.wiring import discord_at
+from bot.playground.testing.observers import RestExchange
 from bot.settings import BotSettings
 from bot.start import run_until
 from inference.queue.connection import connect

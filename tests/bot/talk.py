@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from bot.playground.permissions import Permission
+from bot.playground.state.permissions import Permission
 from inference.queue.connection import connect
 from tests.bot.stage import PATIENCE, Stage, picture
 from tests.e2e.member import Member, Message

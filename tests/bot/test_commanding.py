@@ -7,7 +7,7 @@ import pytest
 
 from bot import replies
 from bot.call import Refused
-from bot.playground.faults import Fault, FaultKind
+from bot.playground.testing.faults import Fault, FaultKind
 from inference.errors import QueueFull, QueueUnavailable
 from inference.queue.connection import connect
 from tests.bot import script as scripts

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.fetching import Fetcher
-from bot.playground.observers import Observation, RestExchange
+from bot.playground.testing.observers import Observation, RestExchange
 from inference.errors import PictureGone
 from tests.bot.stage import Stage, picture
 from tests.e2e.member import Message

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from bot import replies
-from bot.playground.faults import Fault, FaultKind
+from bot.playground.testing.faults import Fault, FaultKind
 from inference.queue.connection import connect
 from tests.bot.stage import Stage, picture, until
 from tests.e2e.member import Message

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.playground.faults import Fault, FaultKind
+from bot.playground.testing.faults import Fault, FaultKind
 from tests.bot.stage import Stage
 from tests.bot.talk import finished, is_done, seen, thread
 from tests.bot.talker import talking

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bot.playground.faults import Fault, FaultKind
-from bot.playground.observers import Observation, RestExchange
-from bot.playground.wiring import discord_at
+from bot.playground.discord_py_patch import discord_at
+from bot.playground.testing.faults import Fault, FaultKind
+from bot.playground.testing.observers import Observation, RestExchange
 from bot.start import CannotStart
 from bot.sync_command import run_sync
 from tests.bot.calling import Caller

@@ -8,7 +8,7 @@ import pytest
 
 from bot import opening, talk_replies
 from bot.cogs import threads
-from bot.playground.permissions import Permission
+from bot.playground.state.permissions import Permission
 from inference.queue.connection import connect
 from tests.bot.calling import FILE, TEXT, Caller, option
 from tests.bot.stage import Stage, until

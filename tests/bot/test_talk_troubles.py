@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bot import talk_replies
-from bot.playground.faults import Fault, FaultKind
+from bot.playground.testing.faults import Fault, FaultKind
 from handlers.chat.history import History, Place
 from inference.errors import ChatInterrupted, ChatUnavailable
 from tests.bot.stage import Stage

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from bot.playground.observers import Observation, RestExchange
 from bot.playground.ratelimits import SEEN
+from bot.playground.testing.observers import Observation, RestExchange
 from inference.schema import Converse
 from tests.bot.calling import Caller, option
 from tests.bot.stage import Stage

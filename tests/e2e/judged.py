@@ -9,8 +9,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 from bot.__main__ import main
-from bot.playground.observers import Observation, RestExchange
 from bot.playground.server import PocketDiscord
+from bot.playground.testing.observers import Observation, RestExchange
 from tests.openapi import Judge
 
 

@@ -1,8 +1,8 @@
 """Channels, threads and direct messages as Discord's objects."""
 
-from bot.playground.objects import Channel, ChannelType, Json, User
 from bot.playground.payloads.people import iso, member, user
-from bot.playground.world import World
+from bot.playground.state.objects import Channel, ChannelType, Json, User
+from bot.playground.state.world import World
 
 MEMBER_COUNT_LIMIT = 50
 """Where a thread's member count stops. Source: Discord's reference, "Channel object"."""

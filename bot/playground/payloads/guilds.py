@@ -1,10 +1,10 @@
 """Servers as Discord's objects."""
 
-from bot.playground import permissions
-from bot.playground.objects import Guild, Json, Member, Sticker, User
 from bot.playground.payloads.channels import channel
 from bot.playground.payloads.people import iso, member, role, user
-from bot.playground.world import World
+from bot.playground.state import permissions
+from bot.playground.state.objects import Guild, Json, Member, Sticker, User
+from bot.playground.state.world import World
 
 GUILD_STICKER = 2
 """Source: Discord's reference, "Sticker types"."""

@@ -8,8 +8,8 @@ list. Source: Discord's reference, "Message object", `attachments`.
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from bot.playground.files import Files
-from bot.playground.objects import Attachment, Json, Message
+from bot.playground.state.files import Files
+from bot.playground.state.objects import Attachment, Json, Message
 
 SCHEME = "attachment://"
 

@@ -7,13 +7,13 @@ Source: Discord's reference, "Message content intent".
 
 from dataclasses import dataclass, replace
 
-from bot.playground.files import Files
-from bot.playground.objects import ChannelType, Json, Message, MessageType, Reaction, User
 from bot.playground.payloads import media
 from bot.playground.payloads.channels import channel
 from bot.playground.payloads.people import bare_member, iso, user
-from bot.playground.snowflakes import time_of
-from bot.playground.world import World
+from bot.playground.state.files import Files
+from bot.playground.state.objects import ChannelType, Json, Message, MessageType, Reaction, User
+from bot.playground.state.snowflakes import time_of
+from bot.playground.state.world import World
 
 EPHEMERAL = 1 << 6
 """The flag of a message that one user sees. Source: Discord's reference, "Message flags"."""

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from bot.playground.objects import Json, Member, Role, User
-from bot.playground.world import World
+from bot.playground.state.objects import Json, Member, Role, User
+from bot.playground.state.world import World
 
 
 def iso(moment: datetime | None) -> str | None:

@@ -4,14 +4,15 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from bot.playground import posting, threads
-from bot.playground.calls import Call, Reply, Routes
+from bot.playground import threads
 from bot.playground.errors import ApiError, Refusal
-from bot.playground.forms import Form, Snowflake
-from bot.playground.objects import Channel, ChannelType, Guild, Json, Overwrite
+from bot.playground.forms.base import Form, Snowflake
+from bot.playground.http.calls import Call, Reply, Routes
+from bot.playground.messages import posting
 from bot.playground.payloads.channels import channel as channel_payload
 from bot.playground.payloads.people import member as member_payload
-from bot.playground.permissions import ALL, Permission, in_guild
+from bot.playground.state.objects import Channel, ChannelType, Guild, Json, Overwrite
+from bot.playground.state.permissions import ALL, Permission, in_guild
 
 routes = Routes()
 

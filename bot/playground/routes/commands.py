@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from bot.playground import commands
-from bot.playground.calls import Call, Handler, Reply, Routes
-from bot.playground.command_forms import CommandForm
 from bot.playground.errors import ApiError, Refusal, invalid
-from bot.playground.forms import check
-from bot.playground.objects import ChannelType, Command, Json
+from bot.playground.forms.base import check
+from bot.playground.forms.command_forms import CommandForm
+from bot.playground.http.calls import Call, Handler, Reply, Routes
+from bot.playground.interactions import commands
+from bot.playground.state.objects import ChannelType, Command, Json
 
 routes = Routes()
 

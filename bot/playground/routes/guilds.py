@@ -5,14 +5,14 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from bot.playground import departures
-from bot.playground.calls import Call, Routes
 from bot.playground.errors import ApiError, Refusal
-from bot.playground.forms import Form, Snowflake
-from bot.playground.objects import Guild, Json, Member, Role
+from bot.playground.forms.base import Form, Snowflake
+from bot.playground.http.calls import Call, Routes
 from bot.playground.payloads import guilds, people
 from bot.playground.payloads.channels import channel as channel_payload
-from bot.playground.permissions import ALL, Permission, in_guild
+from bot.playground.routes import departures
+from bot.playground.state.objects import Guild, Json, Member, Role
+from bot.playground.state.permissions import ALL, Permission, in_guild
 
 routes = Routes()
 

@@ -1,15 +1,23 @@
 """What people do with the application: call its commands, use its components, submit its modals."""
 
-from bot.playground import commands, interactions, modals
-from bot.playground.calls import Call, Routes
 from bot.playground.errors import ApiError, Refusal, invalid
-from bot.playground.forms import check
-from bot.playground.interaction_forms import CommandCall, ComponentUse, InteractionForm, ModalSubmit
-from bot.playground.layout import walk
-from bot.playground.objects import Channel, Command, CommandType, Interaction, InteractionType, Json, Message
-from bot.playground.option_values import Intake
-from bot.playground.permissions import Permission
-from bot.playground.resolving import Resolved
+from bot.playground.forms.base import check
+from bot.playground.forms.interaction_forms import CommandCall, ComponentUse, InteractionForm, ModalSubmit
+from bot.playground.http.calls import Call, Routes
+from bot.playground.interactions import commands, interactions, modals
+from bot.playground.interactions.option_values import Intake
+from bot.playground.interactions.resolved import Resolved
+from bot.playground.messages.layout import walk
+from bot.playground.state.objects import (
+    Channel,
+    Command,
+    CommandType,
+    Interaction,
+    InteractionType,
+    Json,
+    Message,
+)
+from bot.playground.state.permissions import Permission
 
 routes = Routes()
 

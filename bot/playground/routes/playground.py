@@ -4,9 +4,9 @@ import json
 
 from aiohttp import web
 
-from bot.playground.objects import Json
 from bot.playground.pocket import Pocket
-from bot.playground.seed import PICTURES
+from bot.playground.state.objects import Json
+from bot.playground.state.seed import PICTURES
 
 
 async def session(pocket: Pocket) -> Json:

@@ -3,13 +3,13 @@
 import re
 from urllib.parse import unquote
 
-from bot.playground import posting
-from bot.playground.calls import Call, Routes
 from bot.playground.errors import ApiError, Refusal
-from bot.playground.objects import Channel, Json, Message, MessageType, Reaction, Reference
+from bot.playground.http.calls import Call, Routes
+from bot.playground.messages import posting
 from bot.playground.payloads.messages import message as message_payload
 from bot.playground.payloads.people import iso, member, user
-from bot.playground.permissions import Permission
+from bot.playground.state.objects import Channel, Json, Message, MessageType, Reaction, Reference
+from bot.playground.state.permissions import Permission
 
 routes = Routes()
 

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from bot.playground import stickers
-from bot.playground.calls import Call, Reply, Routes
 from bot.playground.errors import ApiError, Refusal, invalid
-from bot.playground.forms import Form, check
-from bot.playground.objects import Guild, Json, Sticker
+from bot.playground.forms.base import Form, check
+from bot.playground.http.calls import Call, Reply, Routes
+from bot.playground.messages import stickers
 from bot.playground.payloads.guilds import sticker as sticker_payload
-from bot.playground.permissions import Permission, in_guild
+from bot.playground.state.objects import Guild, Json, Sticker
+from bot.playground.state.permissions import Permission, in_guild
 
 routes = Routes()
 

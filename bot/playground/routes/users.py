@@ -2,15 +2,15 @@
 
 from pydantic import model_validator
 
-from bot.playground import departures
-from bot.playground.calls import Call, Routes
 from bot.playground.errors import ApiError, Refusal
-from bot.playground.forms import Form, Snowflake
-from bot.playground.objects import Channel, ChannelType, Json, User
+from bot.playground.forms.base import Form, Snowflake
+from bot.playground.http.calls import Call, Routes
 from bot.playground.payloads.channels import channel as channel_payload
 from bot.playground.payloads.guilds import own_guild
 from bot.playground.payloads.people import own_user, user
-from bot.playground.permissions import BOT_INVITE
+from bot.playground.routes import departures
+from bot.playground.state.objects import Channel, ChannelType, Json, User
+from bot.playground.state.permissions import BOT_INVITE
 
 routes = Routes()
 

@@ -3,12 +3,13 @@
 Whoever has an interaction's token may; no other authorization is needed.
 """
 
-from bot.playground import callbacks, interactions, posting
-from bot.playground.callback_forms import CallbackMessage
-from bot.playground.calls import Call, Reply, Routes
 from bot.playground.errors import ApiError, Refusal
-from bot.playground.objects import Interaction, Json, Message, MessageType, Reference
+from bot.playground.forms.callback_forms import CallbackMessage
+from bot.playground.http.calls import Call, Reply, Routes
+from bot.playground.interactions import callbacks, interactions
+from bot.playground.messages import posting
 from bot.playground.payloads.messages import message as message_payload
+from bot.playground.state.objects import Interaction, Json, Message, MessageType, Reference
 
 routes = Routes()
 

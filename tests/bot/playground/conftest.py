@@ -8,8 +8,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.playground.observers import RestExchange
 from bot.playground.server import PocketDiscord
+from bot.playground.testing.observers import RestExchange
 from tests.bot.playground.members import Bot, Rest, running_bot
 from tests.openapi import DESCRIPTION, Judge
 

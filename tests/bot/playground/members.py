@@ -11,8 +11,8 @@ from typing import Any
 import aiohttp
 import discord
 
+from bot.playground.discord_py_patch import discord_at
 from bot.playground.server import PocketDiscord
-from bot.playground.wiring import discord_at
 
 PATIENCE = 10
 """Seconds until a test that waits for something gives up."""

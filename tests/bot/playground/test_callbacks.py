@@ -7,8 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.playground.observers import GatewayFrame, Observation
 from bot.playground.server import PocketDiscord
+from bot.playground.testing.observers import GatewayFrame, Observation
 from tests.bot.playground.conftest import Place, place_of, was_accepted
 from tests.bot.playground.members import running_bot
 from tests.openapi import DESCRIPTION, Judge

@@ -5,8 +5,8 @@ import io
 import discord
 import pytest
 
+from bot.playground.discord_py_patch import discord_at
 from bot.playground.server import PocketDiscord
-from bot.playground.wiring import discord_at
 from tests.bot.playground.conftest import Place
 from tests.bot.playground.members import Bot, running_bot
 

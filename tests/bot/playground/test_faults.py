@@ -6,9 +6,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.playground.faults import Fault, FaultKind
-from bot.playground.observers import GatewayFrame, Observation, RestExchange
 from bot.playground.server import PocketDiscord
+from bot.playground.testing.faults import Fault, FaultKind
+from bot.playground.testing.observers import GatewayFrame, Observation, RestExchange
 from tests.bot.playground.conftest import Place
 from tests.bot.playground.members import Bot
 

@@ -10,9 +10,9 @@ import aiohttp
 import discord
 import pytest
 
-from bot.playground.objects import User
-from bot.playground.observers import GatewayFrame, Observation
 from bot.playground.server import PocketDiscord
+from bot.playground.state.objects import User
+from bot.playground.testing.observers import GatewayFrame, Observation
 from tests.bot.playground.conftest import Place
 from tests.bot.playground.members import PATIENCE, Bot, running_bot
 

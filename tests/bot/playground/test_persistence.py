@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 
 from bot.playground.server import PocketDiscord
-from bot.playground.snowflakes import Snowflakes, at_time, time_of
-from bot.playground.store import Store, StoreError
+from bot.playground.state.snowflakes import Snowflakes, at_time, time_of
+from bot.playground.state.store import Store, StoreError
 from tests.bot.playground.members import PATIENCE, Rest
 
 SERVER = """

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.playground.application import ROUTES
-from bot.playground.observers import GatewayFrame, RestExchange
+from bot.playground.testing.observers import GatewayFrame, RestExchange
 from tests.bot.playground.conftest import Place
 from tests.openapi import DEPARTURES, Judge, description
 

@@ -1,0 +1,115 @@
+"""Gateway sessions: numbered events, kept so that a client that comes back can have what it missed."""
+
+import asyncio
+import json
+import secrets
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from aiohttp import ClientConnectionResetError, web
+
+from bot.playground.dispatch.intents import Intent
+from bot.playground.state.objects import Json, User
+
+REPLAY_EVENTS = 2000
+"""How many events a session keeps. Discord publishes no number."""
+
+RESUME_SECONDS = 120
+"""How long a session outlives its connection. Discord publishes no number."""
+
+
+class Op(IntEnum):
+    """The gateway's opcodes. Source: Discord's reference, "Opcodes and status codes"."""
+
+    DISPATCH = 0
+    HEARTBEAT = 1
+    IDENTIFY = 2
+    PRESENCE_UPDATE = 3
+    VOICE_STATE_UPDATE = 4
+    RESUME = 6
+    RECONNECT = 7
+    REQUEST_GUILD_MEMBERS = 8
+    INVALID_SESSION = 9
+    HELLO = 10
+    HEARTBEAT_ACK = 11
+
+
+class Connection:
+    """One WebSocket. Frames leave in the order in which they were sent, without waiting."""
+
+    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
+        self.socket = socket
+        self._transport = transport
+        self._outbox: asyncio.Queue[Json] = asyncio.Queue()
+
+    def send(self, payload: Json) -> None:
+        """Put a payload in line."""
+        self._outbox.put_nowait(payload)
+
+    async def write(self) -> None:
+        """Write what is in line until cancelled or cut off."""
+        while True:
+            payload = await self._outbox.get()
+            try:
+                await self.socket.send_str(json.dumps(payload))
+            except ClientConnectionResetError:
+                return
+
+    def abort(self) -> None:
+        """Break the connection without a word."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def close(self, code: int) -> None:
+        """Close the connection with a code."""
+        await self.socket.close(code=code)
+
+
+@dataclass(eq=False)
+class Session:
+    """What one client has been sent.
+
+    Attributes:
+        user: Whose client it is.
+        intents: The bits of `Intent` that it asked for.
+        shard: Its number and how many there are.
+        connection: Where it listens, none while it is away.
+        left_at: When it went away, in the clock's seconds.
+    """
+
+    user: User
+    intents: int
+    shard: tuple[int, int] = (0, 1)
+    connection: Connection | None = None
+    left_at: float = 0.0
+    id: str = field(default_factory=lambda: secrets.token_hex(16))
+    sequence: int = 0
+    _events: deque[Json] = field(default_factory=lambda: deque(maxlen=REPLAY_EVENTS))
+
+    @property
+    def reads_content(self) -> bool:
+        """Tell whether it gets what others wrote."""
+        return not self.user.bot or bool(self.intents & Intent.MESSAGE_CONTENT)
+
+    def has_shard_of(self, guild_id: int | None) -> bool:
+        """Tell whether a server's events come to this shard. Direct messages come to the first."""
+        number, count = self.shard
+        return number == (0 if guild_id is None else (guild_id >> 22) % count)
+
+    def dispatch(self, event: str, data: Json) -> Json:
+        """Number an event, keep it and send it where the client listens; return the payload."""
+        self.sequence += 1
+        payload: Json = {"op": int(Op.DISPATCH), "t": event, "s": self.sequence, "d": data}
+        self._events.append(payload)
+        if self.connection is not None:
+            self.connection.send(payload)
+        return payload
+
+    def missed(self, sequence: int) -> Iterable[Json] | None:
+        """Return the events after a number, none where they are no longer kept."""
+        oldest = self._events[0]["s"] if self._events else self.sequence + 1
+        if sequence > self.sequence or sequence < oldest - 1:
+            return None
+        return [payload for payload in self._events if payload["s"] > sequence]

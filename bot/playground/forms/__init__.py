@@ -1,0 +1,1 @@
+"""What clients and applications send, as pydantic models with Discord's limits."""

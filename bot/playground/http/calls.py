@@ -1,0 +1,291 @@
+"""From an HTTP request to a handler and back: who asks, what for, may they, and the answer's form."""
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from bot.playground.errors import ApiError, Refusal, invalid
+from bot.playground.forms.base import Body, Form, Upload, read_body
+from bot.playground.pocket import Pocket
+from bot.playground.ratelimits import Verdict
+from bot.playground.state.objects import Channel, Guild, Message, User
+from bot.playground.state.permissions import Permission
+from bot.playground.testing.faults import Fault, FaultKind
+from bot.playground.testing.observers import RestExchange
+
+M = TypeVar("M", bound=Form)
+
+MAJOR_PARAMETERS = ("channel_id", "guild_id", "webhook_id", "webhook_token")
+
+
+class Cut(Exception):
+    """The connection is to break here."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer with a status other than 200, or 204 for none."""
+
+    status: int
+    body: Any = None
+
+
+@dataclass
+class Call:
+    """A request on its way through a handler."""
+
+    pocket: Pocket
+    params: dict[str, str]
+    query: dict[str, str]
+    body: Body
+    caller: User | None
+
+    @property
+    def user(self) -> User:
+        """Return who asks.
+
+        Raises:
+            ApiError: The route needs a token and none came.
+        """
+        if self.caller is None:
+            raise ApiError(Refusal.UNAUTHORIZED)
+        return self.caller
+
+    @property
+    def uploads(self) -> dict[int, Upload]:
+        """Return the files that came along, by number."""
+        return self.body.uploads
+
+    def form(self, model: type[M]) -> M:
+        """Return the body as a model, or refuse it."""
+        return self.body.read_as(model)
+
+    def id(self, name: str) -> int:
+        """Return an id from the path; `@me` is the one who asks."""
+        value = self.params[name]
+        if value == "@me":
+            return self.user.id
+        if not value.isdigit():
+            raise invalid((name,), f'Value "{value}" is not snowflake.')
+        return int(value)
+
+    def whole_number(self, name: str, default: int, least: int, most: int) -> int:
+        """Return a number from the query.
+
+        Raises:
+            ApiError: It is none, or out of bounds.
+        """
+        text = self.query.get(name, str(default))
+        if not text.isdigit() or not least <= int(text) <= most:
+            raise invalid((name,), f"int value should be between {least} and {most}.")
+        return int(text)
+
+    def channel(self, needed: int = 0, *, name: str = "channel_id") -> Channel:
+        """Return the path's channel, if the one who asks can see it and has the permissions needed.
+
+        Raises:
+            ApiError: There is none, or they may not.
+        """
+        return self.allowed(self.id(name), needed)
+
+    def allowed(self, channel_id: int, needed: int = 0) -> Channel:
+        """Return a channel by id, under the same conditions as `channel`."""
+        channel = self.pocket.world.channels.get(channel_id)
+        if channel is None:
+            raise ApiError(Refusal.UNKNOWN_CHANNEL)
+        bits = self.pocket.world.permissions(channel, self.user.id)
+        if not bits & Permission.VIEW_CHANNEL:
+            raise ApiError(Refusal.MISSING_ACCESS)
+        if needed & ~bits:
+            raise ApiError(Refusal.MISSING_PERMISSIONS)
+        return channel
+
+    def may(self, channel: Channel, needed: int) -> bool:
+        """Tell whether the one who asks has permissions in a channel."""
+        return not needed & ~self.pocket.world.permissions(channel, self.user.id)
+
+    def message(self, channel: Channel) -> Message:
+        """Return the path's message, if it is there for the one who asks.
+
+        Raises:
+            ApiError: There is none.
+        """
+        message = self.pocket.world.message(channel.id, self.id("message_id"))
+        if message is None or message.ephemeral_to not in {None, self.user.id}:
+            raise ApiError(Refusal.UNKNOWN_MESSAGE)
+        return message
+
+    def guild(self) -> Guild:
+        """Return the path's server, if the one who asks is a member.
+
+        Raises:
+            ApiError: There is none, or they are not.
+        """
+        guild = self.pocket.world.guilds.get(self.id("guild_id"))
+        if guild is None:
+            raise ApiError(Refusal.UNKNOWN_GUILD)
+        if self.user.id not in guild.members:
+            raise ApiError(Refusal.MISSING_ACCESS)
+        return guild
+
+
+Handler = Callable[[Call], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """A handler with the method and the path that it answers.
+
+    Attributes:
+        public: Whether it needs no token.
+        limited: Whether it counts towards rate limits.
+    """
+
+    method: str
+    template: str
+    handler: Handler
+    public: bool = False
+    limited: bool = True
+
+
+class Routes(list[Route]):
+    """A module's routes."""
+
+    def add(
+        self, method: str, template: str, *, public: bool = False, limited: bool = True
+    ) -> Callable[[Handler], Handler]:
+        """Register the decorated handler.
+
+        It returns the answer's JSON, None for 204, or a `Reply`.
+        """
+
+        def register(handler: Handler) -> Handler:
+            self.append(Route(method, template, handler, public, limited))
+            return handler
+
+        return register
+
+
+@dataclass
+class Exchange:
+    """A request while it is being answered, for the observers."""
+
+    started: float = field(default_factory=time.perf_counter)
+    caller: User | None = None
+    body: Body = field(default_factory=Body)
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Endpoint:
+    """Answers the requests to one route."""
+
+    def __init__(self, pocket: Pocket, route: Route) -> None:
+        self._pocket = pocket
+        self._route = route
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request, or break its connection where a fault says so."""
+        exchange = Exchange()
+        try:
+            reply = await self._refusable(request, exchange)
+        except Cut:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=500)
+        self._observe(request, exchange, reply)
+        return respond(reply, exchange.headers)
+
+    async def _refusable(self, request: web.Request, exchange: Exchange) -> Reply:
+        try:
+            return await self._answer(request, exchange)
+        except ApiError as error:
+            return Reply(error.status, error.body)
+
+    async def _answer(self, request: web.Request, exchange: Exchange) -> Reply:
+        exchange.caller = caller = self._authenticate(request)
+        fault = self._fault(caller)
+        if fault is not None and fault.kind is not FaultKind.CUT_AFTER:
+            await read_body(request, self._pocket.limits)
+            return self._broken(fault)
+        verdict = self._count(request, caller)
+        exchange.headers |= verdict.headers
+        exchange.body = await read_body(request, self._pocket.limits)
+        if verdict.retry_after is not None:
+            return _too_many(verdict)
+        call = Call(self._pocket, dict(request.match_info), dict(request.query), exchange.body, caller)
+        answer = await self._route.handler(call)
+        if fault is not None:
+            raise Cut
+        if isinstance(answer, Reply):
+            return answer
+        return Reply(204) if answer is None else Reply(200, answer)
+
+    def _authenticate(self, request: web.Request) -> User | None:
+        header = request.headers.get("Authorization")
+        user = self._pocket.world.user_by_authorization(header) if header else None
+        if user is None and not self._route.public:
+            raise ApiError(Refusal.UNAUTHORIZED)
+        return user
+
+    def _fault(self, caller: User | None) -> Fault | None:
+        """Return the fault that hits this request; people's are spared."""
+        if caller is not None and not caller.bot:
+            return None
+        return self._pocket.faults.take(self._route.method, self._route.template)
+
+    def _broken(self, fault: Fault) -> Reply:
+        if fault.kind is FaultKind.CUT_BEFORE:
+            raise Cut
+        return Reply(fault.status, {"message": f"{fault.status}: Internal Server Error", "code": 0})
+
+    def _count(self, request: web.Request, caller: User | None) -> Verdict:
+        if not self._route.limited:
+            return Verdict({})
+        major = "/".join(request.match_info.get(name, "") for name in MAJOR_PARAMETERS)
+        return self._pocket.rates.check(
+            caller.id if caller else 0,
+            f"{self._route.method} {self._route.template}",
+            major,
+            member=caller is not None and not caller.bot,
+        )
+
+    def _observe(self, request: web.Request, exchange: Exchange, reply: Reply) -> None:
+        self._pocket.observers.tell(
+            RestExchange(
+                user_id=exchange.caller.id if exchange.caller else None,
+                method=self._route.method,
+                template=self._route.template,
+                path=request.path.removeprefix("/api/v10"),
+                query=dict(request.query),
+                request=exchange.body.json,
+                files=tuple(f"files[{number}]" for number in exchange.body.uploads),
+                status=reply.status,
+                answer=reply.body,
+                seconds=time.perf_counter() - exchange.started,
+            )
+        )
+
+
+def respond(reply: Reply, headers: dict[str, str]) -> web.Response:
+    """Return an answer as Discord sends it: the exact content type, and Via, which discord.py looks for."""
+    headers = headers | {"Via": "1.1 pocket"}
+    if reply.body is None:
+        return web.Response(status=reply.status, headers=headers)
+    headers["Content-Type"] = "application/json"
+    return web.Response(status=reply.status, headers=headers, body=json.dumps(reply.body).encode())
+
+
+def _too_many(verdict: Verdict) -> Reply:
+    return Reply(
+        429,
+        {
+            "message": "You are being rate limited.",
+            "code": 0,
+            "retry_after": verdict.retry_after,
+            "global": verdict.everywhere,
+        },
+    )

@@ -1,0 +1,1 @@
+"""Commands, components and modals: from a member to the application, and its responses."""

@@ -1,0 +1,227 @@
+"""First responses to interactions: one each, within 3 seconds, of a kind that fits."""
+
+import secrets
+
+from bot.playground.errors import ApiError, Refusal, invalid
+from bot.playground.forms.base import check
+from bot.playground.forms.callback_forms import (
+    CHOICE_FORMS,
+    AutocompleteForm,
+    CallbackForm,
+    CallbackMessage,
+    CallbackType,
+)
+from bot.playground.forms.modal_forms import Modal
+from bot.playground.http.calls import Call
+from bot.playground.interactions import interactions, modals
+from bot.playground.messages import mentions, posting
+from bot.playground.messages.attachments import NewFile
+from bot.playground.messages.drafts import compose
+from bot.playground.payloads.messages import EPHEMERAL
+from bot.playground.payloads.messages import message as message_payload
+from bot.playground.payloads.people import user
+from bot.playground.pocket import Pocket
+from bot.playground.state.objects import Interaction, InteractionType, Json, Message, MessageType, Reference
+
+LOADING = 1 << 7
+"""The flag of a message that is still to come. Source: Discord's reference, "Message flags"."""
+
+FITTING = {
+    InteractionType.COMMAND: {CallbackType.MESSAGE, CallbackType.DEFERRED_MESSAGE, CallbackType.MODAL},
+    InteractionType.AUTOCOMPLETE: {CallbackType.AUTOCOMPLETE},
+    InteractionType.COMPONENT: set(CallbackType) - {CallbackType.PONG, CallbackType.AUTOCOMPLETE},
+    InteractionType.MODAL_SUBMIT: {CallbackType.MESSAGE, CallbackType.DEFERRED_MESSAGE},
+}
+UPDATES = {CallbackType.UPDATE, CallbackType.DEFERRED_UPDATE}
+
+
+def respond(call: Call) -> Json:
+    """Give an interaction its first response, and return what came of it.
+
+    Raises:
+        ApiError: It has one, is too old, or the response doesn't fit.
+    """
+    interaction = _waiting(call)
+    form = call.form(CallbackForm)
+    fitting = FITTING[interaction.type] | (UPDATES if interaction.message_id else set())
+    if form.type not in fitting:
+        raise invalid(("type",), "Interaction response type is not valid for this interaction.")
+    message = _carry_out(call, interaction, form)
+    interaction.callback = int(form.type)
+    call.pocket.world.save_interaction(interaction)
+    interactions.tell(call.pocket, interaction, "INTERACTION_SUCCESS")
+    return _answer(call.pocket, interaction, form.type, message)
+
+
+def _waiting(call: Call) -> Interaction:
+    """Return the path's interaction, if it still waits for its first response."""
+    interaction = call.pocket.world.interactions.get(call.id("interaction_id"))
+    if interaction is None or not secrets.compare_digest(interaction.token, call.params["interaction_token"]):
+        raise ApiError(Refusal.UNKNOWN_INTERACTION)
+    if interaction.callback is not None:
+        raise ApiError(Refusal.ALREADY_ACKNOWLEDGED)
+    if interactions.age(call.pocket, interaction) > call.pocket.limits.acknowledge_seconds:
+        raise ApiError(Refusal.UNKNOWN_INTERACTION)
+    return interaction
+
+
+def _carry_out(call: Call, interaction: Interaction, form: CallbackForm) -> Message | None:
+    """Do what a response says, and return the message that came of it."""
+    data = form.data or {}
+    match form.type:
+        case CallbackType.MESSAGE:
+            return _respond_with_message(call, interaction, check(CallbackMessage, data, ("data",)))
+        case CallbackType.DEFERRED_MESSAGE:
+            return _defer(call.pocket, interaction, check(CallbackMessage, data, ("data",)))
+        case CallbackType.UPDATE | CallbackType.DEFERRED_UPDATE:
+            return _update(call, interaction, form)
+        case CallbackType.AUTOCOMPLETE:
+            _offer(call.pocket, interaction, check(AutocompleteForm, data, ("data",)))
+        case CallbackType.MODAL:
+            _open_modal(call.pocket, interaction, check(Modal, data, ("data",)))
+        case CallbackType.PONG:
+            pass
+    return None
+
+
+def _respond_with_message(call: Call, interaction: Interaction, form: CallbackMessage) -> Message:
+    message = new_message(call.pocket, interaction, form)
+    files = write_into(call, message, form)
+    interaction.response_id, interaction.ephemeral = message.id, message.ephemeral_to is not None
+    interaction.replies.append(message.id)
+    publish(call.pocket, message, files)
+    return message
+
+
+def _defer(pocket: Pocket, interaction: Interaction, form: CallbackMessage) -> Message:
+    """Let a message appear that says that the application thinks."""
+    message = new_message(pocket, interaction, form)
+    message.flags |= LOADING
+    interaction.response_id, interaction.ephemeral = message.id, message.ephemeral_to is not None
+    interaction.replies.append(message.id)
+    publish(pocket, message, [])
+    return message
+
+
+def _update(call: Call, interaction: Interaction, form: CallbackForm) -> Message:
+    """Change the message with the component that was used, now or later."""
+    message = call.pocket.world.message(interaction.channel_id, interaction.message_id or 0)
+    if message is None:
+        raise ApiError(Refusal.UNKNOWN_MESSAGE)
+    interaction.response_id, interaction.ephemeral = message.id, message.ephemeral_to is not None
+    if form.type is CallbackType.UPDATE:
+        return rewrite(call, message, check(CallbackMessage, form.data or {}, ("data",)))
+    return message
+
+
+def _offer(pocket: Pocket, interaction: Interaction, form: AutocompleteForm) -> None:
+    focused = next((each for each in _flat(interaction.data.get("options", [])) if each.get("focused")), None)
+    model = CHOICE_FORMS[focused["type"] if focused else 3]
+    choices = [
+        check(model, each, ("data", "choices", number)).model_dump(exclude_none=True)
+        for number, each in enumerate(form.choices or [])
+    ]
+    interactions.tell(pocket, interaction, "APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE", {"choices": choices})
+
+
+def _flat(options: list[Json]) -> list[Json]:
+    return [each for option in options for each in (option, *_flat(option.get("options", [])))]
+
+
+def _open_modal(pocket: Pocket, interaction: Interaction, form: Modal) -> None:
+    interaction.modal = modals.stored(form)
+    application = pocket.world.application
+    more = interaction.modal | {
+        "channel_id": str(interaction.channel_id),
+        "application": {"id": str(application.id), "name": application.name, "bot": user(pocket.world.bot)},
+    }
+    interactions.tell(pocket, interaction, "INTERACTION_MODAL_CREATE", more)
+
+
+def new_message(pocket: Pocket, interaction: Interaction, form: CallbackMessage) -> Message:
+    """Return an empty message that an interaction makes, ephemeral where the form's flags say so."""
+    ephemeral = bool((form.flags or 0) & EPHEMERAL)
+    message = Message(
+        id=pocket.world.snowflakes.next(),
+        channel_id=interaction.channel_id,
+        author_id=pocket.world.bot.id,
+        type=_message_type(interaction),
+        tts=bool(form.tts),
+        flags=EPHEMERAL if ephemeral else 0,
+        ephemeral_to=interaction.user_id if ephemeral else None,
+        application_id=interaction.application_id,
+        interaction={"interaction_metadata": interaction.metadata},
+    )
+    if interaction.type is InteractionType.COMMAND:
+        invoker = interaction.metadata["user"]
+        named = {
+            "id": str(interaction.id),
+            "type": int(interaction.type),
+            "name": interaction.name,
+            "user": invoker,
+        }
+        message.interaction = {"interaction_metadata": interaction.metadata, "interaction": named}
+    elif interaction.message_id is not None:
+        message.reference = Reference(
+            channel_id=interaction.channel_id,
+            message_id=interaction.message_id,
+            guild_id=interaction.guild_id,
+        )
+    return message
+
+
+def _message_type(interaction: Interaction) -> MessageType:
+    if interaction.type is InteractionType.COMMAND:
+        return MessageType.CONTEXT_MENU_COMMAND if interaction.target_id else MessageType.CHAT_INPUT_COMMAND
+    return MessageType.REPLY if interaction.message_id else MessageType.DEFAULT
+
+
+def write_into(call: Call, message: Message, form: CallbackMessage) -> list[NewFile]:
+    """Write a form's text, embeds, components and files into a message; return the new files."""
+    mentions.check(form.allowed_mentions)
+    files = compose(call.pocket, message, form, call.uploads)
+    channel = call.pocket.world.channels[message.channel_id]
+    posting.ping(call.pocket, channel, message, form.allowed_mentions, None)
+    return files
+
+
+def rewrite(call: Call, message: Message, form: CallbackMessage) -> Message:
+    """Change a message; one that was still to come has come now."""
+    changed = message.model_copy(deep=True)
+    files = write_into(call, changed, form)
+    if changed.flags & LOADING:
+        changed.flags &= ~LOADING
+    else:
+        changed.edited_at = call.pocket.world.now()
+    posting.changed(call.pocket, call.pocket.world.channels[message.channel_id], changed, files)
+    return changed
+
+
+def publish(pocket: Pocket, message: Message, files: list[NewFile]) -> None:
+    """Let a message appear in its channel."""
+    posting.publish(pocket, pocket.world.channels[message.channel_id], message, files)
+
+
+def _answer(pocket: Pocket, interaction: Interaction, kind: CallbackType, message: Message | None) -> Json:
+    """Return what the application is told about its response.
+
+    The description knows no resource of a deferred response's own type: a message that is still to come is a
+    message all the same.
+    """
+    about: Json = {
+        "id": str(interaction.id),
+        "type": int(interaction.type),
+        "channel_id": str(interaction.channel_id),
+    }
+    if interaction.guild_id is not None:
+        about["guild_id"] = str(interaction.guild_id)
+    if message is None:
+        return {"interaction": about}
+    about |= {
+        "response_message_id": str(message.id),
+        "response_message_loading": bool(message.flags & LOADING),
+        "response_message_ephemeral": message.ephemeral_to is not None,
+    }
+    resource_type = CallbackType.UPDATE if kind in UPDATES else CallbackType.MESSAGE
+    shown = message_payload(pocket.view(pocket.world.bot), message)
+    return {"interaction": about, "resource": {"type": int(resource_type), "message": shown}}

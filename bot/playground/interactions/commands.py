@@ -1,0 +1,149 @@
+"""The commands that an application has registered, and who is shown them."""
+
+from collections.abc import Iterable, Sequence
+
+from bot.playground.errors import invalid
+from bot.playground.forms.command_forms import CommandForm
+from bot.playground.payloads.people import user
+from bot.playground.state.objects import Channel, Command, CommandType, Guild, Json, User
+from bot.playground.state.permissions import Permission, in_guild
+from bot.playground.state.world import World
+
+MOST = {CommandType.CHAT_INPUT: 100, CommandType.USER: 15, CommandType.MESSAGE: 15}
+"""How many commands of each type there may be. Source: Discord's reference, "Application commands"."""
+
+IN_GUILD, IN_DIRECT = 0, 1
+"""Where a command is called. Source: Discord's reference, "Interaction context types"."""
+
+
+def of_scope(world: World, guild_id: int | None) -> list[Command]:
+    """Return the commands of a server, or the global ones, by id."""
+    found = [each for each in world.commands.values() if each.guild_id == guild_id]
+    return sorted(found, key=lambda command: command.id)
+
+
+def overwrite(world: World, guild_id: int | None, forms: Sequence[CommandForm]) -> list[Command]:
+    """Put commands in the place of all that are there; one of the same type and name keeps its id.
+
+    Raises:
+        ApiError: Two have the same name, or there are too many.
+    """
+    _check(forms)
+    kept = [register(world, guild_id, form) for form in forms]
+    ids = {each.id for each in kept}
+    for command in of_scope(world, guild_id):
+        if command.id not in ids:
+            world.remove_command(command)
+    return kept
+
+
+def register(world: World, guild_id: int | None, form: CommandForm, known: Command | None = None) -> Command:
+    """Register a command, in the place of the one with its type and name where there is one."""
+    known = known or find(world, guild_id, form.type, form.name)
+    body = form.model_dump(mode="json", exclude_none=True, exclude={"id", "name", "type"})
+    if known is not None and (known.body, known.name) == (body, form.name):
+        return known
+    command = Command(
+        id=known.id if known else world.snowflakes.next(),
+        application_id=world.application.id,
+        guild_id=guild_id,
+        type=form.type,
+        name=form.name,
+        version=world.snowflakes.next(),
+        body=body,
+    )
+    world.save_command(command)
+    return command
+
+
+def find(world: World, guild_id: int | None, kind: CommandType, name: str) -> Command | None:
+    """Return a command by type and name."""
+    fitting = (each for each in of_scope(world, guild_id) if (each.type, each.name) == (kind, name))
+    return next(fitting, None)
+
+
+def _check(forms: Sequence[CommandForm]) -> None:
+    seen: set[tuple[CommandType, str]] = set()
+    for number, form in enumerate(forms):
+        if (form.type, form.name) in seen:
+            raise invalid((number, "name"), "Application command names must be unique")
+        seen.add((form.type, form.name))
+    for kind, most in MOST.items():
+        if sum(form.type is kind for form in forms) > most:
+            raise invalid((), f"Maximum number of application commands reached ({most}).")
+
+
+def payload(command: Command) -> Json:
+    """Return a command as Discord's object."""
+    shown: Json = {
+        "id": str(command.id),
+        "application_id": str(command.application_id),
+        "version": str(command.version),
+        "type": int(command.type),
+        "name": command.name,
+        "name_localizations": None,
+        "description": "",
+        "description_localizations": None,
+        "dm_permission": True,
+        "contexts": None,
+        "integration_types": [0],
+        **command.body,
+    }
+    bits = shown.get("default_member_permissions")
+    shown["default_member_permissions"] = None if bits is None else str(bits)
+    return shown | ({} if command.guild_id is None else {"guild_id": str(command.guild_id)})
+
+
+def index(world: World, viewer: User, commands: Iterable[Command]) -> Json:
+    """Return commands as clients list them, with the application that they belong to."""
+    application = world.application
+    listed = {
+        "id": str(application.id),
+        "name": application.name,
+        "description": application.description,
+        "icon": None,
+        "flags": application.flags,
+        "bot_id": str(world.bot.id),
+        "bot": user(world.bot),
+    }
+    shown = [payload(each) for each in commands]
+    version = max((each["version"] for each in shown), default=str(application.id))
+    return {"applications": [listed], "application_commands": shown, "version": f"{viewer.id}-{version}"}
+
+
+def shown_in_guild(world: World, guild: Guild, viewer: User) -> list[Command]:
+    """Return the commands that a member is shown: those that they have the permissions for."""
+    bits = in_guild(guild, viewer.id)
+    if not bits & Permission.USE_APPLICATION_COMMANDS:
+        return []
+    both = of_scope(world, None) + of_scope(world, guild.id)
+    return [each for each in both if _fits(each, IN_GUILD) and _allowed(each, bits)]
+
+
+def shown_directly(world: World, channel: Channel) -> list[Command]:
+    """Return the commands that are shown in a direct message: those of the bot in it."""
+    if world.bot.id not in channel.recipients:
+        return []
+    return [each for each in of_scope(world, None) if _fits(each, IN_DIRECT)]
+
+
+def usable(command: Command, guild_id: int | None) -> bool:
+    """Tell whether a command can be called in a server, or in a direct message."""
+    return command.guild_id in {None, guild_id} and _fits(
+        command, IN_DIRECT if guild_id is None else IN_GUILD
+    )
+
+
+def _fits(command: Command, context: int) -> bool:
+    contexts = command.body.get("contexts")
+    if contexts is not None:
+        return context in contexts
+    return context == IN_GUILD or (command.guild_id is None and command.body.get("dm_permission", True))
+
+
+def _allowed(command: Command, bits: int) -> bool:
+    """Tell whether someone with permissions is shown a command; 0 means that only admins are."""
+    needed = command.body.get("default_member_permissions")
+    if needed is None or bits & Permission.ADMINISTRATOR:
+        return True
+    return needed != 0 and not needed & ~bits

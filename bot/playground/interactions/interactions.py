@@ -1,0 +1,130 @@
+"""Interactions on their way: from whoever does something to the application, and word of what came of it.
+
+An interaction must be answered within 3 seconds, and its token works for 15 minutes.
+Source: Discord's reference, "Receiving and responding to interactions".
+"""
+
+import asyncio
+import secrets
+
+from bot.playground.forms.interaction_forms import InteractionForm
+from bot.playground.http.calls import Call
+from bot.playground.interactions.resolved import Resolved
+from bot.playground.payloads.channels import channel as channel_payload
+from bot.playground.payloads.messages import message as message_payload
+from bot.playground.payloads.people import member, user
+from bot.playground.pocket import Pocket
+from bot.playground.state.objects import Channel, Interaction, InteractionType, Json, Message, User
+from bot.playground.state.snowflakes import at_time, time_of
+
+LOCALE = "en-US"
+IN_GUILD, IN_DIRECT = 0, 1
+TIMED_OUT = 2
+"""Why an interaction failed, as clients are told: the application didn't answer."""
+
+FORGET_SECONDS = 3600
+"""How long an interaction is remembered after its token has ended."""
+
+
+def begin(call: Call, form: InteractionForm, channel: Channel, data: Json, resolved: Resolved) -> Interaction:
+    """Return a new interaction; it goes out with `dispatch`.
+
+    Args:
+        call: The request.
+        form: What the client sent.
+        channel: Where it happens.
+        data: What the application is told of it.
+        resolved: The objects that it names.
+    """
+    objects = resolved.json()
+    interaction = Interaction(
+        id=call.pocket.world.snowflakes.next(),
+        type=form.type,
+        token=secrets.token_urlsafe(96),
+        application_id=form.application_id,
+        user_id=call.user.id,
+        channel_id=channel.id,
+        guild_id=channel.guild_id,
+        data=data | ({"resolved": objects} if objects else {}),
+        nonce=form.nonce,
+    )
+    interaction.metadata = {
+        "id": str(interaction.id),
+        "type": int(form.type),
+        "user": user(call.user),
+        "authorizing_integration_owners": _owners(channel),
+    }
+    return interaction
+
+
+def dispatch(pocket: Pocket, interaction: Interaction, message: Message | None = None) -> None:
+    """Send an interaction to the application, and tell its invoker whether it was answered in time."""
+    world = pocket.world
+    world.forget_interactions(at_time(world.clock() - pocket.limits.token_seconds - FORGET_SECONDS))
+    world.save_interaction(interaction)
+    tell(pocket, interaction, "INTERACTION_CREATE")
+    pocket.hub.to_user(
+        "INTERACTION_CREATE", world.bot.id, _payload(pocket, interaction, message), interaction.guild_id
+    )
+    if interaction.type is not InteractionType.AUTOCOMPLETE:
+        loop = asyncio.get_running_loop()
+        pocket.timers.add(loop.call_later(pocket.limits.acknowledge_seconds, _give_up, pocket, interaction))
+
+
+def tell(pocket: Pocket, interaction: Interaction, event: str, more: Json | None = None) -> None:
+    """Tell an interaction's invoker what became of it."""
+    news: Json = {"id": str(interaction.id)} | ({"nonce": interaction.nonce} if interaction.nonce else {})
+    pocket.hub.to_user(event, interaction.user_id, news | (more or {}))
+
+
+def _give_up(pocket: Pocket, interaction: Interaction) -> None:
+    if interaction.callback is None:
+        tell(pocket, interaction, "INTERACTION_FAILURE", {"reason_code": TIMED_OUT})
+
+
+def age(pocket: Pocket, interaction: Interaction) -> float:
+    """Return how old an interaction is, in seconds."""
+    return pocket.world.clock() - time_of(interaction.id).timestamp()
+
+
+def _payload(pocket: Pocket, interaction: Interaction, message: Message | None) -> Json:
+    world = pocket.world
+    channel, invoker = world.channels[interaction.channel_id], world.users[interaction.user_id]
+    bits = str(world.permissions(channel, invoker.id))
+    shown: Json = {
+        "id": str(interaction.id),
+        "application_id": str(interaction.application_id),
+        "type": int(interaction.type),
+        "token": interaction.token,
+        "version": 1,
+        "channel_id": str(channel.id),
+        "channel": channel_payload(world, channel, world.bot) | {"permissions": bits},
+        "locale": LOCALE,
+        "app_permissions": str(world.permissions(channel, world.bot.id)),
+        "entitlements": [],
+        "entitlement_sku_ids": [],
+        "authorizing_integration_owners": _owners(channel),
+        "context": IN_DIRECT if channel.guild_id is None else IN_GUILD,
+        "attachment_size_limit": pocket.limits.file_bytes,
+        "data": interaction.data,
+    }
+    if message is not None:
+        shown["message"] = message_payload(pocket.view(world.bot), message)
+    return shown | _invoker(pocket, channel, invoker, bits)
+
+
+def _invoker(pocket: Pocket, channel: Channel, invoker: User, bits: str) -> Json:
+    guild = pocket.world.guild_of(channel)
+    if guild is None:
+        return {"user": user(invoker)}
+    return {
+        "guild_id": str(guild.id),
+        "guild": {"id": str(guild.id), "locale": LOCALE, "features": []},
+        "guild_locale": LOCALE,
+        "member": member(pocket.world, guild.members[invoker.id]) | {"permissions": bits},
+    }
+
+
+def _owners(channel: Channel) -> Json:
+    """Return by whom the application was installed: the server, or nobody for a direct message with it."""
+    return {"0": "0" if channel.guild_id is None else str(channel.guild_id)}

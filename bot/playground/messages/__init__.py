@@ -1,0 +1,1 @@
+"""Sending, editing and deleting messages, and what they are made of."""

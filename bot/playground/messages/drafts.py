@@ -1,0 +1,70 @@
+"""What a request says made into a message's text, embeds, components and files."""
+
+from bot.playground.errors import ApiError, Refusal, invalid
+from bot.playground.forms import embed_forms
+from bot.playground.forms.base import Upload
+from bot.playground.forms.message_forms import MessageEdit
+from bot.playground.messages import layout
+from bot.playground.messages.attachments import NewFile, attach
+from bot.playground.pocket import Pocket
+from bot.playground.state.objects import Message
+
+SUPPRESS_EMBEDS = 1 << 2
+SUPPRESS_NOTIFICATIONS = 1 << 12
+SETTABLE = SUPPRESS_EMBEDS | SUPPRESS_NOTIFICATIONS | layout.V2
+"""The message flags that a client may set. Source: Discord's reference, "Message flags"."""
+
+
+def compose(pocket: Pocket, message: Message, form: MessageEdit, uploads: dict[int, Upload]) -> list[NewFile]:
+    """Write what a request names into a message.
+
+    Returns:
+        The new attachments with their bytes.
+
+    Raises:
+        ApiError: It breaks one of Discord's limits, or nothing would be left of the message.
+    """
+    named = form.model_fields_set
+    _set_flags(message, form)
+    if "content" in named:
+        message.content = (form.content or "").strip()
+    if "embeds" in named:
+        message.embeds = embed_forms.stored(form.embeds or [])
+    if "components" in named:
+        message.components = layout.stored(form.components or [], v2=bool(message.flags & layout.V2))
+    files = attach(pocket, message, uploads, form.attachments if "attachments" in named else None)
+    _check(message)
+    return files
+
+
+def _set_flags(message: Message, form: MessageEdit) -> None:
+    if form.flags is None:
+        return
+    if message.flags & layout.V2 and not form.flags & layout.V2:
+        raise invalid(("flags",), "The Components V2 flag can't be removed")
+    message.flags = message.flags & ~SETTABLE | form.flags & SETTABLE
+
+
+def _check(message: Message) -> None:
+    """Refuse what doesn't go together, and nothing at all."""
+    layout.check_attached(message.components, message.attachments)
+    if message.flags & layout.V2:
+        for name, value in (("content", message.content), ("embeds", message.embeds)):
+            if value:
+                raise invalid(
+                    (name,),
+                    f"The '{name}' field cannot be used when using MessageFlags.IS_COMPONENTS_V2",
+                )
+    if not _says_something(message):
+        raise ApiError(Refusal.EMPTY_MESSAGE)
+
+
+def _says_something(message: Message) -> bool:
+    return bool(
+        message.content
+        or message.embeds
+        or message.components
+        or message.attachments
+        or message.sticker_items
+        or message.snapshots
+    )

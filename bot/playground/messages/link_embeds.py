@@ -1,0 +1,30 @@
+"""Links becoming embeds: a picture's address in a message shows the picture, a moment later.
+
+Discord does so for the whole web. The pocket Discord fetches nothing from elsewhere, so only its own
+attachments' addresses are shown.
+"""
+
+import re
+
+from bot.playground.messages import posting
+from bot.playground.messages.drafts import SUPPRESS_EMBEDS
+from bot.playground.pocket import Pocket
+from bot.playground.state.objects import Channel, Message
+from bot.playground.state.permissions import Permission
+
+LINK = re.compile(r"(?<!<)https?://[^\s<>|]+")
+"""A link ends where a spoiler does."""
+MOST_EMBEDS = 5
+"""How many links of a message are shown. Discord publishes no number."""
+
+
+def unfurl(pocket: Pocket, channel: Channel, message: Message) -> None:
+    """Add an embed for each picture that a message links to, and tell those who see it."""
+    allowed = pocket.world.permissions(channel, message.author_id) & Permission.EMBED_LINKS
+    if not allowed or message.flags & SUPPRESS_EMBEDS or message.embeds:
+        return
+    links = list(dict.fromkeys(LINK.findall(message.content)))[:MOST_EMBEDS]
+    shown = [url for url in links if (found := pocket.files.known(url)) is not None and found.width]
+    if shown:
+        embeds = [{"type": "image", "url": url, "thumbnail": {"url": url}} for url in shown]
+        posting.changed(pocket, channel, message.model_copy(update={"embeds": embeds}))

@@ -1,0 +1,91 @@
+"""Who a message pings: what its text names, as far as its sender and its allowed mentions let it."""
+
+import re
+from dataclasses import dataclass
+
+from bot.playground.errors import invalid
+from bot.playground.forms.message_forms import AllowedMentions
+from bot.playground.state.objects import Channel, Guild, Message
+from bot.playground.state.permissions import Permission
+from bot.playground.state.world import World
+
+USER = re.compile(r"<@!?(\d{1,19})>")
+ROLE = re.compile(r"<@&(\d{1,19})>")
+EVERYONE = re.compile(r"@(everyone|here)\b")
+
+
+@dataclass(frozen=True)
+class Pings:
+    """Users and roles by id, and whether everyone is meant."""
+
+    users: list[int]
+    roles: list[int]
+    everyone: bool
+
+
+def check(allowed: AllowedMentions | None) -> None:
+    """Refuse a list of users or roles beside the word that allows them all.
+
+    Raises:
+        ApiError: There are both.
+    """
+    if allowed is None or allowed.parse is None:
+        return
+    for kind, listed in (("users", allowed.users), ("roles", allowed.roles)):
+        if listed and kind in allowed.parse:
+            raise invalid(
+                ("allowed_mentions",),
+                f'parse:["{kind}"] and {kind}: [ids...] are mutually exclusive.',
+            )
+
+
+def pings(
+    world: World,
+    channel: Channel,
+    message: Message,
+    allowed: AllowedMentions | None,
+    answered: Message | None,
+) -> Pings:
+    """Return whom a message pings.
+
+    Args:
+        world: Where it is sent.
+        channel: The channel.
+        message: The message, with its author and text.
+        allowed: Its allowed mentions, none where the client named none.
+        answered: The message that it answers.
+    """
+    bits = world.permissions(channel, message.author_id)
+    text = "\n".join([message.content, *(each.get("content", "") for each in message.components)])
+    users = [each for each in _ids(USER, text) if each in world.users and _allows(allowed, "users", each)]
+    if answered is not None and _pings_answered(allowed):
+        users.append(answered.author_id)
+    roles = [each for each in _roles(world.guild_of(channel), text, bits) if _allows(allowed, "roles", each)]
+    everyone = bool(
+        EVERYONE.search(text) and bits & Permission.MENTION_EVERYONE and _allows(allowed, "everyone", 0)
+    )
+    return Pings(list(dict.fromkeys(users)), roles, everyone)
+
+
+def _ids(pattern: re.Pattern[str], text: str) -> list[int]:
+    return [int(each) for each in dict.fromkeys(pattern.findall(text))]
+
+
+def _roles(guild: Guild | None, text: str, bits: int) -> list[int]:
+    """Return the roles named that the sender may ping."""
+    if guild is None:
+        return []
+    named = [guild.roles[each] for each in _ids(ROLE, text) if each in guild.roles]
+    return [role.id for role in named if role.mentionable or bits & Permission.MENTION_EVERYONE]
+
+
+def _allows(allowed: AllowedMentions | None, kind: str, each: int) -> bool:
+    if allowed is None:
+        return True
+    listed = {"users": allowed.users, "roles": allowed.roles}.get(kind) or []
+    return kind in (allowed.parse or []) or each in listed
+
+
+def _pings_answered(allowed: AllowedMentions | None) -> bool:
+    """Tell whether the answered author is pinged: yes by default, no once allowed mentions are named."""
+    return allowed is None or bool(allowed.replied_user)

@@ -1,0 +1,42 @@
+"""Stickers as files and as parts of messages."""
+
+from collections.abc import Iterable
+
+from bot.playground.errors import ApiError, Refusal
+from bot.playground.state.objects import Attachment, Json, Sticker
+from bot.playground.state.world import World
+
+PNG, APNG, LOTTIE, GIF = 1, 2, 3, 4
+"""Source: Discord's reference, "Sticker format types"."""
+
+HEAD_BYTES = 4096
+
+
+def format_of(data: bytes) -> int | None:
+    """Return the format of a sticker's file, none for one that stickers can't have."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return APNG if b"acTL" in data[:HEAD_BYTES] else PNG
+    if data[:6] in {b"GIF87a", b"GIF89a"}:
+        return GIF
+    return LOTTIE if data.lstrip().startswith(b"{") else None
+
+
+def file_of(sticker: Sticker) -> Attachment:
+    """Return where a sticker's bytes lie."""
+    return Attachment(id=sticker.id, channel_id=sticker.guild_id, filename="sticker", size=0)
+
+
+def items(world: World, ids: Iterable[int], user_id: int) -> list[Json]:
+    """Return stickers as a message shows them.
+
+    Raises:
+        ApiError: There is none by an id, or its server isn't the sender's.
+    """
+    return [_item(world, each, user_id) for each in ids]
+
+
+def _item(world: World, sticker_id: int, user_id: int) -> Json:
+    found = world.stickers.get(sticker_id)
+    if found is None or user_id not in world.guilds[found.guild_id].members:
+        raise ApiError(Refusal.UNKNOWN_STICKER)
+    return {"id": str(found.id), "name": found.name, "format_type": found.format_type}

@@ -1,0 +1,1 @@
+"""What the pocket Discord remembers: records, the world in memory, its SQLite store, permissions."""

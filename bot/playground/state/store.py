@@ -1,0 +1,101 @@
+"""Where records are kept: one SQLite file, one writer, every change committed at once."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from bot.playground.state.objects import Record
+
+R = TypeVar("R", bound=Record)
+
+SCHEMA_VERSION = 1
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS records (
+    kind TEXT NOT NULL, id INTEGER NOT NULL, json TEXT NOT NULL, PRIMARY KEY (kind, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+class StoreError(Exception):
+    """The data folder can't be used; the message says why, for a person."""
+
+
+class Store:
+    """Records by kind and id, as JSON in SQLite.
+
+    A write-ahead log without an fsync for each commit: what was answered survives a SIGKILL of this
+    process, and a power cut loses the last moments at most.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open the store, making it where there is none.
+
+        Raises:
+            StoreError: Another process has it open, or a newer version wrote it.
+        """
+        # Everyone's tokens lie here.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder = folder
+        self._database = sqlite3.connect(folder / "pocket.sqlite3", isolation_level=None, timeout=0.1)
+        try:
+            self._prepare()
+        except BaseException:
+            self._database.close()
+            raise
+
+    def _prepare(self) -> None:
+        """Take the file for this process alone and make its tables."""
+        run = self._database.execute
+        try:
+            run("PRAGMA locking_mode = EXCLUSIVE")
+            run("PRAGMA journal_mode = WAL")
+            run("PRAGMA synchronous = NORMAL")
+            run("PRAGMA secure_delete = ON")
+            (version,) = run("PRAGMA user_version").fetchone()
+            if version > SCHEMA_VERSION:
+                raise StoreError(
+                    f"{self.folder} was written by a newer Beholder; use that one or another folder."
+                )
+            self._database.executescript(SCHEMA)
+            run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        except sqlite3.OperationalError as error:
+            raise StoreError(
+                f"The pocket Discord's data in {self.folder} can't be opened: {error}."
+            ) from error
+
+    def put(self, record: Record) -> None:
+        """Write a record, new or changed."""
+        self._database.execute(
+            "INSERT OR REPLACE INTO records VALUES (?, ?, ?)",
+            (type(record).__name__, record.id, record.model_dump_json(exclude_defaults=True)),
+        )
+
+    def delete(self, record: Record) -> None:
+        """Forget a record; nothing happens where there is none."""
+        self._database.execute(
+            "DELETE FROM records WHERE kind = ? AND id = ?", (type(record).__name__, record.id)
+        )
+
+    def load(self, kind: type[R]) -> Iterator[R]:
+        """Yield every record of a kind, by rising id."""
+        rows = self._database.execute("SELECT json FROM records WHERE kind = ? ORDER BY id", (kind.__name__,))
+        for (json,) in rows:
+            yield kind.model_validate_json(json)
+
+    def last_id(self) -> int:
+        """Return the greatest id in use, 0 for an empty store."""
+        (last,) = self._database.execute("SELECT coalesce(max(id), 0) FROM records").fetchone()
+        return int(last)
+
+    def secret(self, name: str, fresh: str) -> str:
+        """Return what was kept under a name, keeping `fresh` where nothing was."""
+        self._database.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (name, fresh))
+        (value,) = self._database.execute("SELECT value FROM secrets WHERE name = ?", (name,)).fetchone()
+        return str(value)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
