@@ -12,14 +12,14 @@ import aiohttp
 import discord
 
 from bot import replies
-from bot.attachments import Carried, carried, may_show_more_later
-from bot.delivery import Address, deliver
+from bot.attachments import ImageRef, extract_images, may_show_more_later
+from bot.delivery import ReplyTarget, reply_once
 from bot.fetching import Fetcher
-from bot.insisting import Unreachable
+from bot.insisting import DiscordUnavailable
 from bot.sources import source
 from bot.talk_buttons import begin
 from handlers.captioning import Captioner
-from handlers.ports import Asked, Source
+from handlers.ports import ImageSource, JobContext
 from handlers.storage.inbox import Inbox, OpenPost
 from inference.errors import BeholderError, PictureGone, QueueUnavailable
 
@@ -40,7 +40,7 @@ Channels = Callable[[OpenPost], discord.abc.Messageable]
 """Finds the channel that a request's message is in."""
 
 
-class Answering:
+class CaptionService:
     """The requests that are being worked on.
 
     Args:
@@ -121,7 +121,7 @@ class Answering:
     async def _close_deleted(self, task: "asyncio.Task[None]", request_id: str) -> None:
         await asyncio.wait([task])
         log.info("%s: its message was deleted", request_id)
-        await until_redis(lambda: self._inbox.close(request_id))
+        await retry_redis(lambda: self._inbox.close(request_id))
 
     async def stop(self) -> None:
         """Let go of everything; what has no outcome yet is in the inbox."""
@@ -133,7 +133,7 @@ class Answering:
     async def _finish(self, request: OpenPost, message: discord.Message | None, *, look: bool) -> None:
         started = time.monotonic()
         message = message or await self._fetched(request)
-        pictures: tuple[Carried, ...] = ()
+        pictures: tuple[ImageRef, ...] = ()
         asked = _asked(request)
         if message is not None:
             message, pictures = await self._looked_at(request, message)
@@ -142,7 +142,7 @@ class Answering:
                 text, described = await self._text(asked, sources, pictures)
             if text is not None:
                 await self._deliver(request, message, text, look=look, talk=described)
-        await until_redis(lambda: self._inbox.close(request.id))
+        await retry_redis(lambda: self._inbox.close(request.id))
         if pictures:
             with contextlib.suppress(QueueUnavailable):
                 await self._captioner.forget(asked, self._sources(request, pictures))
@@ -150,18 +150,18 @@ class Answering:
 
     async def _looked_at(
         self, request: OpenPost, message: discord.Message
-    ) -> tuple[discord.Message, tuple[Carried, ...]]:
+    ) -> tuple[discord.Message, tuple[ImageRef, ...]]:
         """List the message's pictures, giving Discord the time to fetch what a link shows."""
         asked = request.why != "unasked"
-        pictures = carried(message, asked=asked)
+        pictures = extract_images(message, asked=asked)
         if asked and not pictures and may_show_more_later(message):
             await asyncio.sleep(LINK_SECONDS)
             message = await self._fetched(request) or message
-            pictures = carried(message, asked=asked)
+            pictures = extract_images(message, asked=asked)
         return message, pictures
 
     async def _text(
-        self, asked: Asked, sources: Sequence[Source], pictures: Sequence[Carried]
+        self, asked: JobContext, sources: Sequence[ImageSource], pictures: Sequence[ImageRef]
     ) -> tuple[str | None, bool]:
         """Say what is in the pictures.
 
@@ -184,7 +184,7 @@ class Answering:
         self, request: OpenPost, message: discord.Message, text: str, *, look: bool, talk: bool = False
     ) -> discord.Message | None:
         buttons = partial(begin, request.message_id) if talk else None
-        return await deliver(address(request, message, self._me()), text, look=look, buttons=buttons)
+        return await reply_once(address(request, message, self._me()), text, look=look, buttons=buttons)
 
     async def _fetched(self, request: OpenPost) -> discord.Message | None:
         """Fetch the request's message; None where it is gone or not for the bot to see any more.
@@ -200,15 +200,15 @@ class Answering:
             except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
                 log.warning("%s: Discord not reached (%s)", request.id, type(error).__name__)
             await asyncio.sleep(PAUSE)
-        raise Unreachable
+        raise DiscordUnavailable
 
-    def _sources(self, request: OpenPost, pictures: Sequence[Carried]) -> list[Source]:
-        async def again() -> tuple[Carried, ...]:
+    def _sources(self, request: OpenPost, pictures: Sequence[ImageRef]) -> list[ImageSource]:
+        async def again() -> tuple[ImageRef, ...]:
             try:
                 message = await self._fetched(request)
-            except Unreachable as error:
+            except DiscordUnavailable as error:
                 raise PictureGone("Discord could not be reached for the message.") from error
-            return carried(message, asked=request.why != "unasked") if message is not None else ()
+            return extract_images(message, asked=request.why != "unasked") if message is not None else ()
 
         return [source(self._fetcher, each, again) for each in pictures]
 
@@ -230,19 +230,19 @@ class Answering:
     async def _hold(self, request: OpenPost, message: discord.Message, *, look: bool) -> None:
         """Tell somebody who waits that no worker is up. The same reply becomes the answer."""
         await asyncio.sleep(SECONDS_TO_PLACEHOLDER)
-        with contextlib.suppress(QueueUnavailable, Unreachable):
+        with contextlib.suppress(QueueUnavailable, DiscordUnavailable):
             if not await self._workers_ready():
                 await self._deliver(request, message, replies.NO_WORKER, look=look)
 
 
-def address(request: OpenPost, message: discord.Message, me: int) -> Address:
+def address(request: OpenPost, message: discord.Message, me: int) -> ReplyTarget:
     """Say where a request's outcome goes."""
-    return Address(message.channel, request.channel_id, request.message_id, me, request.id)
+    return ReplyTarget(message.channel, request.channel_id, request.message_id, me, request.id)
 
 
-def _asked(request: OpenPost) -> Asked:
+def _asked(request: OpenPost) -> JobContext:
     waits = request.why != "unasked"
-    return Asked(request.id, request.scope, request.author_id, "waiting" if waits else "unasked")
+    return JobContext(request.id, request.scope, request.author_id, "waiting" if waits else "unasked")
 
 
 async def type_until_cancelled(channel: discord.abc.Messageable) -> None:
@@ -252,7 +252,7 @@ async def type_until_cancelled(channel: discord.abc.Messageable) -> None:
             await asyncio.Event().wait()
 
 
-async def until_redis(step: Callable[[], Awaitable[T]]) -> T:
+async def retry_redis(step: Callable[[], Awaitable[T]]) -> T:
     """Do a step, again while Redis is away; a restart until then finds the request open, and its reply."""
     while True:
         try:

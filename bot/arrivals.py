@@ -9,21 +9,21 @@ from collections.abc import Callable
 import discord
 
 from bot import replies
-from bot.answering import Answering, address
-from bot.attachments import carried
-from bot.delivery import deliver
-from bot.hearing import Hearing
-from bot.insisting import Unreachable
-from bot.messages import guild_of, is_a_persons, is_private, may_answer
-from handlers.storage.channel_settings import Preferences
-from handlers.storage.inbox import Inbox, OpenPost, Standing, Why
-from handlers.storage.read_cursors import Marks
+from bot.answering import CaptionService, address
+from bot.attachments import extract_images
+from bot.delivery import reply_once
+from bot.hearing import ChatMessageHandler
+from bot.insisting import DiscordUnavailable
+from bot.messages import can_reply, guild_id_of, is_private, is_user_message
+from handlers.storage.channel_settings import ChannelSettings
+from handlers.storage.inbox import AcceptResult, Inbox, OpenPost, Why
+from handlers.storage.read_cursors import ReadCursors
 from inference.errors import QueueUnavailable
 
 log = logging.getLogger(__name__)
 
 
-class Arrivals:
+class MessageRouter:
     """Takes messages in.
 
     Args:
@@ -39,11 +39,11 @@ class Arrivals:
     def __init__(
         self,
         inbox: Inbox,
-        marks: Marks,
-        preferences: Preferences,
-        answering: Answering,
+        marks: ReadCursors,
+        preferences: ChannelSettings,
+        answering: CaptionService,
         me: Callable[[], discord.ClientUser],
-        hearing: Hearing,
+        hearing: ChatMessageHandler,
         missed: Callable[[int, int | None], None],
     ) -> None:
         self._inbox = inbox
@@ -71,7 +71,7 @@ class Arrivals:
             except QueueUnavailable:
                 log.warning("post:%d: Redis not reached, taken up when it is back", message.id)
                 self._marks.fall_behind(channel, message.id)
-                self._missed(channel, guild_of(message))
+                self._missed(channel, guild_id_of(message))
             else:
                 self._marks.seen(channel, message.id, private=is_private(message))
                 return
@@ -86,14 +86,14 @@ class Arrivals:
         request = OpenPost(
             message_id=message.id,
             channel_id=message.channel.id,
-            guild_id=guild_of(message),
+            guild_id=guild_id_of(message),
             author_id=message.author.id,
             why=why,
             accepted=time.time(),
         )
         standing = await self._inbox.accept(request)
-        if standing is not Standing.CLOSED:
-            self._answering.start(request, message, look=late or standing is Standing.OPEN)
+        if standing is not AcceptResult.CLOSED:
+            self._answering.start(request, message, look=late or standing is AcceptResult.OPEN)
 
     async def _why(self, message: discord.Message) -> Why | None:
         """Tell why a message is for us; None: it is not.
@@ -101,13 +101,13 @@ class Arrivals:
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        if not is_a_persons(message) or not may_answer(message):
+        if not is_user_message(message) or not can_reply(message):
             return None
         if is_private(message):
             return "dm"
         if _is_asked(message, self._me()):
             return "mention"
-        if not carried(message, asked=False):
+        if not extract_images(message, asked=False):
             return None
         channel = message.channel
         parent = channel.parent_id if isinstance(channel, discord.Thread) else None
@@ -118,14 +118,14 @@ class Arrivals:
         request = OpenPost(
             message_id=message.id,
             channel_id=message.channel.id,
-            guild_id=guild_of(message),
+            guild_id=guild_id_of(message),
             author_id=message.author.id,
             why="mention",
             accepted=time.time(),
         )
         try:
-            await deliver(address(request, message, self._me().id), replies.NO_MEMORY, look=True)
-        except Unreachable:
+            await reply_once(address(request, message, self._me().id), replies.NO_MEMORY, look=True)
+        except DiscordUnavailable:
             log.warning("post:%d: neither Redis nor Discord can be reached", message.id)
 
 
@@ -135,11 +135,11 @@ def _is_asked(message: discord.Message, me: discord.ClientUser) -> bool:
     A reply to one of the bot's messages mentions it without naming it; that is meant for it only where it
     brings a picture along, and not when somebody says thanks.
     """
-    if not is_a_persons(message):
+    if not is_user_message(message):
         return False
     if is_private(message) or me.id in message.raw_mentions:
         return True
     role = message.guild.self_role if message.guild is not None else None
     if role is not None and role in message.role_mentions:
         return True
-    return me in message.mentions and bool(carried(message, asked=False))
+    return me in message.mentions and bool(extract_images(message, asked=False))

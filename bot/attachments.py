@@ -7,9 +7,9 @@ from pathlib import PurePosixPath
 
 import discord
 
-from inference.schema import MOST_PICTURES
+from inference.schema import MAX_PICTURES
 
-ENDINGS = frozenset(
+IMAGE_EXTENSIONS = frozenset(
     {
         ".png",
         ".apng",
@@ -41,7 +41,7 @@ _SPOILER = re.compile(r"\|\|(.+?)\|\|", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Carried:
+class ImageRef:
     """A picture that a message carries.
 
     Attributes:
@@ -59,7 +59,7 @@ class Carried:
     message_id: int | None = None
 
 
-def carried(message: discord.Message, *, asked: bool) -> tuple[Carried, ...]:
+def extract_images(message: discord.Message, *, asked: bool) -> tuple[ImageRef, ...]:
     """List the pictures that a message carries, in the order in which Discord shows them.
 
     Args:
@@ -74,12 +74,12 @@ def carried(message: discord.Message, *, asked: bool) -> tuple[Carried, ...]:
     answered = message.reference.resolved if message.reference else None
     if asked and not own and isinstance(answered, discord.Message):
         own = tuple(replace(each, message_id=answered.id) for each in _own(answered, asked=True))
-    return own[:MOST_PICTURES]
+    return own[:MAX_PICTURES]
 
 
-def posted(message: discord.Message) -> tuple[Carried, ...]:
+def own_images(message: discord.Message) -> tuple[ImageRef, ...]:
     """List the pictures that a message itself carries, those of links included; at most ten."""
-    return tuple(_own(message, asked=True))[:MOST_PICTURES]
+    return tuple(_own(message, asked=True))[:MAX_PICTURES]
 
 
 def may_show_more_later(message: discord.Message) -> bool:
@@ -87,7 +87,7 @@ def may_show_more_later(message: discord.Message) -> bool:
     return _LINK.search(message.content) is not None and not message.embeds
 
 
-def _own(message: discord.Message, *, asked: bool) -> Iterator[Carried]:
+def _own(message: discord.Message, *, asked: bool) -> Iterator[ImageRef]:
     holders: list[discord.Message | discord.MessageSnapshot] = [message, *message.message_snapshots]
     for holder in holders:
         yield from _attached(holder.attachments)
@@ -96,10 +96,10 @@ def _own(message: discord.Message, *, asked: bool) -> Iterator[Carried]:
             yield from _embedded(holder.embeds, "\n".join(_SPOILER.findall(holder.content)))
 
 
-def _attached(attachments: Iterable[discord.Attachment]) -> Iterator[Carried]:
+def _attached(attachments: Iterable[discord.Attachment]) -> Iterator[ImageRef]:
     for attachment in attachments:
         if claims_picture(attachment):
-            yield Carried(
+            yield ImageRef(
                 str(attachment.id), attachment.url, size=attachment.size, spoiler=attachment.is_spoiler()
             )
 
@@ -107,16 +107,16 @@ def _attached(attachments: Iterable[discord.Attachment]) -> Iterator[Carried]:
 def claims_picture(attachment: discord.Attachment) -> bool:
     """Tell whether a file says that it is a picture, by its type or its name."""
     kind = attachment.content_type or ""
-    return kind.startswith("image/") or PurePosixPath(attachment.filename).suffix.lower() in ENDINGS
+    return kind.startswith("image/") or PurePosixPath(attachment.filename).suffix.lower() in IMAGE_EXTENSIONS
 
 
-def _stickers(stickers: Iterable[discord.StickerItem]) -> Iterator[Carried]:
+def _stickers(stickers: Iterable[discord.StickerItem]) -> Iterator[ImageRef]:
     return (
-        Carried(f"sticker-{sticker.id}", sticker.url) for sticker in stickers if sticker.format in _STICKERS
+        ImageRef(f"sticker-{sticker.id}", sticker.url) for sticker in stickers if sticker.format in _STICKERS
     )
 
 
-def _embedded(embeds: Iterable[discord.Embed], hidden: str) -> Iterator[Carried]:
+def _embedded(embeds: Iterable[discord.Embed], hidden: str) -> Iterator[ImageRef]:
     """Take embeds' pictures from Discord's own copy: nothing is fetched from where a link points.
 
     Args:
@@ -126,4 +126,4 @@ def _embedded(embeds: Iterable[discord.Embed], hidden: str) -> Iterator[Carried]
     for number, embed in enumerate(embeds):
         url = embed.image.proxy_url or embed.thumbnail.proxy_url
         if url:
-            yield Carried(f"embed-{number}", url, spoiler=bool(embed.url) and str(embed.url) in hidden)
+            yield ImageRef(f"embed-{number}", url, spoiler=bool(embed.url) and str(embed.url) in hidden)

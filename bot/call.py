@@ -11,18 +11,18 @@ from handlers.storage.inbox import Inbox, OpenCommand
 from inference.errors import QueueUnavailable
 
 
-class Refused(Exception):
+class UserError(Exception):
     """A request cannot be done as it stands; its text says what was wrong and what to do, and is shown."""
 
 
-class Waiting(Protocol):
+class QueuedJob(Protocol):
     """A job that is under way, such as `inference.queue.client.Ticket`."""
 
     async def position(self) -> int | None:
         """Say how many jobs are before it; None once a worker has it."""
 
 
-class Call:
+class CommandContext:
     """A request that is being worked on.
 
     Attributes:
@@ -33,12 +33,12 @@ class Call:
     def __init__(self, request: OpenCommand, inbox: Inbox, *, taken_up: bool) -> None:
         self.request = request
         self.taken_up = taken_up
-        self.ticket: Waiting | None = None
+        self.ticket: QueuedJob | None = None
         self._inbox = inbox
         self._afterwards: list[Callable[[], Awaitable[None]]] = []
         self._once_shown: Callable[[discord.Message], Awaitable[None]] | None = None
 
-    def watch(self, ticket: Waiting) -> None:
+    def watch(self, ticket: QueuedJob) -> None:
         """Say which job the person waits for: after some seconds they are told its place in the queue."""
         self.ticket = self.ticket or ticket
 

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterator
 import aiohttp
 import discord
 
-from bot.arrivals import Arrivals
-from handlers.storage.read_cursors import Marks
+from bot.arrivals import MessageRouter
+from handlers.storage.read_cursors import ReadCursors
 from inference.errors import QueueUnavailable
 
 log = logging.getLogger(__name__)
@@ -24,10 +24,10 @@ LONGEST_PAUSE = 60.0
 
 
 GuildPlace = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
-Place = GuildPlace | discord.PartialMessageable
+ChannelLike = GuildPlace | discord.PartialMessageable
 
 
-class CatchUp:
+class Backfill:
     """Looks back after every fresh start of the connection, and after Redis was away.
 
     Args:
@@ -43,8 +43,8 @@ class CatchUp:
     def __init__(
         self,
         client: discord.Client,
-        marks: Marks,
-        arrivals: Arrivals,
+        marks: ReadCursors,
+        arrivals: MessageRouter,
         take_up: Callable[[], Awaitable[None]],
         *,
         reach: float,
@@ -73,7 +73,7 @@ class CatchUp:
         channels = {channel.id: channel for channel in self._with_news()}
         turn = asyncio.Semaphore(AT_ONCE)
 
-        async def look(channel: Place, number: int) -> None:
+        async def look(channel: ChannelLike, number: int) -> None:
             async with turn:
                 if not await self._look_back(channel, number):
                     self.missed(number, channel.guild.id if channel.guild else None)
@@ -109,7 +109,7 @@ class CatchUp:
                 return await self._take_up()
             await asyncio.sleep(PAUSE)
 
-    def _with_news(self) -> Iterator[Place]:
+    def _with_news(self) -> Iterator[ChannelLike]:
         """Go through the channels in which something may have been missed."""
         for guild in self._client.guilds:
             places: list[GuildPlace] = [

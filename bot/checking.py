@@ -5,16 +5,16 @@ import logging
 import aiohttp
 import discord
 
-from bot.messages import is_a_persons, said_by
-from handlers.chat.history import History, Place
+from bot.messages import is_user_message, user_turn
+from handlers.chat.history import ConversationKey, History
 
 log = logging.getLogger(__name__)
 
-REACH = 100
+HISTORY_LIMIT = 100
 """Messages that are read."""
 
 
-async def check(client: discord.Client, history: History, place: Place, me: int) -> None:
+async def check(client: discord.Client, history: History, place: ConversationKey, me: int) -> None:
     """Forget the turns whose messages are gone, and let the others say what those say now.
 
     Args:
@@ -31,12 +31,15 @@ async def check(client: discord.Client, history: History, place: Place, me: int)
     if not kept:
         return
     try:
-        found = [each async for each in client.get_partial_messageable(place.channel_id).history(limit=REACH)]
+        found = [
+            each
+            async for each in client.get_partial_messageable(place.channel_id).history(limit=HISTORY_LIMIT)
+        ]
     except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
         log.warning("channel %d: not checked (%s)", place.channel_id, type(error).__name__)
         return
     there = {each.id: each for each in found}
-    oldest = min(there, default=0) if len(found) == REACH else 0
+    oldest = min(there, default=0) if len(found) == HISTORY_LIMIT else 0
     for each in kept:
         if each in there:
             await _edit(history, there[each], me)
@@ -45,6 +48,6 @@ async def check(client: discord.Client, history: History, place: Place, me: int)
 
 
 async def _edit(history: History, message: discord.Message, me: int) -> None:
-    said = said_by(message, me) if is_a_persons(message) else None
+    said = user_turn(message, me) if is_user_message(message) else None
     if said is not None:
         await history.edit(message.id, said.text, said.pictures)

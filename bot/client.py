@@ -12,26 +12,26 @@ import yarl
 from discord.ext import commands
 from pydantic import SecretStr
 
-from bot.answering import Answering
-from bot.arrivals import Arrivals
-from bot.catchup import CatchUp
+from bot.answering import CaptionService
+from bot.arrivals import MessageRouter
+from bot.catchup import Backfill
 from bot.cogs import EXTENSIONS
-from bot.commanding import Commanding
-from bot.conversing import Conversing
+from bot.commanding import InteractionDispatcher
+from bot.conversing import ChatTurnRunner
 from bot.fetching import Fetcher
 from bot.health import beat, in_session
-from bot.hearing import Hearing
-from bot.pacing import Pace
+from bot.hearing import ChatMessageHandler
+from bot.pacing import EditRateLimiter
 from bot.settings import BotSettings, queue_name
-from bot.steering import Steering
+from bot.steering import TurnActions
 from bot.syncing import sync_at_start
 from handlers.captioning import Captioner
 from handlers.chat.history import History
-from handlers.chat.service import Converser
-from handlers.storage.channel_settings import Preferences
+from handlers.chat.service import ChatService
+from handlers.storage.channel_settings import ChannelSettings
 from handlers.storage.inbox import Inbox, Open
-from handlers.storage.interaction_tokens import Tokens
-from handlers.storage.read_cursors import Marks
+from handlers.storage.interaction_tokens import InteractionTokens
+from handlers.storage.read_cursors import ReadCursors
 from inference.queue.client import InferenceClient
 from inference.queue.connection import connect
 from inference.schema import Task
@@ -85,24 +85,24 @@ class Beholder(commands.Bot):
     """
 
     inference: InferenceClient
-    preferences: Preferences
+    preferences: ChannelSettings
     fetcher: Fetcher
     inbox: Inbox
-    marks: Marks
-    answering: Answering
-    arrivals: Arrivals
-    catch_up: CatchUp
-    commanding: Commanding
+    marks: ReadCursors
+    answering: CaptionService
+    arrivals: MessageRouter
+    catch_up: Backfill
+    commanding: InteractionDispatcher
     history: History
-    conversing: Conversing
-    hearing: Hearing
-    steering: Steering
+    conversing: ChatTurnRunner
+    hearing: ChatMessageHandler
+    steering: TurnActions
     begin_talk: Callable[[discord.Interaction["Beholder"], int], Awaitable[None]]
 
     def __init__(self, settings: BotSettings, redis_url: str, *, content: bool) -> None:
         shards = {"shard_id": settings.shard_id, "shard_count": settings.shard_count}
         options: dict[str, Any] = shards if settings.shard_count > 1 else {}
-        self._pace = Pace()
+        self._pace = EditRateLimiter()
         super().__init__(
             command_prefix=(),
             help_command=None,
@@ -163,15 +163,15 @@ class Beholder(commands.Bot):
 
     def _furnish(self) -> None:
         settings, bot = self.settings, str(self.application_id)
-        self.preferences = Preferences(self._redis, settings.caption_channels)
+        self.preferences = ChannelSettings(self._redis, settings.caption_channels)
         self.inbox = Inbox(self._redis, bot)
-        self.marks = Marks(self._redis, bot)
+        self.marks = ReadCursors(self._redis, bot)
         captioner = Captioner(self.inference, patience=settings.job_seconds)
-        self.answering = Answering(
+        self.answering = CaptionService(
             self.inbox, captioner, self.fetcher, self._place, lambda: self._me.id, self._captions_ready
         )
         self._furnish_talk(bot)
-        self.arrivals = Arrivals(
+        self.arrivals = MessageRouter(
             self.inbox,
             self.marks,
             self.preferences,
@@ -180,7 +180,7 @@ class Beholder(commands.Bot):
             self.hearing,
             lambda channel, guild: self.catch_up.missed(channel, guild),  # noqa: PLW0108 - it comes next
         )
-        self.catch_up = CatchUp(
+        self.catch_up = Backfill(
             self,
             self.marks,
             self.arrivals,
@@ -189,17 +189,17 @@ class Beholder(commands.Bot):
             most=settings.catch_up_messages,
             private=settings.shard_id == 0,
         )
-        tokens = Tokens(self._redis, bot)
-        self.commanding = Commanding(self, self.inbox, tokens, self._serves, self._place)
+        tokens = InteractionTokens(self._redis, bot)
+        self.commanding = InteractionDispatcher(self, self.inbox, tokens, self._serves, self._place)
 
     def _furnish_talk(self, bot: str) -> None:
         self.history = History(self._redis, bot)
-        converser = Converser(self.inference, self.history, context=self.settings.chat_context)
-        self.conversing = Conversing(
+        converser = ChatService(self.inference, self.history, context=self.settings.chat_context)
+        self.conversing = ChatTurnRunner(
             self, self.inbox, self.history, converser, self.fetcher, self._pace, self._place
         )
-        self.hearing = Hearing(self, self.history, self.conversing, lambda: self._me)
-        self.steering = Steering(self.history, self.conversing)
+        self.hearing = ChatMessageHandler(self, self.history, self.conversing, lambda: self._me)
+        self.steering = TurnActions(self.history, self.conversing)
 
     async def _take_up(self) -> None:
         await self.answering.take_up(self._is_mine)

@@ -7,9 +7,9 @@ A cog says once what is to be done for a name, and then hands interactions over:
     arguments = Arguments(images=given(interaction, [image]))  # raises: said ephemerally, before deferring
     await client.commanding.run(interaction, "describe", arguments.model_dump(mode="json"), private=private)
 
-`_describe` gets a `bot.call.Call` and returns an `Outcome`, or raises `bot.call.Refused` or `BeholderError`:
-then the person alone is told, and the public placeholder goes. After a restart it is called again with the
-same arguments.
+`_describe` gets a `bot.call.Call` and returns an `OutgoingMessage`, or raises `bot.call.Refused` or
+`BeholderError`: then the person alone is told, and the public placeholder goes. After a restart it is called
+again with the same arguments.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ import discord
 from pydantic import JsonValue, SecretStr
 
 from bot import replies
-from bot.answering import until_redis
-from bot.call import Call, Refused
+from bot.answering import retry_redis
+from bot.call import CommandContext, UserError
 from bot.deferring import deferred
-from bot.insisting import until_discord
-from bot.original import Original, Outcome, TokenOver
+from bot.insisting import retry_discord
+from bot.original import DeferredResponse, OutgoingMessage, TokenExpired
 from handlers.storage.inbox import Inbox, Open, OpenCommand
-from handlers.storage.interaction_tokens import LIFE, Tokens
+from handlers.storage.interaction_tokens import TOKEN_LIFETIME_S, InteractionTokens
 from inference.errors import BeholderError, QueueUnavailable
 from inference.schema import Task, job_id
 
@@ -41,10 +41,10 @@ RECORD_SECONDS = 1.0
 """That Redis gets before an interaction is deferred without it: Discord waits three."""
 
 
-Perform = Callable[[Call], Awaitable[Outcome]]
+Perform = Callable[[CommandContext], Awaitable[OutgoingMessage]]
 
 
-class Commanding:
+class InteractionDispatcher:
     """The interactions that are being worked on.
 
     Args:
@@ -59,7 +59,7 @@ class Commanding:
         self,
         client: discord.Client,
         inbox: Inbox,
-        tokens: Tokens,
+        tokens: InteractionTokens,
         workers_ready: Callable[[Task], Awaitable[bool]],
         place: Callable[[Open], discord.abc.Messageable],
     ) -> None:
@@ -168,17 +168,19 @@ class Commanding:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("%s: left in the inbox", request_id, exc_info=error)
 
-    def _original(self, request: OpenCommand, token: str, begun: float) -> Original:
+    def _original(self, request: OpenCommand, token: str, begun: float) -> DeferredResponse:
         webhook = discord.Webhook.partial(self._client.application_id or 0, token, client=self._client)
         # Else discord.py sends nothing ephemeral through it.
         webhook.type = discord.WebhookType.application
-        left = begun + LIFE - time.time()
+        left = begun + TOKEN_LIFETIME_S - time.time()
         until = asyncio.get_running_loop().time() + left
-        return Original(webhook, private=request.private, request=request.id, until=until)
+        return DeferredResponse(webhook, private=request.private, request=request.id, until=until)
 
-    async def _finish(self, request: OpenCommand, original: Original | None, *, taken_up: bool) -> None:
+    async def _finish(
+        self, request: OpenCommand, original: DeferredResponse | None, *, taken_up: bool
+    ) -> None:
         started = time.monotonic()
-        call = Call(request, self._inbox, taken_up=taken_up)
+        call = CommandContext(request, self._inbox, taken_up=taken_up)
         if original is not None or not request.private:
             message = await self._show(request, original, await self._awaited(call, original))
             if message is not None:
@@ -187,13 +189,15 @@ class Commanding:
         await call.clear_up()
         log.info("%s: /%s done in %.2f s", request.id, request.name, time.monotonic() - started)
 
-    async def _shown(self, call: Call, message: discord.Message) -> None:
+    async def _shown(self, call: CommandContext, message: discord.Message) -> None:
         try:
-            await until_discord(lambda: call.shown(message), call.request.id)
+            await retry_discord(lambda: call.shown(message), call.request.id)
         except discord.HTTPException as error:
             log.warning("%s: not gone on: status %d, code %d", call.request.id, error.status, error.code)
 
-    async def _awaited(self, call: Call, original: Original | None) -> Outcome | str:
+    async def _awaited(
+        self, call: CommandContext, original: DeferredResponse | None
+    ) -> OutgoingMessage | str:
         """Have it done, and tell meanwhile how long that may take."""
         done = asyncio.Event()
         hold = asyncio.create_task(self._hold(call, original, done)) if original is not None else None
@@ -208,12 +212,12 @@ class Commanding:
                 hold.cancel()
         return outcome
 
-    async def _outcome(self, call: Call) -> Outcome | str:
+    async def _outcome(self, call: CommandContext) -> OutgoingMessage | str:
         """Do it; where it cannot be done, return the sentence that says so."""
         known = self._known.get(call.request.name)
         try:
             return await known[0](call) if known is not None else replies.BROKE
-        except Refused as refusal:
+        except UserError as refusal:
             return str(refusal)
         except BeholderError as error:
             return replies.sentence(error)
@@ -222,7 +226,7 @@ class Commanding:
             log.exception("%s: failed", call.request.id)
             return replies.BROKE
 
-    async def _hold(self, call: Call, original: Original, done: asyncio.Event) -> None:
+    async def _hold(self, call: CommandContext, original: DeferredResponse, done: asyncio.Event) -> None:
         shown = ""
         while True:
             with contextlib.suppress(TimeoutError):
@@ -236,7 +240,7 @@ class Commanding:
                     await original.show(text)
                     shown = text
 
-    async def _place_in_queue(self, call: Call) -> str | None:
+    async def _place_in_queue(self, call: CommandContext) -> str | None:
         """Say how long somebody has to wait; None where nothing is known, or a worker is at it."""
         ahead = await call.ticket.position() if call.ticket is not None else None
         if ahead is None:
@@ -246,7 +250,7 @@ class Commanding:
         return replies.place(ahead)
 
     async def _show(
-        self, request: OpenCommand, original: Original | None, outcome: Outcome | str
+        self, request: OpenCommand, original: DeferredResponse | None, outcome: OutgoingMessage | str
     ) -> discord.Message | None:
         """Show what came of it: to everyone, or as a sentence to the one who asked alone.
 
@@ -259,16 +263,16 @@ class Commanding:
                     await original.refuse(outcome)
                     return None
                 return await original.answer(outcome)
-        except TokenOver:
+        except TokenExpired:
             log.info("%s: its token is over", request.id)
         except discord.HTTPException as error:
             log.warning("%s: not shown: status %d, code %d", request.id, error.status, error.code)
-            if isinstance(outcome, Outcome):
+            if isinstance(outcome, OutgoingMessage):
                 await self._show(request, original, replies.BROKE)
             return None
-        return await self._post(request, Outcome(outcome) if isinstance(outcome, str) else outcome)
+        return await self._post(request, OutgoingMessage(outcome) if isinstance(outcome, str) else outcome)
 
-    async def _post(self, request: OpenCommand, outcome: Outcome) -> discord.Message | None:
+    async def _post(self, request: OpenCommand, outcome: OutgoingMessage) -> discord.Message | None:
         """Answer in the channel what cannot be answered by the interaction any more, if it was public."""
         if request.private:
             return None
@@ -294,7 +298,7 @@ class Commanding:
         request: OpenCommand, step: Callable[[], Awaitable[discord.Message]]
     ) -> discord.Message | None:
         try:
-            return await until_discord(step, request.id)
+            return await retry_discord(step, request.id)
         except discord.HTTPException as error:
             log.info("%s: no answer possible: status %d, code %d", request.id, error.status, error.code)
             return None
@@ -304,4 +308,4 @@ class Commanding:
             await self._inbox.close(request.id)
             await self._tokens.drop(request.interaction_id)
 
-        await until_redis(close)
+        await retry_redis(close)

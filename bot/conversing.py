@@ -11,21 +11,21 @@ import aiohttp
 import discord
 
 from bot import replies, talk_buttons, talk_replies
-from bot.answering import until_redis
-from bot.attachments import Carried, carried
+from bot.answering import retry_redis
+from bot.attachments import ImageRef, extract_images
 from bot.fetching import Fetcher
 from bot.following import follow, waiting_shown
-from bot.insisting import until_discord
-from bot.pacing import Pace
+from bot.insisting import retry_discord
+from bot.pacing import EditRateLimiter
 from bot.sources import source
-from bot.splitting import split
-from bot.standing import Standing, standing
-from bot.stream import Gone, Stream
+from bot.splitting import paginate
+from bot.standing import PostedAnswer, find_posted_answer
+from bot.stream import Stream, TargetDeleted
 from bot.turn_streams import TurnStreams, place_of
-from handlers.chat.history import History, Place
-from handlers.chat.models import Exchange, Said, Shown
-from handlers.chat.service import Answering, Converser
-from handlers.ports import Asked, Source
+from handlers.chat.history import ConversationKey, History
+from handlers.chat.models import Exchange, PostedImage, UserTurn
+from handlers.chat.service import ChatJob, ChatService
+from handlers.ports import ImageSource, JobContext
 from handlers.storage import inbox
 from handlers.storage.inbox import Inbox, Open, OpenTurn
 from inference.errors import BeholderError, ConversationTooLong, PictureError, PictureGone, QueueUnavailable
@@ -34,7 +34,7 @@ from inference.schema import Conversed
 log = logging.getLogger(__name__)
 
 
-class Conversing:
+class ChatTurnRunner:
     """The turns that are being answered.
 
     Args:
@@ -52,9 +52,9 @@ class Conversing:
         client: discord.Client,
         inbox: Inbox,
         history: History,
-        converser: Converser,
+        converser: ChatService,
         fetcher: Fetcher,
-        pace: Pace,
+        pace: EditRateLimiter,
         channels: Callable[[Open], discord.abc.Messageable],
     ) -> None:
         self._client = client
@@ -65,11 +65,13 @@ class Conversing:
         self._streams = TurnStreams(client, inbox, history, pace, channels)
         self._channels = channels
         self._under_way: dict[str, asyncio.Task[None]] = {}
-        self._lines: weakref.WeakValueDictionary[Place, asyncio.Lock] = weakref.WeakValueDictionary()
-        self._current: dict[Place, OpenTurn] = {}
-        self._claims: dict[str, Place] = {}
+        self._lines: weakref.WeakValueDictionary[ConversationKey, asyncio.Lock] = (
+            weakref.WeakValueDictionary()
+        )
+        self._current: dict[ConversationKey, OpenTurn] = {}
+        self._claims: dict[str, ConversationKey] = {}
 
-    async def accept(self, request: OpenTurn, said: Said) -> None:
+    async def accept(self, request: OpenTurn, said: UserTurn) -> None:
         """Take a turn in: into the history, then into the inbox; then it is answered.
 
         Raises:
@@ -77,9 +79,9 @@ class Conversing:
         """
         place = place_of(request)
         new = await self._history.say(place, said)
-        standing = await self._inbox.accept(request)
-        if standing is not inbox.Standing.CLOSED:
-            self.start(request, taken_up=standing is inbox.Standing.OPEN)
+        find_posted_answer = await self._inbox.accept(request)
+        if find_posted_answer is not inbox.AcceptResult.CLOSED:
+            self.start(request, taken_up=find_posted_answer is inbox.AcceptResult.OPEN)
         elif new:
             # It was answered, and forgotten since.
             await self._history.delete(said.turn_id)
@@ -90,7 +92,7 @@ class Conversing:
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        if await self._inbox.accept(request) is inbox.Standing.NEW:
+        if await self._inbox.accept(request) is inbox.AcceptResult.NEW:
             self.start(request, taken_up=False)
 
     def start(self, request: OpenTurn, *, taken_up: bool) -> None:
@@ -128,7 +130,7 @@ class Conversing:
         await self._streams.stop()
 
     @contextlib.contextmanager
-    def claimed(self, place: Place, claim: str) -> Iterator[bool]:
+    def claimed(self, place: ConversationKey, claim: str) -> Iterator[bool]:
         """Keep a conversation to oneself; yields whether nothing is going on there."""
         free = place not in self._claims.values()
         if free:
@@ -142,7 +144,7 @@ class Conversing:
         """Look again at the pictures of a message, or of all, when they are next wanted."""
         self._converser.changed(message_id)
 
-    async def end(self, place: Place, turn_id: int | None = None) -> bool:
+    async def end(self, place: ConversationKey, turn_id: int | None = None) -> bool:
         """End the answer to a turn, or to whichever is being answered, on the server too.
 
         Returns:
@@ -165,7 +167,7 @@ class Conversing:
             self._current[place] = request
             try:
                 await self._answer(place, request, taken_up=taken_up)
-            except Gone:
+            except TargetDeleted:
                 log.info("%s: nobody is there to be answered", request.id)
                 with contextlib.suppress(QueueUnavailable):
                     await self._converser.stop(request.turn_id, request.attempt)
@@ -174,12 +176,12 @@ class Conversing:
             finally:
                 del self._current[place]
                 self._claims.pop(request.id, None)
-            await until_redis(lambda: self._inbox.close(request.id))
+            await retry_redis(lambda: self._inbox.close(request.id))
         with contextlib.suppress(QueueUnavailable):
             await self._converser.forget(request.turn_id, request.attempt)
         log.info("%s: done in %.2f s", request.id, time.monotonic() - started)
 
-    async def _answer(self, place: Place, request: OpenTurn, *, taken_up: bool) -> None:
+    async def _answer(self, place: ConversationKey, request: OpenTurn, *, taken_up: bool) -> None:
         exchange = await self._exchange(place, request)
         stands = await self._standing(request) if taken_up else None
         stream = await self._streams.begin(place, request, exchange, stands)
@@ -196,17 +198,17 @@ class Conversing:
         finally:
             await stream.close()
 
-    async def _standing(self, request: OpenTurn) -> Standing:
-        return await until_discord(
-            lambda: standing(self._client, self._channels(request), request), request.id
+    async def _standing(self, request: OpenTurn) -> PostedAnswer:
+        return await retry_discord(
+            lambda: find_posted_answer(self._client, self._channels(request), request), request.id
         )
 
-    async def _exchange(self, place: Place, request: OpenTurn) -> Exchange | None:
+    async def _exchange(self, place: ConversationKey, request: OpenTurn) -> Exchange | None:
         """Return the turn; None where it was deleted."""
-        found = await until_redis(lambda: self._history.exchanges(place, until=request.turn_id))
+        found = await retry_redis(lambda: self._history.exchanges(place, until=request.turn_id))
         return found[-1] if found and found[-1].said.turn_id == request.turn_id else None
 
-    async def _talk(self, stream: Stream, place: Place, request: OpenTurn) -> None:
+    async def _talk(self, stream: Stream, place: ConversationKey, request: OpenTurn) -> None:
         """Have the turn answered, showing it as it comes."""
         below, look, buttons = "", "failed", talk_buttons.failed
         text = ""
@@ -216,7 +218,7 @@ class Conversing:
         except BeholderError as error:
             log.info("%s: %s", request.id, error.code)
             text, below = stream.said, talk_replies.failed(error)
-        except (Gone, asyncio.CancelledError):
+        except (TargetDeleted, asyncio.CancelledError):
             raise
         except Exception:
             # A fault of ours must not leave anybody without an answer.
@@ -232,8 +234,8 @@ class Conversing:
         await self._show(stream, place, request, text, below, look=look, buttons=buttons)
 
     async def _generated(
-        self, stream: Stream, place: Place, request: OpenTurn
-    ) -> tuple[Answering, Conversed]:
+        self, stream: Stream, place: ConversationKey, request: OpenTurn
+    ) -> tuple[ChatJob, Conversed]:
         """Have the answer generated, with less of the conversation where all of it cannot be.
 
         Raises:
@@ -252,11 +254,13 @@ class Conversing:
                 except (ConversationTooLong, PictureError) as error:
                     revision = self._converser.revise(answering, error)
 
-    async def _kept(self, place: Place, request: OpenTurn, answering: Answering, outcome: Conversed) -> str:
+    async def _kept(
+        self, place: ConversationKey, request: OpenTurn, answering: ChatJob, outcome: Conversed
+    ) -> str:
         """Note an answer, and say what there is to say below it."""
         lines = [talk_replies.STOPPED] if outcome.stopped else []
-        if split(outcome.text):
-            await until_redis(
+        if paginate(outcome.text):
+            await retry_redis(
                 lambda: self._converser.keep(place, request.turn_id, request.attempt, answering, outcome)
             )
         elif not outcome.stopped:
@@ -273,17 +277,19 @@ class Conversing:
     async def _show(
         self,
         stream: Stream,
-        place: Place,
+        place: ConversationKey,
         request: OpenTurn,
         text: str,
         below: str,
         *,
         look: str = "done",
-        buttons: Callable[[Place, int], discord.ui.View] = talk_buttons.done,
+        buttons: Callable[[ConversationKey, int], discord.ui.View] = talk_buttons.done,
     ) -> None:
         await stream.finish(text, below, lambda: buttons(place, request.turn_id), look)
 
-    async def _leave(self, stream: Stream, place: Place, request: OpenTurn, stands: Standing) -> None:
+    async def _leave(
+        self, stream: Stream, place: ConversationKey, request: OpenTurn, stands: PostedAnswer
+    ) -> None:
         """Say below what an earlier life left unfinished that it was interrupted; Retry begins anew."""
         with contextlib.suppress(QueueUnavailable):
             await self._converser.stop(request.turn_id, request.attempt)
@@ -292,18 +298,18 @@ class Conversing:
         with contextlib.suppress(QueueUnavailable):
             await self._history.shown(place, request.turn_id, stands.ids)
 
-    def _source(self, picture: Shown) -> Source:
+    def _source(self, picture: PostedImage) -> ImageSource:
         """Make what a picture is fetched by, also where its address has expired."""
 
-        async def again() -> tuple[Carried, ...]:
+        async def again() -> tuple[ImageRef, ...]:
             channel = self._client.get_partial_messageable(picture.channel_id)
             try:
-                return carried(await channel.fetch_message(picture.message_id), asked=True)
+                return extract_images(await channel.fetch_message(picture.message_id), asked=True)
             except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
                 raise PictureGone("Its message could not be had from Discord.") from error
 
-        return source(self._fetcher, Carried(picture.key, picture.url, size=picture.size), again)
+        return source(self._fetcher, ImageRef(picture.key, picture.url, size=picture.size), again)
 
 
-def _asked(request: OpenTurn) -> Asked:
-    return Asked(request.id, request.scope, request.author_id, "waiting")
+def _asked(request: OpenTurn) -> JobContext:
+    return JobContext(request.id, request.scope, request.author_id, "waiting")

@@ -11,13 +11,13 @@ from functools import partial
 
 import discord
 
-from bot.insisting import PATIENCE, until_discord
+from bot.insisting import RETRY_TIMEOUT_S, retry_discord
 from bot.replies import PLACEHOLDERS
 from inference.schema import job_id
 
 log = logging.getLogger(__name__)
 
-LOOK_BACK = 500
+HISTORY_LIMIT = 500
 """Messages after the one that is answered among which our own reply is looked for."""
 
 Buttons = Callable[[], discord.ui.View]
@@ -28,7 +28,7 @@ NO_HISTORY = 160002
 
 
 @dataclass(frozen=True)
-class Address:
+class ReplyTarget:
     """Where an outcome goes.
 
     Attributes:
@@ -50,13 +50,13 @@ class Address:
         return job_id("nonce", self.request)[:25]
 
 
-async def deliver(
-    to: Address,
+async def reply_once(
+    to: ReplyTarget,
     text: str,
     *,
     look: bool,
     buttons: Buttons | None = None,
-    patience: float = PATIENCE,
+    patience: float = RETRY_TIMEOUT_S,
 ) -> discord.Message | None:
     """Have `text` stand in one reply.
 
@@ -81,14 +81,14 @@ async def deliver(
         return await _attempt(to, text, buttons, look=now)
 
     try:
-        return await until_discord(attempt, to.request, patience=patience)
+        return await retry_discord(attempt, to.request, patience=patience)
     except discord.HTTPException as error:
         # Forbidden, an unknown channel, a source message that is gone: nobody is there to be told.
         log.info("%s: no reply possible: status %d, code %d", to.request, error.status, error.code)
         return None
 
 
-async def _attempt(to: Address, text: str, buttons: Buttons | None, *, look: bool) -> discord.Message:
+async def _attempt(to: ReplyTarget, text: str, buttons: Buttons | None, *, look: bool) -> discord.Message:
     reply = await find_reply(to) if look else None
     if reply is None:
         reply = await _send(to, text, buttons)
@@ -101,7 +101,7 @@ async def _attempt(to: Address, text: str, buttons: Buttons | None, *, look: boo
     return reply
 
 
-async def _send(to: Address, text: str, buttons: Buttons | None) -> discord.Message:
+async def _send(to: ReplyTarget, text: str, buttons: Buttons | None) -> discord.Message:
     # Not `fail_if_not_exists=False`: a picture that was deleted must not be described to anyone.
     reference = discord.MessageReference(message_id=to.message_id, channel_id=to.channel_id)
     send: Callable[..., Awaitable[discord.Message]] = partial(
@@ -119,7 +119,7 @@ async def _send(to: Address, text: str, buttons: Buttons | None) -> discord.Mess
         return await send()
 
 
-async def find_reply(to: Address) -> discord.Message | None:
+async def find_reply(to: ReplyTarget) -> discord.Message | None:
     """Find the reply that an earlier attempt left.
 
     Raises:
@@ -127,7 +127,7 @@ async def find_reply(to: Address) -> discord.Message | None:
     """
     try:
         async for message in to.channel.history(
-            after=discord.Object(to.message_id), limit=LOOK_BACK, oldest_first=True
+            after=discord.Object(to.message_id), limit=HISTORY_LIMIT, oldest_first=True
         ):
             about = message.reference
             if message.author.id == to.me and about is not None and about.message_id == to.message_id:

@@ -5,11 +5,11 @@ import logging
 import discord
 
 from bot import talk_replies
-from bot.delivery import Address, deliver
-from bot.insisting import Unreachable
+from bot.delivery import ReplyTarget, reply_once
+from bot.insisting import DiscordUnavailable
 from bot.messages import is_private
 from bot.talk_buttons import turn_of
-from handlers.chat.history import History, Place
+from handlers.chat.history import ConversationKey, History
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Excuses:
         self._client = client
         self._history = history
 
-    async def nothing_seen(self, place: Place, message: discord.Message) -> None:
+    async def nothing_seen(self, place: ConversationKey, message: discord.Message) -> None:
         """Say what to do to somebody whose message has neither words nor a picture that the bot can see.
 
         Where it cannot read what is written, that is said once.
@@ -64,9 +64,9 @@ class Excuses:
 
     async def _say(self, message: discord.Message, text: str) -> None:
         me = self._client.user.id if self._client.user is not None else 0
-        to = Address(message.channel, message.channel.id, message.id, me, f"excuse:{message.id}")
+        to = ReplyTarget(message.channel, message.channel.id, message.id, me, f"excuse:{message.id}")
         try:
             # It may have been said before: the same message can be heard twice.
-            await deliver(to, text, look=True, patience=PATIENCE)
-        except Unreachable:
+            await reply_once(to, text, look=True, patience=PATIENCE)
+        except DiscordUnavailable:
             log.warning("message %d: not told", message.id)

@@ -8,8 +8,8 @@ import discord
 
 from bot import replies, talk_replies
 from bot.answering import type_until_cancelled
-from bot.stream import Gone, Stream
-from handlers.chat.service import Answering, Converser
+from bot.stream import Stream, TargetDeleted
+from handlers.chat.service import ChatJob, ChatService
 from inference.errors import QueueUnavailable
 from inference.schema import Conversed, Delta
 
@@ -17,7 +17,7 @@ SECONDS_TO_PLACE = 3.0
 """After which somebody who waits hears how many are before them, and between two looks at that."""
 
 
-async def follow(stream: Stream, answering: Answering, converser: Converser) -> Conversed:
+async def follow(stream: Stream, answering: ChatJob, converser: ChatService) -> Conversed:
     """Show the answer as it comes, and return the whole.
 
     Raises:
@@ -29,7 +29,7 @@ async def follow(stream: Stream, answering: Answering, converser: Converser) -> 
     try:
         await asyncio.wait([following, gone], return_when=asyncio.FIRST_COMPLETED)
         if not following.done():
-            raise Gone
+            raise TargetDeleted
         return await converser.result(answering)
     finally:
         for task in (following, gone):
@@ -37,7 +37,7 @@ async def follow(stream: Stream, answering: Answering, converser: Converser) -> 
         await asyncio.gather(following, gone, return_exceptions=True)
 
 
-async def _pieces(stream: Stream, answering: Answering) -> None:
+async def _pieces(stream: Stream, answering: ChatJob) -> None:
     """Show each piece as it comes; a piece that is missing lets the whole be waited for."""
     text, attempt, expected = "", 0, 0
     async for piece in answering.ticket.deltas():
@@ -54,10 +54,10 @@ async def _pieces(stream: Stream, answering: Answering) -> None:
 
 @contextlib.asynccontextmanager
 async def waiting_shown(
-    stream: Stream, channel: discord.abc.Messageable, converser: Converser
-) -> AsyncIterator["asyncio.Future[Answering]"]:
+    stream: Stream, channel: discord.abc.Messageable, converser: ChatService
+) -> AsyncIterator["asyncio.Future[ChatJob]"]:
     """Show that something is being done for as long as it is."""
-    submitted: asyncio.Future[Answering] = asyncio.get_running_loop().create_future()
+    submitted: asyncio.Future[ChatJob] = asyncio.get_running_loop().create_future()
     showing = [
         asyncio.create_task(type_until_cancelled(channel)),
         asyncio.create_task(_hold(stream, submitted, converser)),
@@ -70,7 +70,7 @@ async def waiting_shown(
         await asyncio.gather(*showing, return_exceptions=True)
 
 
-async def _hold(stream: Stream, submitted: "asyncio.Future[Answering]", converser: Converser) -> None:
+async def _hold(stream: Stream, submitted: "asyncio.Future[ChatJob]", converser: ChatService) -> None:
     """Tell somebody who waits how many are before them, or that no worker is up."""
     ticket = (await submitted).ticket
     shown = ""

@@ -11,7 +11,7 @@ Buttons = Callable[[], View]
 
 
 @dataclass(frozen=True)
-class Spot:
+class StreamTarget:
     """Where an answer goes.
 
     Attributes:
@@ -32,7 +32,7 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class Frame:
+class DesiredState:
     """What is to be seen.
 
     Attributes:
@@ -49,7 +49,7 @@ class Frame:
 
 
 @dataclass
-class Stood:
+class PostedPage:
     """A message of the answer, as it stands in Discord.
 
     Attributes:

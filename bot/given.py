@@ -9,19 +9,19 @@ from typing import TypeVar
 import discord
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.attachments import Carried, claims_picture
-from bot.call import Call
+from bot.attachments import ImageRef, claims_picture
+from bot.call import CommandContext
 from bot.client import Beholder
 from bot.fetching import Fetcher
-from bot.looking import Found, check_may_look, look, look_again
+from bot.looking import FoundImages, check_may_look, look, look_again
 from bot.sources import source
-from handlers.ports import Source
+from handlers.ports import ImageSource
 from handlers.snowflake import Id
 from inference.errors import NotAPicture, PictureError
-from inference.schema import MOST_PICTURES
+from inference.schema import MAX_PICTURES
 
 
-class Place(BaseModel):
+class MessageRef(BaseModel):
     """The message that pictures come from.
 
     Attributes:
@@ -35,7 +35,7 @@ class Place(BaseModel):
     message_id: Id
 
 
-class Arguments(BaseModel):
+class ImageArguments(BaseModel):
     """What is written down of a command.
 
     Attributes:
@@ -45,22 +45,22 @@ class Arguments(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    images: tuple[Carried, ...] = Field((), max_length=MOST_PICTURES)
-    source: Place | None = None
+    images: tuple[ImageRef, ...] = Field((), max_length=MAX_PICTURES)
+    source: MessageRef | None = None
 
     def about(self, guild_id: int | None) -> str:
         """Return a line that names the pictures, where they stand elsewhere."""
         if self.source is None:
             return ""
-        return Found(self.source.channel_id, self.source.message_id, guild_id, self.images).line
+        return FoundImages(self.source.channel_id, self.source.message_id, guild_id, self.images).line
 
 
-A = TypeVar("A", bound=Arguments)
+A = TypeVar("A", bound=ImageArguments)
 
 
 def given(
     interaction: discord.Interaction[Beholder], options: Iterable[discord.Attachment | None]
-) -> tuple[Carried, ...]:
+) -> tuple[ImageRef, ...]:
     """Take a command's pictures, by what Discord says of them.
 
     Returns:
@@ -81,7 +81,7 @@ def given(
             which = {"picture": number} if len(files) > 1 else {}
             raise type(error)(str(error), **{**error.detail, **which}) from error
     return tuple(
-        Carried(str(number), each.url, size=each.size, spoiler=each.is_spoiler())
+        ImageRef(str(number), each.url, size=each.size, spoiler=each.is_spoiler())
         for number, each in enumerate(files, 1)
     )
 
@@ -92,7 +92,7 @@ def _check(file: discord.Attachment, fetcher: Fetcher) -> None:
     fetcher.check_size(file.size)
 
 
-async def with_pictures(client: Beholder, call: Call, kind: type[A]) -> A:
+async def with_pictures(client: Beholder, call: CommandContext, kind: type[A]) -> A:
     """Return a command's arguments; where it has no pictures yet, find those that are meant, for good.
 
     Raises:
@@ -103,17 +103,17 @@ async def with_pictures(client: Beholder, call: Call, kind: type[A]) -> A:
     if arguments.images:
         return arguments
     found = await look(client, call.request)
-    place = Place(channel_id=found.channel_id, message_id=found.message_id)
+    place = MessageRef(channel_id=found.channel_id, message_id=found.message_id)
     arguments = arguments.model_copy(update={"images": found.pictures, "source": place})
     await call.settle(**arguments.model_dump(mode="json"))
     return arguments
 
 
-def sources(client: Beholder, call: Call, arguments: Arguments) -> list[Source]:
+def sources(client: Beholder, call: CommandContext, arguments: ImageArguments) -> list[ImageSource]:
     """Make what handlers fetch the pictures by; of one that nobody else sees a small copy is wanted."""
     place = arguments.source
 
-    async def again() -> tuple[Carried, ...]:
+    async def again() -> tuple[ImageRef, ...]:
         if place is None:
             return ()
         return (await look_again(client, call.request, place.channel_id, place.message_id)).pictures

@@ -7,21 +7,21 @@ from collections.abc import Callable
 
 import discord
 
-from bot.answering import until_redis
-from bot.attachments import posted
+from bot.answering import retry_redis
+from bot.attachments import own_images
 from bot.checking import check
-from bot.conversing import Conversing
+from bot.conversing import ChatTurnRunner
 from bot.excusing import Excuses
-from bot.messages import guild_of, is_a_persons, is_private, may_answer, owns, said_by
+from bot.messages import can_reply, guild_id_of, is_own_thread, is_private, is_user_message, user_turn
 from bot.rebuilding import rebuild
-from handlers.chat.history import History, Place
+from handlers.chat.history import ConversationKey, History
 from handlers.storage.inbox import OpenTurn
 from inference.errors import QueueUnavailable
 
 log = logging.getLogger(__name__)
 
 
-class Hearing:
+class ChatMessageHandler:
     """Listens for what is said to the bot in conversations.
 
     Args:
@@ -35,7 +35,7 @@ class Hearing:
         self,
         client: discord.Client,
         history: History,
-        conversing: Conversing,
+        conversing: ChatTurnRunner,
         me: Callable[[], discord.ClientUser],
     ) -> None:
         self._client = client
@@ -43,7 +43,7 @@ class Hearing:
         self._conversing = conversing
         self._me = me
         self._excuses = Excuses(client, history)
-        self._checked: set[Place] = set()
+        self._checked: set[ConversationKey] = set()
 
     async def take(self, message: discord.Message) -> bool:
         """Take a message in, where it belongs to a conversation.
@@ -54,14 +54,14 @@ class Hearing:
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        if not is_a_persons(message):
+        if not is_user_message(message):
             return False
         place = await self._place(message)
-        if not may_answer(message):
+        if not can_reply(message):
             return place is not None
         if place is None:
-            return not posted(message) and await self._excuses.lost(message, self._about(message))
-        said = said_by(message, self._me().id)
+            return not own_images(message) and await self._excuses.lost(message, self._about(message))
+        said = user_turn(message, self._me().id)
         if said is None:
             await self._excuses.nothing_seen(place, message)
             return True
@@ -72,7 +72,7 @@ class Hearing:
             await rebuild(self._client, self._history, place, before=message.id)
         request = OpenTurn(
             channel_id=message.channel.id,
-            guild_id=guild_of(message),
+            guild_id=guild_id_of(message),
             author_id=message.author.id,
             accepted=time.time(),
             turn_id=message.id,
@@ -82,17 +82,17 @@ class Hearing:
         await self._conversing.accept(request, said)
         return True
 
-    async def _place(self, message: discord.Message) -> Place | None:
+    async def _place(self, message: discord.Message) -> ConversationKey | None:
         """Say which conversation a message belongs to."""
         channel = message.channel
-        if owns(channel, self._me().id):
-            return Place(channel.id)
+        if is_own_thread(channel, self._me().id):
+            return ConversationKey(channel.id)
         about = self._about(message)
         if about is not None:
             here = [each for each in await self._history.places(about.id) if each.channel_id == channel.id]
             return here[0] if here else None
         if is_private(message) and message.reference is None:
-            if not posted(message):
+            if not own_images(message):
                 return await self._history.latest(channel.id)
             # What is asked next is not about the picture before this one.
             await self._history.part(channel.id)
@@ -100,9 +100,9 @@ class Hearing:
 
     def may_take(self, message: discord.Message) -> bool:
         """Tell whether a message may belong to a conversation, as far as that shows without Redis."""
-        if owns(message.channel, self._me().id) or self._about(message) is not None:
+        if is_own_thread(message.channel, self._me().id) or self._about(message) is not None:
             return True
-        return is_private(message) and message.reference is None and not posted(message)
+        return is_private(message) and message.reference is None and not own_images(message)
 
     def _about(self, message: discord.Message) -> discord.Message | None:
         """Return the message that one replies to, where it is the bot's."""
@@ -113,14 +113,14 @@ class Hearing:
     async def edited(self, message: discord.Message) -> None:
         """Let the history say what a message says now."""
         self._conversing.changed(message.id)
-        said = said_by(message, self._me().id) if is_a_persons(message) else None
+        said = user_turn(message, self._me().id) if is_user_message(message) else None
         if said is not None:
-            await until_redis(lambda: self._history.edit(message.id, said.text, said.pictures))
+            await retry_redis(lambda: self._history.edit(message.id, said.text, said.pictures))
 
     async def deleted(self, message_id: int) -> None:
         """Forget a message, and stop answering it, or what is being said of its picture."""
         self._conversing.changed(message_id)
-        for place, pictured in (await until_redis(lambda: self._history.delete(message_id))).items():
+        for place, pictured in (await retry_redis(lambda: self._history.delete(message_id))).items():
             with contextlib.suppress(QueueUnavailable):
                 await self._conversing.end(place, None if pictured else message_id)
 

@@ -10,25 +10,27 @@ import discord
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 60.0
+RETRY_DELAY_S = 1.0
+MAX_RETRY_DELAY_S = 60.0
 """Seconds between attempts while Discord cannot be reached."""
-PATIENCE = 900.0
+RETRY_TIMEOUT_S = 900.0
 """Seconds after which a request is left in the inbox until the next start of the connection."""
 
 T = TypeVar("T")
 
 
-class Unreachable(Exception):
-    """Discord could not be reached for `PATIENCE` seconds: nothing is known to be visible."""
+class DiscordUnavailable(Exception):
+    """Discord could not be reached for `RETRY_TIMEOUT_S` seconds: nothing is known to be visible."""
 
 
-def passes(error: discord.HTTPException) -> bool:
+def is_transient(error: discord.HTTPException) -> bool:
     """Tell whether what Discord says may be otherwise in a while."""
     return error.status >= 500 or error.status == 429
 
 
-async def until_discord(step: Callable[[], Awaitable[T]], request: str, *, patience: float = PATIENCE) -> T:
+async def retry_discord(
+    step: Callable[[], Awaitable[T]], request: str, *, patience: float = RETRY_TIMEOUT_S
+) -> T:
     """Do a step, again while Discord cannot be reached.
 
     Args:
@@ -41,18 +43,18 @@ async def until_discord(step: Callable[[], Awaitable[T]], request: str, *, patie
         Unreachable: Discord could not be reached.
     """
     until = asyncio.get_running_loop().time() + patience
-    pause = FIRST_PAUSE
+    pause = RETRY_DELAY_S
     while True:
         try:
             return await step()
         except discord.HTTPException as error:
-            if not passes(error):
+            if not is_transient(error):
                 raise
             problem: Exception = error
         except (aiohttp.ClientError, OSError, TimeoutError, discord.RateLimited) as error:
             problem = error
         if asyncio.get_running_loop().time() + pause > until:
-            raise Unreachable from problem
+            raise DiscordUnavailable from problem
         log.warning("%s: Discord not reached (%s), again in %.0f s", request, type(problem).__name__, pause)
         await asyncio.sleep(pause)
-        pause = min(LONGEST_PAUSE, pause * 2)
+        pause = min(MAX_RETRY_DELAY_S, pause * 2)

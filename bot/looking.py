@@ -9,19 +9,19 @@ from dataclasses import dataclass
 import aiohttp
 import discord
 
-from bot.attachments import Carried, carried
-from bot.call import Refused
+from bot.attachments import ImageRef, extract_images
+from bot.call import UserError
 from handlers.storage.inbox import OpenCommand
 from inference.errors import PictureGone
 
 log = logging.getLogger(__name__)
 
-REACH = 50
+HISTORY_LIMIT = 50
 """Messages back."""
 
 NO_PICTURE = (
-    f"I see no picture in the last {REACH} messages here. Give me one with the command's `image` option, "
-    "or post one and call the command again."
+    f"I see no picture in the last {HISTORY_LIMIT} messages here. Give me one with the command's `image` "
+    "option, or post one and call the command again."
 )
 YOU_MAY_NOT = (
     "You may not read this channel's message history, so I don't look for a picture in it. Give me one with "
@@ -35,7 +35,7 @@ NOT_REACHED = "Discord did not let me look for a picture just now. Try again in 
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundImages:
     """A message with pictures.
 
     Attributes:
@@ -48,7 +48,7 @@ class Found:
     channel_id: int
     message_id: int
     guild_id: int | None
-    pictures: tuple[Carried, ...]
+    pictures: tuple[ImageRef, ...]
 
     @property
     def line(self) -> str:
@@ -68,16 +68,16 @@ def check_may_look(interaction: discord.Interaction) -> None:
     if interaction.guild_id is None:
         return
     if not _reads(interaction.permissions):
-        raise Refused(YOU_MAY_NOT)
+        raise UserError(YOU_MAY_NOT)
     if not _reads(interaction.app_permissions):
-        raise Refused(I_MAY_NOT)
+        raise UserError(I_MAY_NOT)
 
 
 def _reads(rights: discord.Permissions) -> bool:
     return rights.administrator or (rights.view_channel and rights.read_message_history)
 
 
-async def look(client: discord.Client, request: OpenCommand) -> Found:
+async def look(client: discord.Client, request: OpenCommand) -> FoundImages:
     """Find the picture that is meant; `check_may_look` was passed.
 
     Raises:
@@ -88,16 +88,18 @@ async def look(client: discord.Client, request: OpenCommand) -> Found:
         found = await _starter(client, channel) if isinstance(channel, discord.Thread) else None
         found = found or await _newest(channel)
     except discord.Forbidden as error:
-        raise Refused(I_MAY_NOT) from error
+        raise UserError(I_MAY_NOT) from error
     except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
         log.warning("%s: the channel was not read (%s)", request.id, type(error).__name__)
-        raise Refused(NOT_REACHED) from error
+        raise UserError(NOT_REACHED) from error
     if found is None:
-        raise Refused(NO_PICTURE)
+        raise UserError(NO_PICTURE)
     return found
 
 
-async def look_again(client: discord.Client, request: OpenCommand, channel_id: int, message_id: int) -> Found:
+async def look_again(
+    client: discord.Client, request: OpenCommand, channel_id: int, message_id: int
+) -> FoundImages:
     """Find the pictures of a message that was found before; their addresses may have expired.
 
     Raises:
@@ -109,7 +111,7 @@ async def look_again(client: discord.Client, request: OpenCommand, channel_id: i
         message = await channel.fetch_message(message_id)
     except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
         raise PictureGone("The message could not be had from Discord.") from error
-    found = _found_in(message, carried(message, asked=True))
+    found = _found_in(message, extract_images(message, asked=True))
     if found is None or message.flags.ephemeral:
         raise PictureGone("The message has no picture any more.")
     return found
@@ -125,7 +127,7 @@ async def _channel(client: discord.Client, request: OpenCommand) -> discord.abc.
     return client.get_partial_messageable(request.channel_id, type=discord.ChannelType.private)
 
 
-async def _starter(client: discord.Client, thread: discord.Thread) -> Found | None:
+async def _starter(client: discord.Client, thread: discord.Thread) -> FoundImages | None:
     """Return the message that a thread was made from, in its parent or, in a forum, in the thread itself."""
     place = thread.id if isinstance(thread.parent, discord.ForumChannel) else thread.parent_id
     channel = client.get_partial_messageable(place, guild_id=thread.guild.id)
@@ -135,22 +137,22 @@ async def _starter(client: discord.Client, thread: discord.Thread) -> Found | No
         return None
 
 
-async def _newest(channel: discord.abc.Messageable) -> Found | None:
-    async for message in channel.history(limit=REACH):
+async def _newest(channel: discord.abc.Messageable) -> FoundImages | None:
+    async for message in channel.history(limit=HISTORY_LIMIT):
         found = _found(message)
         if found is not None:
             return found
     return None
 
 
-def _found(message: discord.Message) -> Found | None:
+def _found(message: discord.Message) -> FoundImages | None:
     """Return a message that shows pictures of its own to everyone who can read it."""
     shows = message.attachments or message.embeds or message.stickers or message.message_snapshots
     if not shows or message.flags.ephemeral:
         return None
-    return _found_in(message, carried(message, asked=True))
+    return _found_in(message, extract_images(message, asked=True))
 
 
-def _found_in(message: discord.Message, pictures: tuple[Carried, ...]) -> Found | None:
+def _found_in(message: discord.Message, pictures: tuple[ImageRef, ...]) -> FoundImages | None:
     guild_id = getattr(message.channel, "guild_id", None) or (message.guild.id if message.guild else None)
-    return Found(message.channel.id, message.id, guild_id, pictures) if pictures else None
+    return FoundImages(message.channel.id, message.id, guild_id, pictures) if pictures else None

@@ -3,15 +3,15 @@
 import discord
 
 from bot import talk_replies
-from bot.attachments import Carried, posted
-from handlers.chat.models import Said, Shown
-from inference.schema import LONGEST_SPEAKER, LONGEST_TURN
+from bot.attachments import ImageRef, own_images
+from handlers.chat.models import PostedImage, UserTurn
+from inference.schema import MAX_SPEAKER_LENGTH, MAX_TURN_LENGTH
 
 _WRITTEN = frozenset({discord.MessageType.default, discord.MessageType.reply})
 """What people write; everything else Discord writes itself."""
 
 
-def guild_of(message: discord.Message) -> int | None:
+def guild_id_of(message: discord.Message) -> int | None:
     """Return the id of a message's server, known or not; None in a DM."""
     if message.guild is not None:
         return message.guild.id
@@ -26,12 +26,12 @@ def is_private(message: discord.Message) -> bool:
     return message.guild is None and (partial or isinstance(channel, discord.DMChannel))
 
 
-def is_a_persons(message: discord.Message) -> bool:
+def is_user_message(message: discord.Message) -> bool:
     """Tell whether a person wrote a message: no bot, no webhook, and not Discord itself."""
     return not message.author.bot and message.webhook_id is None and message.type in _WRITTEN
 
 
-def may_answer(message: discord.Message) -> bool:
+def can_reply(message: discord.Message) -> bool:
     """Tell whether the bot may write where a message is, as far as is known."""
     guild, channel = message.guild, message.channel
     if guild is None or isinstance(
@@ -44,21 +44,21 @@ def may_answer(message: discord.Message) -> bool:
     )
 
 
-def owns(channel: object, me: int) -> bool:
+def is_own_thread(channel: object, me: int) -> bool:
     """Tell whether a channel is a thread that the bot has made: a conversation."""
     return isinstance(channel, discord.Thread) and channel.owner_id == me
 
 
-def said_by(message: discord.Message, me: int) -> Said | None:
+def user_turn(message: discord.Message, me: int) -> UserTurn | None:
     """Read what a message says to the bot; None where there is nothing to be seen of it."""
-    pictures = tuple(shown(message, each) for each in posted(message))
+    pictures = tuple(posted_image(message, each) for each in own_images(message))
     text = words(message, me)
     if not text and not pictures:
         return None
-    return Said(
+    return UserTurn(
         turn_id=message.id,
-        speaker=message.author.display_name[:LONGEST_SPEAKER],
-        text=(text or talk_replies.DESCRIBE)[:LONGEST_TURN],
+        speaker=message.author.display_name[:MAX_SPEAKER_LENGTH],
+        text=(text or talk_replies.DESCRIBE)[:MAX_TURN_LENGTH],
         pictures=pictures,
         message_id=message.id,
         author_id=message.author.id,
@@ -75,9 +75,9 @@ def words(message: discord.Message, me: int) -> str:
     return text.strip()
 
 
-def shown(message: discord.Message, picture: Carried) -> Shown:
+def posted_image(message: discord.Message, picture: ImageRef) -> PostedImage:
     """Note where a picture stands."""
-    return Shown(
+    return PostedImage(
         channel_id=message.channel.id,
         message_id=picture.message_id or message.id,
         key=picture.key,

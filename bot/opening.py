@@ -4,7 +4,7 @@ import logging
 
 import discord
 
-from bot.insisting import passes
+from bot.insisting import is_transient
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ async def thread_for(
     try:
         return await channel.get_partial_message(message_id).create_thread(name=name)
     except discord.HTTPException as error:
-        if passes(error):
+        if is_transient(error):
             raise
         log.info("message %d: no thread: status %d, code %d", message_id, error.status, error.code)
     return await _ours(client, message_id)
@@ -68,7 +68,7 @@ async def _ours(client: discord.Client, thread_id: int) -> discord.Thread | None
     try:
         found = client.get_channel(thread_id) or await client.fetch_channel(thread_id)
     except discord.HTTPException as error:
-        if passes(error):
+        if is_transient(error):
             raise
         return None
     mine = isinstance(found, discord.Thread) and client.user is not None and found.owner_id == client.user.id

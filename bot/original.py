@@ -27,12 +27,12 @@ OVER = frozenset({10015, 50027})
 T = TypeVar("T")
 
 
-class TokenOver(Exception):
+class TokenExpired(Exception):
     """The interaction's token works no longer, or Discord could not be reached for as long as it did."""
 
 
 @dataclass(frozen=True)
-class Attached:
+class OutgoingFile:
     """A file on an outcome.
 
     Attributes:
@@ -55,7 +55,7 @@ class Attached:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class OutgoingMessage:
     """What a request came to.
 
     Attributes:
@@ -64,14 +64,14 @@ class Outcome:
     """
 
     text: str
-    files: Sequence[Attached] = ()
+    files: Sequence[OutgoingFile] = ()
 
     def attachments(self) -> list[discord.File]:
         """Make the files that discord.py sends."""
         return [each.file() for each in self.files]
 
 
-class Original:
+class DeferredResponse:
     """An interaction's deferred response, reached by its token.
 
     Args:
@@ -90,9 +90,9 @@ class Original:
     async def show(self, text: str) -> None:
         """Let something stand there meanwhile; nothing hangs on it."""
         with contextlib.suppress(discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError):
-            await self._edit(Outcome(text))
+            await self._edit(OutgoingMessage(text))
 
-    async def answer(self, outcome: Outcome) -> discord.Message | None:
+    async def answer(self, outcome: OutgoingMessage) -> discord.Message | None:
         """Put the outcome in its place.
 
         Returns:
@@ -112,7 +112,7 @@ class Original:
             TokenOver: It cannot be told this way.
         """
         if self._private:
-            await self.answer(Outcome(sentence))
+            await self.answer(OutgoingMessage(sentence))
             return
         await self._insist(lambda: self._webhook.delete_message(ORIGINAL))
         await self._insist(
@@ -121,7 +121,7 @@ class Original:
             )
         )
 
-    async def _edit(self, outcome: Outcome) -> discord.WebhookMessage:
+    async def _edit(self, outcome: OutgoingMessage) -> discord.WebhookMessage:
         return await self._webhook.edit_message(
             ORIGINAL,
             content=outcome.text,
@@ -148,14 +148,14 @@ class Original:
                     log.info("%s: its message was deleted", self._request)
                     return None
                 if error.code in OVER:
-                    raise TokenOver from error
+                    raise TokenExpired from error
                 if error.status < 500 and error.status != 429:
                     raise
                 problem: Exception = error
             except (aiohttp.ClientError, OSError, TimeoutError, discord.RateLimited) as error:
                 problem = error
             if asyncio.get_running_loop().time() + pause > self._until:
-                raise TokenOver from problem
+                raise TokenExpired from problem
             log.warning("%s: Discord not reached (%s)", self._request, type(problem).__name__)
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 2)

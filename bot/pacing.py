@@ -39,7 +39,7 @@ class Bucket:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class Pace:
+class EditRateLimiter:
     """The pace of all streams of a client."""
 
     def __init__(self) -> None:

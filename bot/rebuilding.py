@@ -8,22 +8,22 @@ import aiohttp
 import discord
 
 from bot import talk_replies
-from bot.attachments import carried
-from bot.messages import is_a_persons, said_by, shown
+from bot.attachments import extract_images
+from bot.messages import is_user_message, posted_image, user_turn
 from bot.replies import unescaped
-from handlers.chat.history import History, Place
-from handlers.chat.models import Replied, Said, Subject
-from inference.schema import LONGEST_SPEAKER, LONGEST_TURN
+from handlers.chat.history import ConversationKey, History
+from handlers.chat.models import BotReply, Subject, UserTurn
+from inference.schema import MAX_SPEAKER_LENGTH, MAX_TURN_LENGTH
 
 log = logging.getLogger(__name__)
 
-REACH = 100
+HISTORY_LIMIT = 100
 """Messages that are read."""
 _ASKED = re.compile(re.escape(talk_replies.SMALL) + r"(.+?) asked: (.+)")
 _RESET = re.compile("^" + re.escape(talk_replies.RESET).replace(re.escape("{who}"), ".+") + "$")
 
 
-async def rebuild(client: discord.Client, history: History, place: Place, *, before: int) -> None:
+async def rebuild(client: discord.Client, history: History, place: ConversationKey, *, before: int) -> None:
     """Read what was said in a thread of the bot's, as far as it may be read.
 
     Args:
@@ -40,7 +40,7 @@ async def rebuild(client: discord.Client, history: History, place: Place, *, bef
         return
     try:
         subject = await _subject(client, thread)
-        messages = [each async for each in thread.history(limit=REACH, before=discord.Object(before))]
+        messages = [each async for each in thread.history(limit=HISTORY_LIMIT, before=discord.Object(before))]
     except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
         log.warning("thread %d: not read (%s)", thread.id, type(error).__name__)
         return
@@ -60,15 +60,15 @@ async def _subject(client: discord.Client, thread: discord.Thread) -> Subject:
         message = await channel.fetch_message(thread.id)
     except (discord.NotFound, discord.Forbidden):
         return Subject(gone=True)
-    pictures = carried(message, asked=True)
+    pictures = extract_images(message, asked=True)
     return Subject(
         gone=not pictures,
-        pictures=tuple(shown(message, each) for each in pictures),
+        pictures=tuple(posted_image(message, each) for each in pictures),
         spoiler=any(each.spoiler for each in pictures),
     )
 
 
-def read(newest_first: Sequence[discord.Message], me: int) -> tuple[list[Said], list[Replied]]:
+def read(newest_first: Sequence[discord.Message], me: int) -> tuple[list[UserTurn], list[BotReply]]:
     """Read turns and answers from messages.
 
     Args:
@@ -79,12 +79,12 @@ def read(newest_first: Sequence[discord.Message], me: int) -> tuple[list[Said], 
         What people said after the last reset, and what the bot answered: an answer replies to its turn, its
         further pages follow it, and the one that the thread begins with replies to nothing.
     """
-    said: dict[int, Said] = {}
+    said: dict[int, UserTurn] = {}
     pages: dict[int, list[str]] = {}
     turn: int | None = None
     for message in reversed(newest_first):
         if message.author.id != me:
-            if is_a_persons(message) and (heard := said_by(message, me)) is not None:
+            if is_user_message(message) and (heard := user_turn(message, me)) is not None:
                 said[message.id] = heard
         elif _RESET.search(message.content):
             said, pages, turn = {}, {}, None
@@ -94,11 +94,11 @@ def read(newest_first: Sequence[discord.Message], me: int) -> tuple[list[Said], 
             turn = _answers(message, said, turn)
             if turn in said and (text := plain(message.content)):
                 pages.setdefault(turn, []).append(text)
-    replied = [Replied(turn_id=turn, text="\n".join(texts)) for turn, texts in pages.items()]
+    replied = [BotReply(turn_id=turn, text="\n".join(texts)) for turn, texts in pages.items()]
     return list(said.values()), replied
 
 
-def _answers(message: discord.Message, said: dict[int, Said], before: int | None) -> int | None:
+def _answers(message: discord.Message, said: dict[int, UserTurn], before: int | None) -> int | None:
     """Say which turn a message of the bot's answers; the first of all opens the conversation."""
     about = message.reference.message_id if message.reference is not None else None
     if about in said:
@@ -109,18 +109,18 @@ def _answers(message: discord.Message, said: dict[int, Said], before: int | None
     return before
 
 
-def _called(message: discord.Message) -> Said:
+def _called(message: discord.Message) -> UserTurn:
     """Read what was asked with `/chat` in the thread itself; it shows the question as a quotation."""
     asker = message.interaction_metadata.user.display_name if message.interaction_metadata else ""
     text = unescaped(message.content.removeprefix("> "))
-    return Said(turn_id=message.id, speaker=asker[:LONGEST_SPEAKER], text=text[:LONGEST_TURN])
+    return UserTurn(turn_id=message.id, speaker=asker[:MAX_SPEAKER_LENGTH], text=text[:MAX_TURN_LENGTH])
 
 
-def _opening(message: discord.Message) -> Said:
+def _opening(message: discord.Message) -> UserTurn:
     """Read who asked what from the line above the first answer."""
     line = _ASKED.match(message.content)
     speaker, text = (unescaped(line[1]), unescaped(line[2])) if line else ("", talk_replies.DESCRIBE)
-    return Said(turn_id=message.id, speaker=speaker[:LONGEST_SPEAKER], text=text[:LONGEST_TURN])
+    return UserTurn(turn_id=message.id, speaker=speaker[:MAX_SPEAKER_LENGTH], text=text[:MAX_TURN_LENGTH])
 
 
 def plain(content: str) -> str:

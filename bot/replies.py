@@ -8,9 +8,9 @@ from handlers.captioning import Words
 from inference.errors import BeholderError, PictureError
 from inference.images.formats import NAMES
 
-MOST = 2000
+MAX_MESSAGE_LENGTH = 2000
 """Discord's limit of a message, in characters. We count UTF-16 units, of which there are never fewer."""
-LONGEST_CAPTION = 1024
+MAX_CAPTION_LENGTH = 1024
 """Discord's limit of an attachment's description: a caption can be used as one."""
 CUT = "…"
 PICTURE_NAME = "picture.jpg"
@@ -34,7 +34,7 @@ _LINE_START = re.compile(r"^(?:[-+]|\d+(?=[.)]))")
 
 
 @dataclass(frozen=True)
-class Said:
+class CaptionResult:
     """What there is to say of one picture.
 
     Attributes:
@@ -46,10 +46,10 @@ class Said:
     spoiler: bool = False
 
 
-def said(outcomes: Iterable[Words | BeholderError], spoilers: Iterable[bool]) -> list[Said]:
+def said(outcomes: Iterable[Words | BeholderError], spoilers: Iterable[bool]) -> list[CaptionResult]:
     """Bring together what came of each picture and whether it was posted as a spoiler."""
     return [
-        Said(each if isinstance(each, BeholderError) else each.text, spoiler=spoiler)
+        CaptionResult(each if isinstance(each, BeholderError) else each.text, spoiler=spoiler)
         for each, spoiler in zip(outcomes, spoilers, strict=True)
     ]
 
@@ -59,7 +59,7 @@ def length(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-def captions(said: Sequence[Said], most: int = MOST) -> str:
+def captions(said: Sequence[CaptionResult], most: int = MAX_MESSAGE_LENGTH) -> str:
     """Write the reply to a message with pictures.
 
     Args:
@@ -83,7 +83,7 @@ def captions(said: Sequence[Said], most: int = MOST) -> str:
     )
 
 
-def _one_reason(said: Sequence[Said]) -> BeholderError | None:
+def _one_reason(said: Sequence[CaptionResult]) -> BeholderError | None:
     """Find the reason why nothing has a caption, where it has nothing to do with the pictures."""
     errors = [each.outcome for each in said if isinstance(each.outcome, BeholderError)]
     if len(errors) < len(said) or any(isinstance(error, PictureError) for error in errors):
@@ -95,7 +95,7 @@ def _units(outcome: str | BeholderError, *, first: bool) -> list[str]:
     """Return a line as pieces that may not be cut apart."""
     if isinstance(outcome, BeholderError):
         return list(sentence(outcome))
-    text = clean(outcome)[:LONGEST_CAPTION] or "(no words came to me for this picture)"
+    text = clean(outcome)[:MAX_CAPTION_LENGTH] or "(no words came to me for this picture)"
     return escaped(text, first=first)
 
 
@@ -164,7 +164,11 @@ def place(ahead: int) -> str:
 def late(text: str, asker: int) -> str:
     """Address an answer in the channel to the person whose interaction is over; it pings nobody."""
     note = f"\n-# For <@{asker}>, who asked some time ago."
-    return (text if length(text + note) <= MOST else text[: MOST - len(note) - 1] + CUT) + note
+    return (
+        text
+        if length(text + note) <= MAX_MESSAGE_LENGTH
+        else text[: MAX_MESSAGE_LENGTH - len(note) - 1] + CUT
+    ) + note
 
 
 def _amount(value: object, unit: object) -> str:

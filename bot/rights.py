@@ -5,8 +5,8 @@ from typing import Any
 import discord
 
 from bot import talk_replies
-from bot.call import Refused
-from bot.messages import owns
+from bot.call import UserError
+from bot.messages import is_own_thread
 from bot.opening import may_have_threads
 
 
@@ -20,7 +20,7 @@ def check_may_write(interaction: discord.Interaction[Any]) -> None:
     in_thread = isinstance(interaction.channel, discord.Thread)
     may = rights.send_messages_in_threads if in_thread else rights.send_messages
     if interaction.guild_id is not None and not (may or rights.administrator):
-        raise Refused(talk_replies.MAY_NOT)
+        raise UserError(talk_replies.MAY_NOT)
 
 
 def check_may_talk(interaction: discord.Interaction[Any], message_id: int | None = None) -> None:
@@ -38,7 +38,7 @@ def check_may_talk(interaction: discord.Interaction[Any], message_id: int | None
         check_may_write(interaction)
         return
     me = client.user.id if client.user is not None else 0
-    there = message_id is not None and owns(client.get_channel(message_id), me)
+    there = message_id is not None and is_own_thread(client.get_channel(message_id), me)
     may = rights.send_messages_in_threads and (there or rights.create_public_threads)
     if not (may or rights.administrator):
-        raise Refused(talk_replies.MAY_NOT_OPEN)
+        raise UserError(talk_replies.MAY_NOT_OPEN)

@@ -25,7 +25,7 @@ from inference.models.catalogue import in_local_cache, served
 from inference.queue.client import InferenceClient
 from inference.queue.connection import connect, end
 from inference.queue.embedded_redis import running_redis
-from inference.queue.monitor import watch
+from inference.queue.monitor import watch_results
 from inference.sandbox.parent_death import die_with_parent
 from inference.schema import Failure, Result
 from inference.settings import ModelSize, WorkerSettings
@@ -108,7 +108,7 @@ async def show_jobs(discord: PocketDiscord, redis_url: str) -> None:
     name = queue_name(discord.application_id, BotSettings())
     redis = connect(redis_url)
     try:
-        async for outcome in watch(redis, name):
+        async for outcome in watch_results(redis, name):
             discord.inspect(job_entry(outcome, time.time()))
     finally:
         await redis.aclose()

@@ -1,7 +1,7 @@
 """Scores -> what stands in a Discord message: ranked labels for one picture, the matrix for several."""
 
-from bot.original import Attached, Outcome
-from bot.replies import MOST, PICTURE_NAME, length, sentence
+from bot.original import OutgoingFile, OutgoingMessage
+from bot.replies import MAX_MESSAGE_LENGTH, PICTURE_NAME, length, sentence
 from handlers.heatmap.render import MatrixNotDrawn
 from handlers.matching.scores import RELATIVE, Ranked, alt_text, rank, ranked_text, table_csv, table_text
 from handlers.matching.service import Scores
@@ -16,7 +16,9 @@ _ENDLESS = 2**20
 _NOTE = f"-# {RELATIVE}"
 
 
-def ranked(scores: Scores, *, about: str = "", thumbnail: bytes = b"", spoiler: bool = False) -> Outcome:
+def ranked(
+    scores: Scores, *, about: str = "", thumbnail: bytes = b"", spoiler: bool = False
+) -> OutgoingMessage:
     """Write the scores of one picture: its labels ranked, with bars.
 
     Args:
@@ -29,14 +31,14 @@ def ranked(scores: Scores, *, about: str = "", thumbnail: bytes = b"", spoiler: 
     rows = rank(scores.labels, matched.cosine[0], matched.share[0])
     text = ranked_text(rows, _room(about, IN_FILE, _NOTE) - 4 * spoiler)
     is_whole = text == ranked_text(rows, _ENDLESS)
-    files = [Attached(PICTURE_NAME, thumbnail, _best(rows[0]), spoiler=spoiler)] if thumbnail else []
+    files = [OutgoingFile(PICTURE_NAME, thumbnail, _best(rows[0]), spoiler=spoiler)] if thumbnail else []
     if not is_whole:
         files.append(_table(scores, spoiler=spoiler))
     shown = f"||{text}||" if spoiler else text
-    return Outcome(_lines(about, shown, "" if is_whole else IN_FILE, _NOTE), files)
+    return OutgoingMessage(_lines(about, shown, "" if is_whole else IN_FILE, _NOTE), files)
 
 
-def compared(scores: Scores, png: bytes | None, *, about: str = "", spoiler: bool = False) -> Outcome:
+def compared(scores: Scores, png: bytes | None, *, about: str = "", spoiler: bool = False) -> OutgoingMessage:
     """Write the scores of several pictures: the matrix, and the table in the text where it fits.
 
     Args:
@@ -51,23 +53,23 @@ def compared(scores: Scores, png: bytes | None, *, about: str = "", spoiler: boo
     table = None if spoiler else table_text(scores.labels, matched.cosine, _room(about, begun, _NOTE))
     files = []
     if png is not None:
-        files.append(Attached(MATRIX_NAME, png, alt_text(scores.labels, matched.cosine), spoiler=spoiler))
+        files.append(OutgoingFile(MATRIX_NAME, png, alt_text(scores.labels, matched.cosine), spoiler=spoiler))
     if table is None:
         files.append(_table(scores, spoiler=spoiler))
-    return Outcome(_lines(about, begun, table or IN_FILE, _NOTE), files)
+    return OutgoingMessage(_lines(about, begun, table or IN_FILE, _NOTE), files)
 
 
 def _best(row: Ranked) -> str:
     return f"The picture that was scored. Its best label: {tidy(row.label)} ({two_decimals(row.cosine)})."
 
 
-def _table(scores: Scores, *, spoiler: bool) -> Attached:
+def _table(scores: Scores, *, spoiler: bool) -> OutgoingFile:
     data = table_csv(scores.labels, scores.matched.cosine, scores.matched.share)
-    return Attached(TABLE_NAME, data, TABLE_ALT, spoiler=spoiler)
+    return OutgoingFile(TABLE_NAME, data, TABLE_ALT, spoiler=spoiler)
 
 
 def _room(*others: str) -> int:
-    return MOST - sum(length(each) + 1 for each in others if each)
+    return MAX_MESSAGE_LENGTH - sum(length(each) + 1 for each in others if each)
 
 
 def _lines(*lines: str) -> str:

@@ -2,19 +2,19 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 
-from bot.attachments import Carried
+from bot.attachments import ImageRef
 from bot.fetching import Fetcher
-from handlers.ports import Source
+from handlers.ports import ImageSource
 from inference.errors import PictureGone
 
 
 def source(
     fetcher: Fetcher,
-    picture: Carried,
-    again: Callable[[], Awaitable[Iterable[Carried]]],
+    picture: ImageRef,
+    again: Callable[[], Awaitable[Iterable[ImageRef]]],
     *,
     thumbnail: bool = False,
-) -> Source:
+) -> ImageSource:
     """Make what handlers fetch a picture by.
 
     Args:
@@ -38,4 +38,4 @@ def source(
                 return await fetcher.fetch(each.url)
         raise gone
 
-    return Source(picture.key, fetch, thumbnail)
+    return ImageSource(picture.key, fetch, thumbnail)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from bot.replies import clean, escaped, length
 
-MOST = 1900
+MAX_PAGE_LENGTH = 1900
 """UTF-16 units of a page: Discord takes 2000 characters, and a line of small print may follow."""
 CLOSER = "\n```"
 _FENCE = re.compile(r"^ {0,3}```[ \t]*([A-Za-z0-9_+#.-]{0,20})[ \t]*$")
@@ -22,7 +22,9 @@ _UNSEEN = re.compile(
 )
 
 
-def split(text: str, *, final: bool = True, most: int = MOST, first: int | None = None) -> list[str]:
+def paginate(
+    text: str, *, final: bool = True, most: int = MAX_PAGE_LENGTH, first: int | None = None
+) -> list[str]:
     """Lay a text out.
 
     Args:

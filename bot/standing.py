@@ -9,12 +9,12 @@ from bot.talk_buttons import actions, turn_of
 from bot.talk_replies import is_small
 from handlers.storage.inbox import OpenTurn
 
-LOOK_BACK = 100
+HISTORY_LIMIT = 100
 """Messages after the turn among which the answer's are looked for."""
 
 
 @dataclass(frozen=True)
-class Standing:
+class PostedAnswer:
     """The messages of an answer.
 
     Attributes:
@@ -38,7 +38,9 @@ class Standing:
         return bool(self.buttons - {"stop"}) and not request.attempt
 
 
-async def standing(client: discord.Client, channel: discord.abc.Messageable, request: OpenTurn) -> Standing:
+async def find_posted_answer(
+    client: discord.Client, channel: discord.abc.Messageable, request: OpenTurn
+) -> PostedAnswer:
     """Look for what stands there.
 
     Raises:
@@ -51,11 +53,11 @@ async def standing(client: discord.Client, channel: discord.abc.Messageable, req
             found[each] = await channel.fetch_message(each)
     with contextlib.suppress(discord.Forbidden, discord.NotFound):
         # A message may have been sent right before its id would have been written down.
-        async for message in channel.history(after=discord.Object(request.born), limit=LOOK_BACK):
+        async for message in channel.history(after=discord.Object(request.born), limit=HISTORY_LIMIT):
             if message.author.id == me and turn_of(message) == request.turn_id:
                 found[message.id] = message
     if not found:
-        return Standing()
+        return PostedAnswer()
     ids = tuple(sorted(found))
     last = found[ids[-1]]
-    return Standing(ids, last.content, frozenset(actions(last)))
+    return PostedAnswer(ids, last.content, frozenset(actions(last)))

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import discord
 
 from bot import talk_replies
-from bot.call import Refused
-from bot.conversing import Conversing
+from bot.call import UserError
+from bot.conversing import ChatTurnRunner
 from bot.replies import clean, escaped
-from handlers.chat.history import History, Place
+from handlers.chat.history import ConversationKey, History
 from handlers.chat.models import Exchange
 from handlers.storage.inbox import OpenTurn
 
 
-class Steering:
+class TurnActions:
     """Acts on what was pressed.
 
     Args:
@@ -23,11 +23,11 @@ class Steering:
         conversing: The turns that are being answered.
     """
 
-    def __init__(self, history: History, conversing: Conversing) -> None:
+    def __init__(self, history: History, conversing: ChatTurnRunner) -> None:
         self._history = history
         self._conversing = conversing
 
-    async def stop(self, place: Place, turn_id: int) -> None:
+    async def stop(self, place: ConversationKey, turn_id: int) -> None:
         """End an answer, on the server too.
 
         Raises:
@@ -35,9 +35,11 @@ class Steering:
             QueueUnavailable: Redis cannot be reached.
         """
         if not await self._conversing.end(place, turn_id):
-            raise Refused(talk_replies.ENDED)
+            raise UserError(talk_replies.ENDED)
 
-    async def regenerate(self, interaction: discord.Interaction, place: Place, turn_id: int) -> None:
+    async def regenerate(
+        self, interaction: discord.Interaction, place: ConversationKey, turn_id: int
+    ) -> None:
         """Have the newest answer made anew, in its place.
 
         Raises:
@@ -48,7 +50,7 @@ class Steering:
             await self._check_newest(place, turn_id)
             await self._again(interaction, place, turn_id)
 
-    async def retry(self, interaction: discord.Interaction, place: Place, turn_id: int) -> None:
+    async def retry(self, interaction: discord.Interaction, place: ConversationKey, turn_id: int) -> None:
         """Have a turn answered to which there is no answer yet.
 
         Raises:
@@ -58,7 +60,7 @@ class Steering:
         with self._claimed(interaction, place):
             await self._again(interaction, place, turn_id)
 
-    async def reset(self, interaction: discord.Interaction, place: Place, turn_id: int) -> None:
+    async def reset(self, interaction: discord.Interaction, place: ConversationKey, turn_id: int) -> None:
         """Forget what was said, and say so to everyone.
 
         Raises:
@@ -79,7 +81,7 @@ class Steering:
         await self._history.belongs(place, [notice.id])
 
     @contextlib.contextmanager
-    def _claimed(self, interaction: discord.Interaction, place: Place) -> Iterator[None]:
+    def _claimed(self, interaction: discord.Interaction, place: ConversationKey) -> Iterator[None]:
         """Let nobody else steer a conversation meanwhile: who presses twice means it once.
 
         Raises:
@@ -87,13 +89,13 @@ class Steering:
         """
         thread = interaction.channel
         if isinstance(thread, discord.Thread) and thread.archived and thread.locked:
-            raise Refused(talk_replies.LOCKED)
+            raise UserError(talk_replies.LOCKED)
         with self._conversing.claimed(place, f"press:{interaction.id}") as free:
             if not free:
-                raise Refused(talk_replies.STILL_AT_IT)
+                raise UserError(talk_replies.STILL_AT_IT)
             yield
 
-    async def _again(self, interaction: discord.Interaction, place: Place, turn_id: int) -> None:
+    async def _again(self, interaction: discord.Interaction, place: ConversationKey, turn_id: int) -> None:
         await self._known(place, turn_id)
         request = OpenTurn(
             channel_id=place.channel_id,
@@ -107,15 +109,15 @@ class Steering:
         )
         await self._conversing.again(request)
 
-    async def _check_newest(self, place: Place, turn_id: int) -> None:
+    async def _check_newest(self, place: ConversationKey, turn_id: int) -> None:
         newest = await self._history.newest(place)
         if newest is None:
-            raise Refused(talk_replies.FORGOTTEN)
+            raise UserError(talk_replies.FORGOTTEN)
         if newest != turn_id:
-            raise Refused(talk_replies.NOT_NEWEST)
+            raise UserError(talk_replies.NOT_NEWEST)
 
-    async def _known(self, place: Place, turn_id: int) -> Exchange:
+    async def _known(self, place: ConversationKey, turn_id: int) -> Exchange:
         for each in await self._history.exchanges(place, until=turn_id):
             if each.said.turn_id == turn_id:
                 return each
-        raise Refused(talk_replies.FORGOTTEN)
+        raise UserError(talk_replies.FORGOTTEN)

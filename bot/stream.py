@@ -15,11 +15,10 @@ import aiohttp
 import discord
 
 from bot.delivery import NO_HISTORY
-from bot.frames import Buttons, Frame, Spot, Stood, View
-from bot.pacing import Pace
-from bot.replies import MOST as MOST_OF_ALL
-from bot.replies import length
-from bot.splitting import MOST, split
+from bot.frames import Buttons, DesiredState, PostedPage, StreamTarget, View
+from bot.pacing import EditRateLimiter
+from bot.replies import MAX_MESSAGE_LENGTH, length
+from bot.splitting import MAX_PAGE_LENGTH, paginate
 from inference.schema import job_id
 
 log = logging.getLogger(__name__)
@@ -38,7 +37,7 @@ SPOILER = 4
 """Characters that hide a page."""
 
 
-class Gone(Exception):
+class TargetDeleted(Exception):
     """The messages were deleted, or nobody may write where they belong: nobody is there to be answered."""
 
 
@@ -61,8 +60,8 @@ class Stream:
         said: What the model has said so far.
     """
 
-    spot: Spot
-    pace: Pace
+    spot: StreamTarget
+    pace: EditRateLimiter
     posted: Callable[[tuple[int, ...]], Awaitable[None]]
     stop: Buttons
     wake: Callable[[], Awaitable[None]]
@@ -71,9 +70,9 @@ class Stream:
     said: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
-        self._stood = [Stood(each) for each in self.existing]
+        self._stood = [PostedPage(each) for each in self.existing]
         self._sent = len(self._stood)
-        self._frame = Frame()
+        self._frame = DesiredState()
         self._news = asyncio.Event()
         self._writing = asyncio.create_task(self._write(), name=f"stream {self.spot.request}")
         # Whoever waits for the end gets it; until then nobody looks.
@@ -81,14 +80,14 @@ class Stream:
 
     def note(self, text: str) -> None:
         """Let a sentence of ours stand there until there are words."""
-        self._set(Frame((self._above() + text,), self.stop, "stop"))
+        self._set(DesiredState((self._above() + text,), self.stop, "stop"))
 
     def show(self, text: str) -> None:
         """Show what the model has said so far."""
         self.said = text
         pages = self._pages(text, final=False)
         if pages:
-            self._set(Frame(pages, self.stop, "stop"))
+            self._set(DesiredState(pages, self.stop, "stop"))
 
     async def finish(self, text: str, below: str, buttons: Buttons, look: str) -> None:
         """Show the whole, and return when it stands there.
@@ -104,11 +103,11 @@ class Stream:
             Unfinished: Discord could not be reached.
         """
         pages = list(self._pages(text, final=True)) or [self._above().rstrip("\n")]
-        if below and length(f"{pages[-1]}\n{below}") > MOST_OF_ALL:
+        if below and length(f"{pages[-1]}\n{below}") > MAX_MESSAGE_LENGTH:
             pages.append(below)
         elif below:
             pages[-1] = f"{pages[-1]}\n{below}".lstrip("\n")
-        self._set(Frame(tuple(pages), buttons, look, last=True))
+        self._set(DesiredState(tuple(pages), buttons, look, last=True))
         await asyncio.shield(self._writing)
 
     async def leave(self, page: str, buttons: Buttons, look: str) -> None:
@@ -119,7 +118,7 @@ class Stream:
             Unfinished: Discord could not be reached.
         """
         self._stood = self._stood[-1:]
-        self._set(Frame((page,), buttons, look, last=True))
+        self._set(DesiredState((page,), buttons, look, last=True))
         await asyncio.shield(self._writing)
 
     async def remove(self) -> None:
@@ -143,16 +142,16 @@ class Stream:
         return self.spot.above and f"{self.spot.above}\n"
 
     def _pages(self, text: str, *, final: bool) -> tuple[str, ...]:
-        most = MOST - (SPOILER if self.spot.spoiler else 0)
+        most = MAX_PAGE_LENGTH - (SPOILER if self.spot.spoiler else 0)
         if self.spot.spoiler:
             # In code it stays as it is, and would end the spoiler.
             text = text.replace("||", "|\u200b|")
-        pages = split(text, final=final, most=most, first=most - length(self._above()))
+        pages = paginate(text, final=final, most=most, first=most - length(self._above()))
         if self.spot.spoiler:
             pages = [f"||{page}||" for page in pages]
         return (self._above() + pages[0], *pages[1:]) if pages else ()
 
-    def _set(self, frame: Frame) -> None:
+    def _set(self, frame: DesiredState) -> None:
         if not self._frame.last:
             self._frame = frame
             self._news.set()
@@ -165,7 +164,7 @@ class Stream:
                 await self._catch_up()
                 if self._frame.last and not self._news.is_set():
                     return
-        except Gone:
+        except TargetDeleted:
             self.gone.set()
             raise
 
@@ -181,7 +180,7 @@ class Stream:
             except discord.HTTPException as error:
                 if error.status < 500 and error.status != 429:
                     log.info("%s: status %d, code %d", self.spot.request, error.status, error.code)
-                    raise Gone from error
+                    raise TargetDeleted from error
                 problem: Exception = error
             except (aiohttp.ClientError, OSError, TimeoutError, discord.RateLimited) as error:
                 problem = error
@@ -242,7 +241,7 @@ class Stream:
         await self._stood[at].message.edit(
             content=content, view=buttons, allowed_mentions=discord.AllowedMentions.none()
         )
-        self._stood[at] = Stood(self._stood[at].message, content, look)
+        self._stood[at] = PostedPage(self._stood[at].message, content, look)
 
     async def _send(self, at: int) -> None:
         await self.pace.anything()
@@ -252,7 +251,7 @@ class Stream:
         self._sent += 1
         one = discord.PartialMessage(channel=sent.channel, id=sent.id)
         # Where the nonce was known, Discord has returned what stands there already.
-        self._stood.append(Stood(one, content if sent.content == content else None, look))
+        self._stood.append(PostedPage(one, content if sent.content == content else None, look))
         await self.posted(self.messages)
 
     def _page(self, at: int) -> tuple[str, View | None, str]:

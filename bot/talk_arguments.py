@@ -1,10 +1,10 @@
 """What starts a conversation: what is written down of it, and the words made from it."""
 
 from bot import replies, talk_replies
-from bot.given import Arguments
+from bot.given import ImageArguments
 
 
-class Opening(Arguments):
+class ChatArguments(ImageArguments):
     """What is written down of a call.
 
     Attributes:
@@ -23,12 +23,12 @@ class Opening(Arguments):
         return any(each.spoiler for each in self.images)
 
 
-def quoted(opening: Opening) -> str:
+def quoted(opening: ChatArguments) -> str:
     """Show what was asked."""
     return f"> {''.join(replies.escaped(opening.question or talk_replies.DESCRIBE))}"
 
 
-def named(opening: Opening) -> str:
+def named(opening: ChatArguments) -> str:
     """Name a thread after the question, else the picture."""
     if opening.question:
         return talk_replies.thread_name(opening.question, talk_replies.ABOUT)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import discord
 
 from bot import replies
-from bot.call import Refused
+from bot.call import UserError
 from bot.rights import check_may_write
 from bot.telling import tell
-from handlers.chat.history import Place
+from handlers.chat.history import ConversationKey
 from inference.errors import BeholderError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class TurnButton(discord.ui.DynamicItem[BUTTON], template=_TURN):
     async def _act(self, interaction: "discord.Interaction[Beholder]") -> None:
         check_may_write(interaction)
         await interaction.response.defer()
-        place = Place(interaction.channel_id or 0, self.hangs_on or None)
+        place = ConversationKey(interaction.channel_id or 0, self.hangs_on or None)
         steer = interaction.client.steering
         match self.action:
             case "stop":
@@ -114,22 +114,22 @@ def begin(message_id: int) -> discord.ui.View:
     return _view(BeginButton(message_id))
 
 
-def running(place: Place, turn_id: int) -> discord.ui.View:
+def running(place: ConversationKey, turn_id: int) -> discord.ui.View:
     """Make the button below an answer that is being written."""
     return _view(*_turn_buttons(("stop",), place, turn_id))
 
 
-def done(place: Place, turn_id: int) -> discord.ui.View:
+def done(place: ConversationKey, turn_id: int) -> discord.ui.View:
     """Make the buttons below the newest answer."""
     return _view(*_turn_buttons(("regenerate", "reset"), place, turn_id))
 
 
-def failed(place: Place, turn_id: int) -> discord.ui.View:
+def failed(place: ConversationKey, turn_id: int) -> discord.ui.View:
     """Make the buttons below an answer that did not come to its end."""
     return _view(*_turn_buttons(("retry", "reset"), place, turn_id))
 
 
-def _turn_buttons(actions: tuple[Action, ...], place: Place, turn_id: int) -> list[TurnButton]:
+def _turn_buttons(actions: tuple[Action, ...], place: ConversationKey, turn_id: int) -> list[TurnButton]:
     return [TurnButton(action, place.hangs_on or 0, turn_id) for action in actions]
 
 
@@ -163,7 +163,7 @@ async def answered(interaction: discord.Interaction[Any], act: Awaitable[None]) 
     """Do what was pressed; what goes wrong is said to whoever pressed it, since discord.py only logs it."""
     try:
         await act
-    except Refused as refusal:
+    except UserError as refusal:
         sentence = str(refusal)
     except BeholderError as error:
         sentence = replies.sentence(error)

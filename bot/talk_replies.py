@@ -6,9 +6,9 @@ from inference.errors import BeholderError
 
 DESCRIBE = "describe the image"
 """What is asked where somebody wants to talk about a picture and has not said what about."""
-LONGEST_NAME = 100
+MAX_THREAD_NAME_LENGTH = 100
 """Discord's limit of a thread's name."""
-LONGEST_ASKED = 600
+MAX_QUOTED_QUESTION = 600
 """UTF-16 units of a question that is shown above its answer."""
 
 SMALL = "-# "
@@ -69,7 +69,7 @@ def is_small(text: str) -> bool:
 
 def asked(speaker: str, question: str) -> str:
     """Write the line above an answer that shows who asked what, where no message of theirs does."""
-    return f"{SMALL}{_cut(clean(speaker), 80)} asked: {_cut(clean(question), LONGEST_ASKED)}"
+    return f"{SMALL}{_cut(clean(speaker), 80)} asked: {_cut(clean(question), MAX_QUOTED_QUESTION)}"
 
 
 def _cut(text: str, most: int) -> str:
@@ -86,9 +86,9 @@ def _cut(text: str, most: int) -> str:
 def thread_name(words: str, otherwise: str) -> str:
     """Name a thread after a question or a caption; of 1 to 100 UTF-16 units."""
     name = clean(words) or otherwise
-    if length(name) <= LONGEST_NAME:
+    if length(name) <= MAX_THREAD_NAME_LENGTH:
         return name
-    while length(name) > LONGEST_NAME - 1:
+    while length(name) > MAX_THREAD_NAME_LENGTH - 1:
         name = name[:-1]
     return name.rstrip() + "…"
 

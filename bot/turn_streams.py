@@ -8,14 +8,14 @@ import aiohttp
 import discord
 
 from bot import talk_buttons, talk_replies
-from bot.answering import until_redis
-from bot.frames import Spot
+from bot.answering import retry_redis
+from bot.frames import StreamTarget
 from bot.opening import unarchive
-from bot.pacing import Pace
-from bot.standing import Standing
+from bot.pacing import EditRateLimiter
+from bot.standing import PostedAnswer
 from bot.stream import Stream
-from handlers.chat.history import History, Place
-from handlers.chat.models import Exchange, Said
+from handlers.chat.history import ConversationKey, History
+from handlers.chat.models import Exchange, UserTurn
 from handlers.storage.inbox import Inbox, Open, OpenTurn
 from inference.errors import QueueUnavailable
 
@@ -36,7 +36,7 @@ class TurnStreams:
         client: discord.Client,
         inbox: Inbox,
         history: History,
-        pace: Pace,
+        pace: EditRateLimiter,
         channels: Callable[[Open], discord.abc.Messageable],
     ) -> None:
         self._client = client
@@ -54,7 +54,11 @@ class TurnStreams:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def begin(
-        self, place: Place, request: OpenTurn, exchange: Exchange | None, stands: Standing | None
+        self,
+        place: ConversationKey,
+        request: OpenTurn,
+        exchange: Exchange | None,
+        stands: PostedAnswer | None,
     ) -> Stream:
         """Begin to show an answer, or go on with what stands there of it.
 
@@ -68,13 +72,13 @@ class TurnStreams:
         if exchange is not None and exchange.said.message_id is None and request.reply_to is None:
             above = _above(exchange.said)
         channel = self._channels(request)
-        spot = Spot(
+        spot = StreamTarget(
             channel,
             request.channel_id,
             request.reply_to,
             request.id,
             above,
-            spoiler=await until_redis(lambda: self._hidden(place, request)),
+            spoiler=await retry_redis(lambda: self._hidden(place, request)),
         )
         ids = stands.ids if stands is not None else request.messages
         partial = [channel.get_partial_message(each) for each in ids]  # type: ignore[attr-defined]
@@ -94,14 +98,14 @@ class TurnStreams:
             partial,
         )
 
-    async def _hidden(self, place: Place, request: OpenTurn) -> bool:
+    async def _hidden(self, place: ConversationKey, request: OpenTurn) -> bool:
         """Tell whether a picture that the answer may be about was posted behind a spoiler."""
         subject = await self._history.subject(place)
         exchanges = await self._history.exchanges(place, until=request.turn_id)
         shown = [picture for each in exchanges for picture in each.said.pictures]
         return bool(subject and subject.spoiler) or any(each.spoiler for each in shown)
 
-    async def _pass_on_buttons(self, place: Place, request: OpenTurn) -> None:
+    async def _pass_on_buttons(self, place: ConversationKey, request: OpenTurn) -> None:
         """Take the buttons off the answer that was the newest until now."""
         before = await self._history.newest(place, request.turn_id)
         if before is None or before == request.turn_id:
@@ -121,11 +125,11 @@ class TurnStreams:
             await message.edit(view=None, allowed_mentions=discord.AllowedMentions.none())
 
 
-def place_of(request: OpenTurn) -> Place:
+def place_of(request: OpenTurn) -> ConversationKey:
     """Say which conversation a turn is part of."""
-    return Place(request.channel_id, request.hangs_on)
+    return ConversationKey(request.channel_id, request.hangs_on)
 
 
-def _above(said: Said) -> str:
+def _above(said: UserTurn) -> str:
     """Show who asked what, where no message of theirs does."""
     return "" if said.text == talk_replies.DESCRIBE else talk_replies.asked(said.speaker, said.text)

@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from handlers.ports import Asked, Queue, Source, Ticket, fetch_thumbnail, store
+from handlers.ports import ImageSource, JobContext, Queue, Ticket, fetch_thumbnail, store_image
 from inference.errors import BeholderError, JobFailed, QueueFull, QueueUnavailable, TooManyInFlight
 from inference.schema import Answer, Answered, Caption, Captioned, Group, Picture, Priority
 
 log = logging.getLogger(__name__)
 
-SHORTEST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
+MIN_RETRY_DELAY_S = 0.5
+MAX_RETRY_DELAY_S = 30.0
 """Seconds before something is tried again for which there was no room."""
 
 T = TypeVar("T")
@@ -42,8 +42,8 @@ class Captioner:
 
     async def caption(
         self,
-        asked: Asked,
-        sources: Sequence[Source],
+        asked: JobContext,
+        sources: Sequence[ImageSource],
         question: str | None = None,
         watch: Watch = unwatched,
     ) -> list[Words | BeholderError]:
@@ -59,7 +59,7 @@ class Captioner:
             For each source, in their order, its caption or answer, or why there is none.
         """
         stored = await asyncio.gather(
-            *(self._attempt(asked, partial(store, self._queue, asked, s)) for s in sources)
+            *(self._attempt(asked, partial(store_image, self._queue, asked, s)) for s in sources)
         )
         size = sum(isinstance(picture, Picture) for picture in stored)
         outcomes = (
@@ -70,7 +70,9 @@ class Captioner:
         )
         return list(await asyncio.gather(*outcomes))
 
-    async def forget(self, asked: Asked, sources: Sequence[Source], question: str | None = None) -> None:
+    async def forget(
+        self, asked: JobContext, sources: Sequence[ImageSource], question: str | None = None
+    ) -> None:
         """Let go of the results: their outcome is visible.
 
         Raises:
@@ -78,14 +80,20 @@ class Captioner:
         """
         await self._queue.close_request([asked.job(source.key, question) for source in sources])
 
-    async def thumbnail(self, asked: Asked, outcome: Words | BeholderError) -> bytes:
+    async def thumbnail(self, asked: JobContext, outcome: Words | BeholderError) -> bytes:
         """Fetch the small copy that a source wanted: a JPEG file; empty where there is none to be had."""
         if isinstance(outcome, BeholderError) or not outcome.thumbnails:
             return b""
         return await fetch_thumbnail(self._queue, asked, outcome.thumbnails[0])
 
     async def _ask(
-        self, asked: Asked, source: Source, picture: Picture, size: int, question: str | None, watch: Watch
+        self,
+        asked: JobContext,
+        source: ImageSource,
+        picture: Picture,
+        size: int,
+        question: str | None,
+        watch: Watch,
     ) -> Words:
         ticket = await self._queue.submit(
             _request(picture, question, thumbnail=source.thumbnail),
@@ -101,7 +109,7 @@ class Captioner:
             raise JobFailed(f"Words were asked for and a {outcome.task!r} came back.")
         return outcome
 
-    async def _attempt(self, asked: Asked, step: Callable[[], Awaitable[T]]) -> T | BeholderError:
+    async def _attempt(self, asked: JobContext, step: Callable[[], Awaitable[T]]) -> T | BeholderError:
         """Do a step, again and again while there is no room and patience lasts."""
         until = asyncio.get_running_loop().time() + self._patience
         while True:
@@ -134,8 +142,8 @@ def _pause_after(error: BeholderError, priority: Priority) -> float | None:
     match error:
         case QueueFull() if priority == "unasked":
             asked = float(error.detail.get("retry_after", 1))
-            return min(LONGEST_PAUSE, max(SHORTEST_PAUSE, asked))
+            return min(MAX_RETRY_DELAY_S, max(MIN_RETRY_DELAY_S, asked))
         case TooManyInFlight() | QueueUnavailable():
-            return SHORTEST_PAUSE
+            return MIN_RETRY_DELAY_S
         case _:
             return None

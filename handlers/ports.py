@@ -10,7 +10,7 @@ from inference.schema import Answer, Caption, Group, Match, Picture, Priority, R
 
 log = logging.getLogger(__name__)
 
-LARGEST_THUMBNAIL: Final = 2**20
+MAX_THUMBNAIL_BYTES: Final = 2**20
 """Bytes; ours have some 30 kB. A larger one counts as missing."""
 
 
@@ -53,7 +53,7 @@ class Queue(Protocol):
 
 
 @dataclass(frozen=True)
-class Asked:
+class JobContext:
     """Who asks, and for what.
 
     Attributes:
@@ -76,7 +76,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Source:
+class ImageSource:
     """A picture that can be fetched.
 
     Attributes:
@@ -90,7 +90,7 @@ class Source:
     thumbnail: bool = False
 
 
-async def store(queue: Queue, asked: Asked, source: Source) -> Picture:
+async def store_image(queue: Queue, asked: JobContext, source: ImageSource) -> Picture:
     """Fetch a picture and keep its bytes for the worker.
 
     Raises:
@@ -99,9 +99,9 @@ async def store(queue: Queue, asked: Asked, source: Source) -> Picture:
     return await queue.put_picture(asked.scope, await source.fetch())
 
 
-async def fetch_thumbnail(queue: Queue, asked: Asked, picture: Picture) -> bytes:
+async def fetch_thumbnail(queue: Queue, asked: JobContext, picture: Picture) -> bytes:
     """Fetch a picture that a worker made: a small JPEG file; empty where there is none to be had."""
-    if picture.scope != asked.scope or picture.size > LARGEST_THUMBNAIL:
+    if picture.scope != asked.scope or picture.size > MAX_THUMBNAIL_BYTES:
         log.warning("%s: a thumbnail of another place, or too large", asked.request)
         return b""
     try:

@@ -2,7 +2,7 @@
 
 from handlers.text import tidy
 from inference.errors import QuestionTooLong, RequestError
-from inference.schema import LONGEST_QUESTION
+from inference.schema import MAX_QUESTION_LENGTH
 
 
 class NoQuestion(RequestError):
@@ -18,7 +18,7 @@ def parse_question(text: str) -> str:
         text: Anything.
 
     Returns:
-        One line of 1 to `LONGEST_QUESTION` characters, without what nobody sees.
+        One line of 1 to `MAX_QUESTION_LENGTH` characters, without what nobody sees.
 
     Raises:
         NoQuestion: There is none.
@@ -27,11 +27,11 @@ def parse_question(text: str) -> str:
     question = tidy(text)
     if not question:
         raise NoQuestion("There is no question: write one, such as `What colour is the car?`.")
-    if len(question) > LONGEST_QUESTION:
+    if len(question) > MAX_QUESTION_LENGTH:
         raise QuestionTooLong(
-            f"The question has {len(question)} characters, {LONGEST_QUESTION} are the most: shorten it.",
+            f"The question has {len(question)} characters, {MAX_QUESTION_LENGTH} are the most: shorten it.",
             value=len(question),
-            limit=LONGEST_QUESTION,
+            limit=MAX_QUESTION_LENGTH,
             unit="characters",
         )
     return question

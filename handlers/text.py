@@ -8,7 +8,7 @@ import math
 import unicodedata
 from itertools import groupby, islice
 
-MOST_MARKS = 4
+MAX_COMBINING_MARKS = 4
 """Combining marks on one letter: scripts that use them need three at most, a flood has dozens."""
 JOINERS = "\u200c\u200d"
 """Non-joiner and joiner: invisible, and yet letters in Persian and Hindi, and the glue of emoji."""
@@ -19,7 +19,7 @@ def tidy(label: str) -> str:
 
     Composed (NFC); control characters, surrogates and line breaks out, rows of spaces one space, invisible
     characters out, marks that turn the writing direction among them, and of a flood of combining marks the
-    first `MOST_MARKS`. What is tidy stays as it is.
+    first `MAX_COMBINING_MARKS`. What is tidy stays as it is.
     """
     spaced = "".join(
         " " if unicodedata.category(char) in ("Cc", "Zl", "Zp", "Zs") else char for char in label
@@ -46,7 +46,7 @@ def _is_invisible(char: str) -> bool:
 
 def _thin(text: str) -> str:
     runs = groupby(text, key=lambda char: unicodedata.category(char) in ("Mn", "Me"))
-    return "".join("".join(islice(run, MOST_MARKS) if is_mark else run) for is_mark, run in runs)
+    return "".join("".join(islice(run, MAX_COMBINING_MARKS) if is_mark else run) for is_mark, run in runs)
 
 
 def is_right_to_left(text: str) -> bool:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from inference.schema import Turn
 
-MOST_REPLY_TOKENS: Final = 1024
+MAX_REPLY_TOKENS: Final = 1024
 """Some 4000 characters: a model that cannot stop must not go on for ever."""
 
 _CONTROL: Final = re.compile(r"<(?=\||/?s>|image|start_of_|end_of_|/?think>)|\[(?=img|/?INST)", re.IGNORECASE)
@@ -44,7 +44,7 @@ class Pulling:
 
 
 @dataclass(frozen=True)
-class Said:
+class PromptTurn:
     """A turn as it is put to a model.
 
     Attributes:
@@ -58,7 +58,7 @@ class Said:
     pictures: tuple[Image.Image, ...] = ()
 
 
-Piece = str | Pulling | Usage
+ChatPiece = str | Pulling | Usage
 
 
 class ChatEngine(Protocol):
@@ -67,7 +67,7 @@ class ChatEngine(Protocol):
     name: str
     """The model's name, for logs."""
 
-    def chat(self, turns: Sequence[Said]) -> AsyncGenerator[Piece, None]:
+    def chat(self, turns: Sequence[PromptTurn]) -> AsyncGenerator[ChatPiece, None]:
         """Say what comes next in a conversation. Closing the generator ends the work, on a server as well.
 
         Args:
@@ -94,7 +94,7 @@ class ChatEngine(Protocol):
         """Let go of connections and threads."""
 
 
-def said(turns: Sequence[Turn], pictures: Sequence[Image.Image]) -> list[Said]:
+def prompt_turns(turns: Sequence[Turn], pictures: Sequence[Image.Image]) -> list[PromptTurn]:
     """Put a conversation to a model: pictures with the turns they came with, and names where several speak.
 
     Args:
@@ -110,18 +110,18 @@ def said(turns: Sequence[Turn], pictures: Sequence[Image.Image]) -> list[Said]:
     several = len({turn.speaker for turn in turns if turn.role == "user" and turn.speaker}) > 1
     rest = iter(pictures)
     return [
-        Said(turn.role, _words(turn, named=several), tuple(islice(rest, len(turn.pictures))))
+        PromptTurn(turn.role, _words(turn, named=several), tuple(islice(rest, len(turn.pictures))))
         for turn in turns
     ]
 
 
 def _words(turn: Turn, *, named: bool) -> str:
-    text = neutral(turn.text).strip()
-    speaker = " ".join(neutral(turn.speaker).replace(":", " ").split())
+    text = neutralized(turn.text).strip()
+    speaker = " ".join(neutralized(turn.speaker).replace(":", " ").split())
     return f"{speaker}: {text}" if named and speaker and turn.role == "user" else text
 
 
-def neutral(text: str, marks: Sequence[str] = ()) -> str:
+def neutralized(text: str, marks: Sequence[str] = ()) -> str:
     """Take the meaning from whatever in a text a model would read as more than text.
 
     Args:

@@ -12,11 +12,11 @@ T = TypeVar("T")
 _Call = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 
 
-class Hanging(RuntimeError):
+class CallTimeout(RuntimeError):
     """A call has not come back. Its thread cannot be ended, so the process should."""
 
 
-class Lane:
+class ModelThread:
     """One thread that makes one call at a time, in the order in which they came.
 
     Unlike an executor's, its thread does not hold up the end of the process: a call that hangs can be left.
@@ -50,7 +50,7 @@ class Lane:
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            raise Hanging(f"A model's call has not come back for {self._longest} s.") from error
+            raise CallTimeout(f"A model's call has not come back for {self._longest} s.") from error
 
     def close(self) -> None:
         """Let the thread end after the calls that were asked for already."""

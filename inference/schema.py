@@ -10,19 +10,19 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 VERSION: Literal[1] = 1
-MOST_PICTURES = 10
+MAX_PICTURES = 10
 """Discord's limit of attachments on a message."""
-MOST_LABELS = 25
-LONGEST_LABEL = 200
+MAX_LABELS = 25
+MAX_LABEL_LENGTH = 200
 """Characters; CLIP's own limit of 77 tokens is the worker's to check."""
-LONGEST_QUESTION = 500
+MAX_QUESTION_LENGTH = 500
 """Characters; BLIP's text encoder takes 512 tokens."""
-MOST_TURNS = 200
-MOST_TALKED_ABOUT = 20
+MAX_TURNS = 200
+MAX_CHAT_PICTURES = 20
 """Pictures in a conversation as it goes to a worker: each takes hundreds of tokens of a model's context."""
-LONGEST_TURN = 4000
+MAX_TURN_LENGTH = 4000
 """Characters; Discord's limit for the messages of whoever pays it most."""
-LONGEST_SPEAKER = 80
+MAX_SPEAKER_LENGTH = 80
 """Characters of a display name; Discord's own limit is 32."""
 
 Task = Literal["caption", "answer", "match", "converse"]
@@ -30,7 +30,7 @@ Priority = Literal["waiting", "unasked"]
 """`waiting`: somebody waits for it (command, mention, thread). `unasked`: a post captioned unasked."""
 
 
-class Word(BaseModel):
+class WireModel(BaseModel):
     """The base of everything on the wire: frozen, and nothing unknown gets in."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,7 +40,7 @@ Scope = Annotated[str, Field(pattern=r"^(guild|dm):[0-9]{1,20}$")]
 """The server or DM that something belongs to."""
 
 
-class Picture(Word):
+class Picture(WireModel):
     """A picture's bytes in Redis, by reference.
 
     Attributes:
@@ -60,7 +60,7 @@ class Picture(Word):
         return cls(scope=scope, digest=hashlib.sha256(data).hexdigest(), size=len(data))
 
 
-class AboutOne(Word):
+class SinglePictureRequest(WireModel):
     """A request about one picture.
 
     Attributes:
@@ -81,27 +81,27 @@ class AboutOne(Word):
         return self.picture.scope
 
 
-class Caption(AboutOne):
+class Caption(SinglePictureRequest):
     """Describe one picture."""
 
     task: Literal["caption"] = "caption"
 
 
-class Answer(AboutOne):
+class Answer(SinglePictureRequest):
     """Answer a question about one picture."""
 
     task: Literal["answer"] = "answer"
-    question: str = Field(min_length=1, max_length=LONGEST_QUESTION)
+    question: str = Field(min_length=1, max_length=MAX_QUESTION_LENGTH)
 
 
-class Match(Word):
+class Match(WireModel):
     """Score every picture against every label; thumbnails come with the scores."""
 
     task: Literal["match"] = "match"
     thumbnail: ClassVar[bool] = True
-    pictures: tuple[Picture, ...] = Field(min_length=1, max_length=MOST_PICTURES)
-    labels: tuple[Annotated[str, Field(min_length=1, max_length=LONGEST_LABEL)], ...] = Field(
-        min_length=1, max_length=MOST_LABELS
+    pictures: tuple[Picture, ...] = Field(min_length=1, max_length=MAX_PICTURES)
+    labels: tuple[Annotated[str, Field(min_length=1, max_length=MAX_LABEL_LENGTH)], ...] = Field(
+        min_length=1, max_length=MAX_LABELS
     )
 
     @property
@@ -110,7 +110,7 @@ class Match(Word):
         return self.pictures[0].scope
 
 
-class Turn(Word):
+class Turn(WireModel):
     """What one side said in a conversation.
 
     Attributes:
@@ -121,12 +121,12 @@ class Turn(Word):
     """
 
     role: Literal["user", "assistant"]
-    speaker: str = Field("", max_length=LONGEST_SPEAKER)
-    text: str = Field(max_length=LONGEST_TURN)
-    pictures: tuple[Picture, ...] = Field((), max_length=MOST_PICTURES)
+    speaker: str = Field("", max_length=MAX_SPEAKER_LENGTH)
+    text: str = Field(max_length=MAX_TURN_LENGTH)
+    pictures: tuple[Picture, ...] = Field((), max_length=MAX_PICTURES)
 
 
-class Converse(Word):
+class Converse(WireModel):
     """Say what comes next in a conversation; its answer streams.
 
     Attributes:
@@ -138,7 +138,7 @@ class Converse(Word):
     task: Literal["converse"] = "converse"
     thumbnail: ClassVar[bool] = False
     scope: Scope
-    turns: tuple[Turn, ...] = Field(min_length=1, max_length=MOST_TURNS)
+    turns: tuple[Turn, ...] = Field(min_length=1, max_length=MAX_TURNS)
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -149,8 +149,8 @@ class Converse(Word):
     def _answerable(self) -> Self:
         if self.turns[-1].role != "user":
             raise ValueError("the last turn is the bot's: there is nothing to answer")
-        if len(self.pictures) > MOST_TALKED_ABOUT:
-            raise ValueError(f"{len(self.pictures)} pictures in one conversation; {MOST_TALKED_ABOUT} may be")
+        if len(self.pictures) > MAX_CHAT_PICTURES:
+            raise ValueError(f"{len(self.pictures)} pictures in one conversation; {MAX_CHAT_PICTURES} may be")
         return self
 
 
@@ -162,7 +162,7 @@ def in_one_scope(request: Request) -> bool:
     return {picture.scope for picture in request.pictures} <= {request.scope}
 
 
-class Group(Word):
+class Group(WireModel):
     """The jobs that one message made: its pictures belong together and may wait 10 ms for each other.
 
     Attributes:
@@ -171,10 +171,10 @@ class Group(Word):
     """
 
     id: str = Field(min_length=1, max_length=64)
-    size: int = Field(ge=1, le=MOST_PICTURES)
+    size: int = Field(ge=1, le=MAX_PICTURES)
 
 
-class Job(Word):
+class Job(WireModel):
     """One piece of work for a worker.
 
     Attributes:
@@ -213,7 +213,7 @@ def job_id(*parts: str | int) -> str:
     return digest.hexdigest()[:32]
 
 
-class Illustrated(Word):
+class ResultWithThumbnails(WireModel):
     """What comes with small copies of the pictures.
 
     Attributes:
@@ -221,24 +221,24 @@ class Illustrated(Word):
             they were not wanted, or where there was no room for them.
     """
 
-    thumbnails: tuple[Picture, ...] = Field((), max_length=MOST_PICTURES)
+    thumbnails: tuple[Picture, ...] = Field((), max_length=MAX_PICTURES)
 
 
-class Captioned(Illustrated):
+class Captioned(ResultWithThumbnails):
     """What a `Caption` came to."""
 
     task: Literal["caption"] = "caption"
     text: str
 
 
-class Answered(Illustrated):
+class Answered(ResultWithThumbnails):
     """What an `Answer` came to."""
 
     task: Literal["answer"] = "answer"
     text: str
 
 
-class Matched(Illustrated):
+class Matched(ResultWithThumbnails):
     """What a `Match` came to.
 
     Attributes:
@@ -252,7 +252,7 @@ class Matched(Illustrated):
     share: tuple[tuple[float, ...], ...]
 
 
-class Conversed(Word):
+class Conversed(WireModel):
     """What a `Converse` came to.
 
     Attributes:
@@ -272,7 +272,7 @@ class Conversed(Word):
 Outcome = Annotated[Captioned | Answered | Matched | Conversed, Field(discriminator="task")]
 
 
-class Timings(Word):
+class Timings(WireModel):
     """How long each stage of a job took, in milliseconds.
 
     Attributes:
@@ -290,7 +290,7 @@ class Timings(Word):
     done: float | None = None
 
 
-class Result(Word):
+class Result(WireModel):
     """A job that was done."""
 
     v: Literal[1] = VERSION
@@ -300,7 +300,7 @@ class Result(Word):
     timings: Timings = Timings()
 
 
-class Failure(Word):
+class Failure(WireModel):
     """A job that could not be done, and why.
 
     Attributes:
@@ -315,7 +315,7 @@ class Failure(Word):
     detail: dict[str, str | float] = {}
 
 
-class Delta(Word):
+class Delta(WireModel):
     """A piece of a text that is still being generated, for jobs that stream.
 
     Attributes:
@@ -333,7 +333,7 @@ class Delta(Word):
     text: str
 
 
-class Progress(Word):
+class Progress(WireModel):
     """What a worker has to do before it can begin with a job, where that takes long.
 
     Attributes:

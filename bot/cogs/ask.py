@@ -6,13 +6,13 @@ from discord.ext import commands
 
 from bot import replies
 from bot.answer_replies import answered
-from bot.attachments import carried
-from bot.call import Call, Refused
+from bot.attachments import extract_images
+from bot.call import CommandContext, UserError
 from bot.client import Beholder
-from bot.given import Arguments, Place, given, sources, with_pictures
-from bot.original import Outcome
+from bot.given import ImageArguments, MessageRef, given, sources, with_pictures
+from bot.original import OutgoingMessage
 from handlers.captioning import Captioner
-from handlers.ports import Asked
+from handlers.ports import JobContext
 from handlers.questions import parse_question
 from inference.errors import BeholderError
 
@@ -28,7 +28,7 @@ PLACES = app_commands.AppCommandContext(guild=True, dm_channel=True, private_cha
 IMAGE = "The picture; without one I take the one this thread is about, or else the newest here"
 
 
-class Question(Arguments):
+class Question(ImageArguments):
     """What is written down of a call.
 
     Attributes:
@@ -90,10 +90,10 @@ class Ask(commands.Cog):
 
     async def menu(self, interaction: discord.Interaction[Beholder], message: discord.Message) -> None:
         """Describe a message's pictures to the one who asks: it is somebody else's message."""
-        pictures = carried(message, asked=True)
+        pictures = extract_images(message, asked=True)
         if not pictures:
-            raise Refused(NONE_HERE)
-        source = Place(channel_id=message.channel.id, message_id=message.id)
+            raise UserError(NONE_HERE)
+        source = MessageRef(channel_id=message.channel.id, message_id=message.id)
         arguments = Question(images=pictures, source=source)
         await self._client.commanding.run(
             interaction, DESCRIBE, arguments.model_dump(mode="json"), private=True
@@ -113,7 +113,7 @@ class Ask(commands.Cog):
             interaction, name, arguments.model_dump(mode="json"), private=private
         )
 
-    async def _perform(self, call: Call) -> Outcome:
+    async def _perform(self, call: CommandContext) -> OutgoingMessage:
         """Say what there is to say of the pictures.
 
         Raises:
@@ -122,7 +122,7 @@ class Ask(commands.Cog):
         """
         arguments = await with_pictures(self._client, call, Question)
         request, question = call.request, arguments.question
-        asked = Asked(request.id, request.scope, request.author_id, "waiting")
+        asked = JobContext(request.id, request.scope, request.author_id, "waiting")
         pictures = sources(self._client, call, arguments)
         call.afterwards(lambda: self._captioner.forget(asked, pictures, question))
         outcomes = await self._captioner.caption(asked, pictures, question, call.watch)

@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 
 from bot import replies
-from bot.call import Refused
+from bot.call import UserError
 from bot.client import Beholder
 from bot.telling import tell
 from inference.errors import BeholderError
@@ -24,7 +24,7 @@ def said(error: app_commands.AppCommandError) -> str | None:
     """Put an error into a sentence for the person; None: it is a fault of ours, and belongs in the log."""
     cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
     match cause:
-        case Refused():
+        case UserError():
             return str(cause)
         case BeholderError():
             return replies.sentence(cause)

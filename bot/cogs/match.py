@@ -7,22 +7,22 @@ from discord import app_commands
 from discord.ext import commands
 from pydantic import Field
 
-from bot.call import Call
+from bot.call import CommandContext
 from bot.client import Beholder
-from bot.given import Arguments, given, sources, with_pictures
-from bot.original import Outcome
+from bot.given import ImageArguments, given, sources, with_pictures
+from bot.original import OutgoingMessage
 from bot.score_replies import compared, ranked
 from handlers.heatmap.render import MatrixNotDrawn
 from handlers.matching.labels import parse_labels
 from handlers.matching.service import Matcher, Scores
-from handlers.ports import Asked
+from handlers.ports import JobContext
 
 log = logging.getLogger(__name__)
 
 NAME = "match"
 
 
-class Labels(Arguments):
+class Labels(ImageArguments):
     """What is written down of a call.
 
     Attributes:
@@ -79,13 +79,13 @@ class Match(commands.Cog):
         arguments = Labels(labels=parse_labels(labels), images=given(interaction, options))
         await self._client.commanding.run(interaction, NAME, arguments.model_dump(mode="json"), private=False)
 
-    async def _perform(self, call: Call) -> Outcome:
+    async def _perform(self, call: CommandContext) -> OutgoingMessage:
         """Score the pictures and say what came of it.
 
         Raises:
             Refused, BeholderError: It cannot be done.
         """
-        asked = Asked(call.request.id, call.request.scope, call.request.author_id, "waiting")
+        asked = JobContext(call.request.id, call.request.scope, call.request.author_id, "waiting")
         arguments = await with_pictures(self._client, call, Labels)
         images, labels = arguments.images, arguments.labels
         ticket = await self._matcher.submit(asked, sources(self._client, call, arguments), labels)
@@ -99,7 +99,7 @@ class Match(commands.Cog):
             return ranked(scores, about=about, thumbnail=thumbnail, spoiler=spoiler)
         return compared(scores, await self._matrix(asked, scores), about=about, spoiler=spoiler)
 
-    async def _matrix(self, asked: Asked, scores: Scores) -> bytes | None:
+    async def _matrix(self, asked: JobContext, scores: Scores) -> bytes | None:
         try:
             return await self._matcher.matrix(asked, scores)
         except MatrixNotDrawn as error:

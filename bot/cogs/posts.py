@@ -16,7 +16,7 @@ FLUSH_SECONDS = 2.0
 """Between two writings of the marks; what a crash loses of them is found again by looking back."""
 
 
-class Posts(commands.Cog):
+class Gateway(commands.Cog):
     """Listens for messages.
 
     Args:
@@ -82,4 +82,4 @@ class Posts(commands.Cog):
 
 async def setup(client: Beholder) -> None:
     """Add the cog."""
-    await client.add_cog(Posts(client))
+    await client.add_cog(Gateway(client))

@@ -34,7 +34,7 @@ UNSEEN = (
 UNANSWERABLE = "But I can't write here: give me the {permissions} permission first."
 
 
-class Preferences(commands.Cog):
+class CaptionCommands(commands.Cog):
     """What admins choose for a channel.
 
     Args:
@@ -149,4 +149,4 @@ async def _say(interaction: discord.Interaction[Beholder], text: str, *, private
 
 async def setup(client: Beholder) -> None:
     """Add the cog."""
-    await client.add_cog(Preferences(client))
+    await client.add_cog(CaptionCommands(client))

@@ -9,28 +9,27 @@ from discord.ext import commands
 
 from bot import replies, talk_replies
 from bot.answer_replies import picture as attached
-from bot.answering import until_redis
-from bot.attachments import carried
-from bot.call import Call, Refused
+from bot.answering import retry_redis
+from bot.attachments import extract_images
+from bot.call import CommandContext, UserError
 from bot.client import Beholder
-from bot.given import Place as Where
-from bot.given import given, sources, with_pictures
-from bot.insisting import until_discord
+from bot.given import MessageRef, given, sources, with_pictures
+from bot.insisting import retry_discord
 from bot.looking import look_again
-from bot.messages import owns, shown
+from bot.messages import is_own_thread, posted_image
 from bot.opening import may_have_threads, thread_for
-from bot.original import Outcome
+from bot.original import OutgoingMessage
 from bot.rights import check_may_talk
-from bot.talk_arguments import Opening, named, quoted
+from bot.talk_arguments import ChatArguments, named, quoted
 from bot.talk_buttons import BeginButton, TurnButton
 from handlers.captioning import Captioner
-from handlers.chat.history import Place
-from handlers.chat.models import Said, Shown, Subject
-from handlers.ports import Asked
+from handlers.chat.history import ConversationKey
+from handlers.chat.models import PostedImage, Subject, UserTurn
+from handlers.ports import JobContext
 from handlers.questions import parse_question
 from handlers.storage.inbox import OpenCommand, OpenTurn
 from inference.errors import BeholderError
-from inference.schema import LONGEST_SPEAKER
+from inference.schema import MAX_SPEAKER_LENGTH
 
 CHAT, TALK = "chat", "talk"
 MENU = "Talk about this image"
@@ -43,7 +42,7 @@ CAPTION_SECONDS = 8.0
 NONE_HERE = "This message has no picture that I can see. Choose one that has, or use `/chat` with an image."
 
 
-class Threads(commands.Cog):
+class Chat(commands.Cog):
     """Starts conversations, and hears what is edited and deleted in them.
 
     Args:
@@ -86,73 +85,75 @@ class Threads(commands.Cog):
     ) -> None:
         """Take a call in; what it shows to be wrong is raised, and said before it is deferred."""
         asked = None if question is None else parse_question(question)
-        here = owns(interaction.channel, self._me)
+        here = is_own_thread(interaction.channel, self._me)
         if here and image is None and asked is None:
-            raise Refused(talk_replies.JUST_WRITE)
+            raise UserError(talk_replies.JUST_WRITE)
         check_may_talk(interaction)
         images = () if here and image is None else given(interaction, [image])
-        await self._run(interaction, CHAT, Opening(question=asked, images=images), private=False)
+        await self._run(interaction, CHAT, ChatArguments(question=asked, images=images), private=False)
 
     async def menu(self, interaction: discord.Interaction[Beholder], message: discord.Message) -> None:
         """Talk about a message's pictures."""
-        pictures = carried(message, asked=True)
+        pictures = extract_images(message, asked=True)
         if not pictures:
-            raise Refused(NONE_HERE)
+            raise UserError(NONE_HERE)
         check_may_talk(interaction, message.id)
-        where = Where(channel_id=message.channel.id, message_id=message.id)
-        await self._run(interaction, TALK, Opening(images=pictures, source=where), private=True)
+        where = MessageRef(channel_id=message.channel.id, message_id=message.id)
+        await self._run(interaction, TALK, ChatArguments(images=pictures, source=where), private=True)
 
     async def begin(self, interaction: discord.Interaction[Beholder], message_id: int) -> None:
         """Talk about the pictures of a message whose caption has the button that was pressed."""
         check_may_talk(interaction, message_id)
-        where = Where(channel_id=interaction.channel_id or 0, message_id=message_id)
+        where = MessageRef(channel_id=interaction.channel_id or 0, message_id=message_id)
         said = interaction.message.content if interaction.message is not None else ""
         title = "" if "||" in said else replies.unescaped(said.partition("\n")[0]).removeprefix("1. ")
-        await self._run(interaction, TALK, Opening(source=where, title=title), private=True)
+        await self._run(interaction, TALK, ChatArguments(source=where, title=title), private=True)
 
     async def _run(
-        self, interaction: discord.Interaction[Beholder], name: str, opening: Opening, *, private: bool
+        self, interaction: discord.Interaction[Beholder], name: str, opening: ChatArguments, *, private: bool
     ) -> None:
-        speaker = interaction.user.display_name[:LONGEST_SPEAKER]
+        speaker = interaction.user.display_name[:MAX_SPEAKER_LENGTH]
         arguments = opening.model_copy(update={"speaker": speaker}).model_dump(mode="json")
         await self._client.commanding.run(interaction, name, arguments, private=private)
 
-    async def _perform(self, call: Call) -> Outcome:
+    async def _perform(self, call: CommandContext) -> OutgoingMessage:
         """Find the picture and the place, and have the first turn answered there.
 
         Raises:
             Refused: There is no picture.
             BeholderError: It cannot be looked at.
         """
-        request, opening = call.request, Opening.model_validate(call.request.arguments)
+        request, opening = call.request, ChatArguments.model_validate(call.request.arguments)
         channel = self._client.get_channel(request.channel_id)
-        inside = Place(request.channel_id) if owns(channel, self._me) else None
+        inside = ConversationKey(request.channel_id) if is_own_thread(channel, self._me) else None
         if opening.images and opening.source is None:
             return await self._with_upload(call, opening, inside)
         if inside is not None and opening.source is None:
             call.once_shown(lambda message: self._open(request, opening, inside, (), reply_to=message.id))
-            return Outcome(quoted(opening))
+            return OutgoingMessage(quoted(opening))
         opening = await self._found(call)
         return await self._about(call, opening, inside)
 
-    async def _found(self, call: Call) -> Opening:
+    async def _found(self, call: CommandContext) -> ChatArguments:
         """Return the arguments with the pictures that are meant.
 
         Raises:
             Refused: There are none.
             PictureGone: They are not there any more.
         """
-        opening = Opening.model_validate(call.request.arguments)
+        opening = ChatArguments.model_validate(call.request.arguments)
         if opening.source is not None and not opening.images:
             where = opening.source
             found = await look_again(self._client, call.request, where.channel_id, where.message_id)
             return opening.model_copy(update={"images": found.pictures})
-        return await with_pictures(self._client, call, Opening)
+        return await with_pictures(self._client, call, ChatArguments)
 
-    async def _with_upload(self, call: Call, opening: Opening, inside: Place | None) -> Outcome:
+    async def _with_upload(
+        self, call: CommandContext, opening: ChatArguments, inside: ConversationKey | None
+    ) -> OutgoingMessage:
         """Show a picture that nobody else sees, as a small copy, and talk about it where it stands."""
         request = call.request
-        asked = Asked(request.id, request.scope, request.author_id, "waiting")
+        asked = JobContext(request.id, request.scope, request.author_id, "waiting")
         pictures = sources(self._client, call, opening)
         call.afterwards(lambda: self._captioner.forget(asked, pictures))
         [caption] = await self._captioner.caption(asked, pictures, None, call.watch)
@@ -161,32 +162,38 @@ class Threads(commands.Cog):
         thumbnail = await self._captioner.thumbnail(asked, caption)
         if not thumbnail:
             # The conversation would be about a picture that is nowhere.
-            raise Refused(talk_replies.NOT_SHOWN)
+            raise UserError(talk_replies.NOT_SHOWN)
         opening = opening.model_copy(update={"title": caption.text})
 
         async def open_there(message: discord.Message) -> None:
-            where = tuple(shown(message, each) for each in carried(message, asked=False))
+            where = tuple(posted_image(message, each) for each in extract_images(message, asked=False))
             if inside is not None:
                 await self._open(request, opening, inside, where, reply_to=message.id)
                 return
             thread = await thread_for(self._client, request.channel_id, message.id, named(opening))
-            place = Place(request.channel_id, message.id) if thread is None else Place(thread.id)
+            place = (
+                ConversationKey(request.channel_id, message.id)
+                if thread is None
+                else ConversationKey(thread.id)
+            )
             await self._open(request, opening, place, where, reply_to=message.id if thread is None else None)
 
         call.once_shown(open_there)
         [said] = replies.said([caption], [opening.hidden])
         file = attached(thumbnail, said, opening.question)
-        return Outcome(quoted(opening), [file])
+        return OutgoingMessage(quoted(opening), [file])
 
-    async def _about(self, call: Call, opening: Opening, inside: Place | None) -> Outcome:
+    async def _about(
+        self, call: CommandContext, opening: ChatArguments, inside: ConversationKey | None
+    ) -> OutgoingMessage:
         """Talk about a picture that stands in a message."""
         request, where = call.request, opening.source
         if where is None:
-            raise Refused(talk_replies.NO_PICTURE)
+            raise UserError(talk_replies.NO_PICTURE)
         if inside is None and may_have_threads(self._client, where.channel_id):
             opening = await self._titled(call, opening)
         pictures = tuple(
-            Shown(
+            PostedImage(
                 channel_id=where.channel_id,
                 message_id=each.message_id or where.message_id,
                 key=each.key,
@@ -199,30 +206,34 @@ class Threads(commands.Cog):
         thread = None
         if inside is None:
             name = named(opening)
-            thread = await until_discord(
+            thread = await retry_discord(
                 lambda: thread_for(self._client, where.channel_id, where.message_id, name), request.id
             )
-        place = inside or (Place(thread.id) if thread is not None else None)
+        place = inside or (ConversationKey(thread.id) if thread is not None else None)
         if place is not None:
             await self._open(request, opening, place, pictures, reply_to=None)
-            return Outcome(talk_replies.IN_THREAD.format(thread=place.channel_id))
+            return OutgoingMessage(talk_replies.IN_THREAD.format(thread=place.channel_id))
         if request.private:
-            place = Place(request.channel_id, where.message_id)
+            place = ConversationKey(request.channel_id, where.message_id)
             await self._open(request, opening, place, pictures, reply_to=where.message_id)
-            return Outcome(talk_replies.BELOW)
+            return OutgoingMessage(talk_replies.BELOW)
         call.once_shown(
             lambda message: self._open(
-                request, opening, Place(request.channel_id, message.id), pictures, reply_to=message.id
+                request,
+                opening,
+                ConversationKey(request.channel_id, message.id),
+                pictures,
+                reply_to=message.id,
             )
         )
-        return Outcome(f"{quoted(opening)}\n{opening.about(request.guild_id)}")
+        return OutgoingMessage(f"{quoted(opening)}\n{opening.about(request.guild_id)}")
 
-    async def _titled(self, call: Call, opening: Opening) -> Opening:
+    async def _titled(self, call: CommandContext, opening: ChatArguments) -> ChatArguments:
         """Have the picture captioned, where the thread has nothing else to be named after."""
         if opening.question or opening.title or opening.hidden:
             return opening
         request = call.request
-        asked = Asked(request.id, request.scope, request.author_id, "waiting")
+        asked = JobContext(request.id, request.scope, request.author_id, "waiting")
         pictures = sources(self._client, call, opening)[:1]
         call.afterwards(lambda: self._captioner.forget(asked, pictures))
         try:
@@ -239,28 +250,28 @@ class Threads(commands.Cog):
     async def _open(
         self,
         request: OpenCommand,
-        opening: Opening,
-        place: Place,
-        pictures: tuple[Shown, ...],
+        opening: ChatArguments,
+        place: ConversationKey,
+        pictures: tuple[PostedImage, ...],
         *,
         reply_to: int | None,
     ) -> None:
         """Begin a conversation, or go on with it, and have the first turn answered."""
         history = self._client.history
-        before = await until_redis(lambda: history.subject(place))
+        before = await retry_redis(lambda: history.subject(place))
         if before is None:
             subject = Subject(pictures=pictures, spoiler=opening.hidden)
-            await until_redis(lambda: history.begin(place, subject))
+            await retry_redis(lambda: history.begin(place, subject))
             pictures = ()
         else:
             known = {each.which for each in before.pictures}
             pictures = tuple(each for each in pictures if each.which not in known)
         if before is not None and opening.question is None and not pictures:
-            said_before = await until_redis(lambda: history.exchanges(place))
+            said_before = await retry_redis(lambda: history.exchanges(place))
             if any(each.said.turn_id != request.interaction_id for each in said_before):
                 # It is there already, and nothing was asked.
                 return
-        said = Said(
+        said = UserTurn(
             turn_id=request.interaction_id,
             speaker=opening.speaker,
             text=opening.question or talk_replies.DESCRIBE,
@@ -276,10 +287,10 @@ class Threads(commands.Cog):
             hangs_on=place.hangs_on,
             reply_to=reply_to,
         )
-        await until_redis(lambda: self._client.conversing.accept(turn, said))
+        await retry_redis(lambda: self._client.conversing.accept(turn, said))
         if place.hangs_on is not None:
             hangs_on = place.hangs_on
-            await until_redis(lambda: history.belongs(place, [hangs_on]))
+            await retry_redis(lambda: history.belongs(place, [hangs_on]))
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
@@ -310,4 +321,4 @@ class Threads(commands.Cog):
 
 async def setup(client: Beholder) -> None:
     """Add the cog."""
-    await client.add_cog(Threads(client))
+    await client.add_cog(Chat(client))

@@ -10,10 +10,10 @@ import secrets
 from aiohttp import web
 
 from bot.playground.pocket import Pocket
-from inference.sandbox.child import ChildFailed, Limits, ask
+from inference.sandbox.child import ChildFailed, ChildLimits, ask_child
 
 PROGRAM = ("-m", "bot.playground.gallery_child")
-LIMITS = Limits(seconds=20, memory=1024 * 2**20, answer=8 * 2**20)
+LIMITS = ChildLimits(seconds=20, memory=1024 * 2**20, answer=8 * 2**20)
 """Six scenes take about half a second and 100 MB on a machine that does nothing else."""
 
 MOST = 12
@@ -37,7 +37,7 @@ async def scenes(seed: int, count: int) -> bytes:
         ChildFailed: The child failed, for example because numpy isn't installed.
     """
     told = {"seed": seed, "count": count, "pixels": PIXELS}
-    return await ask(PROGRAM, [json.dumps(told).encode()], LIMITS)
+    return await ask_child(PROGRAM, [json.dumps(told).encode()], LIMITS)
 
 
 def add_to(app: web.Application, _: Pocket) -> None:

@@ -11,14 +11,14 @@ from typing import Final
 
 from handlers.chat import history_codec
 from handlers.chat.history_codec import SUBJECT
-from handlers.chat.models import Exchange, Measured, Replied, Said, Shown, Subject
+from handlers.chat.models import BotReply, Exchange, PostedImage, Subject, TokenCount, UserTurn
 from inference.queue.connection import Client, translated
-from inference.schema import MOST_TURNS
+from inference.schema import MAX_TURNS
 
-RETENTION: Final = 7 * 24 * 3600
+RETENTION_S: Final = 7 * 24 * 3600
 """Seconds after the last turn for which a conversation is kept."""
 MEASURED: Final = "measured"
-MOST_FIELDS: Final = 3 * MOST_TURNS
+MAX_FIELDS: Final = 3 * MAX_TURNS
 """Of a conversation; beyond that, turns that no model gets any more are forgotten."""
 NEWEST: Final = "newest"
 """The turn whose answer has the buttons."""
@@ -38,7 +38,7 @@ end
 
 
 @dataclass(frozen=True)
-class Place:
+class ConversationKey:
     """Where a conversation is.
 
     Attributes:
@@ -55,7 +55,7 @@ class Place:
         return f"{self.channel_id}:{self.hangs_on or 0}"
 
     @classmethod
-    def named(cls, name: str) -> "Place":
+    def named(cls, name: str) -> "ConversationKey":
         """Read what `name` says."""
         channel, _, hangs_on = name.partition(":")
         return cls(int(channel), int(hangs_on) or None)
@@ -78,7 +78,7 @@ class History:
         self._edit = redis.register_script(_EDIT)
         self._forget = redis.register_script(_FORGET)
 
-    async def begin(self, place: Place, subject: Subject) -> None:
+    async def begin(self, place: ConversationKey, subject: Subject) -> None:
         """Note what a conversation is about; one that has begun stays as it is.
 
         Raises:
@@ -86,13 +86,13 @@ class History:
         """
         async with translated(), self._redis.pipeline(transaction=True) as all_:
             all_.hsetnx(self._key(place), SUBJECT, subject.model_dump_json())
-            all_.expire(self._key(place), RETENTION)
+            all_.expire(self._key(place), RETENTION_S)
             for message in {picture.message_id for picture in subject.pictures}:
                 all_.sadd(self._index + str(message), place.name)
-                all_.expire(self._index + str(message), RETENTION)
+                all_.expire(self._index + str(message), RETENTION_S)
             await all_.execute()
 
-    async def subject(self, place: Place) -> Subject | None:
+    async def subject(self, place: ConversationKey) -> Subject | None:
         """Return what a conversation is about; None where nothing is known of it.
 
         Raises:
@@ -101,7 +101,7 @@ class History:
         async with translated():
             return history_codec.read(Subject, await self._redis.hget(self._key(place), SUBJECT))
 
-    async def say(self, place: Place, said: Said) -> bool:
+    async def say(self, place: ConversationKey, said: UserTurn) -> bool:
         """Note what a person said; doing it twice changes nothing.
 
         Returns:
@@ -117,7 +117,7 @@ class History:
         await self.refresh(place)
         return bool(new)
 
-    async def reply(self, place: Place, replied: Replied, known: Measured | None = None) -> None:
+    async def reply(self, place: ConversationKey, replied: BotReply, known: TokenCount | None = None) -> None:
         """Note what the bot answered, and what that took; a turn that is gone gets no answer.
 
         Raises:
@@ -135,14 +135,14 @@ class History:
 
     async def _prune(self, key: str) -> None:
         """Forget what no model gets any more: all but the first turn and the newest."""
-        if await self._redis.hlen(key) <= MOST_FIELDS:
+        if await self._redis.hlen(key) <= MAX_FIELDS:
             return
         names = [bytes(each).decode() for each in await self._redis.hkeys(key)]  # type: ignore[arg-type]
         turns = sorted(int(each.removeprefix("said:")) for each in names if each.startswith("said:"))
-        for turn in turns[1 : -MOST_TURNS // 2]:
+        for turn in turns[1 : -MAX_TURNS // 2]:
             await self._redis.hdel(key, f"said:{turn}", f"replied:{turn}", f"shown:{turn}")
 
-    async def unanswer(self, place: Place, turn_id: int) -> None:
+    async def unanswer(self, place: ConversationKey, turn_id: int) -> None:
         """Take back the answer to a turn, where it has one: it gets another.
 
         Raises:
@@ -152,7 +152,7 @@ class History:
             if await self._redis.hdel(self._key(place), f"replied:{turn_id}"):
                 await self._redis.hdel(self._key(place), MEASURED)
 
-    async def exchanges(self, place: Place, *, until: int | None = None) -> list[Exchange]:
+    async def exchanges(self, place: ConversationKey, *, until: int | None = None) -> list[Exchange]:
         """Return what was said and answered, the oldest first.
 
         Args:
@@ -165,24 +165,26 @@ class History:
         async with translated():
             raw = await self._redis.hgetall(self._key(place))
         fields = {bytes(key).decode(): value for key, value in raw.items()}  # type: ignore[arg-type]
-        said = [history_codec.read(Said, value) for name, value in fields.items() if name.startswith("said:")]
+        said = [
+            history_codec.read(UserTurn, value) for name, value in fields.items() if name.startswith("said:")
+        ]
         found = sorted((each for each in said if each is not None), key=lambda each: each.turn_id)
         return [
-            Exchange(each, history_codec.read(Replied, fields.get(f"replied:{each.turn_id}")))
+            Exchange(each, history_codec.read(BotReply, fields.get(f"replied:{each.turn_id}")))
             for each in found
             if until is None or each.turn_id <= until
         ]
 
-    async def measured(self, place: Place) -> Measured | None:
+    async def measured(self, place: ConversationKey) -> TokenCount | None:
         """Return what the engine counted last.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
-            return history_codec.read(Measured, await self._redis.hget(self._key(place), MEASURED))
+            return history_codec.read(TokenCount, await self._redis.hget(self._key(place), MEASURED))
 
-    async def first_time(self, place: Place, what: str) -> bool:
+    async def first_time(self, place: ConversationKey, what: str) -> bool:
         """Tell whether something is told here for the first time; from now on it is not.
 
         Raises:
@@ -190,10 +192,10 @@ class History:
         """
         async with translated():
             first = await self._redis.hsetnx(self._key(place), f"told:{what}", "1")
-            await self._redis.expire(self._key(place), RETENTION)
+            await self._redis.expire(self._key(place), RETENTION_S)
         return bool(first)
 
-    async def shown(self, place: Place, turn_id: int, messages: Sequence[int]) -> None:
+    async def shown(self, place: ConversationKey, turn_id: int, messages: Sequence[int]) -> None:
         """Note which messages an answer stands in.
 
         Raises:
@@ -201,10 +203,10 @@ class History:
         """
         async with translated():
             await self._redis.hset(self._key(place), f"shown:{turn_id}", " ".join(map(str, messages)))
-            await self._redis.expire(self._key(place), RETENTION)
+            await self._redis.expire(self._key(place), RETENTION_S)
         await self.belongs(place, messages)
 
-    async def messages(self, place: Place, turn_id: int) -> tuple[int, ...]:
+    async def messages(self, place: ConversationKey, turn_id: int) -> tuple[int, ...]:
         """Return which messages an answer stands in.
 
         Raises:
@@ -214,7 +216,7 @@ class History:
             raw = await self._redis.hget(self._key(place), f"shown:{turn_id}")
         return tuple(map(int, raw.split())) if raw else ()
 
-    async def newest(self, place: Place, turn_id: int | None = None) -> int | None:
+    async def newest(self, place: ConversationKey, turn_id: int | None = None) -> int | None:
         """Return the turn that was answered last, and note that it is `turn_id` now, where that is given.
 
         Raises:
@@ -224,11 +226,11 @@ class History:
             before = await self._redis.hget(self._key(place), NEWEST)
             if turn_id is not None:
                 await self._redis.hset(self._key(place), NEWEST, str(turn_id))
-                await self._redis.expire(self._key(place), RETENTION)
-                await self._redis.set(self._last + str(place.channel_id), place.name, ex=RETENTION)
+                await self._redis.expire(self._key(place), RETENTION_S)
+                await self._redis.set(self._last + str(place.channel_id), place.name, ex=RETENTION_S)
         return int(before) if before else None
 
-    async def latest(self, channel_id: int) -> Place | None:
+    async def latest(self, channel_id: int) -> ConversationKey | None:
         """Return the conversation of a channel that was answered last.
 
         Raises:
@@ -236,9 +238,9 @@ class History:
         """
         async with translated():
             raw = await self._redis.get(self._last + str(channel_id))
-        return Place.named(bytes(raw).decode()) if raw else None  # type: ignore[arg-type]
+        return ConversationKey.named(bytes(raw).decode()) if raw else None  # type: ignore[arg-type]
 
-    async def belongs(self, place: Place, messages: Iterable[int]) -> None:
+    async def belongs(self, place: ConversationKey, messages: Iterable[int]) -> None:
         """Note that messages are part of a conversation.
 
         Raises:
@@ -247,10 +249,10 @@ class History:
         async with translated(), self._redis.pipeline(transaction=True) as all_:
             for message in messages:
                 all_.sadd(self._index + str(message), place.name)
-                all_.expire(self._index + str(message), RETENTION)
+                all_.expire(self._index + str(message), RETENTION_S)
             await all_.execute()
 
-    async def places(self, message_id: int) -> list[Place]:
+    async def places(self, message_id: int) -> list[ConversationKey]:
         """Return the conversations that a message is part of.
 
         Raises:
@@ -258,10 +260,10 @@ class History:
         """
         async with translated():
             names = await self._redis.smembers(self._index + str(message_id))
-        return [Place.named(bytes(name).decode()) for name in names]  # type: ignore[arg-type]
+        return [ConversationKey.named(bytes(name).decode()) for name in names]  # type: ignore[arg-type]
 
-    async def refresh(self, place: Place) -> None:
-        """Keep a conversation, and the index of its messages, for another `RETENTION` seconds.
+    async def refresh(self, place: ConversationKey) -> None:
+        """Keep a conversation, and the index of its messages, for another `RETENTION_S` seconds.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
@@ -269,12 +271,12 @@ class History:
         async with translated():
             raw = await self._redis.hgetall(self._key(place))
             async with self._redis.pipeline(transaction=False) as all_:
-                all_.expire(self._key(place), RETENTION)
+                all_.expire(self._key(place), RETENTION_S)
                 for message in history_codec.messages(raw):
-                    all_.expire(self._index + str(message), RETENTION)
+                    all_.expire(self._index + str(message), RETENTION_S)
                 await all_.execute()
 
-    async def edit(self, message_id: int, text: str, pictures: Sequence[Shown]) -> None:
+    async def edit(self, message_id: int, text: str, pictures: Sequence[PostedImage]) -> None:
         """Let a turn say what its author made of it.
 
         Raises:
@@ -284,13 +286,13 @@ class History:
             async with translated():
                 field = f"said:{message_id}"
                 raw = await self._redis.hget(self._key(place), field)
-                before = history_codec.read(Said, raw)
+                before = history_codec.read(UserTurn, raw)
                 if raw is None or before is None or history_codec.same(before, text, pictures):
                     continue
                 after = before.model_copy(update={"text": text, "pictures": tuple(pictures)})
                 await self._edit(keys=[self._key(place)], args=[field, raw, after.model_dump_json()])
 
-    async def delete(self, message_id: int) -> dict[Place, bool]:
+    async def delete(self, message_id: int) -> dict[ConversationKey, bool]:
         """Forget what stood in a message: a turn with its answer, an answer, or pictures.
 
         Returns:
@@ -299,7 +301,7 @@ class History:
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        found: dict[Place, bool] = {}
+        found: dict[ConversationKey, bool] = {}
         for place in await self.places(message_id):
             key = self._key(place)
             async with translated():
@@ -315,8 +317,8 @@ class History:
                 if subject is not None:
                     after = history_codec.without(subject, message_id)
                     await self._redis.hset(key, SUBJECT, after.model_dump_json())
-                await self._redis.expire(key, RETENTION)
-            said = history_codec.read(Said, raw.get(f"said:{message_id}".encode()))
+                await self._redis.expire(key, RETENTION_S)
+            said = history_codec.read(UserTurn, raw.get(f"said:{message_id}".encode()))
             shown = [*(subject.pictures if subject else ()), *(said.pictures if said else ())]
             found[place] = any(each.message_id == message_id for each in shown)
         async with translated():
@@ -332,7 +334,7 @@ class History:
         async with translated():
             await self._redis.delete(self._last + str(channel_id))
 
-    async def reset(self, place: Place) -> None:
+    async def reset(self, place: ConversationKey) -> None:
         """Forget what was said, but not what it is about.
 
         Raises:
@@ -348,7 +350,7 @@ class History:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
-            await self._redis.delete(self._key(Place(channel_id)), self._last + str(channel_id))
+            await self._redis.delete(self._key(ConversationKey(channel_id)), self._last + str(channel_id))
 
-    def _key(self, place: Place) -> str:
+    def _key(self, place: ConversationKey) -> str:
         return self._name + place.name

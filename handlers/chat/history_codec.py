@@ -6,13 +6,13 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from handlers.chat.models import Kept, Said, Shown, Subject
+from handlers.chat.models import PostedImage, StoredModel, Subject, UserTurn
 
 log = logging.getLogger(__name__)
 
 SUBJECT: Final = "subject"
 
-K = TypeVar("K", bound=Kept)
+K = TypeVar("K", bound=StoredModel)
 
 
 def without(subject: Subject, message_id: int) -> Subject:
@@ -22,7 +22,7 @@ def without(subject: Subject, message_id: int) -> Subject:
     return subject.model_copy(update={"pictures": left, "gone": gone})
 
 
-def same(said: Said, text: str, pictures: Sequence[Shown]) -> bool:
+def same(said: UserTurn, text: str, pictures: Sequence[PostedImage]) -> bool:
     """Tell whether an edit is none of the author's: Discord edits a message when it has fetched its links."""
     return said.text == text and [each.which for each in said.pictures] == [each.which for each in pictures]
 

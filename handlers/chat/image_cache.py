@@ -3,12 +3,12 @@
 from collections import OrderedDict
 from typing import Final, Protocol, TypeVar
 
-from handlers.chat.models import Shown
-from handlers.ports import Source
+from handlers.chat.models import PostedImage
+from handlers.ports import ImageSource
 from inference.errors import PictureError, PictureGone
 from inference.schema import Picture
 
-MOST_KNOWN: Final = 2000
+MAX_ENTRIES: Final = 2000
 """Pictures of which is remembered that they were put, or cannot be read; the others are fetched again."""
 
 Key = tuple[str, tuple[int, str]]
@@ -25,7 +25,7 @@ class Store(Protocol):
         """Keep a picture's bytes for longer; False: they are gone."""
 
 
-class TalkPictures:
+class ImageCache:
     """What is known of pictures that are talked about.
 
     Args:
@@ -37,7 +37,7 @@ class TalkPictures:
         self._put: OrderedDict[Key, Picture] = OrderedDict()
         self._refused: OrderedDict[Key, PictureError] = OrderedDict()
 
-    async def put(self, scope: str, picture: Shown, source: Source) -> Picture:
+    async def put(self, scope: str, picture: PostedImage, source: ImageSource) -> Picture:
         """Have a picture where workers find it.
 
         Raises:
@@ -58,7 +58,7 @@ class TalkPictures:
         _remember(self._put, key, put)
         return put
 
-    def refuse(self, scope: str, picture: Shown, error: PictureError) -> None:
+    def refuse(self, scope: str, picture: PostedImage, error: PictureError) -> None:
         """Note that a picture cannot be read; one that is only gone may come back."""
         key = scope, picture.which
         self._put.pop(key, None)
@@ -74,5 +74,5 @@ class TalkPictures:
 
 def _remember(known: OrderedDict[Key, V], key: Key, value: V) -> None:
     known[key] = value
-    if len(known) > MOST_KNOWN:
+    if len(known) > MAX_ENTRIES:
         known.popitem(last=False)

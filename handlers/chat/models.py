@@ -7,13 +7,13 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from handlers.snowflake import Id
-from inference.schema import LONGEST_SPEAKER, LONGEST_TURN, MOST_PICTURES, MOST_TALKED_ABOUT, MOST_TURNS
+from inference.schema import MAX_CHAT_PICTURES, MAX_PICTURES, MAX_SPEAKER_LENGTH, MAX_TURN_LENGTH, MAX_TURNS
 
 TURN_TOKENS: Final = 12
 """Of what stands around a turn: the speaker's role and name."""
 BYTES_PER_TOKEN: Final = 3.0
 """Of text in UTF-8. English has about 4, most languages fewer: too many tokens are better than too few."""
-MOST_FOR_REPLY: Final = 1024
+MAX_REPLY_TOKENS: Final = 1024
 """Tokens that are left for the answer, at most."""
 SUBJECT_SHARE: Final = 0.7
 """Of the room, for the pictures that a conversation is about: an album must leave some for what is said."""
@@ -22,7 +22,7 @@ IMPLAUSIBLE: Final = 0.4
 
 
 @dataclass(frozen=True)
-class Sizes:
+class TokenSizes:
     """How many tokens things have, as far as is known of the model.
 
     Attributes:
@@ -34,17 +34,17 @@ class Sizes:
     text: float = 1.0
 
 
-SIZES: Final = Sizes()
+SIZES: Final = TokenSizes()
 """What is assumed of a model that has said nothing."""
 
 
-class Kept(BaseModel):
+class StoredModel(BaseModel):
     """The base of what Redis keeps."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Shown(Kept):
+class PostedImage(StoredModel):
     """A picture that stands in Discord.
 
     Attributes:
@@ -69,7 +69,7 @@ class Shown(Kept):
         return self.message_id, self.key
 
 
-class Subject(Kept):
+class Subject(StoredModel):
     """What a conversation is about. It is never trimmed.
 
     Attributes:
@@ -78,12 +78,12 @@ class Subject(Kept):
         gone: Whether there were more, which have been deleted.
     """
 
-    pictures: tuple[Shown, ...] = Field((), max_length=MOST_PICTURES)
+    pictures: tuple[PostedImage, ...] = Field((), max_length=MAX_PICTURES)
     spoiler: bool = False
     gone: bool = False
 
 
-class Said(Kept):
+class UserTurn(StoredModel):
     """What a person said.
 
     Attributes:
@@ -96,18 +96,18 @@ class Said(Kept):
     """
 
     turn_id: Id
-    speaker: str = Field("", max_length=LONGEST_SPEAKER)
-    text: str = Field(max_length=LONGEST_TURN)
-    pictures: tuple[Shown, ...] = Field((), max_length=MOST_PICTURES)
+    speaker: str = Field("", max_length=MAX_SPEAKER_LENGTH)
+    text: str = Field(max_length=MAX_TURN_LENGTH)
+    pictures: tuple[PostedImage, ...] = Field((), max_length=MAX_PICTURES)
     message_id: Id | None = None
     author_id: Id | None = None
 
-    def tokens(self, sizes: Sizes) -> float:
+    def tokens(self, sizes: TokenSizes) -> float:
         """Estimate what it takes of the model's context."""
         return sizes.text * estimate(self.speaker + self.text) + sizes.picture * len(self.pictures)
 
 
-class Replied(Kept):
+class BotReply(StoredModel):
     """What the bot answered.
 
     Attributes:
@@ -122,12 +122,12 @@ class Replied(Kept):
     text: str
     stopped: bool = False
 
-    def tokens(self, sizes: Sizes) -> float:
+    def tokens(self, sizes: TokenSizes) -> float:
         """Estimate what it takes of the model's context."""
         return sizes.text * estimate(self.text)
 
 
-class Measured(Kept):
+class TokenCount(StoredModel):
     """What the engine counted.
 
     Attributes:
@@ -135,7 +135,7 @@ class Measured(Kept):
         tokens: All of it, pictures and answers included.
     """
 
-    turns: tuple[Id, ...] = Field(min_length=1, max_length=MOST_TURNS)
+    turns: tuple[Id, ...] = Field(min_length=1, max_length=MAX_TURNS)
     tokens: int = Field(ge=0)
 
 
@@ -143,16 +143,16 @@ class Measured(Kept):
 class Exchange:
     """A turn with its answer, where it has one."""
 
-    said: Said
-    replied: Replied | None = None
+    said: UserTurn
+    replied: BotReply | None = None
 
-    def tokens(self, sizes: Sizes) -> float:
+    def tokens(self, sizes: TokenSizes) -> float:
         """Estimate what both take of the model's context."""
         return self.said.tokens(sizes) + (self.replied.tokens(sizes) if self.replied else 0)
 
 
 @dataclass(frozen=True)
-class Trimmed:
+class FittedHistory:
     """What fits.
 
     Attributes:
@@ -174,23 +174,23 @@ def estimate(text: str) -> int:
 
 
 def measured(
-    given: Trimmed, prompt_tokens: int | None, reply_tokens: int | None, sizes: Sizes = SIZES
-) -> Measured | None:
+    given: FittedHistory, prompt_tokens: int | None, reply_tokens: int | None, sizes: TokenSizes = SIZES
+) -> TokenCount | None:
     """Make what is kept of the engine's count; None where it gave none that can be believed."""
     guess = guessed(given.subject, given.exchanges, sizes)
     if prompt_tokens is None or prompt_tokens < IMPLAUSIBLE * guess:
         return None
     turns = tuple(each.said.turn_id for each in given.exchanges)
-    return Measured(turns=turns, tokens=prompt_tokens + (reply_tokens or 0))
+    return TokenCount(turns=turns, tokens=prompt_tokens + (reply_tokens or 0))
 
 
 def trim(
     subject: Subject,
     exchanges: Sequence[Exchange],
-    known: Measured | None,
+    known: TokenCount | None,
     context: int,
-    sizes: Sizes = SIZES,
-) -> Trimmed:
+    sizes: TokenSizes = SIZES,
+) -> FittedHistory:
     """Leave out what does not fit: the oldest first, but never what the conversation is about.
 
     Args:
@@ -204,10 +204,10 @@ def trim(
         Always the last one; the first one as long as it fits beside the last; of the subject's pictures those
         that fit into `SUBJECT_SHARE` of the room, at least one.
     """
-    room = context - min(MOST_FOR_REPLY, context // 4)
+    room = context - min(MAX_REPLY_TOKENS, context // 4)
     most = max(1, int(room * SUBJECT_SHARE / sizes.picture))
     about = subject.model_copy(update={"pictures": subject.pictures[:most]})
-    first, rest = list(exchanges[:1]), list(exchanges[1:][-MOST_TURNS // 2 :])
+    first, rest = list(exchanges[:1]), list(exchanges[1:][-MAX_TURNS // 2 :])
 
     def newest(head: list[Exchange]) -> list[Exchange]:
         """Return `head` with as many of the newest others as fit, the last in any case."""
@@ -224,22 +224,22 @@ def trim(
         # A long first turn: what the conversation is about comes with whatever is first, its words go.
         kept = newest([])
     unseen = len(subject.pictures) - len(about.pictures)
-    return Trimmed(about, tuple(kept), dropped=len(kept) < len(exchanges), unseen=unseen)
+    return FittedHistory(about, tuple(kept), dropped=len(kept) < len(exchanges), unseen=unseen)
 
 
 def _can_be_sent(subject: Subject, kept: Sequence[Exchange]) -> bool:
     # Two more may stand around the subject's pictures.
     turns = 2 + sum(2 if each.replied else 1 for each in kept)
     pictures = sum(len(each.said.pictures) for each in kept) + len(subject.pictures)
-    return turns <= MOST_TURNS and pictures <= MOST_TALKED_ABOUT
+    return turns <= MAX_TURNS and pictures <= MAX_CHAT_PICTURES
 
 
 def _tokens(
     subject: Subject,
     kept: Sequence[Exchange],
     exchanges: Sequence[Exchange],
-    known: Measured | None,
-    sizes: Sizes,
+    known: TokenCount | None,
+    sizes: TokenSizes,
 ) -> float:
     """Count what is known, and estimate what has come or gone since."""
     if known is None:
@@ -254,12 +254,12 @@ def _tokens(
     return max(0, known.tokens - left_out) + new
 
 
-def guessed(subject: Subject, exchanges: Sequence[Exchange], sizes: Sizes) -> float:
+def guessed(subject: Subject, exchanges: Sequence[Exchange], sizes: TokenSizes) -> float:
     """Estimate how many tokens a conversation has, its pictures included."""
     return sizes.picture * len(subject.pictures) + sum(each.tokens(sizes) for each in exchanges)
 
 
-def learned(exchanges: Sequence[Exchange], pictures: int, tokens: int, picture_tokens: int) -> Sizes:
+def learned(exchanges: Sequence[Exchange], pictures: int, tokens: int, picture_tokens: int) -> TokenSizes:
     """Learn from a model that has counted a conversation.
 
     Args:
@@ -268,8 +268,8 @@ def learned(exchanges: Sequence[Exchange], pictures: int, tokens: int, picture_t
         tokens: How many it counted.
         picture_tokens: How many of those are its pictures'.
     """
-    text = sum(each.tokens(Sizes(picture=0.0)) for each in exchanges)
-    return Sizes(
+    text = sum(each.tokens(TokenSizes(picture=0.0)) for each in exchanges)
+    return TokenSizes(
         picture=picture_tokens / pictures if pictures else SIZES.picture,
         text=(tokens - picture_tokens) / text,
     )

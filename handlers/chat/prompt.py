@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from handlers.chat.models import Exchange, Shown, Subject
+from handlers.chat.models import Exchange, PostedImage, Subject
 from inference.errors import PictureError
-from inference.schema import LONGEST_SPEAKER, LONGEST_TURN, Picture, Turn
+from inference.schema import MAX_SPEAKER_LENGTH, MAX_TURN_LENGTH, Picture, Turn
 
 PICTURE_WAS_HERE: Final = "(A picture was posted here; it is gone.)"
 """What the model reads where a picture was deleted, or cannot be read."""
@@ -17,7 +17,7 @@ ABOUT: Final = (
 )
 """Around the subject's pictures, where the first turn has others: each turn knows which picture came when."""
 
-Put = Callable[[Shown], Awaitable[Picture]]
+Put = Callable[[PostedImage], Awaitable[Picture]]
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,18 @@ class Prompt:
     """
 
     turns: tuple[Turn, ...]
-    pictures: tuple[Shown, ...]
+    pictures: tuple[PostedImage, ...]
     missing: bool
 
 
 @dataclass(frozen=True)
 class _Usable:
-    shown: tuple[Shown, ...]
+    shown: tuple[PostedImage, ...]
     put: tuple[Picture, ...]
     errors: tuple[PictureError, ...]
 
 
-async def written(subject: Subject, exchanges: Sequence[Exchange], put: Put) -> Prompt:
+async def build_prompt(subject: Subject, exchanges: Sequence[Exchange], put: Put) -> Prompt:
     """Write a conversation down.
 
     Args:
@@ -69,7 +69,7 @@ async def written(subject: Subject, exchanges: Sequence[Exchange], put: Put) -> 
         gone = bool(usable.errors) or (not number and (subject.gone or bool(about.errors)))
         turns.append(_said(each, names[number], usable.put, gone=gone))
         if each.replied is not None and number < len(exchanges) - 1:
-            turns.append(Turn(role="assistant", text=each.replied.text[:LONGEST_TURN]))
+            turns.append(Turn(role="assistant", text=each.replied.text[:MAX_TURN_LENGTH]))
     return Prompt(
         tuple(turns),
         (*about.shown, *(each for usable in found for each in usable.shown)),
@@ -77,13 +77,13 @@ async def written(subject: Subject, exchanges: Sequence[Exchange], put: Put) -> 
     )
 
 
-def _others(pictures: tuple[Shown, ...], subject: Subject) -> tuple[Shown, ...]:
+def _others(pictures: tuple[PostedImage, ...], subject: Subject) -> tuple[PostedImage, ...]:
     known = {each.which for each in subject.pictures}
     return tuple(each for each in pictures if each.which not in known)
 
 
-async def _usable(pictures: tuple[Shown, ...], put: Put) -> _Usable:
-    async def tried(picture: Shown) -> Picture | PictureError:
+async def _usable(pictures: tuple[PostedImage, ...], put: Put) -> _Usable:
+    async def tried(picture: PostedImage) -> Picture | PictureError:
         try:
             return await put(picture)
         except PictureError as error:
@@ -107,11 +107,11 @@ def _names(exchanges: Sequence[Exchange]) -> list[str]:
             bearers.append(said.author_id)
         number = bearers.index(said.author_id) + 1 if said.author_id is not None else 1
         suffix = f" ({number})" if number > 1 else ""
-        names.append(said.speaker[: LONGEST_SPEAKER - len(suffix)] + suffix)
+        names.append(said.speaker[: MAX_SPEAKER_LENGTH - len(suffix)] + suffix)
     return names
 
 
 def _said(exchange: Exchange, name: str, pictures: tuple[Picture, ...], *, gone: bool) -> Turn:
     said = exchange.said
     text = f"{PICTURE_WAS_HERE} {said.text}".strip() if gone else said.text
-    return Turn(role="user", speaker=name, text=text[:LONGEST_TURN], pictures=pictures)
+    return Turn(role="user", speaker=name, text=text[:MAX_TURN_LENGTH], pictures=pictures)

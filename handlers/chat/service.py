@@ -5,11 +5,21 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from handlers.chat.history import History, Place
-from handlers.chat.image_cache import TalkPictures
-from handlers.chat.models import SIZES, Measured, Replied, Shown, Subject, Trimmed, learned, measured, trim
-from handlers.chat.prompt import Prompt, written
-from handlers.ports import Asked, Source
+from handlers.chat.history import ConversationKey, History
+from handlers.chat.image_cache import ImageCache
+from handlers.chat.models import (
+    SIZES,
+    BotReply,
+    FittedHistory,
+    PostedImage,
+    Subject,
+    TokenCount,
+    learned,
+    measured,
+    trim,
+)
+from handlers.chat.prompt import Prompt, build_prompt
+from handlers.ports import ImageSource, JobContext
 from inference.errors import BeholderError, ConversationTooLong, JobFailed, PictureError
 from inference.schema import (
     Converse,
@@ -26,7 +36,7 @@ from inference.schema import (
 
 log = logging.getLogger(__name__)
 
-MOST_REVISIONS: Final = 6
+MAX_REVISIONS: Final = 6
 """How often an answer is tried with less. What a model has counted makes the next guess nearly right."""
 
 
@@ -83,11 +93,11 @@ class Revision:
     """
 
     number: int
-    known: Measured | None = None
+    known: TokenCount | None = None
 
 
 @dataclass(frozen=True)
-class Answering:
+class ChatJob:
     """An answer that is under way.
 
     Attributes:
@@ -100,12 +110,12 @@ class Answering:
 
     ticket: Ticket
     scope: str
-    fitting: Trimmed
+    fitting: FittedHistory
     prompt: Prompt
     revisions: int = 0
 
 
-class Converser:
+class ChatService:
     """Has conversations answered.
 
     Args:
@@ -118,24 +128,24 @@ class Converser:
     def __init__(self, queue: Queue, history: History, *, context: int) -> None:
         self._queue = queue
         self._history = history
-        self._pictures = TalkPictures(queue)
+        self._pictures = ImageCache(queue)
         self._context = context
         self._sizes = SIZES
 
     @staticmethod
     def jobs(turn_id: int, attempt: int) -> list[str]:
         """Name the jobs of an attempt to answer a turn: the first, and one for each revision."""
-        return [job_id("converse", turn_id, attempt, number) for number in range(MOST_REVISIONS + 1)]
+        return [job_id("converse", turn_id, attempt, number) for number in range(MAX_REVISIONS + 1)]
 
     async def ask(
         self,
-        asked: Asked,
-        place: Place,
+        asked: JobContext,
+        place: ConversationKey,
         turn_id: int,
         attempt: int,
-        source: Callable[[Shown], Source],
+        source: Callable[[PostedImage], ImageSource],
         revision: Revision | None = None,
-    ) -> Answering:
+    ) -> ChatJob:
         """Have a turn answered, with what was said before it.
 
         Args:
@@ -154,10 +164,10 @@ class Converser:
         known = revision.known if revision else await self._history.measured(place)
         fitting = trim(subject, exchanges, known, self._context, self._sizes)
 
-        async def put(picture: Shown) -> Picture:
+        async def put(picture: PostedImage) -> Picture:
             return await self._pictures.put(asked.scope, picture, source(picture))
 
-        prompt = await written(fitting.subject, fitting.exchanges, put)
+        prompt = await build_prompt(fitting.subject, fitting.exchanges, put)
         number = revision.number if revision else 0
         ticket = await self._queue.submit(
             Converse(scope=asked.scope, turns=prompt.turns),
@@ -166,15 +176,15 @@ class Converser:
             asker=str(asked.asker),
             group=Group(id=asked.request, size=1),
         )
-        return Answering(ticket, asked.scope, fitting, prompt, number)
+        return ChatJob(ticket, asked.scope, fitting, prompt, number)
 
-    def revise(self, answering: Answering, error: BeholderError) -> Revision:
+    def revise(self, answering: ChatJob, error: BeholderError) -> Revision:
         """Learn from a refusal: a picture that cannot be read, or how long a conversation may be.
 
         Raises:
             BeholderError: The error itself, where nothing can be left out that would help.
         """
-        if answering.revisions == MOST_REVISIONS:
+        if answering.revisions == MAX_REVISIONS:
             raise error
         number = answering.revisions + 1
         if isinstance(error, PictureError):
@@ -185,20 +195,20 @@ class Converser:
             return Revision(number, self._shorter(answering, error))
         raise error
 
-    def _shorter(self, answering: Answering, error: ConversationTooLong) -> Measured:
+    def _shorter(self, answering: ChatJob, error: ConversationTooLong) -> TokenCount:
         limit, tokens = int(error.detail["limit"]), int(error.detail["value"])
         log.info("a conversation of %d tokens is too long: the model reads %d", tokens, limit)
         subject, exchanges = answering.fitting.subject, answering.fitting.exchanges
         self._context = min(self._context, limit)
         pictures = len(answering.prompt.pictures)
         self._sizes = learned(exchanges, pictures, tokens, int(error.detail["picture_tokens"]))
-        known = Measured(turns=tuple(each.said.turn_id for each in exchanges), tokens=tokens)
+        known = TokenCount(turns=tuple(each.said.turn_id for each in exchanges), tokens=tokens)
         again = trim(subject, exchanges, known, self._context, self._sizes)
         if (again.subject, again.exchanges) == (subject, exchanges):
             raise error
         return known
 
-    async def result(self, answering: Answering) -> Conversed:
+    async def result(self, answering: ChatJob) -> Conversed:
         """Wait for the whole answer.
 
         Raises:
@@ -210,14 +220,14 @@ class Converser:
         return outcome
 
     async def keep(
-        self, place: Place, turn_id: int, attempt: int, answering: Answering, outcome: Conversed
+        self, place: ConversationKey, turn_id: int, attempt: int, answering: ChatJob, outcome: Conversed
     ) -> None:
         """Note an answer in the history.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        replied = Replied(turn_id=turn_id, attempt=attempt, text=outcome.text, stopped=outcome.stopped)
+        replied = BotReply(turn_id=turn_id, attempt=attempt, text=outcome.text, stopped=outcome.stopped)
         known = measured(answering.fitting, outcome.prompt_tokens, outcome.reply_tokens, self._sizes)
         await self._history.reply(place, replied, known)
 

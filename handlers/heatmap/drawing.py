@@ -17,17 +17,17 @@ from handlers.text import two_decimals
 
 SCALES = (3, 2, 1)
 """Pixels a unit: the first whose file is small enough is taken."""
-LARGEST_FILE = 1_000_000
+MAX_FILE_BYTES = 1_000_000
 """Bytes of the PNG."""
-LONGEST_SIDE = 1024
+MAX_SIDE = 1024
 """Pixels of a thumbnail; ours have 320."""
 NO_PICTURE = (320, 240)
 """The shape of the crossed-out box."""
-MOST_LINES = 2
-"""Of a label, where there are many; few labels may take `MOST_LINES_OF_FEW`."""
-MOST_LINES_OF_FEW = 3
+MAX_LINES = 2
+"""Of a label, where there are many; few labels may take `MAX_LINES_OF_FEW`."""
+MAX_LINES_OF_FEW = 3
 FEW = 12
-LARGEST_COSINE = 1.01
+MAX_COSINE = 1.01
 """1, and what float16 makes of it."""
 NARROWEST_RANGE = 0.05
 """Of cosines from the darkest to the brightest colour: what differs by little shall not look like much."""
@@ -55,14 +55,14 @@ def draw(
         faces: The fonts; None: the bundled ones and the system's.
 
     Returns:
-        A PNG file of at most `LARGEST_FILE` bytes (or, if even the smallest scale has more, that one).
+        A PNG file of at most `MAX_FILE_BYTES` bytes (or, if even the smallest scale has more, that one).
     """
     faces = faces or Typefaces()
     pictures = [_open(data) for data in thumbnails]
-    known = [[value if abs(value) <= LARGEST_COSINE else math.nan for value in row] for row in cosine]
+    known = [[value if abs(value) <= MAX_COSINE else math.nan for value in row] for row in cosine]
     for scale in SCALES:
         png = _encode(_Figure(faces, pictures, labels, scale).draw(known))
-        if len(png) <= LARGEST_FILE:
+        if len(png) <= MAX_FILE_BYTES:
             break
     return png
 
@@ -76,7 +76,7 @@ def _encode(figure: Image.Image) -> bytes:
 def _open(data: bytes) -> Image.Image | None:
     try:
         picture = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
-        if max(picture.size) > LONGEST_SIDE:
+        if max(picture.size) > MAX_SIDE:
             return None
         return picture.convert("RGB")
     except Exception:  # noqa: BLE001 - whatever a decoder raises on a broken file, the figure goes on without it
@@ -98,7 +98,7 @@ class _Figure:
         self._small = Typesetter(faces, SMALL * scale)
         self._pictures = pictures
         room = room_for_labels(len(pictures)) * scale
-        most = MOST_LINES if len(labels) > FEW else MOST_LINES_OF_FEW
+        most = MAX_LINES if len(labels) > FEW else MAX_LINES_OF_FEW
         self._labels = [self._words.wrap(label, room, most) for label in labels]
         longest = max(self._words.width(line) for lines in self._labels for line in lines)
         self.layout: Layout = lay_out(

@@ -14,11 +14,11 @@ from handlers.heatmap.font_coverage import Coverage, UnusableFont, read_coverage
 
 BUNDLED = Path(__file__).parent / "font_files"
 SYSTEM = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path("/Library/Fonts"))
-MOST_FILES = 400
+MAX_FILES = 400
 """Font files of the system that are looked at, the likeliest first."""
-SEARCH_SECONDS = 2.0
+SEARCH_TIMEOUT_S = 2.0
 """How long a drawing may spend on looking for glyphs; what is not found by then is drawn as `MISSING`."""
-LARGEST_FILE = 40 * 2**20
+MAX_FILE_BYTES = 40 * 2**20
 """Bytes; Noto Sans CJK has 20 MB."""
 MISSING = "\u25a1"
 """A white square, for characters that no font has."""
@@ -61,7 +61,7 @@ class Typefaces:
         self._found: list[Typeface] = []
         self._candidates = _candidates(folders)
         self._missing: set[int] = set()
-        self._seconds_left = SEARCH_SECONDS
+        self._seconds_left = SEARCH_TIMEOUT_S
 
     def text(self) -> Typeface:
         """Return the typeface for the figure's own words and numbers."""
@@ -105,9 +105,9 @@ def _bundled(name: str) -> Typeface:
 def _candidates(folders: Sequence[Path]) -> Iterator[Typeface]:
     """Go through the system's usable fonts, the likeliest first; a file is read when its turn comes."""
     files = (path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
-    for path in sorted(files, key=_unlikeliness)[:MOST_FILES]:
+    for path in sorted(files, key=_unlikeliness)[:MAX_FILES]:
         try:
-            if path.stat().st_size <= LARGEST_FILE:
+            if path.stat().st_size <= MAX_FILE_BYTES:
                 yield Typeface(path, read_coverage(path))
         except (OSError, UnusableFont):
             continue

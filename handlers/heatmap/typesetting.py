@@ -15,7 +15,7 @@ from handlers.text import is_modifier, is_right_to_left, is_variation, tidy
 ELLIPSIS = "\u2026"
 NOTHING = "\u2013"
 """A dash, for a label of which nothing is left."""
-LONGEST = 400
+MAX_LENGTH = 400
 """Characters of a label that are looked at: twice what a request may hold."""
 
 
@@ -67,7 +67,7 @@ class Typesetter:
         """Tidy a label, put `MISSING` for letters that no font has, leave out marks that do not fit."""
         kept: list[str] = []
         base = self._faces.text()
-        for char in tidy(label[:LONGEST]):
+        for char in tidy(label[:MAX_LENGTH]):
             if char == " ":
                 kept.append(char)
             elif _clings(char):

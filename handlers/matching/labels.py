@@ -7,7 +7,7 @@ import re
 
 from handlers.text import tidy
 from inference.errors import LabelTooLong, RequestError
-from inference.schema import LONGEST_LABEL, MOST_LABELS
+from inference.schema import MAX_LABEL_LENGTH, MAX_LABELS
 
 SEPARATORS = re.compile("[,\uff0c\u3001\u060c]")
 """The comma, and those that Chinese, Japanese and Arabic keyboards give."""
@@ -47,7 +47,7 @@ def parse_labels(text: str) -> tuple[str, ...]:
         text: As it was typed.
 
     Returns:
-        1 to `MOST_LABELS` different labels of 1 to `LONGEST_LABEL` characters, tidied, in their order.
+        1 to `MAX_LABELS` different labels of 1 to `MAX_LABEL_LENGTH` characters, tidied, in their order.
 
     Raises:
         NoLabels: There is nothing but commas and spaces.
@@ -58,10 +58,10 @@ def parse_labels(text: str) -> tuple[str, ...]:
     labels = [tidy(part) for part in SEPARATORS.split(text)]
     if not any(labels):
         raise NoLabels("There are no labels: give some, separated by commas, such as `a cat, a dog`.")
-    if len(labels) > MOST_LABELS:
+    if len(labels) > MAX_LABELS:
         raise TooManyLabels(
-            f"{len(labels)} labels were given, {MOST_LABELS} are the most: leave some out.",
-            limit=MOST_LABELS,
+            f"{len(labels)} labels were given, {MAX_LABELS} are the most: leave some out.",
+            limit=MAX_LABELS,
             value=len(labels),
         )
     for number, label in enumerate(labels, 1):
@@ -77,11 +77,11 @@ def _check(number: int, label: str) -> None:
         raise EmptyLabel(
             f"Label {number} is empty: there is a comma too many, or a word is missing.", label=number
         )
-    if len(label) > LONGEST_LABEL:
+    if len(label) > MAX_LABEL_LENGTH:
         raise LabelTooLong(
-            f"Label {number} has {len(label)} characters, {LONGEST_LABEL} are the most: shorten it.",
+            f"Label {number} has {len(label)} characters, {MAX_LABEL_LENGTH} are the most: shorten it.",
             label=number,
-            limit=LONGEST_LABEL,
+            limit=MAX_LABEL_LENGTH,
             value=len(label),
             unit="characters",
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from handlers.text import is_right_to_left, tidy, two_decimals
 
-MOST_ALT = 1024
+MAX_ALT_LENGTH = 1024
 """Discord's limit of an attachment's description."""
 RELATIVE = "Scores are relative to the labels given: another list, other shares."
 BLANK = "(blank)"
@@ -111,7 +111,7 @@ def alt_text(labels: Sequence[str], cosine: Sequence[Sequence[float]]) -> str:
         cosine: A row for each picture, a column for each label.
 
     Returns:
-        At most `MOST_ALT` characters (UTF-16 units); long labels are cut, all to the same length.
+        At most `MAX_ALT_LENGTH` characters (UTF-16 units); long labels are cut, all to the same length.
     """
     bests = [max(zip(row, labels, strict=True), key=lambda pair: _known(pair[0])) for row in cosine]
     head = f"Similarity of {_count(len(cosine), 'picture')} to {_count(len(labels), 'label')}"
@@ -121,7 +121,7 @@ def alt_text(labels: Sequence[str], cosine: Sequence[Sequence[float]]) -> str:
             for number, (value, label) in enumerate(bests, 1)
         ]
         text = f"{head}. Best label of {'; '.join(parts)}."
-        if units(text) <= MOST_ALT:
+        if units(text) <= MAX_ALT_LENGTH:
             return text
     return head + "."
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handlers.heatmap.render import draw_matrix
-from handlers.ports import Asked, Queue, Source, Ticket, fetch_thumbnail, store
+from handlers.ports import ImageSource, JobContext, Queue, Ticket, fetch_thumbnail, store_image
 from inference.errors import JobFailed, PictureError
 from inference.schema import Group, Match, Matched, Picture, job_id
 
@@ -33,12 +33,14 @@ class Matcher:
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
 
-    async def submit(self, asked: Asked, sources: Sequence[Source], labels: Sequence[str]) -> Ticket:
+    async def submit(
+        self, asked: JobContext, sources: Sequence[ImageSource], labels: Sequence[str]
+    ) -> Ticket:
         """Hand the pictures and labels in; the same request is the same job.
 
         Args:
             asked: Who asks.
-            sources: 1 to `inference.schema.MOST_PICTURES` pictures.
+            sources: 1 to `inference.schema.MAX_PICTURES` pictures.
             labels: As `handlers.matching.labels.parse_labels` gives them.
 
         Raises:
@@ -70,7 +72,7 @@ class Matcher:
             raise JobFailed(f"{pictures} rows of {len(labels)} scores were asked for, and others came back.")
         return Scores(tuple(labels), outcome)
 
-    async def matrix(self, asked: Asked, scores: Scores) -> bytes:
+    async def matrix(self, asked: JobContext, scores: Scores) -> bytes:
         """Draw the similarity matrix; a picture of which no thumbnail is to be had is drawn as missing.
 
         Returns:
@@ -82,14 +84,14 @@ class Matcher:
         thumbnails = await self.thumbnails(asked, scores)
         return await draw_matrix(thumbnails, scores.labels, scores.matched.cosine)
 
-    async def thumbnails(self, asked: Asked, scores: Scores) -> list[bytes]:
+    async def thumbnails(self, asked: JobContext, scores: Scores) -> list[bytes]:
         """Fetch a small JPEG file of each picture; empty bytes where there is none to be had."""
         kept, count = scores.matched.thumbnails, len(scores.matched.cosine)
         if len(kept) != count:
             return [b""] * count
         return await asyncio.gather(*(fetch_thumbnail(self._queue, asked, each) for each in kept))
 
-    async def forget(self, asked: Asked) -> None:
+    async def forget(self, asked: JobContext) -> None:
         """Let go of the result: its outcome is visible.
 
         Raises:
@@ -97,9 +99,9 @@ class Matcher:
         """
         await self._queue.close_request([_job(asked)])
 
-    async def _stored(self, asked: Asked, sources: Sequence[Source]) -> list[Picture]:
+    async def _stored(self, asked: JobContext, sources: Sequence[ImageSource]) -> list[Picture]:
         stored = await asyncio.gather(
-            *(store(self._queue, asked, s) for s in sources), return_exceptions=True
+            *(store_image(self._queue, asked, s) for s in sources), return_exceptions=True
         )
         pictures = []
         for number, each in enumerate(stored, 1):
@@ -111,5 +113,5 @@ class Matcher:
         return pictures
 
 
-def _job(asked: Asked) -> str:
+def _job(asked: JobContext) -> str:
     return job_id(asked.request, "match")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from inference.queue.connection import Client, translated
 
 
-class Preferences:
+class ChannelSettings:
     """Which channels have captions on.
 
     Args:

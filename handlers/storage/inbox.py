@@ -22,7 +22,7 @@ from inference.queue.connection import Client, translated
 
 log = logging.getLogger(__name__)
 
-REMEMBERED = 48 * 3600
+CLOSED_RETENTION_S = 48 * 3600
 """Seconds for which a closed request is known as such: longer than any catch-up looks back (24 h)."""
 
 Why = Literal["unasked", "mention", "dm"]
@@ -147,7 +147,7 @@ _reader: TypeAdapter[Open] = TypeAdapter(
 )
 
 
-class Standing(enum.Enum):
+class AcceptResult(enum.Enum):
     """Where a request stands that was brought to the inbox."""
 
     NEW = "new"
@@ -187,7 +187,7 @@ class Inbox:
         self._script = redis.register_script(_ACCEPT)
         self._amend = redis.register_script(_AMEND)
 
-    async def accept(self, request: Open) -> Standing:
+    async def accept(self, request: Open) -> AcceptResult:
         """Write a request down. Doing it twice changes nothing.
 
         Returns:
@@ -200,7 +200,7 @@ class Inbox:
             answer = await self._script(
                 keys=[self._open, self._closed], args=[request.id, request.model_dump_json()]
             )
-        return Standing(answer.decode())
+        return AcceptResult(answer.decode())
 
     async def amend(self, request: Open) -> None:
         """Write down what was found out about a request; one that is not open stays as it is.
@@ -221,7 +221,7 @@ class Inbox:
         async with translated(), self._redis.pipeline(transaction=True) as both:
             both.hdel(self._open, request_id)
             both.zadd(self._closed, {request_id: now})
-            both.zremrangebyscore(self._closed, "-inf", now - REMEMBERED)
+            both.zremrangebyscore(self._closed, "-inf", now - CLOSED_RETENTION_S)
             await both.execute()
 
     async def waiting(self) -> Sequence[Open]:

@@ -7,11 +7,11 @@ from pydantic import SecretStr
 
 from inference.queue.connection import Client, translated
 
-LIFE = 900.0
+TOKEN_LIFETIME_S = 900.0
 """Seconds from an interaction's beginning for which Discord takes its token."""
 
 
-class Tokens:
+class InteractionTokens:
     """The tokens of one bot's open interactions, each in a key of its own that expires with it.
 
     Args:
@@ -40,7 +40,7 @@ class Tokens:
             QueueUnavailable: Redis cannot be reached.
         """
         # Whatever the two clocks say, no longer than it can live.
-        left = min(LIFE, begun + LIFE - self._clock())
+        left = min(TOKEN_LIFETIME_S, begun + TOKEN_LIFETIME_S - self._clock())
         if left > 0:
             async with translated():
                 await self._redis.set(

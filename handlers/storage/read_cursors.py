@@ -7,14 +7,14 @@ from typing import Any
 from handlers.snowflake import id_at, moment_of
 from inference.queue.connection import Client, translated
 
-MARGIN = 60
+MARGIN_S = 60
 """Seconds before the newest message seen anywhere that count as unseen in a channel without a mark: channels'
 messages reach us in no common order."""
-KEPT = 7 * 24 * 3600
+RETENTION_S = 7 * 24 * 3600
 """Seconds after which a channel's mark is forgotten; a catch-up never looks back as far."""
 
 
-class Marks:
+class ReadCursors:
     """The marks of one bot process, in memory, written to Redis by `flush`.
 
     A channel is *behind* from every fresh start of the connection, or from a message that could not be taken,
@@ -49,7 +49,7 @@ class Marks:
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        oldest = id_at(self._clock() - KEPT)
+        oldest = id_at(self._clock() - RETENTION_S)
         async with translated():
             marks = await self._redis.hgetall(self._key)
             private = await self._redis.smembers(self._private_key)
@@ -79,7 +79,7 @@ class Marks:
         """
         mark = self._marks.get(channel)
         if mark is None and self._newest_before:
-            mark = id_at(moment_of(self._newest_before) - MARGIN)
+            mark = id_at(moment_of(self._newest_before) - MARGIN_S)
         return None if mark is None else max(mark, id_at(self._clock() - reach))
 
     def start_anew(self) -> None:

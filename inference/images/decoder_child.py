@@ -41,7 +41,7 @@ _STATUS: Final = {kind: status for status, kind in REFUSALS.items()}
 
 
 @dataclass(frozen=True)
-class Limits:
+class DecoderLimits:
     """What a decoding process may use.
 
     Attributes:
@@ -83,7 +83,7 @@ def answer(data: bytes, pixels: int) -> bytes:
         return ANSWER.pack(_STATUS[PictureTooSlow], 0, 0)
 
 
-def serve(source: BinaryIO, sink: BinaryIO, limits: Limits) -> None:
+def serve(source: BinaryIO, sink: BinaryIO, limits: DecoderLimits) -> None:
     """Answer one file after the other until the parent closes the pipe."""
     sink.write(READY)
     sink.flush()
@@ -99,7 +99,7 @@ def main(parent: str, memory: str, seconds: str, pixels: str) -> None:
     die_with_parent(int(parent))
     # Ctrl-C is the worker's to hear: it ends its children itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    limits = Limits(int(memory), float(seconds), int(pixels))
+    limits = DecoderLimits(int(memory), float(seconds), int(pixels))
     # A library that prints must not write into the answers.
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -16,7 +16,7 @@ from typing import Final, Self
 from PIL import Image
 
 from inference.errors import BrokenPicture, NotAPicture, PictureError, PictureTooLarge, PictureTooSlow
-from inference.images.decoder_child import ANSWER, DECODED, LENGTH, READY, REFUSALS, Limits
+from inference.images.decoder_child import ANSWER, DECODED, LENGTH, READY, REFUSALS, DecoderLimits
 from inference.images.decoding import LONG_SIDE
 from inference.images.formats import NAMES, sniff
 from inference.sandbox.limits import scrubbed
@@ -36,11 +36,11 @@ _PIPE_BYTES: Final = 2**22
 """How much of an answer (at most 7 MB) asyncio reads ahead."""
 
 
-class IntakeBroken(RuntimeError):
+class DecoderUnavailable(RuntimeError):
     """The decoding process does not even start: no picture's fault, and nothing a worker can go on with."""
 
 
-class Intake:
+class DecoderPool:
     """Decodes pictures in a few child processes that are kept warm.
 
     Use it as an async context manager, in the thread that outlives it: the kernel ends the children with the
@@ -52,7 +52,7 @@ class Intake:
     """
 
     def __init__(self, settings: WorkerSettings, children: int | None = None) -> None:
-        limits = Limits(
+        limits = DecoderLimits(
             memory=settings.picture_memory_bytes,
             seconds=settings.picture_decode_seconds,
             pixels=settings.picture_pixels,
@@ -116,7 +116,7 @@ class Intake:
 class _Child:
     """One decoding process, started anew after every picture that harmed it."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: DecoderLimits) -> None:
         self._limits = limits
         self._process: asyncio.subprocess.Process | None = None
         self._is_ready = False
@@ -157,7 +157,7 @@ class _Child:
         for _ in range(_TRIES):
             if (process := await self._started()) is not None:
                 return process
-        raise IntakeBroken(
+        raise DecoderUnavailable(
             "The process that decodes pictures does not start: try `python -c 'import PIL, pillow_heif'` "
             f"and look at BEHOLDER_PICTURE_MEMORY_BYTES ({self._limits.memory})."
         )
@@ -258,13 +258,13 @@ async def _exchange(
     return REFUSALS[status]()
 
 
-def _too_slow(limits: Limits) -> PictureTooSlow:
+def _too_slow(limits: DecoderLimits) -> PictureTooSlow:
     return PictureTooSlow(
         f"Decoding took more than {limits.seconds} s or {limits.memory} bytes: post a smaller picture."
     )
 
 
-async def _died(process: asyncio.subprocess.Process, limits: Limits) -> PictureError | None:
+async def _died(process: asyncio.subprocess.Process, limits: DecoderLimits) -> PictureError | None:
     """Say what a picture did that took its decoder down; None: it was killed from outside."""
     try:
         async with asyncio.timeout(_EXIT_SECONDS):

@@ -11,7 +11,7 @@ from transformers import CLIPModel, CLIPProcessor
 from inference.errors import LabelTooLong
 from inference.models.blip.vision import blank
 from inference.models.framing import tiles
-from inference.models.kept import Kept
+from inference.models.kept import TensorCache
 from inference.models.sight import Seen, Sight
 from inference.models.tokens import most_tokens, plain_tokens
 from inference.schema import Answer, Caption, Match, Matched, Picture
@@ -64,15 +64,15 @@ class ClipMatcher:
         model: CLIPModel,
         processor: CLIPProcessor,
         name: str,
-        kept_pictures: Kept | None = None,
-        kept_labels: Kept | None = None,
+        kept_pictures: TensorCache | None = None,
+        kept_labels: TensorCache | None = None,
     ) -> None:
         self.name = name
         self._model = model
         self._tokenizer = processor.tokenizer
         self._images = processor.image_processor
-        self._kept_labels = Kept(KEPT_BYTES) if kept_labels is None else kept_labels
-        kept = Kept(KEPT_BYTES) if kept_pictures is None else kept_pictures
+        self._kept_labels = TensorCache(KEPT_BYTES) if kept_labels is None else kept_labels
+        kept = TensorCache(KEPT_BYTES) if kept_pictures is None else kept_pictures
         self._sight = Sight(self._embed_pictures, self._pixels, kept, model.device, model.dtype)
         self._limit = most_tokens(self._tokenizer, model.text_model.config.max_position_embeddings)
 

@@ -6,11 +6,11 @@ from PIL import Image
 
 STEP = 2 / 3
 """How far the next square begins at most, in sides: a thing up to a third wide is whole in one of them."""
-MOST_TILES = 8
+MAX_TILES = 8
 """Enough for 5.6:1; what is longer is squeezed to that, so that no picture takes more time than eight."""
 NEARLY = 1.1
 """Up to this shape a picture is squeezed into one square: two would take twice the time to show no more."""
-_LONGEST = 1 + (MOST_TILES - 1) * STEP
+_LONGEST = 1 + (MAX_TILES - 1) * STEP
 
 
 def tiles(picture: Image.Image) -> list[Image.Image]:
@@ -23,7 +23,7 @@ def tiles(picture: Image.Image) -> list[Image.Image]:
         picture: RGB.
 
     Returns:
-        1 to `MOST_TILES` squares, left to right or top to bottom; a picture that is nearly square makes one.
+        1 to `MAX_TILES` squares, left to right or top to bottom; a picture that is nearly square makes one.
     """
     side = min(picture.size)
     if max(picture.size) <= side * NEARLY:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Hashable
 
 import torch
 
-MOST_SECONDS = 900.0
+MAX_AGE_S = 900.0
 """A person's next question about a picture comes within minutes; nothing of what people post stays longer."""
 
 
-class Kept:
+class TensorCache:
     """Tensors by key, the least recently used dropped first. May be used from several threads.
 
     Keys carry the server or DM that the thing belongs to: what one server asked is neither found nor felt
@@ -26,7 +26,7 @@ class Kept:
     def __init__(
         self,
         most_bytes: int,
-        most_seconds: float = MOST_SECONDS,
+        most_seconds: float = MAX_AGE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._most_bytes = most_bytes

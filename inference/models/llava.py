@@ -11,13 +11,13 @@ from PIL import Image
 from transformers import LlavaForConditionalGeneration, LlavaProcessor, StoppingCriteria, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
 
-from inference.engines import MOST_REPLY_TOKENS, Piece, Said, Usage, neutral
+from inference.engines import MAX_REPLY_TOKENS, ChatPiece, PromptTurn, Usage, neutralized
 from inference.errors import ConversationTooLong
-from inference.model_thread import Lane
+from inference.model_thread import ModelThread
 
 LEAST_REPLY: Final = 16
 """Tokens that must be left for an answer."""
-BLANK: Final = (Said("user", "?", (Image.new("RGB", (32, 32)),)),)
+BLANK: Final = (PromptTurn("user", "?", (Image.new("RGB", (32, 32)),)),)
 """What it is warmed up with."""
 
 
@@ -50,9 +50,9 @@ class LlavaChat:
         self._context = min(context, own or context)
         self._marks = [mark for mark in _marks(processor) if len(mark) > 1]
         # Tokenizers may not be used by two threads at a time: one prepares, several generate.
-        self._prepare = Lane("llava prepare", longest)
-        self._lanes = [Lane(f"llava {number}", longest) for number in range(chats)]
-        self._idle: asyncio.LifoQueue[Lane] = asyncio.LifoQueue()
+        self._prepare = ModelThread("llava prepare", longest)
+        self._lanes = [ModelThread(f"llava {number}", longest) for number in range(chats)]
+        self._idle: asyncio.LifoQueue[ModelThread] = asyncio.LifoQueue()
         for lane in self._lanes:
             self._idle.put_nowait(lane)
 
@@ -67,7 +67,7 @@ class LlavaChat:
         for lane in (self._prepare, *self._lanes):
             lane.close()
 
-    async def chat(self, turns: Sequence[Said]) -> AsyncGenerator[Piece, None]:
+    async def chat(self, turns: Sequence[PromptTurn]) -> AsyncGenerator[ChatPiece, None]:
         """Say what comes next; closing the generator ends the work with the token that is being made.
 
         Raises:
@@ -106,7 +106,7 @@ class LlavaChat:
         Raises:
             ConversationTooLong: None to speak of.
         """
-        room = min(MOST_REPLY_TOKENS, self._context - length)
+        room = min(MAX_REPLY_TOKENS, self._context - length)
         if room < LEAST_REPLY:
             limit = self._context - LEAST_REPLY
             raise ConversationTooLong(
@@ -118,14 +118,14 @@ class LlavaChat:
             )
         return room
 
-    def _inputs(self, turns: Sequence[Said]) -> dict[str, torch.Tensor]:
+    def _inputs(self, turns: Sequence[PromptTurn]) -> dict[str, torch.Tensor]:
         """Put a conversation into the template's words, and those into tensors."""
         messages: list[Any] = [
             {
                 "role": turn.role,
                 "content": [
                     *({"type": "image"} for _ in turn.pictures),
-                    {"type": "text", "text": neutral(turn.text, self._marks)},
+                    {"type": "text", "text": neutralized(turn.text, self._marks)},
                 ],
             }
             for turn in turns

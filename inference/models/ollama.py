@@ -13,7 +13,7 @@ from ollama import AsyncClient, ChatResponse, Image, Message, ProgressResponse, 
 from PIL import Image as Pictures
 from pydantic import ValidationError
 
-from inference.engines import MOST_REPLY_TOKENS, Piece, Pulling, Said, Usage
+from inference.engines import MAX_REPLY_TOKENS, ChatPiece, PromptTurn, Pulling, Usage
 from inference.errors import ChatInterrupted, ChatModelMissing, ChatUnavailable, ModelFailed
 from inference.models.pulling import Puller
 from inference.ollama_address import address
@@ -56,7 +56,7 @@ class OllamaChat:
         options = {"trust_env": False, "follow_redirects": False}
         timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
         self._client = AsyncClient(host, timeout=timeout, **options)
-        self._options = {"num_ctx": context, "num_predict": min(MOST_REPLY_TOKENS, context // 2)}
+        self._options = {"num_ctx": context, "num_predict": min(MAX_REPLY_TOKENS, context // 2)}
         self._puller = Puller(self._pull)
 
     async def warm_up(self) -> None:
@@ -71,7 +71,7 @@ class OllamaChat:
         await self._puller.close()
         await self._client.close()  # type: ignore[no-untyped-call]
 
-    async def chat(self, turns: Sequence[Said]) -> AsyncGenerator[Piece, None]:
+    async def chat(self, turns: Sequence[PromptTurn]) -> AsyncGenerator[ChatPiece, None]:
         """Say what comes next; closing the generator closes the connection, at which Ollama stops.
 
         Raises:
@@ -99,7 +99,7 @@ class OllamaChat:
         except _Missing:
             raise self._missing() from None
 
-    async def _answer(self, messages: Sequence[Message]) -> AsyncGenerator[Piece, None]:
+    async def _answer(self, messages: Sequence[Message]) -> AsyncGenerator[ChatPiece, None]:
         stream: AsyncIterator[ChatResponse] = await self._client.chat(
             model=self._model, messages=messages, stream=True, options=self._options, keep_alive=KEEP_ALIVE
         )
@@ -191,7 +191,7 @@ async def _closing(stream: AsyncIterator[ChatResponse]) -> AsyncIterator[None]:
             await stream.aclose()
 
 
-def _messages(turns: Sequence[Said]) -> list[Message]:
+def _messages(turns: Sequence[PromptTurn]) -> list[Message]:
     return [
         Message(role=turn.role, content=turn.text, images=[_file(each) for each in turn.pictures] or None)
         for turn in turns

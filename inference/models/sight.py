@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from PIL import Image
 
-from inference.models.kept import Kept
+from inference.models.kept import TensorCache
 from inference.schema import Picture
 
 PASS = 16
@@ -45,7 +45,7 @@ class Sight:
         self,
         tower: Callable[[torch.Tensor], torch.Tensor],
         pixels: Callable[[Image.Image], torch.Tensor],
-        kept: Kept,
+        kept: TensorCache,
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:

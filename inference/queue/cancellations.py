@@ -11,13 +11,13 @@ from inference.queue.keys import Keys
 
 log = logging.getLogger(__name__)
 
-BLOCK_SECONDS = 5.0
-AT_ONCE = 256
-PAUSE_SECONDS = 0.5
+BLOCK_S = 5.0
+BATCH_SIZE = 256
+RETRY_DELAY_S = 0.5
 """Between two tries while Redis is away."""
 
 
-class Stops:
+class CancellationListener:
     """Listens on the stream of stops. What came before `listen` began stands in the jobs' records.
 
     Args:
@@ -51,12 +51,10 @@ class Stops:
             try:
                 await self._read(stop)
             except QueueUnavailable:
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(RETRY_DELAY_S)
 
     async def _read(self, stop: Callable[[str], None]) -> None:
-        for _, entries in await read_after(
-            self._blocking, {self._stream: self._last}, AT_ONCE, BLOCK_SECONDS
-        ):
+        for _, entries in await read_after(self._blocking, {self._stream: self._last}, BATCH_SIZE, BLOCK_S):
             for entry, fields in entries:
                 self._last = entry
                 stop(fields.get(b"job", b"").decode(errors="replace"))

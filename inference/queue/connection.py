@@ -18,14 +18,14 @@ from inference.queue.redis_binary import OLDEST, parse_version, written
 
 log = logging.getLogger(__name__)
 
-CONNECTIONS = 32
+MAX_CONNECTIONS = 32
 """Of one process at a time; further calls wait for one of them."""
-CALL_SECONDS = 2.0
+CONNECT_TIMEOUT_S = 2.0
 """For a connection to be made, and for a blocking read to come back once its time is up."""
-PATIENCE_SECONDS = 5.0
+CALL_TIMEOUT_S = 5.0
 """For a call with all its retries: then Redis counts as gone, and whoever asks is told. A picture of some
 megabytes takes a few hundredths of a second."""
-LOADING_SECONDS = 120.0
+LOADING_TIMEOUT_S = 120.0
 """For a server that is there and still reads its data from disk."""
 
 # Three retries span 0.35 s: enough for a lost connection, and no more, so that nobody hangs.
@@ -57,10 +57,10 @@ def connect(url: str) -> Client:
         # With one, redis-py sends through `asyncio.wait_for`, which may swallow a cancellation (Python 3.11).
         # `translated` bounds a call instead.
         "socket_timeout": None,
-        "socket_connect_timeout": CALL_SECONDS,
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "retry": _RETRY,
     }
-    defaults = {"max_connections": CONNECTIONS, "timeout": PATIENCE_SECONDS}
+    defaults = {"max_connections": MAX_CONNECTIONS, "timeout": CALL_TIMEOUT_S}
     pool = BlockingConnectionPool(**{**defaults, **given, **ours})
     return Redis.from_pool(pool)
 
@@ -96,7 +96,7 @@ async def read_after(
     streams: dict[Any, Any] = dict(marks)
     milliseconds = max(1, int(seconds * 1000))
     try:
-        async with asyncio.timeout(seconds + CALL_SECONDS):
+        async with asyncio.timeout(seconds + CONNECT_TIMEOUT_S):
             answer: Any = await blocking.xread(streams, count=count, block=milliseconds)
     except (RedisError, OSError, TimeoutError) as error:
         raise QueueUnavailable(f"Redis went away: {type(error).__name__}: {error}") from error
@@ -121,13 +121,13 @@ def address(url: str) -> str:
 
 @contextlib.asynccontextmanager
 async def translated() -> AsyncIterator[None]:
-    """Turn redis-py's errors into ours, and a hang into an error after `PATIENCE_SECONDS`.
+    """Turn redis-py's errors into ours, and a hang into an error after `CALL_TIMEOUT_S`.
 
     Raises:
         QueueUnavailable: Redis went away, does not answer, or refuses.
     """
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(CALL_TIMEOUT_S):
             yield
     except (RedisError, OSError, TimeoutError) as error:
         raise QueueUnavailable(f"Redis did not answer: {type(error).__name__}: {error}") from error
@@ -141,10 +141,10 @@ async def check(url: str) -> None:
     """
     redis = connect(url)
     try:
-        async with asyncio.timeout(LOADING_SECONDS):
+        async with asyncio.timeout(LOADING_TIMEOUT_S):
             while True:
                 with contextlib.suppress(BusyLoadingError):
-                    async with asyncio.timeout(PATIENCE_SECONDS):
+                    async with asyncio.timeout(CALL_TIMEOUT_S):
                         facts = {**await redis.info("server"), **await redis.info("memory")}
                         version = parse_version(str(facts["redis_version"]))
                     break

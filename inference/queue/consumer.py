@@ -18,21 +18,21 @@ from inference.queue.scripts import Scripts
 from inference.schema import Delta, Failure, Job, Picture, Progress, Result, Task, in_one_scope
 from inference.settings import WorkerSettings
 
-__all__ = ["GROUP", "MOST_ATTEMPTS", "Beginning", "Consumer", "Keys", "Taken"]
+__all__ = ["GROUP", "MAX_ATTEMPTS", "ClaimedJob", "Consumer", "Keys", "StreamStart"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-MOST_ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 """Attempts that a job makes alone before it is given up."""
-LONGEST_BLOCK = 5.0
+MAX_BLOCK_S = 5.0
 """Seconds of one blocking read."""
-LONGEST_PAUSE = 2.0
+MAX_RETRY_DELAY_S = 2.0
 """Seconds between two tries while Redis is away, at most."""
 
 
 @dataclass(frozen=True)
-class Taken:
+class ClaimedJob:
     """A job in a worker's hands.
 
     Attributes:
@@ -49,7 +49,7 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Beginning:
+class StreamStart:
     """What a worker must know before it begins with a text.
 
     Attributes:
@@ -111,7 +111,9 @@ class Consumer:
         """
         await self._run("groups", *self._expected)
 
-    async def take(self, count: int, block_ms: int, *, manners: Callable[[], float] = float) -> list[Taken]:
+    async def take(
+        self, count: int, block_ms: int, *, manners: Callable[[], float] = float
+    ) -> list[ClaimedJob]:
         """Take what waits, the oldest first, people who wait before what nobody asked for.
 
         Expired jobs are answered so and garbage is dropped: neither is handed out.
@@ -128,7 +130,7 @@ class Consumer:
         try:
             entries, marks = await self._run("take", self.name, count, *self._expected)
             while not entries and (left := until - asyncio.get_running_loop().time()) > 0:
-                await self._wait_for_news(marks, min(left, LONGEST_BLOCK))
+                await self._wait_for_news(marks, min(left, MAX_BLOCK_S))
                 if (seconds := manners()) > 0:
                     await asyncio.sleep(seconds)
                 entries, marks = await self._run("take", self.name, count, *self._expected)
@@ -149,18 +151,18 @@ class Consumer:
     async def _rest(self, error: QueueUnavailable, until: float) -> None:
         if not self._pause:
             log.warning("the queue is away, waiting for it: %s", error)
-        self._pause = min(LONGEST_PAUSE, max(0.05, self._pause * 2))
+        self._pause = min(MAX_RETRY_DELAY_S, max(0.05, self._pause * 2))
         await asyncio.sleep(max(0.0, min(self._pause, until - asyncio.get_running_loop().time())))
 
-    async def _sift(self, entries: Iterable[tuple[bytes, bytes, bytes]]) -> list[Taken]:
-        taken: list[Taken] = []
+    async def _sift(self, entries: Iterable[tuple[bytes, bytes, bytes]]) -> list[ClaimedJob]:
+        taken: list[ClaimedJob] = []
         for stream, entry, payload in entries:
             # If Redis goes away right now, what was not dropped stays pending, and is claimed later.
             with contextlib.suppress(QueueUnavailable):
                 taken += await self._examine(stream.decode(), entry.decode(), payload)
         return taken
 
-    async def _examine(self, stream: str, entry: str, payload: bytes) -> list[Taken]:
+    async def _examine(self, stream: str, entry: str, payload: bytes) -> list[ClaimedJob]:
         """Read an entry; drop it where it is garbage or too late.
 
         Returns:
@@ -172,7 +174,7 @@ class Consumer:
             log.warning("entry %s of %s is no job: dropped (%d so far)", entry, stream, self.garbage)
             await self._finish("", stream, entry, "")
             return []
-        taken = Taken(job, stream, entry, alone=False)
+        taken = ClaimedJob(job, stream, entry, alone=False)
         if job.deadline < self._clock():
             log.info("job %s expired before it was begun", job.id)
             await self._answer(taken, Failure(job_id=job.id, code=Expired.code))
@@ -188,7 +190,7 @@ class Consumer:
         in_place = (job.request.task, job.priority) == self._expected.get(stream)
         return job if in_place and in_one_scope(job.request) else None
 
-    async def take_abandoned(self) -> list[Taken]:
+    async def take_abandoned(self) -> list[ClaimedJob]:
         """Take over a job from a worker that fell silent for `claim_seconds`.
 
         It hands out one at a time and counts the attempt, so call it only when the job can run at once and
@@ -214,16 +216,16 @@ class Consumer:
             found = bool(await self._run("abandoned", idle, *self._expected))
         return found
 
-    async def _attempt(self, taken: Taken) -> Taken | None:
+    async def _attempt(self, taken: ClaimedJob) -> ClaimedJob | None:
         attempts = int(await self._run("attempt", taken.job.id, taken.entry_id))
         if attempts == 0:
             await self._finish("", taken.stream, taken.entry_id, "")
-        elif attempts > MOST_ATTEMPTS:
-            log.error("job %s took %d workers down alone: given up", taken.job.id, MOST_ATTEMPTS)
+        elif attempts > MAX_ATTEMPTS:
+            log.error("job %s took %d workers down alone: given up", taken.job.id, MAX_ATTEMPTS)
             failure = Failure(job_id=taken.job.id, code=WorkerLost.code)
             await self._answer(taken, failure, self._dead_letter(taken.job))
         else:
-            return Taken(taken.job, taken.stream, taken.entry_id, alone=True)
+            return ClaimedJob(taken.job, taken.stream, taken.entry_id, alone=True)
         return None
 
     def _dead_letter(self, job: Job) -> dict[str, str]:
@@ -234,17 +236,17 @@ class Consumer:
             "priority": job.priority,
             "pictures": " ".join(picture_name(picture) for picture in job.request.pictures),
             "submitted": str(job.submitted),
-            "attempts": str(MOST_ATTEMPTS),
+            "attempts": str(MAX_ATTEMPTS),
         }
 
-    async def renew(self, taken: Iterable[Taken]) -> None:
+    async def renew(self, taken: Iterable[ClaimedJob]) -> None:
         """Say that these are still worked at; call it more often than every `claim_seconds`."""
         pairs = [word for each in taken for word in (each.stream, each.entry_id)]
         if pairs:
             with _away("renew a claim"):
                 await self._run("renew", self.name, *pairs)
 
-    async def finish(self, taken: Taken, reply: Result | Failure) -> None:
+    async def finish(self, taken: ClaimedJob, reply: Result | Failure) -> None:
         """Answer a job: publish and keep the reply, acknowledge and delete the entry, all at once.
 
         A job that somebody else has answered meanwhile, or that nobody wants any more, gets no second reply.
@@ -259,7 +261,7 @@ class Consumer:
         await self._patiently(lambda: self._answer(taken, reply))
 
     async def _answer(
-        self, taken: Taken, reply: Result | Failure, dead: dict[str, str] | None = None
+        self, taken: ClaimedJob, reply: Result | Failure, dead: dict[str, str] | None = None
     ) -> None:
         await self._finish(taken.job.id, taken.stream, taken.entry_id, reply.model_dump_json(), dead)
 
@@ -290,14 +292,14 @@ class Consumer:
         """
         return await self._patiently(lambda: self._pictures.put(scope, data))
 
-    async def begin(self, taken: Taken) -> Beginning | None:
+    async def begin(self, taken: ClaimedJob) -> StreamStart | None:
         """Begin with a job whose text is streamed; None where nobody wants it any more.
 
         Raises:
             QueueUnavailable: Redis was away for longer than `claim_seconds`.
         """
         begun = await self._patiently(lambda: self._run("begin", taken.job.id, taken.entry_id))
-        return Beginning(int(begun[0]), stopped=bool(begun[1])) if begun else None
+        return StreamStart(int(begun[0]), stopped=bool(begun[1])) if begun else None
 
     async def publish_delta(self, job: Job, delta: Delta | Progress) -> bool:
         """Send a piece of a text on its way. One that is lost does no harm: the result has the whole text.

@@ -24,14 +24,14 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from inference.errors import QueueUnavailable
-from inference.queue.connection import LOADING_SECONDS, check, end
+from inference.queue.connection import LOADING_TIMEOUT_S, check, end
 from inference.queue.redis_binary import Binary, choose, record_version, recorded_version
 from inference.sandbox.parent_death import die_with_parent
 from inference.settings import QueueSettings
 
 log = logging.getLogger(__name__)
 
-LONGEST_SOCKET = 107
+MAX_SOCKET_PATH_BYTES = 107
 """Bytes of a unix socket's path; redis-server cuts the rest off. Source: sockaddr_un.sun_path, less a NUL."""
 # Not TMPDIR, which may be long or differ between processes; the folder in it is private and checked.
 SHORT_BASE = Path("/tmp")  # noqa: S108
@@ -94,7 +94,7 @@ def socket_path(folder: Path) -> Path:
     It depends on nothing but `folder`, so that every process with this data folder finds the same one.
     """
     path = folder / "redis.sock"
-    if len(os.fsencode(path)) <= LONGEST_SOCKET:
+    if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
         return path
     digest = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
     return _private(SHORT_BASE / f"beholder-{os.geteuid()}-{digest}") / "redis.sock"
@@ -141,11 +141,11 @@ class EmbeddedServer:
             QueueUnavailable: It did not come up.
         """
         try:
-            async with asyncio.timeout(LOADING_SECONDS):
+            async with asyncio.timeout(LOADING_TIMEOUT_S):
                 await self._start_or_find()
         except TimeoutError as error:
             raise QueueUnavailable(
-                f"No Redis answered on {self.socket} within {LOADING_SECONDS:.0f} s: see "
+                f"No Redis answered on {self.socket} within {LOADING_TIMEOUT_S:.0f} s: see "
                 f"{self.folder / 'redis.log'}, and whether another Beholder with this data folder hangs."
             ) from error
         self._keeper = asyncio.create_task(self._keep(), name="embedded redis")

@@ -10,13 +10,13 @@ from inference.queue.connection import Client, connect_blocking, read_after
 from inference.queue.keys import Keys
 from inference.schema import Failure, Result, replies
 
-AT_ONCE = 256
-BLOCK_SECONDS = 5.0
-PAUSE_SECONDS = 1.0
+BATCH_SIZE = 256
+BLOCK_S = 5.0
+RETRY_DELAY_S = 1.0
 """Between two tries while Redis is away."""
 
 
-async def watch(
+async def watch_results(
     redis: Client, bot_name: str, keys: Keys | None = None
 ) -> AsyncGenerator[Result | Failure, None]:
     """Yield the outcomes of a bot's jobs as they are published, until cancelled; nothing is taken away.
@@ -34,9 +34,9 @@ async def watch(
     try:
         while True:
             try:
-                answer = await read_after(blocking, {stream: last}, AT_ONCE, BLOCK_SECONDS)
+                answer = await read_after(blocking, {stream: last}, BATCH_SIZE, BLOCK_S)
             except QueueUnavailable:
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(RETRY_DELAY_S)
                 continue
             for _, entries in answer:
                 for entry, fields in entries:

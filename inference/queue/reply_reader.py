@@ -13,10 +13,10 @@ from inference.schema import Failure, Result, replies
 
 log = logging.getLogger(__name__)
 
-BLOCK_SECONDS = 5.0
-AT_ONCE = 256
+BLOCK_S = 5.0
+BATCH_SIZE = 256
 """Replies in one read."""
-LONGEST_PAUSE = 2.0
+MAX_RETRY_DELAY_S = 2.0
 """Seconds between two tries while Redis is away, at most."""
 
 
@@ -61,13 +61,13 @@ class ReplyReader:
             except QueueUnavailable as error:
                 if not pause:
                     log.warning("the queue is away, waiting for it: %s", error)
-                pause = min(LONGEST_PAUSE, max(0.05, pause * 2))
+                pause = min(MAX_RETRY_DELAY_S, max(0.05, pause * 2))
                 await asyncio.sleep(pause)
 
     async def _read_on(self) -> None:
         last = b"0-0"
         while True:
-            for _, entries in await read_after(self._blocking, {self._stream: last}, AT_ONCE, BLOCK_SECONDS):
+            for _, entries in await read_after(self._blocking, {self._stream: last}, BATCH_SIZE, BLOCK_S):
                 for entry, fields in entries:
                     self._hear(entry, fields.get(b"reply", b""))
                 last = entries[-1][0]

@@ -36,7 +36,7 @@ class ChildTooSlow(ChildFailed):
 
 
 @dataclass(frozen=True)
-class Limits:
+class ChildLimits:
     """What the child may take.
 
     Attributes:
@@ -50,7 +50,7 @@ class Limits:
     answer: int
 
 
-async def ask(program: Sequence[str], question: Sequence[bytes], limits: Limits) -> bytes:
+async def ask_child(program: Sequence[str], question: Sequence[bytes], limits: ChildLimits) -> bytes:
     """Start a Python program, put the question to it and return its answer.
 
     Args:
@@ -79,7 +79,7 @@ async def ask(program: Sequence[str], question: Sequence[bytes], limits: Limits)
         await _end(process)
 
 
-async def _start(program: Sequence[str], limits: Limits) -> asyncio.subprocess.Process:
+async def _start(program: Sequence[str], limits: ChildLimits) -> asyncio.subprocess.Process:
     confinement = (str(os.getpid()), str(limits.memory), str(math.ceil(limits.seconds)))
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", *program, *confinement),

@@ -10,23 +10,23 @@ from typing import Final
 
 from inference.engine import Engine
 from inference.errors import BeholderError, ModelFailed
-from inference.model_thread import Hanging, Lane
+from inference.model_thread import CallTimeout, ModelThread
 from inference.schema import Answered, Captioned, Failure, Matched, Result, Timings
-from inference.worker.preprocessor import Held
+from inference.worker.preprocessor import InFlightJob
 
 log = logging.getLogger(__name__)
 
-MOST_FAILURES: Final = 5
+MAX_FAILURES: Final = 5
 """Lone jobs in a row on which the model raised, with no success between: it is the model then."""
 
-Answer = Callable[[Held, Result | Failure], Awaitable[None]]
+Answer = Callable[[InFlightJob, Result | Failure], Awaitable[None]]
 
 
 class ModelBroken(RuntimeError):
     """The model itself is broken, not a job: this worker is of no use any more."""
 
 
-class Forwarder:
+class BatchRunner:
     """Runs batches, one at a time, in a thread of its own.
 
     Args:
@@ -36,7 +36,7 @@ class Forwarder:
 
     def __init__(self, answer: Answer, longest: float) -> None:
         self._answer = answer
-        self._lane = Lane("forward", longest)
+        self._lane = ModelThread("forward", longest)
         self._failures = 0
 
     def close(self) -> None:
@@ -53,14 +53,14 @@ class Forwarder:
         log.info("warming up %s", engine.name)
         try:
             await self._lane.call(engine.warm_up)
-        except Hanging:
+        except CallTimeout:
             raise
         except Exception as error:
             # Nobody's picture is in this: the words may be told.
             raise ModelBroken(f"The model {engine.name} cannot do a blank picture: {error}") from error
         log.info("%s is warm after %.1f s", engine.name, time.monotonic() - started)
 
-    async def run(self, engine: Engine, batch: Sequence[Held]) -> None:
+    async def run(self, engine: Engine, batch: Sequence[InFlightJob]) -> None:
         """Run a batch and answer its jobs; where it fails, in halves, until what is wrong is alone.
 
         Raises:
@@ -70,7 +70,7 @@ class Forwarder:
         try:
             outcomes = await self._lane.call(engine.forward, [held.prepared for held in batch])
             _check(outcomes, batch)
-        except Hanging:
+        except CallTimeout:
             raise
         except Exception as error:  # noqa: BLE001 - an engine may raise anything
             log.warning("%s: a batch of %d failed: %s", engine.name, len(batch), where(error))
@@ -84,7 +84,7 @@ class Forwarder:
             *(self._answer(held, _result(held, outcome, took, len(batch))) for held, outcome in answers)
         )
 
-    async def _split(self, engine: Engine, batch: Sequence[Held], error: Exception) -> None:
+    async def _split(self, engine: Engine, batch: Sequence[InFlightJob], error: Exception) -> None:
         middle = len(batch) // 2
         if middle:
             await self.run(engine, batch[:middle])
@@ -94,21 +94,21 @@ class Forwarder:
         else:
             await self._blame(engine, batch[0])
 
-    async def _blame(self, engine: Engine, held: Held) -> None:
+    async def _blame(self, engine: Engine, held: InFlightJob) -> None:
         """Find out whether it was the job or the model.
 
         Raises:
             ModelBroken: It was the model.
         """
         self._failures += 1
-        if self._failures >= MOST_FAILURES:
+        if self._failures >= MAX_FAILURES:
             raise ModelBroken(f"The model {engine.name} failed on {self._failures} jobs in a row.")
         # A lost GPU, and the CUDA errors from which a process never recovers, show here.
         await self.warm_up(engine)
         await self._answer(held, failure(held, ModelFailed()))
 
 
-def failure(held: Held, error: BeholderError) -> Failure:
+def failure(held: InFlightJob, error: BeholderError) -> Failure:
     """Make the reply that says what went wrong."""
     return Failure(job_id=held.job.id, code=error.code, detail=error.detail)
 
@@ -120,7 +120,7 @@ def where(error: BaseException) -> str:
     return f"{type(error).__name__} at {place}"
 
 
-def _check(outcomes: Sequence[Captioned | Answered | Matched], batch: Sequence[Held]) -> None:
+def _check(outcomes: Sequence[Captioned | Answered | Matched], batch: Sequence[InFlightJob]) -> None:
     """Refuse what cannot be the answers to these jobs: nobody must get a neighbour's.
 
     Raises:
@@ -133,7 +133,7 @@ def _check(outcomes: Sequence[Captioned | Answered | Matched], batch: Sequence[H
             raise ValueError(f"an answer of {outcome.task} to a job of {held.job.request.task}")
 
 
-def _result(held: Held, outcome: Captioned | Answered | Matched, took: float, size: int) -> Result:
+def _result(held: InFlightJob, outcome: Captioned | Answered | Matched, took: float, size: int) -> Result:
     waited = max(0.0, held.arrived - held.job.submitted) * 1000
     timings = Timings(waited=waited, decode=held.decode, forward=took, batch=size, done=time.time())
     if held.thumbnails:

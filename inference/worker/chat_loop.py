@@ -7,11 +7,11 @@ from typing import Final
 
 from inference.engines import ChatEngine
 from inference.images.reader import PictureReader
-from inference.queue.cancellations import Stops
-from inference.queue.consumer import Consumer, Taken
+from inference.queue.cancellations import CancellationListener
+from inference.queue.consumer import ClaimedJob, Consumer
 from inference.settings import WorkerSettings
-from inference.worker.batch_runner import MOST_FAILURES, ModelBroken
-from inference.worker.generation import Conversation, Failed
+from inference.worker.batch_runner import MAX_FAILURES, ModelBroken
+from inference.worker.generation import ChatGeneration, EngineFailed
 from inference.worker.pipeline import BEAT_SECONDS, BROKEN, SOON_SECONDS, STOP_SECONDS, first
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ CLOSE_SECONDS: Final = 0.6
 """That answers get to be let go of, once they have had their time to end."""
 
 
-class Conversations:
+class ChatLoop:
     """The part of a worker that converses, from its first heartbeat to its last.
 
     Args:
@@ -39,7 +39,7 @@ class Conversations:
     def __init__(
         self,
         consumer: Consumer,
-        stops: Stops,
+        stops: CancellationListener,
         reader: PictureReader,
         engine: ChatEngine,
         settings: WorkerSettings,
@@ -52,7 +52,7 @@ class Conversations:
         self._settings = settings
         self._alone = alone
         self._tasks = asyncio.TaskGroup()
-        self._hand: dict[asyncio.Task[None], Conversation] = {}
+        self._hand: dict[asyncio.Task[None], ChatGeneration] = {}
         self._left = asyncio.Event()
         """Set when a conversation has left the hand."""
         self._failures = 0
@@ -154,8 +154,8 @@ class Conversations:
             self._left.clear()
             await self._left.wait()
 
-    def _receive(self, taken: Taken) -> asyncio.Task[None]:
-        conversation = Conversation(taken, self._consumer, self._reader, self._engine)
+    def _receive(self, taken: ClaimedJob) -> asyncio.Task[None]:
+        conversation = ChatGeneration(taken, self._consumer, self._reader, self._engine)
         task = self._tasks.create_task(self._run(conversation))
         self._hand[task] = conversation
         task.add_done_callback(self._forget)
@@ -165,12 +165,12 @@ class Conversations:
         del self._hand[task]
         self._left.set()
 
-    async def _run(self, conversation: Conversation) -> None:
+    async def _run(self, conversation: ChatGeneration) -> None:
         try:
             await conversation.run()
-        except Failed:
+        except EngineFailed:
             self._failures += 1
-            if self._failures >= MOST_FAILURES:
+            if self._failures >= MAX_FAILURES:
                 raise ModelBroken(
                     f"The model {self._engine.name} failed on {self._failures} conversations in a row."
                 ) from None

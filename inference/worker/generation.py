@@ -6,12 +6,12 @@ import logging
 import time
 from typing import Final
 
-from inference.engines import ChatEngine, Pulling, Usage, said
+from inference.engines import ChatEngine, Pulling, Usage, prompt_turns
 from inference.errors import BeholderError, ChatModelPulling, Expired, ModelFailed, QueueUnavailable
-from inference.images.decoder_pool import IntakeBroken
+from inference.images.decoder_pool import DecoderUnavailable
 from inference.images.reader import PictureReader
-from inference.model_thread import Hanging
-from inference.queue.consumer import Beginning, Consumer, Taken
+from inference.model_thread import CallTimeout
+from inference.queue.consumer import ClaimedJob, Consumer, StreamStart
 from inference.schema import Converse, Conversed, Delta, Failure, Progress, Result, Timings
 from inference.worker.batch_runner import where
 
@@ -23,15 +23,15 @@ CLOSE_SECONDS: Final = 0.5
 """That a model gets to let go of an answer that nobody wants any more."""
 MARGIN_SECONDS: Final = 5.0
 """Before the deadline, at which whoever asked hears that the model is still being fetched."""
-LONGEST_WAIT: Final = 86400.0
+MAX_WAIT_S: Final = 86400.0
 """A deadline may be weeks away, which the loop's clock does not take."""
 
 
-class Failed(Exception):
+class EngineFailed(Exception):
     """The engine raised what it has no words for; whoever catches this finds out whether it is broken."""
 
 
-class Conversation:
+class ChatGeneration:
     """Generates the answer to one job, and publishes it as it grows.
 
     Args:
@@ -41,7 +41,9 @@ class Conversation:
         engine: What answers.
     """
 
-    def __init__(self, taken: Taken, consumer: Consumer, reader: PictureReader, engine: ChatEngine) -> None:
+    def __init__(
+        self, taken: ClaimedJob, consumer: Consumer, reader: PictureReader, engine: ChatEngine
+    ) -> None:
         self.taken = taken
         self._consumer = consumer
         self._reader = reader
@@ -80,7 +82,7 @@ class Conversation:
         except QueueUnavailable:
             log.warning("job %s: Redis is away; somebody will do it again", self.taken.job.id)
 
-    async def _answer(self, begun: Beginning) -> None:
+    async def _answer(self, begun: StreamStart) -> None:
         generating = asyncio.create_task(self._generate())
         generating.add_done_callback(lambda task: task.cancelled() or task.exception())
         publishing = asyncio.create_task(self._publish(begun.attempt))
@@ -126,7 +128,7 @@ class Conversation:
             raise TypeError(f"a job of {request.task} is no conversation")
         pictures = await self._reader.read(request.pictures)
         self._decode = time.monotonic() - began
-        async with contextlib.aclosing(self._engine.chat(said(request.turns, pictures))) as pieces:
+        async with contextlib.aclosing(self._engine.chat(prompt_turns(request.turns, pictures))) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Usage):
                     self._usage = piece
@@ -172,12 +174,12 @@ class Conversation:
             raise error
         elif isinstance(error, BeholderError):
             await self._finish(error)
-        elif isinstance(error, (IntakeBroken, Hanging)):
+        elif isinstance(error, (DecoderUnavailable, CallTimeout)):
             raise error
         else:
             log.warning("job %s: %s in the engine", self.taken.job.id, where(error))
             await self._finish(ModelFailed())
-            raise Failed from error
+            raise EngineFailed from error
 
     async def _finish(self, error: BeholderError) -> None:
         failure = Failure(job_id=self.taken.job.id, code=error.code, detail=error.detail)
@@ -202,4 +204,4 @@ class Conversation:
 
 
 def _left(until: float) -> float:
-    return min(LONGEST_WAIT, max(0.0, until - time.time()))
+    return min(MAX_WAIT_S, max(0.0, until - time.time()))

@@ -22,19 +22,19 @@ from typing import Final, Protocol, TypeVar
 from inference.engine import Engine
 from inference.engines import ChatEngine
 from inference.errors import BeholderError
-from inference.images.decoder_pool import Intake
+from inference.images.decoder_pool import DecoderPool
 from inference.images.reader import PictureReader
-from inference.model_thread import Lane, all_ended
+from inference.model_thread import ModelThread, all_ended
 from inference.models.unavailable import ModelUnavailable
 from inference.queue.backlog import Backlog
-from inference.queue.cancellations import Stops
+from inference.queue.cancellations import CancellationListener
 from inference.queue.connection import connect
 from inference.queue.consumer import Consumer
 from inference.queue.embedded_redis import running_redis
 from inference.queue.keys import Keys
 from inference.schema import Task
 from inference.settings import WorkerSettings
-from inference.worker.chat_loop import Conversations
+from inference.worker.chat_loop import ChatLoop
 from inference.worker.pipeline import BROKEN, Pipeline
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ async def serve(
     alone = asyncio.Lock()
     parts: list[Part] = []
     try:
-        async with Intake(settings) as intake:
+        async with DecoderPool(settings) as intake:
             if engines:
                 await seeing.ensure_groups()
                 backlog = Backlog(redis, keys, tuple(engines))
@@ -103,7 +103,9 @@ async def serve(
             if chat is not None:
                 await talking.ensure_groups()
                 reader = PictureReader(talking, intake)
-                parts.append(Conversations(talking, Stops(redis, keys), reader, chat, settings, alone))
+                parts.append(
+                    ChatLoop(talking, CancellationListener(redis, keys), reader, chat, settings, alone)
+                )
             await _side_by_side(parts, stop)
     finally:
         await seeing.close()
@@ -160,7 +162,7 @@ def main(settings: WorkerSettings, load: Load = load_model, load_chat: LoadChat 
     Returns:
         The exit code: 0 when it was told to stop, `FAILED` or `FATAL`, after a sentence on standard error.
     """
-    loading = Lane("load")
+    loading = ModelThread("load")
     code = asyncio.run(_main(settings, load, load_chat, loading))
     loading.close()
     if "torch" in sys.modules or not all_ended(_END_SECONDS):
@@ -173,7 +175,7 @@ def main(settings: WorkerSettings, load: Load = load_model, load_chat: LoadChat 
     return code
 
 
-async def _main(settings: WorkerSettings, load: Load, load_chat: LoadChat, loading: Lane) -> int:
+async def _main(settings: WorkerSettings, load: Load, load_chat: LoadChat, loading: ModelThread) -> int:
     stop = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
@@ -194,7 +196,7 @@ async def _main(settings: WorkerSettings, load: Load, load_chat: LoadChat, loadi
 
 
 async def _load(
-    settings: WorkerSettings, load: Load, load_chat: LoadChat, loading: Lane, stop: asyncio.Event
+    settings: WorkerSettings, load: Load, load_chat: LoadChat, loading: ModelThread, stop: asyncio.Event
 ) -> tuple[dict[Task, Engine], ChatEngine | None]:
     """Load the engines; return early, without them, when told to stop."""
     stopped = asyncio.create_task(stop.wait())

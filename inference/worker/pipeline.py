@@ -14,15 +14,15 @@ from typing import Final
 
 from inference.engine import Engine
 from inference.errors import BeholderError, Expired, ModelFailed, QueueUnavailable
-from inference.images.decoder_pool import IntakeBroken
+from inference.images.decoder_pool import DecoderUnavailable
 from inference.images.reader import Decoder
-from inference.model_thread import Hanging
+from inference.model_thread import CallTimeout
 from inference.queue.backlog import Backlog
-from inference.queue.consumer import Consumer, Taken
+from inference.queue.consumer import ClaimedJob, Consumer
 from inference.schema import Failure, Result, Task
 from inference.settings import WorkerSettings
-from inference.worker.batch_runner import Forwarder, ModelBroken, failure, where
-from inference.worker.preprocessor import Held, Preparer
+from inference.worker.batch_runner import BatchRunner, ModelBroken, failure, where
+from inference.worker.preprocessor import InFlightJob, Preprocessor
 from inference.worker.scheduler import plan, share
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ SOON_SECONDS: Final = 1.0
 """After which it is tried again to take over what dead workers left, where a conversation is at that."""
 PREPARE_SECONDS: Final = 60.0
 """After which an engine's `prepare`, some hundredths of a second of work, counts as hanging."""
-BROKEN: Final = (ModelBroken, IntakeBroken, Hanging)
+BROKEN: Final = (ModelBroken, DecoderUnavailable, CallTimeout)
 """What a worker does not go on with."""
 
 
@@ -67,10 +67,12 @@ class Pipeline:
         self._backlog = backlog
         self._engines = engines
         self._settings = settings
-        self._preparer = Preparer(consumer, decoder, engines, min(PREPARE_SECONDS, settings.job_seconds / 2))
-        self._forwarder = Forwarder(self._answer, settings.job_seconds)
+        self._preparer = Preprocessor(
+            consumer, decoder, engines, min(PREPARE_SECONDS, settings.job_seconds / 2)
+        )
+        self._forwarder = BatchRunner(self._answer, settings.job_seconds)
         self._tasks = asyncio.TaskGroup()
-        self._hand: list[Held] = []
+        self._hand: list[InFlightJob] = []
         self._served: dict[Task, float] = {}
         self._stopping = False
         self._feeding: asyncio.Task[None] | None = None
@@ -184,13 +186,13 @@ class Pipeline:
             self._left.clear()
             await self._left.wait()
 
-    def _receive(self, taken: Iterable[Taken]) -> None:
+    def _receive(self, taken: Iterable[ClaimedJob]) -> None:
         for each in taken:
-            held = Held(each, time.time())
+            held = InFlightJob(each, time.time())
             self._hand.append(held)
             held.preparing = self._tasks.create_task(self._prepare(held))
 
-    async def _prepare(self, held: Held) -> None:
+    async def _prepare(self, held: InFlightJob) -> None:
         try:
             await self._preparer.prepare(held)
         except QueueUnavailable:
@@ -227,13 +229,13 @@ class Pipeline:
             async with asyncio.timeout(min(seconds, 60)):
                 await self._news.wait()
 
-    async def _expire(self, held: Held) -> None:
+    async def _expire(self, held: InFlightJob) -> None:
         if held.preparing is not None:
             held.preparing.cancel()
         log.info("job %s expired in hand", held.job.id)
         await self._answer(held, failure(held, Expired()))
 
-    async def _run(self, batch: Iterable[Held]) -> None:
+    async def _run(self, batch: Iterable[InFlightJob]) -> None:
         together = list(batch)
         task = together[0].job.request.task
         self._served[task] = time.time()
@@ -242,14 +244,14 @@ class Pipeline:
         self._left.set()
         await self._forwarder.run(self._engines[task], together)
 
-    async def _answer(self, held: Held, reply: Result | Failure) -> None:
+    async def _answer(self, held: InFlightJob, reply: Result | Failure) -> None:
         try:
             await self._consumer.finish(held.taken, reply)
         except QueueUnavailable:
             log.warning("job %s: its reply could not be published; it will be done again", held.job.id)
         self._drop(held)
 
-    def _drop(self, held: Held) -> None:
+    def _drop(self, held: InFlightJob) -> None:
         # An expired job may be dropped twice: by who expired it and by who prepared it.
         if held in self._hand:
             self._hand.remove(held)

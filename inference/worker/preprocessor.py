@@ -13,15 +13,15 @@ from inference.engine import Engine
 from inference.errors import QueueFull
 from inference.images.reader import Decoder, PictureReader, PictureSource
 from inference.images.thumbnails import thumbnails
-from inference.model_thread import Lane
-from inference.queue.consumer import Taken
+from inference.model_thread import ModelThread
+from inference.queue.consumer import ClaimedJob
 from inference.schema import Job, Picture, Task
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
-class Held:
+class InFlightJob:
     """A job in this worker's hands.
 
     Attributes:
@@ -35,7 +35,7 @@ class Held:
         preparing: The task that does so.
     """
 
-    taken: Taken
+    taken: ClaimedJob
     arrived: float
     prepared: Any = None
     thumbnails: tuple[Picture, ...] = ()
@@ -55,7 +55,7 @@ class Held:
         return self.taken.alone
 
 
-class Preparer:
+class Preprocessor:
     """Prepares jobs side by side; a picture that several of them want at a time is decoded once.
 
     Nothing is kept when they are done: pictures stay in memory no longer than the jobs about them.
@@ -73,9 +73,9 @@ class Preparer:
         self._source = source
         self._reader = PictureReader(source, decoder)
         self._engines = engines
-        self._lane = Lane("prepare", longest)
+        self._lane = ModelThread("prepare", longest)
 
-    async def prepare(self, held: Held) -> None:
+    async def prepare(self, held: InFlightJob) -> None:
         """Make a job ready to run.
 
         Raises:

@@ -1,9 +1,9 @@
 """Jobs in hand -> the next batch. Pure: it knows no clock and no Redis; the time is an argument.
 
-Nothing waits for a timer, with two short exceptions: a message's pictures wait `LINGER` for those of their
-group that are still on their way here, and a batch waits `PREPARE` for jobs that are in hand and still being
-decoded. Simulated against fixed waits of 10 and 50 ms, taking what is there had the lowest p50 and p99 at 2,
-50 and 95 % load.
+Nothing waits for a timer, with two short exceptions: a message's pictures wait `GROUP_LINGER_S` for those of
+their group that are still on their way here, and a batch waits `MAX_PREPARE_WAIT_S` for jobs that are in hand
+and still being decoded. Simulated against fixed waits of 10 and 50 ms, taking what is there had the lowest
+p50 and p99 at 2, 50 and 95 % load.
 """
 
 import math
@@ -14,16 +14,16 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from inference.schema import Job, Task
 
-LINGER: Final = 0.01
+GROUP_LINGER_S: Final = 0.01
 """Seconds that an incomplete group may wait for the rest of itself."""
-PREPARE: Final = 0.25
+MAX_PREPARE_WAIT_S: Final = 0.25
 """Seconds that a batch waits for its members to be decoded; a picture takes 0.02 to 0.2. One that hangs holds
 nobody up for longer."""
-PATIENCE: Final = 10.0
+MAX_UNASKED_WAIT_S: Final = 10.0
 """Seconds in hand after which a job that nobody waits for counts as if somebody did: it must not starve."""
 
 
-class InHand(Protocol):
+class SchedulableJob(Protocol):
     """What the scheduler must know of a job that a worker has taken."""
 
     @property
@@ -43,7 +43,7 @@ class InHand(Protocol):
         """Whether it must run in a batch of its own."""
 
 
-H = TypeVar("H", bound=InHand)
+H = TypeVar("H", bound=SchedulableJob)
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,13 @@ def share(waiting: Iterable[tuple[int, int]], room: int, *, busy: bool) -> int:
     return min(room, sum(rounded(jobs / max(1, workers)) for jobs, workers in waiting))
 
 
-def _rank(each: InHand, now: float) -> tuple[bool, float]:
+def _rank(each: SchedulableJob, now: float) -> tuple[bool, float]:
     """Make the key by which jobs are sorted: the smaller, the sooner."""
-    patient = each.job.priority != "waiting" and now - each.arrived < PATIENCE
+    patient = each.job.priority != "waiting" and now - each.arrived < MAX_UNASKED_WAIT_S
     return patient, each.arrived
 
 
-def _turn(live: Sequence[InHand], now: float, served: Mapping[Task, float]) -> Task | None:
+def _turn(live: Sequence[SchedulableJob], now: float, served: Mapping[Task, float]) -> Task | None:
     """Choose the task whose turn it is, among those that have something ready."""
     best: dict[Task, tuple[bool, float, float]] = {}
     for each in live:
@@ -129,18 +129,18 @@ def _turn(live: Sequence[InHand], now: float, served: Mapping[Task, float]) -> T
     return min(best, key=lambda task: best[task], default=None)
 
 
-def _hold_until(wanted: Sequence[InHand], queue: Sequence[InHand], most: int) -> float:
+def _hold_until(wanted: Sequence[SchedulableJob], queue: Sequence[SchedulableJob], most: int) -> float:
     """Say until when a batch of `wanted` should be held back; a time that has passed: not at all."""
     first = min(each.arrived for each in wanted)
-    until = first + PREPARE if not all(each.ready for each in wanted) else -math.inf
+    until = first + MAX_PREPARE_WAIT_S if not all(each.ready for each in wanted) else -math.inf
     if len(wanted) == most:
         return until
     here = Counter(each.job.group.id for each in queue)
     if all(here[each.job.group.id] < each.job.group.size for each in wanted):
         # Nobody but incomplete groups is here, so that nobody else is made to wait.
-        until = max(until, first + LINGER)
+        until = max(until, first + GROUP_LINGER_S)
     return until
 
 
-def _next_deadline(live: Sequence[InHand]) -> float:
+def _next_deadline(live: Sequence[SchedulableJob]) -> float:
     return min((each.job.deadline for each in live), default=math.inf)

@@ -22,7 +22,7 @@ from transformers import (
 from inference.models.blip import answer, caption
 from inference.models.clip import ClipMatcher
 from inference.models.device import device_for, dtype_for, use_our_cores
-from inference.models.kept import Kept
+from inference.models.kept import TensorCache
 from inference.schema import Answer, Caption, Match
 from tests.inference.models.conftest import name_of, picture_of
 from tests.inference.models.random_models import blip_processor, clip_processor
@@ -87,8 +87,8 @@ def bench_captions() -> None:
 def bench_answers() -> None:
     """Answers: the first question about a picture against the next."""
     model, processor = ready(BlipForQuestionAnswering(BlipConfig())), blip_processor(384)
-    forgetful = answer.BlipAnswerer(model, processor, "random", Kept(0))
-    keeping = answer.BlipAnswerer(model, processor, "random", Kept(ROOM))
+    forgetful = answer.BlipAnswerer(model, processor, "random", TensorCache(0))
+    keeping = answer.BlipAnswerer(model, processor, "random", TensorCache(ROOM))
     for batch in BATCHES:
         for kind, others in (("one length", "what is in the picture ?"), ("two lengths", "is it red ?")):
             questions = [others if n % 2 else "what is in the picture ?" for n in range(batch)]
@@ -102,8 +102,8 @@ def bench_matches() -> None:
     """Matches: labels new against kept, with pictures new both times."""
     config = CLIPConfig(vision_config={"patch_size": 16})
     model, processor = ready(CLIPModel(config)), clip_processor(224)
-    forgetful = ClipMatcher(model, processor, "random", Kept(0), Kept(0))
-    keeping = ClipMatcher(model, processor, "random", Kept(0), Kept(ROOM))
+    forgetful = ClipMatcher(model, processor, "random", TensorCache(0), TensorCache(0))
+    keeping = ClipMatcher(model, processor, "random", TensorCache(0), TensorCache(ROOM))
     for batch in BATCHES:
         requests = [
             Match(pictures=(name_of(n),), labels=tuple(f"{label} {n}" for label in LABELS))
@@ -118,7 +118,7 @@ def main() -> None:
     """Print the table."""
     use_our_cores()
     torch.manual_seed(0)
-    caption.MOST_TOKENS, answer.MOST_TOKENS = 12, 3
+    caption.MAX_TOKENS, answer.MAX_TOKENS = 12, 3
     device = device_for("auto")
     print(f"{device}, {dtype_for(device)}, {torch.get_num_threads()} threads; milliseconds a job")
     print(ROW.format("", "batch", "ms", "kept, ms", "ratio"))

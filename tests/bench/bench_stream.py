@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from inference.engines import Piece, Said, Usage
+from inference.engines import ChatPiece, PromptTurn, Usage
 from inference.queue.client import InferenceClient
 from inference.queue.embedded_redis import running_redis
 from inference.schema import Converse, Delta, Group, Turn, job_id
@@ -52,7 +52,7 @@ class Clock:
     async def close(self) -> None:
         """Do nothing."""
 
-    async def chat(self, turns: Sequence[Said]) -> AsyncGenerator[Piece, None]:
+    async def chat(self, turns: Sequence[PromptTurn]) -> AsyncGenerator[ChatPiece, None]:
         """Say what time it is."""
         del turns
         self.begun.append(time.perf_counter())

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from bot.call import Call
+from bot.call import CommandContext
 
 
 @dataclass
@@ -17,7 +17,7 @@ class Script:
         ahead: What their ticket says.
     """
 
-    calls: list[Call] = field(default_factory=list)
+    calls: list[CommandContext] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     wrong: Exception | None = None
     ahead: int | None = None

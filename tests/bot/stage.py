@@ -21,7 +21,7 @@ from bot.playground.testing.observers import RestExchange
 from bot.settings import BotSettings
 from bot.start import run_until
 from inference.queue.connection import connect
-from inference.queue.consumer import Consumer, Taken
+from inference.queue.consumer import ClaimedJob, Consumer
 from inference.queue.keys import Keys
 from inference.schema import Answer, Answered, Captioned, Failure, Job, Picture, Result
 from inference.settings import WorkerSettings
@@ -82,7 +82,7 @@ class Worker:
             await consumer.close()
             await redis.aclose()
 
-    async def _answer(self, consumer: Consumer, taken: Taken) -> None:
+    async def _answer(self, consumer: Consumer, taken: ClaimedJob) -> None:
         async with self._news:
             self.jobs.append(taken.job)
             self._news.notify_all()

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from inference.errors import BrokenPicture, ConversationTooLong
 from inference.queue.connection import connect, connect_blocking, read_after
-from inference.queue.consumer import Consumer, Taken
+from inference.queue.consumer import ClaimedJob, Consumer
 from inference.queue.keys import Keys
 from inference.schema import Captioned, Converse, Conversed, Delta, Failure, Job, Picture, Progress, Result
 from inference.settings import WorkerSettings
@@ -120,7 +120,7 @@ class Talker:
             await redis.aclose()
             await client.aclose()
 
-    async def _answer(self, consumer: Consumer, taken: Taken) -> None:
+    async def _answer(self, consumer: Consumer, taken: ClaimedJob) -> None:
         job = taken.job
         if isinstance(job.request, Converse):
             await consumer.finish(taken, await self._converse(consumer, job, job.request))

@@ -6,9 +6,9 @@ import aiohttp
 import pytest
 
 from bot import replies
-from bot.attachments import Carried
+from bot.attachments import ImageRef
 from bot.cogs.ask import MENU, NONE_HERE
-from bot.looking import NO_PICTURE, YOU_MAY_NOT, Found
+from bot.looking import NO_PICTURE, YOU_MAY_NOT, FoundImages
 from tests.bot.calling import EPHEMERAL, FILE, SWITCH, TEXT, Caller, option
 from tests.bot.stage import Stage, picture, read
 from tests.e2e.member import Member, Message
@@ -44,7 +44,7 @@ async def refused_later(stage: Stage, name: str, *options: dict[str, Any], **mor
 def jump(stage: Stage, message: Message) -> str:
     """Return the line that names a message's picture."""
     guild = int(stage.session["guild_id"])
-    return Found(int(message["channel_id"]), int(message["id"]), guild, (Carried("", ""),)).line
+    return FoundImages(int(message["channel_id"]), int(message["id"]), guild, (ImageRef("", ""),)).line
 
 
 async def test_a_question_is_answered_below_the_picture_that_was_given(stage: Stage) -> None:
@@ -220,7 +220,7 @@ async def test_a_long_question_about_many_pictures_fits(stage: Stage) -> None:
         done = await outcome(stage, "ask", option(TEXT, "question", "*" * 500))
     lines = done["content"].splitlines()
     assert (len(lines), lines[0]) == (12, "> " + "\\*" * 500)
-    assert replies.length(done["content"]) <= replies.MOST
+    assert replies.length(done["content"]) <= replies.MAX_MESSAGE_LENGTH
 
 
 async def test_a_bot_killed_in_the_middle_keeps_to_the_picture_and_the_job(stage: Stage) -> None:

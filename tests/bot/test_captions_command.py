@@ -151,7 +151,7 @@ async def test_a_redis_that_is_away_is_said(stage: Stage, monkeypatch: pytest.Mo
         raise QueueUnavailable
 
     async with stage.bot():
-        monkeypatch.setattr("handlers.storage.channel_settings.Preferences.set_captions", away)
+        monkeypatch.setattr("handlers.storage.channel_settings.ChannelSettings.set_captions", away)
         said = await switch(stage, "on", stage.general)
         assert said["content"] == replies.sentence(QueueUnavailable())
         assert said["flags"] & EPHEMERAL

@@ -6,7 +6,7 @@ import discord
 import pytest
 
 from bot import replies
-from bot.call import Refused
+from bot.call import UserError
 from bot.playground.testing.faults import Fault, FaultKind
 from inference.errors import QueueFull, QueueUnavailable
 from inference.queue.connection import connect
@@ -78,7 +78,7 @@ async def test_what_the_payload_shows_is_refused_before_deferring(
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        (Refused("There is nothing here."), "There is nothing here."),
+        (UserError("There is nothing here."), "There is nothing here."),
         (QueueFull("", retry_after=7), "I have too much to do right now. Try again in about 7 seconds."),
         (ZeroDivisionError(), replies.BROKE),
     ],
@@ -98,7 +98,7 @@ async def test_what_shows_later_is_told_the_asker_alone_and_the_placeholder_goes
 
 
 async def test_a_private_refusal_stands_in_the_placeholder(stage: Stage, script: scripts.Script) -> None:
-    script.wrong = Refused("There is nothing here.")
+    script.wrong = UserError("There is nothing here.")
     caller = Caller(stage.ada)
     async with stage.bot():
         await caller.call(stage.general, "try", WORDS, PRIVATE)
@@ -232,7 +232,7 @@ async def test_an_outcome_that_discord_refuses_is_no_silence(
         response = SimpleNamespace(status=413, reason="Payload Too Large")
         raise discord.HTTPException(response, {"code": 40005, "message": ""})
 
-    monkeypatch.setattr("bot.original.Original.answer", too_large)
+    monkeypatch.setattr("bot.original.DeferredResponse.answer", too_large)
     caller = Caller(stage.ada)
     async with stage.bot():
         await caller.call(stage.general, "try", WORDS)

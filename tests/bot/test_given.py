@@ -88,7 +88,7 @@ async def test_it_is_a_jpeg_that_says_nothing_of_place_time_and_maker(
 async def test_where_there_is_no_small_copy_to_be_had_nothing_is_shown(
     stage: Stage, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.ports.LARGEST_THUMBNAIL", 1)
+    monkeypatch.setattr("handlers.ports.MAX_THUMBNAIL_BYTES", 1)
     assert await shown(stage, name, taken("JPEG")) == []
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from bot.looking import NO_PICTURE
-from bot.replies import MOST
+from bot.replies import MAX_MESSAGE_LENGTH
 from bot.score_replies import IN_FILE, NOT_DRAWN
 from handlers.matching.scores import RELATIVE
 from inference.errors import LabelTooLong
@@ -296,5 +296,5 @@ async def test_the_longest_call_that_discord_lets_through_is_answered(stage: Sta
     labels = ",".join(f"{number} {ALEF * 190}" for number in range(25))
     async with matching(stage):
         done = await answered(stage, labels, ("a.png", RED))
-    assert len(done["content"]) <= MOST
+    assert len(done["content"]) <= MAX_MESSAGE_LENGTH
     assert list(by_name(done)) == ["picture.jpg", "scores.csv"]

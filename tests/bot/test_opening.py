@@ -5,7 +5,7 @@ from typing import Any
 import discord
 import pytest
 
-from bot.messages import owns
+from bot.messages import is_own_thread
 from bot.opening import may_have_threads, thread_for
 
 ME, ADA, GUILD, FORUM, POST, TEXT = 1, 2, 10, 20, 21, 30
@@ -71,7 +71,7 @@ async def test_a_forum_post_gets_no_thread_and_is_nobodys_but_its_authors(client
     post = client.get_channel(POST)
     assert isinstance(post, discord.Thread)
     assert isinstance(post.parent, discord.ForumChannel)
-    assert not owns(post, ME)
+    assert not is_own_thread(post, ME)
     assert not may_have_threads(client, POST)
     assert await thread_for(client, POST, 22, "a name") is None, "nothing is asked of Discord"
 

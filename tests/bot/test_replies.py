@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import replies, talk_replies
-from bot.replies import MOST, Said
+from bot.replies import MAX_MESSAGE_LENGTH, CaptionResult
 from handlers.heatmap.render import MatrixNotDrawn
 from handlers.matching.labels import parse_labels
 from inference.errors import (
@@ -43,26 +43,26 @@ HOSTILE = st.text(
     st.one_of(st.characters(), st.sampled_from("@<>!&#:*_`|~\\-.)1 \n\u202e\u200bevryonh")), max_size=3000
 )
 ERRORS = st.sampled_from(CODES).map(lambda code: from_code(code, {}))
-SAID = st.builds(Said, st.one_of(HOSTILE, ERRORS), st.booleans())
+SAID = st.builds(CaptionResult, st.one_of(HOSTILE, ERRORS), st.booleans())
 
 
 @given(st.lists(SAID, min_size=1, max_size=10))
-def test_a_reply_always_fits_and_mentions_nobody(said: list[Said]) -> None:
+def test_a_reply_always_fits_and_mentions_nobody(said: list[CaptionResult]) -> None:
     text = replies.captions(said)
     assert text.strip()
-    assert replies.length(text) <= MOST
+    assert replies.length(text) <= MAX_MESSAGE_LENGTH
     assert not re.search(r"@(everyone|here)|(?<!\\)<[@#:/t]", text)
 
 
 @given(st.lists(HOSTILE, min_size=2, max_size=10))
 def test_lines_are_numbered_in_order_and_no_caption_makes_one_more(captions: list[str]) -> None:
-    lines = replies.captions([Said(caption) for caption in captions]).split("\n")
+    lines = replies.captions([CaptionResult(caption) for caption in captions]).split("\n")
     assert [line.partition(".")[0] for line in lines] == [str(n + 1) for n in range(len(captions))]
 
 
 @given(HOSTILE)
 def test_a_spoiler_stays_closed(caption: str) -> None:
-    text = replies.captions([Said(caption, spoiler=True)])
+    text = replies.captions([CaptionResult(caption, spoiler=True)])
     assert text.startswith("||")
     assert text.endswith("||")
     assert "||" not in re.sub(r"\\.", "", text[2:-2])
@@ -70,7 +70,7 @@ def test_a_spoiler_stays_closed(caption: str) -> None:
 
 @pytest.mark.parametrize("caption", ["a red circle", "a dog, a cat and 2 birds", "it's 5 - 3"])
 def test_a_plain_caption_stays_as_it_is(caption: str) -> None:
-    assert replies.captions([Said(caption)]) == caption
+    assert replies.captions([CaptionResult(caption)]) == caption
 
 
 @pytest.mark.parametrize(
@@ -87,16 +87,16 @@ def test_a_plain_caption_stays_as_it_is(caption: str) -> None:
     ],
 )
 def test_what_discord_would_read_as_markup_is_escaped(caption: str, shown: str) -> None:
-    assert replies.captions([Said(caption)]) == shown
+    assert replies.captions([CaptionResult(caption)]) == shown
 
 
 def test_ten_long_captions_are_cut_alike_and_a_short_one_not_at_all() -> None:
-    lines = replies.captions([Said("x" * 1000)] * 9 + [Said("a red circle")]).split("\n")
+    lines = replies.captions([CaptionResult("x" * 1000)] * 9 + [CaptionResult("a red circle")]).split("\n")
     assert lines[-1] == "10. a red circle"
     assert all(line.endswith("…") for line in lines[:9])
     sizes = [len(line) for line in lines[:9]]
     assert max(sizes) - min(sizes) <= 1
-    assert len("\n".join(lines)) > MOST - 20
+    assert len("\n".join(lines)) > MAX_MESSAGE_LENGTH - 20
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -149,5 +149,5 @@ def test_of_several_pictures_the_bad_one_is_named() -> None:
 
 def test_a_reason_that_all_share_and_no_picture_has_is_given_once() -> None:
     full = QueueFull("", retry_after=3)
-    assert replies.captions([Said(full)] * 3) == replies.sentence(full)
-    assert replies.captions([Said(BrokenPicture())] * 2).count("\n") == 1
+    assert replies.captions([CaptionResult(full)] * 3) == replies.sentence(full)
+    assert replies.captions([CaptionResult(BrokenPicture())] * 2).count("\n") == 1

@@ -121,7 +121,7 @@ async def _at_once(*_: object, **__: object) -> None:
 async def test_a_connection_that_breaks_while_replying_makes_neither_none_nor_two(
     stage: Stage, kind: FaultKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.insisting.FIRST_PAUSE", 0.05)
+    monkeypatch.setattr("bot.insisting.RETRY_DELAY_S", 0.05)
     async with stage.worker(), stage.bot():
         stage.pocket.faults.add(Fault(kind, method="POST", template=SEND))
         posted = await stage.ada.post(stage.pictures, files=CIRCLE)
@@ -167,7 +167,7 @@ async def _reopen(stage: Stage, message: Message) -> None:
 async def test_while_redis_is_away_people_hear_so_and_nothing_is_lost(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.queue.connection.PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("inference.queue.connection.CALL_TIMEOUT_S", 0.2)
     monkeypatch.setattr("bot.catchup.PAUSE", 0.1)
     redis = connect(stage.redis_url)
     server = int((await redis.info("server"))["process_id"])

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.original import Outcome
-from bot.replies import MOST, PICTURE_NAME, length
+from bot.original import OutgoingMessage
+from bot.replies import MAX_MESSAGE_LENGTH, PICTURE_NAME, length
 from bot.score_replies import IN_FILE, MATRIX_NAME, NOT_DRAWN, TABLE_NAME, compared, ranked
 from handlers.matching.labels import parse_labels
 from handlers.matching.scores import RELATIVE
@@ -37,7 +37,7 @@ def scored(labels: tuple[str, ...], pictures: int) -> Scores:
     return Scores(labels, Matched(cosine=tuple(map(tuple, cosine)), share=tuple(map(tuple, share))))
 
 
-def names(outcome: Outcome) -> list[str]:
+def names(outcome: OutgoingMessage) -> list[str]:
     return [each.name for each in outcome.files]
 
 
@@ -52,7 +52,7 @@ def test_it_always_fits(given_labels: list[str], pictures: int, spoiler: bool, d
     single = ranked(scored(labels, 1), about=about, thumbnail=PNG, spoiler=spoiler)
     several = compared(scores, PNG if drawn else None, about=about, spoiler=spoiler)
     for outcome in (single, several):
-        assert length(outcome.text) <= MOST
+        assert length(outcome.text) <= MAX_MESSAGE_LENGTH
         assert outcome.text.endswith(RELATIVE)
         assert all(length(each.alt or "") <= 1024 for each in outcome.files)
         assert outcome.text.startswith(about)

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.replies import clean, length
-from bot.splitting import MOST, split
+from bot.splitting import MAX_PAGE_LENGTH, paginate
 
 WORDS = st.lists(
     st.sampled_from(["a", "red", "circle", "@everyone", "**bold**", "1.", "-", "x" * 30, "ü😀", "\n"])
@@ -27,30 +27,30 @@ def unescaped(text: str) -> str:
 
 @given(PLAIN)
 def test_words_stay_whole_and_in_order(text: str) -> None:
-    pages = split(text, most=SMALL)
+    pages = paginate(text, most=SMALL)
     assert " ".join(unescaped(page) for page in pages).split() == text.split()
 
 
 @given(MIXED | PLAIN | st.text())
 def test_every_page_fits_and_none_is_empty(text: str) -> None:
-    for page in split(text, most=SMALL, first=45):
+    for page in paginate(text, most=SMALL, first=45):
         assert 0 < length(page) <= SMALL
         assert page.strip()
-    assert all(length(page) <= 45 for page in split(text, most=SMALL, first=45)[:1])
+    assert all(length(page) <= 45 for page in paginate(text, most=SMALL, first=45)[:1])
 
 
 @given(MIXED | PLAIN)
 @example("some words here\na ```b``` c\n\n```py\na ```b``` c\n```\ny")
 def test_what_another_page_follows_never_changes(text: str) -> None:
-    whole = split(text, most=SMALL)
+    whole = paginate(text, most=SMALL)
     for end in range(len(text)):
-        closed = split(text[:end], final=False, most=SMALL)[:-1]
+        closed = paginate(text[:end], final=False, most=SMALL)[:-1]
         assert whole[: len(closed)] == closed
 
 
 @given(MIXED)
 def test_every_page_closes_the_code_blocks_that_it_opens(text: str) -> None:
-    for page in split(text, most=SMALL):
+    for page in paginate(text, most=SMALL):
         fences = [line for line in page.split("\n") if line.startswith("```")]
         assert len(fences) % 2 == 0
         assert page.count("```") == len(fences)
@@ -58,24 +58,24 @@ def test_every_page_closes_the_code_blocks_that_it_opens(text: str) -> None:
 
 @given(st.lists(st.text("abc (){}'", min_size=1, max_size=50), max_size=20))
 def test_code_is_shown_as_it_is_line_by_line(lines: list[str]) -> None:
-    pages = split("\n".join(["```py", *lines, "```"]), most=SMALL)
+    pages = paginate("\n".join(["```py", *lines, "```"]), most=SMALL)
     shown = [line for page in pages for line in page.split("\n") if not line.startswith("```")]
     assert shown == lines
 
 
 def test_a_block_that_fits_on_a_page_is_not_cut() -> None:
     text = "words before\n```py\n" + "\n".join("x" * 8 for _ in range(5)) + "\n```"
-    assert split(text, most=SMALL) == ["words before", text.partition("\n")[2]]
+    assert paginate(text, most=SMALL) == ["words before", text.partition("\n")[2]]
 
 
 def test_a_long_answer_comes_in_few_pages() -> None:
-    pages = split("A red circle lies left of a blue square. " * 150)
+    pages = paginate("A red circle lies left of a blue square. " * 150)
     assert len(pages) == 4
-    assert all(length(page) > MOST * 0.9 for page in pages[:-1])
+    assert all(length(page) > MAX_PAGE_LENGTH * 0.9 for page in pages[:-1])
 
 
 def test_nothing_of_a_text_can_mention_link_or_mark_up() -> None:
-    (page,) = split("# @everyone <@123> **look** https://example.com\n> quoted\n- one")
+    (page,) = paginate("# @everyone <@123> **look** https://example.com\n> quoted\n- one")
     assert "@everyone" not in page
     assert "<@" not in page.replace("\\<", "")
     assert "https://" not in page
@@ -85,5 +85,5 @@ def test_nothing_of_a_text_can_mention_link_or_mark_up() -> None:
 
 
 def test_nothing_makes_no_page() -> None:
-    assert split(" \n\n\u200b") == []
+    assert paginate(" \n\n\u200b") == []
     assert clean("\u200b") == ""

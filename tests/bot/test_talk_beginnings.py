@@ -31,7 +31,7 @@ def deny(stage: Stage, rights: int) -> None:
 async def test_a_thread_that_could_not_be_made_at_once_is_made_later(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.insisting.FIRST_PAUSE", 0.05)
+    monkeypatch.setattr("bot.insisting.RETRY_DELAY_S", 0.05)
     real, tried = opening.thread_for, 0
 
     async def flaky(client: discord.Client, channel: int, message: int, name: str) -> discord.Thread | None:

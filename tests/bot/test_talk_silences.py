@@ -3,7 +3,7 @@
 import pytest
 
 from bot import replies, talk_replies
-from handlers.chat.history import History, Place
+from handlers.chat.history import ConversationKey, History
 from inference.errors import QueueUnavailable
 from tests.bot.calling import Caller
 from tests.bot.stage import Stage
@@ -72,7 +72,7 @@ async def test_a_turn_in_a_dm_that_redis_missed_is_answered_in_one_message(
     monkeypatch.setattr("bot.catchup.PAUSE", 0.05)
     latest, tried = History.latest, 0
 
-    async def flaky(self: History, channel: int) -> Place | None:
+    async def flaky(self: History, channel: int) -> ConversationKey | None:
         nonlocal tried
         tried += 1
         if tried == 1:

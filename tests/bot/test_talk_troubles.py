@@ -6,7 +6,7 @@ import pytest
 
 from bot import talk_replies
 from bot.playground.testing.faults import Fault, FaultKind
-from handlers.chat.history import History, Place
+from handlers.chat.history import ConversationKey, History
 from inference.errors import ChatInterrupted, ChatUnavailable
 from tests.bot.stage import Stage
 from tests.bot.talk import (
@@ -76,7 +76,7 @@ async def test_an_answer_that_nobody_could_be_shown_is_not_what_the_model_reads_
 async def test_an_interrupted_answer_is_found_also_where_discord_is_away_at_first(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.insisting.FIRST_PAUSE", 0.05)
+    monkeypatch.setattr("bot.insisting.RETRY_DELAY_S", 0.05)
     one = "/channels/{channel_id}/messages/{message_id}"
     async with talking(stage) as talker:
         talker.gate.clear()
@@ -172,7 +172,7 @@ async def test_an_answer_that_failed_can_be_reset(stage: Stage) -> None:
 async def test_who_presses_three_times_gets_one_answer(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     newest, told = History.newest, asyncio.Event()
 
-    async def slow(self: History, place: Place, turn_id: int | None = None) -> int | None:
+    async def slow(self: History, place: ConversationKey, turn_id: int | None = None) -> int | None:
         if turn_id is None:
             await told.wait()
         return await newest(self, place, turn_id)

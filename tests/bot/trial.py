@@ -4,9 +4,9 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.call import Call, Refused
+from bot.call import CommandContext, UserError
 from bot.client import Beholder
-from bot.original import Outcome
+from bot.original import OutgoingMessage
 from tests.bot import script
 
 
@@ -18,12 +18,12 @@ class Trial(commands.Cog):
     @app_commands.command(name="try", description="Try")
     async def trial(self, interaction: discord.Interaction, words: str, private: bool = False) -> None:
         if words == "bad":
-            raise Refused("Those are bad words: choose others.")
+            raise UserError("Those are bad words: choose others.")
         if words == "bug":
             raise ZeroDivisionError(words)
         await self._client.commanding.run(interaction, "try", {"words": words}, private=private)
 
-    async def _perform(self, call: Call) -> Outcome:
+    async def _perform(self, call: CommandContext) -> OutgoingMessage:
         script.current.calls.append(call)
         call.watch(script.current)
         await call.settle(seen=True)
@@ -35,7 +35,7 @@ class Trial(commands.Cog):
         call.afterwards(clear)
         if script.current.wrong is not None:
             raise script.current.wrong
-        return Outcome(f"@everyone {call.request.arguments['words']}")
+        return OutgoingMessage(f"@everyone {call.request.arguments['words']}")
 
 
 async def setup(client: Beholder) -> None:

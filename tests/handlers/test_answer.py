@@ -2,7 +2,7 @@ import pytest
 
 from handlers.questions import NoQuestion, parse_question
 from inference.errors import QuestionTooLong
-from inference.schema import LONGEST_QUESTION
+from inference.schema import MAX_QUESTION_LENGTH
 
 
 def test_a_question_becomes_one_clean_line() -> None:
@@ -16,7 +16,7 @@ def test_nothing_is_no_question(text: str) -> None:
 
 
 def test_the_limit_is_the_queues() -> None:
-    assert len(parse_question("x" * LONGEST_QUESTION)) == LONGEST_QUESTION
+    assert len(parse_question("x" * MAX_QUESTION_LENGTH)) == MAX_QUESTION_LENGTH
     with pytest.raises(QuestionTooLong) as raised:
-        parse_question("x" * (LONGEST_QUESTION + 1))
+        parse_question("x" * (MAX_QUESTION_LENGTH + 1))
     assert raised.value.detail == {"value": 501, "limit": 500, "unit": "characters"}

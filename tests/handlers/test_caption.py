@@ -3,7 +3,7 @@ from collections.abc import Awaitable, Callable, Iterable
 import pytest
 
 from handlers.captioning import Captioner
-from handlers.ports import Asked, Source
+from handlers.ports import ImageSource, JobContext
 from inference.errors import (
     BeholderError,
     BrokenPicture,
@@ -14,8 +14,8 @@ from inference.errors import (
 )
 from inference.schema import Answer, Caption, Captioned, Group, Match, Picture, Priority, Result
 
-POST = Asked("post:1", "guild:7", 6, "unasked")
-MENTION = Asked("post:1", "guild:7", 6, "waiting")
+POST = JobContext("post:1", "guild:7", 6, "unasked")
+MENTION = JobContext("post:1", "guild:7", 6, "waiting")
 ONE = Captioned(text="one")
 
 
@@ -76,19 +76,19 @@ class Queue:
         self.closed.extend(ids)
 
 
-def source(key: str, text: str | BeholderError) -> Source:
+def source(key: str, text: str | BeholderError) -> ImageSource:
     async def fetch() -> bytes:
         if isinstance(text, BeholderError):
             raise text
         return text.encode()
 
-    return Source(key, fetch)
+    return ImageSource(key, fetch)
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handlers.captioning.SHORTEST_PAUSE", 0.001)
-    monkeypatch.setattr("handlers.captioning.LONGEST_PAUSE", 0.001)
+    monkeypatch.setattr("handlers.captioning.MIN_RETRY_DELAY_S", 0.001)
+    monkeypatch.setattr("handlers.captioning.MAX_RETRY_DELAY_S", 0.001)
 
 
 async def test_each_picture_has_an_outcome_of_its_own_in_their_order() -> None:
@@ -148,5 +148,5 @@ async def test_a_refused_picture_is_fetched_again_rather_than_held() -> None:
             return await super().put_picture(scope, data)
 
     fetching: Callable[[], Awaitable[bytes]] = fetch
-    assert await Captioner(FullOnce(), patience=5).caption(POST, [Source("1", fetching)]) == [ONE]
+    assert await Captioner(FullOnce(), patience=5).caption(POST, [ImageSource("1", fetching)]) == [ONE]
     assert fetched == 2

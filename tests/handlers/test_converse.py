@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from handlers.chat.history import History, Place
-from handlers.chat.models import Measured, Replied, Said, Shown, Subject
+from handlers.chat.history import ConversationKey, History
+from handlers.chat.models import BotReply, PostedImage, Subject, TokenCount, UserTurn
 from handlers.chat.prompt import PICTURE_WAS_HERE
-from handlers.chat.service import Answering, Converser
-from handlers.ports import Asked, Source
+from handlers.chat.service import ChatJob, ChatService
+from handlers.ports import ImageSource, JobContext
 from inference.errors import BrokenPicture, ConversationTooLong, NotAPicture, PictureGone
 from inference.schema import Turn
 from tests.inference.asking import Asker, asking, settings
 from tests.inference.making import SCOPE
 
-HERE = Place(1)
-ASKED = Asked("turn", SCOPE, 7, "waiting")
+HERE = ConversationKey(1)
+ASKED = JobContext("turn", SCOPE, 7, "waiting")
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Pictures:
     gone: set[int] = field(default_factory=set)
     broken: set[int] = field(default_factory=set)
 
-    def source(self, picture: Shown) -> Source:
+    def source(self, picture: PostedImage) -> ImageSource:
         async def fetch() -> bytes:
             if picture.message_id in self.gone:
                 raise PictureGone
@@ -42,11 +42,11 @@ class Pictures:
             self.fetched.append(picture.message_id)
             return b"picture %d" % picture.message_id
 
-        return Source(picture.key, fetch)
+        return ImageSource(picture.key, fetch)
 
 
-def shown(message: int) -> Shown:
-    return Shown(channel_id=1, message_id=message, key="1", url="https://cdn.discordapp.com/1")
+def shown(message: int) -> PostedImage:
+    return PostedImage(channel_id=1, message_id=message, key="1", url="https://cdn.discordapp.com/1")
 
 
 @dataclass
@@ -62,18 +62,20 @@ class Talk:
     """
 
     asker: Asker
-    converser: Converser
+    converser: ChatService
     history: History
     pictures: Pictures = field(default_factory=Pictures)
-    known: Measured | None = None
+    known: TokenCount | None = None
 
-    async def say(self, number: int, *pictures: int) -> Answering:
+    async def say(self, number: int, *pictures: int) -> ChatJob:
         """Say something, and have it answered."""
-        said = Said(turn_id=number, text=f"turn {number}", pictures=tuple(shown(each) for each in pictures))
+        said = UserTurn(
+            turn_id=number, text=f"turn {number}", pictures=tuple(shown(each) for each in pictures)
+        )
         await self.history.say(HERE, said)
         answering = await self.converser.ask(ASKED, HERE, number, 0, self.pictures.source)
         await self.converser.stop(number, 0)
-        await self.history.reply(HERE, Replied(turn_id=number, text=f"answer {number}"), self.known)
+        await self.history.reply(HERE, BotReply(turn_id=number, text=f"answer {number}"), self.known)
         return answering
 
 
@@ -82,10 +84,10 @@ async def talk(redis_url: str) -> AsyncIterator[Talk]:
     async with asking(settings(redis_url)) as asker:
         history = History(asker.client._redis, "42")
         await history.begin(HERE, Subject(pictures=(shown(5),)))
-        yield Talk(asker, Converser(asker.client, history, context=4096), history)
+        yield Talk(asker, ChatService(asker.client, history, context=4096), history)
 
 
-def turns(answering: Answering) -> list[Turn]:
+def turns(answering: ChatJob) -> list[Turn]:
     pending = answering.ticket._pending  # type: ignore[attr-defined]
     return [turn for turn in pending.job.request.turns if turn.role == "user"]
 
@@ -169,10 +171,10 @@ async def test_a_picture_that_cannot_be_read_fails_its_own_turn_and_no_later_one
 
 
 async def test_of_an_album_what_can_be_read_is_talked_about(talk: Talk) -> None:
-    await talk.history.begin(Place(2), Subject(pictures=(shown(5), shown(6))))
+    await talk.history.begin(ConversationKey(2), Subject(pictures=(shown(5), shown(6))))
     talk.pictures.broken.add(5)
-    await talk.history.say(Place(2), Said(turn_id=10, text="look"))
-    answering = await talk.converser.ask(ASKED, Place(2), 10, 0, talk.pictures.source)
+    await talk.history.say(ConversationKey(2), UserTurn(turn_id=10, text="look"))
+    answering = await talk.converser.ask(ASKED, ConversationKey(2), 10, 0, talk.pictures.source)
     assert answering.prompt.pictures == (shown(6),)
     assert answering.prompt.missing
 
@@ -191,7 +193,7 @@ async def test_a_picture_that_the_worker_cannot_read_is_left_out_from_then_on(ta
 
 async def test_what_the_engine_counted_is_believed(talk: Talk) -> None:
     for number in (10, 20, 30, 40):
-        talk.known = Measured(turns=(number,), tokens=3060)
+        talk.known = TokenCount(turns=(number,), tokens=3060)
         answering = await talk.say(number)
         assert answering.fitting.dropped == (number > 10)
 
@@ -205,7 +207,7 @@ async def test_a_new_picture_never_stands_in_a_turn_with_what_it_is_about(talk: 
 
 async def test_two_people_of_one_name_are_told_apart(talk: Talk) -> None:
     for number, author in ((10, 1), (20, 2), (30, 1)):
-        said = Said(turn_id=number, speaker="Ada", author_id=author, text="words")
+        said = UserTurn(turn_id=number, speaker="Ada", author_id=author, text="words")
         await talk.history.say(HERE, said)
     answering = await talk.converser.ask(ASKED, HERE, 30, 0, talk.pictures.source)
     assert [turn.speaker for turn in turns(answering)] == ["Ada", "Ada (2)", "Ada"]

@@ -4,20 +4,20 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from handlers.chat.history import MOST_FIELDS, RETENTION, History, Place
-from handlers.chat.models import Measured, Replied, Said, Shown, Subject
+from handlers.chat.history import MAX_FIELDS, RETENTION_S, ConversationKey, History
+from handlers.chat.models import BotReply, PostedImage, Subject, TokenCount, UserTurn
 from inference.queue.connection import Client, connect
-from inference.schema import MOST_TURNS
+from inference.schema import MAX_TURNS
 
-HERE, THERE = Place(1), Place(1, 77)
-
-
-def said(number: int, text: str = "words") -> Said:
-    return Said(turn_id=number, speaker="Ada", text=text, message_id=number)
+HERE, THERE = ConversationKey(1), ConversationKey(1, 77)
 
 
-def shown(number: int) -> Shown:
-    return Shown(channel_id=1, message_id=number, key="1", url="https://cdn.discordapp.com/1")
+def said(number: int, text: str = "words") -> UserTurn:
+    return UserTurn(turn_id=number, speaker="Ada", text=text, message_id=number)
+
+
+def shown(number: int) -> PostedImage:
+    return PostedImage(channel_id=1, message_id=number, key="1", url="https://cdn.discordapp.com/1")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def history(redis: Client) -> History:
     return History(redis, "42")
 
 
-async def texts(history: History, place: Place) -> list[tuple[str, str | None]]:
+async def texts(history: History, place: ConversationKey) -> list[tuple[str, str | None]]:
     return [
         (each.said.text, each.replied.text if each.replied else None)
         for each in await history.exchanges(place)
@@ -42,7 +42,7 @@ async def texts(history: History, place: Place) -> list[tuple[str, str | None]]:
 async def test_turns_come_in_the_order_in_which_they_were_said_each_with_its_answer(history: History) -> None:
     for number in (30, 10, 20):
         await history.say(HERE, said(number, str(number)))
-    await history.reply(HERE, Replied(turn_id=10, text="ten"))
+    await history.reply(HERE, BotReply(turn_id=10, text="ten"))
     assert await texts(history, HERE) == [("10", "ten"), ("20", None), ("30", None)]
     assert len(await history.exchanges(HERE, until=20)) == 2
 
@@ -72,7 +72,7 @@ async def test_a_turn_that_is_delivered_twice_is_said_once(history: History) -> 
 
 async def test_an_edit_changes_the_turn_and_what_was_counted_no_longer_holds(history: History) -> None:
     await history.say(HERE, said(10, "before"))
-    await history.reply(HERE, Replied(turn_id=10, text="yes"), Measured(turns=(10,), tokens=50))
+    await history.reply(HERE, BotReply(turn_id=10, text="yes"), TokenCount(turns=(10,), tokens=50))
     assert await history.measured(HERE) is not None
     await history.edit(10, "before", ())
     assert await history.measured(HERE) is not None, "nothing was edited"
@@ -84,7 +84,7 @@ async def test_an_edit_changes_the_turn_and_what_was_counted_no_longer_holds(his
 async def test_a_deleted_message_goes_with_its_answer(history: History) -> None:
     await history.begin(HERE, Subject(pictures=(shown(5),)))
     await history.say(HERE, said(10))
-    await history.reply(HERE, Replied(turn_id=10, text="yes"))
+    await history.reply(HERE, BotReply(turn_id=10, text="yes"))
     assert await history.delete(10) == {HERE: False}
     assert await texts(history, HERE) == []
     assert await history.delete(10) == {}
@@ -93,7 +93,7 @@ async def test_a_deleted_message_goes_with_its_answer(history: History) -> None:
 async def test_a_deleted_answer_and_a_deleted_picture_go_too(history: History) -> None:
     await history.begin(HERE, Subject(pictures=(shown(5),)))
     await history.say(HERE, said(10))
-    await history.reply(HERE, Replied(turn_id=10, text="yes"))
+    await history.reply(HERE, BotReply(turn_id=10, text="yes"))
     await history.shown(HERE, 10, [11, 12])
     await history.delete(12)
     assert await texts(history, HERE) == [("words", None)]
@@ -105,7 +105,7 @@ async def test_a_deleted_answer_and_a_deleted_picture_go_too(history: History) -
 async def test_an_answer_to_a_turn_that_was_deleted_is_not_kept(history: History) -> None:
     await history.say(HERE, said(10))
     await history.delete(10)
-    await history.reply(HERE, Replied(turn_id=10, text="yes"))
+    await history.reply(HERE, BotReply(turn_id=10, text="yes"))
     await history.say(HERE, said(10, "again"))
     assert await texts(history, HERE) == [("again", None)]
 
@@ -147,7 +147,7 @@ async def test_everything_goes_seven_days_after_the_last_turn(history: History, 
     await history.say(HERE, said(20))
     await history.newest(HERE, 20)
     for key in [key async for key in redis.scan_iter("beholder:*")]:
-        assert RETENTION - 10 < await redis.ttl(key) <= RETENTION, key
+        assert RETENTION_S - 10 < await redis.ttl(key) <= RETENTION_S, key
 
 
 async def test_what_another_version_wrote_counts_as_lost(history: History, redis: Client) -> None:
@@ -157,22 +157,22 @@ async def test_what_another_version_wrote_counts_as_lost(history: History, redis
 
 
 async def test_what_no_model_gets_any_more_is_forgotten(history: History) -> None:
-    for number in range(1, MOST_FIELDS // 2 + 3):
+    for number in range(1, MAX_FIELDS // 2 + 3):
         await history.say(HERE, said(number))
-        await history.reply(HERE, Replied(turn_id=number, text="yes"))
+        await history.reply(HERE, BotReply(turn_id=number, text="yes"))
     kept = [each.said.turn_id for each in await history.exchanges(HERE)]
     assert kept[0] == 1
-    assert kept[-1] == MOST_FIELDS // 2 + 2
-    assert MOST_TURNS // 2 < len(kept) < MOST_FIELDS // 2
+    assert kept[-1] == MAX_FIELDS // 2 + 2
+    assert MAX_TURNS // 2 < len(kept) < MAX_FIELDS // 2
 
 
 async def test_whatever_is_written_goes_some_day(history: History, redis: Client) -> None:
-    await history.first_time(Place(1), "unseen")
-    await history.shown(Place(2), 10, [11])
-    await history.newest(Place(3), 10)
-    await history.belongs(Place(4), [12])
-    await history.say(Place(5), said(13))
+    await history.first_time(ConversationKey(1), "unseen")
+    await history.shown(ConversationKey(2), 10, [11])
+    await history.newest(ConversationKey(3), 10)
+    await history.belongs(ConversationKey(4), [12])
+    await history.say(ConversationKey(5), said(13))
     await history.delete(11)
     keys = [key async for key in redis.scan_iter("*")]
     assert len(keys) > 5
-    assert all([0 < await redis.ttl(key) <= RETENTION for key in keys])
+    assert all([0 < await redis.ttl(key) <= RETENTION_S for key in keys])

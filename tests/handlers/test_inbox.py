@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from handlers.storage.inbox import REMEMBERED, Inbox, OpenPost, Standing
+from handlers.storage.inbox import CLOSED_RETENTION_S, AcceptResult, Inbox, OpenPost
 from inference.queue.connection import Client, connect
 from tests.handlers.clock import Clock
 
@@ -20,8 +20,8 @@ def post(number: int, guild: int | None = 7) -> OpenPost:
 
 async def test_what_is_accepted_is_waiting_until_it_is_closed(redis: Client) -> None:
     inbox = Inbox(redis, "bot")
-    assert await inbox.accept(post(2)) is Standing.NEW
-    assert await inbox.accept(post(1)) is Standing.NEW
+    assert await inbox.accept(post(2)) is AcceptResult.NEW
+    assert await inbox.accept(post(1)) is AcceptResult.NEW
     assert list(await Inbox(redis, "bot").waiting()) == [post(1), post(2)]
     await inbox.close(post(1).id)
     assert list(await inbox.waiting()) == [post(2)]
@@ -30,9 +30,9 @@ async def test_what_is_accepted_is_waiting_until_it_is_closed(redis: Client) -> 
 async def test_accepting_again_tells_where_it_stands(redis: Client) -> None:
     inbox = Inbox(redis, "bot")
     await inbox.accept(post(1))
-    assert await inbox.accept(post(1)) is Standing.OPEN
+    assert await inbox.accept(post(1)) is AcceptResult.OPEN
     await inbox.close(post(1).id)
-    assert await inbox.accept(post(1)) is Standing.CLOSED
+    assert await inbox.accept(post(1)) is AcceptResult.CLOSED
     assert list(await inbox.waiting()) == []
 
 
@@ -40,10 +40,10 @@ async def test_what_was_closed_is_forgotten_after_two_days(redis: Client) -> Non
     clock = Clock()
     inbox = Inbox(redis, "bot", clock=clock)
     await inbox.close(post(1).id)
-    clock.now += REMEMBERED + 1
+    clock.now += CLOSED_RETENTION_S + 1
     await inbox.close(post(2).id)
-    assert await inbox.accept(post(1)) is Standing.NEW
-    assert await inbox.accept(post(2)) is Standing.CLOSED
+    assert await inbox.accept(post(1)) is AcceptResult.NEW
+    assert await inbox.accept(post(2)) is AcceptResult.CLOSED
 
 
 async def test_bots_do_not_see_each_others_requests(redis: Client) -> None:

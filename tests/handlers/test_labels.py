@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from handlers.matching.labels import EmptyLabel, LabelsError, NoLabels, TooManyLabels, parse_labels
 from handlers.text import tidy
 from inference.errors import LabelTooLong
-from inference.schema import LONGEST_LABEL, MOST_LABELS, Match, Picture
+from inference.schema import MAX_LABEL_LENGTH, MAX_LABELS, Match, Picture
 
 ANYTHING = st.text(st.characters(), max_size=300)  # surrogates and controls too
 
@@ -31,7 +31,7 @@ def test_a_label_given_twice_is_dropped_and_the_first_spelling_stays() -> None:
 
 
 def test_25_labels_are_read_and_26_refused_with_both_numbers() -> None:
-    labels = [f"label {number}" for number in range(MOST_LABELS + 1)]
+    labels = [f"label {number}" for number in range(MAX_LABELS + 1)]
     assert parse_labels(",".join(labels[:-1])) == tuple(labels[:-1])
     with pytest.raises(TooManyLabels) as refused:
         parse_labels(",".join(labels))
@@ -66,9 +66,9 @@ def test_nothing_at_all_is_refused(text: str) -> None:
 
 
 def test_a_label_of_200_characters_is_read_and_one_more_refused() -> None:
-    assert parse_labels("x" * LONGEST_LABEL) == ("x" * LONGEST_LABEL,)
+    assert parse_labels("x" * MAX_LABEL_LENGTH) == ("x" * MAX_LABEL_LENGTH,)
     with pytest.raises(LabelTooLong) as refused:
-        parse_labels("a cat," + "x" * (LONGEST_LABEL + 1))
+        parse_labels("a cat," + "x" * (MAX_LABEL_LENGTH + 1))
     assert refused.value.detail == {"label": 2, "limit": 200, "value": 201, "unit": "characters"}
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.snowflake import EPOCH, id_at, moment_of
-from handlers.storage.read_cursors import KEPT, MARGIN, Marks
+from handlers.storage.read_cursors import MARGIN_S, RETENTION_S, ReadCursors
 from inference.queue.connection import Client, connect
 from tests.handlers.clock import Clock
 
@@ -24,8 +24,8 @@ def clock() -> Clock:
     return Clock()
 
 
-async def loaded(redis: Client, clock: Clock) -> Marks:
-    marks = Marks(redis, "bot", clock=clock)
+async def loaded(redis: Client, clock: Clock) -> ReadCursors:
+    marks = ReadCursors(redis, "bot", clock=clock)
     await marks.load()
     return marks
 
@@ -97,7 +97,7 @@ async def test_a_channel_without_a_mark_is_looked_at_from_a_minute_before_the_ne
     marks.settle([])
     marks.seen(1, recent(clock, 500))
     await marks.flush()
-    assert (await loaded(redis, clock)).after(2, reach=REACH) == recent(clock, 500 + MARGIN)
+    assert (await loaded(redis, clock)).after(2, reach=REACH) == recent(clock, 500 + MARGIN_S)
 
 
 async def test_nothing_is_looked_for_beyond_the_reach(redis: Client, clock: Clock) -> None:
@@ -112,7 +112,7 @@ async def test_old_marks_go(redis: Client, clock: Clock) -> None:
     marks.settle([])
     marks.seen(1, recent(clock, 10), private=True)
     await marks.flush()
-    clock.now += KEPT
+    clock.now += RETENTION_S
     assert (await loaded(redis, clock)).private_channels() == ()
     assert await redis.hlen("beholder:marks:bot") == 0
 

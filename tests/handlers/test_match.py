@@ -8,14 +8,14 @@ from PIL import Image
 from redis.asyncio import Redis
 
 from handlers.matching.service import Matcher, Scores
-from handlers.ports import Asked, Source
+from handlers.ports import ImageSource, JobContext
 from inference.errors import BeholderError, BrokenPicture, JobFailed, PictureError, QueueFull
 from inference.schema import Captioned, Matched, Picture, Result
 from tests.inference.asking import BLUE, RED, Asker, asking, settings, working
 from tests.inference.engines import ColourEngine
 from tests.inference.pictures import near
 
-COMMAND = Asked("command:1", "guild:7", 6, "waiting")
+COMMAND = JobContext("command:1", "guild:7", 6, "waiting")
 LABELS = ("red", "blue", "lime")
 
 
@@ -30,20 +30,20 @@ def matcher(asker: Asker) -> Matcher:
     return Matcher(asker.client)
 
 
-def source(key: str, data: bytes | BeholderError) -> Source:
+def source(key: str, data: bytes | BeholderError) -> ImageSource:
     async def fetch() -> bytes:
         if isinstance(data, BeholderError):
             raise data
         return data
 
-    return Source(key, fetch)
+    return ImageSource(key, fetch)
 
 
-def sources(*pictures: bytes | BeholderError) -> list[Source]:
+def sources(*pictures: bytes | BeholderError) -> list[ImageSource]:
     return [source(str(number), picture) for number, picture in enumerate(pictures)]
 
 
-async def match(matcher: Matcher, pictures: Sequence[Source], labels: Sequence[str] = LABELS) -> Scores:
+async def match(matcher: Matcher, pictures: Sequence[ImageSource], labels: Sequence[str] = LABELS) -> Scores:
     ticket = await matcher.submit(COMMAND, pictures, labels)
     return await matcher.scores(ticket, len(pictures), labels)
 

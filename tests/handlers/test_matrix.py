@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from handlers.heatmap.render import LIMITS, MatrixNotDrawn, draw_matrix
-from inference.schema import MOST_LABELS, MOST_PICTURES
+from inference.schema import MAX_LABELS, MAX_PICTURES
 from tests.handlers.photographs import photograph
 
 BROKEN = b"\x89PNG\r\n\x1a\nbroken"
@@ -52,9 +52,9 @@ async def test_a_thumbnail_too_large_to_be_ours_is_not_decoded() -> None:
     ("pictures", "labels", "rows", "columns"),
     [
         (0, 1, 0, 1),
-        (MOST_PICTURES + 1, 1, MOST_PICTURES + 1, 1),
+        (MAX_PICTURES + 1, 1, MAX_PICTURES + 1, 1),
         (1, 0, 1, 0),
-        (1, MOST_LABELS + 1, 1, MOST_LABELS + 1),
+        (1, MAX_LABELS + 1, 1, MAX_LABELS + 1),
         (2, 3, 3, 2),
     ],
 )

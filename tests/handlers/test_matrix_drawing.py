@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from handlers.heatmap import drawing
-from handlers.heatmap.drawing import LARGEST_FILE, PANEL, best_of, colour_range, draw
+from handlers.heatmap.drawing import MAX_FILE_BYTES, PANEL, best_of, colour_range, draw
 from handlers.heatmap.font_coverage import UnusableFont, read_coverage
 from handlers.heatmap.fonts import BUNDLED, MISSING, SHAPES, Typefaces
 from handlers.heatmap.layout import WIDTH, lay_out, room_for_labels
@@ -40,13 +40,13 @@ def test_nine_pictures_by_25_labels_fit_into_discords_width_and_a_megabyte() -> 
     pictures = [photograph(shape, seed) for seed, shape in enumerate(PHOTOGRAPHS)]
     png = draw(pictures, LABELS, scores(9, 25))
     assert open_png(png).width == WIDTH * 3
-    assert len(png) <= LARGEST_FILE
+    assert len(png) <= MAX_FILE_BYTES
 
 
 def test_a_file_too_large_is_drawn_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = [photograph((320, 240), 1)]
     large = draw(picture, LABELS[:3], scores(1, 3))
-    monkeypatch.setattr(drawing, "LARGEST_FILE", len(large) - 1)
+    monkeypatch.setattr(drawing, "MAX_FILE_BYTES", len(large) - 1)
     small = draw(picture, LABELS[:3], scores(1, 3))
     assert open_png(small).width * 3 == pytest.approx(open_png(large).width * 2, abs=6)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handlers.matching.scores import (
     BAR,
-    MOST_ALT,
+    MAX_ALT_LENGTH,
     Ranked,
     alt_text,
     bar,
@@ -140,7 +140,7 @@ def test_the_alt_text_names_each_pictures_best_label() -> None:
 def test_the_alt_text_fits_and_has_every_picture(table: list[tuple[str, list[float]]]) -> None:
     cosine = list(zip(*(scores for _, scores in table), strict=True))
     text = alt_text([label for label, _ in table], cosine)
-    assert units(text) <= MOST_ALT
+    assert units(text) <= MAX_ALT_LENGTH
     assert f"picture {len(cosine)}: " in text
 
 

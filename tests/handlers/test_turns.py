@@ -5,34 +5,34 @@ from hypothesis import strategies as st
 
 from handlers.chat.models import (
     SIZES,
+    BotReply,
     Exchange,
-    Measured,
-    Replied,
-    Said,
-    Shown,
-    Sizes,
+    FittedHistory,
+    PostedImage,
     Subject,
-    Trimmed,
+    TokenCount,
+    TokenSizes,
+    UserTurn,
     guessed,
     learned,
     measured,
     trim,
 )
-from inference.schema import MOST_TALKED_ABOUT, MOST_TURNS
+from inference.schema import MAX_CHAT_PICTURES, MAX_TURNS
 
 
-def shown(number: int) -> Shown:
-    return Shown(channel_id=1, message_id=number, key="1", url="https://cdn.discordapp.com/1")
+def shown(number: int) -> PostedImage:
+    return PostedImage(channel_id=1, message_id=number, key="1", url="https://cdn.discordapp.com/1")
 
 
 SUBJECT = Subject(pictures=(shown(1),))
 
 
 def exchange(number: int, text: str = "words", *, pictures: int = 0) -> Exchange:
-    said = Said(
+    said = UserTurn(
         turn_id=number, text=text, pictures=tuple(shown(100 * number + each) for each in range(pictures))
     )
-    return Exchange(said, Replied(turn_id=number, text=text))
+    return Exchange(said, BotReply(turn_id=number, text=text))
 
 
 def ids(exchanges: tuple[Exchange, ...]) -> list[int]:
@@ -56,7 +56,7 @@ def test_the_last_turn_is_always_there_and_the_rest_is_the_first_and_the_newest(
     if len(kept) > 1:
         used = guessed(found.subject, found.exchanges, SIZES)
         assert used <= context
-        assert sum(len(each.said.pictures) for each in found.exchanges) + 1 <= MOST_TALKED_ABOUT
+        assert sum(len(each.said.pictures) for each in found.exchanges) + 1 <= MAX_CHAT_PICTURES
 
 
 def test_nothing_is_left_out_that_fits() -> None:
@@ -67,7 +67,7 @@ def test_nothing_is_left_out_that_fits() -> None:
 def test_there_are_never_more_turns_than_a_job_may_have() -> None:
     exchanges = [exchange(number, "a") for number in range(1, 200)]
     found = trim(Subject(), exchanges, None, 2**20).exchanges
-    assert sum(2 for _ in found) <= MOST_TURNS
+    assert sum(2 for _ in found) <= MAX_TURNS
     assert ids(found)[0] == 1
 
 
@@ -75,33 +75,33 @@ def test_what_the_engine_counted_stands_in_for_the_estimate() -> None:
     exchanges = [exchange(number, "x" * 600) for number in range(1, 6)]
     guess = trim(SUBJECT, exchanges, None, 2600)
     assert guess.dropped
-    known = Measured(turns=(1, 2, 3, 4), tokens=700)
+    known = TokenCount(turns=(1, 2, 3, 4), tokens=700)
     assert not trim(SUBJECT, exchanges, known, 2600).dropped
-    many = Measured(turns=(1, 2, 3, 4), tokens=2500)
+    many = TokenCount(turns=(1, 2, 3, 4), tokens=2500)
     assert trim(SUBJECT, exchanges, many, 2600).dropped
 
 
 def test_what_was_counted_and_left_out_since_counts_no_more() -> None:
     exchanges = [exchange(number, "x" * 600) for number in range(1, 6)]
-    known = Measured(turns=(1, 2, 3, 4), tokens=1900)
+    known = TokenCount(turns=(1, 2, 3, 4), tokens=1900)
     found = trim(SUBJECT, exchanges, known, 2600)
     assert ids(found.exchanges) == [1, 3, 4, 5]
 
 
 def test_a_count_that_cannot_be_the_whole_is_not_believed() -> None:
     exchanges = [exchange(1), exchange(2)]
-    assert measured(Trimmed(SUBJECT, tuple(exchanges), dropped=False), None, 3) is None
-    assert measured(Trimmed(SUBJECT, tuple(exchanges), dropped=False), 20, 3) is None, (
+    assert measured(FittedHistory(SUBJECT, tuple(exchanges), dropped=False), None, 3) is None
+    assert measured(FittedHistory(SUBJECT, tuple(exchanges), dropped=False), 20, 3) is None, (
         "llama.cpp counts only what was not in its cache"
     )
-    assert measured(Trimmed(SUBJECT, tuple(exchanges), dropped=False), 700, 3) == Measured(
+    assert measured(FittedHistory(SUBJECT, tuple(exchanges), dropped=False), 700, 3) == TokenCount(
         turns=(1, 2), tokens=703
     )
 
 
 def test_what_a_model_counted_tells_how_long_its_words_and_pictures_are() -> None:
     exchanges = [exchange(number, "x" * 600, pictures=number % 2) for number in range(1, 4)]
-    of_the_model = Sizes(picture=64, text=0.5)
+    of_the_model = TokenSizes(picture=64, text=0.5)
     tokens = guessed(SUBJECT, exchanges, of_the_model)
     assert learned(exchanges, 3, round(tokens), 3 * 64) == of_the_model
     assert trim(SUBJECT, exchanges, None, round(tokens * 4 / 3) + 1, of_the_model).exchanges == tuple(

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from inference.engines import Piece, Pulling, Said, Usage
+from inference.engines import ChatPiece, PromptTurn, Pulling, Usage
 from inference.errors import ChatUnavailable, ConversationTooLong
 from tests.inference.engines import colour_of
 
@@ -50,7 +50,7 @@ class ScriptedChat:
     async def close(self) -> None:
         """Let go of nothing."""
 
-    async def chat(self, turns: Sequence[Said]) -> AsyncGenerator[Piece, None]:
+    async def chat(self, turns: Sequence[PromptTurn]) -> AsyncGenerator[ChatPiece, None]:
         """Answer."""
         asked = turns[-1].text
         self.begun.append(asked)
@@ -68,7 +68,7 @@ class ScriptedChat:
             self.running -= 1
             self.closed += not whole
 
-    async def _say(self, turns: Sequence[Said], asked: str) -> AsyncGenerator[Piece, None]:
+    async def _say(self, turns: Sequence[PromptTurn], asked: str) -> AsyncGenerator[ChatPiece, None]:
         if self.broken or self.stubborn or "raise" in asked:
             raise ValueError("the secret words of a person")
         if "away" in asked:

@@ -8,7 +8,7 @@ from typing import Any
 import pillow_heif
 from PIL import Image
 
-from inference.images.decoder_pool import Intake
+from inference.images.decoder_pool import DecoderPool
 from inference.settings import WorkerSettings
 
 pillow_heif.register_heif_opener()
@@ -47,9 +47,9 @@ def bomb(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
-def intake(children: int = 1, **settings: Any) -> Intake:
+def intake(children: int = 1, **settings: Any) -> DecoderPool:
     """Make an intake with the default limits but for those given by field name."""
-    return Intake(WorkerSettings(_env_file=None, **settings), children)
+    return DecoderPool(WorkerSettings(_env_file=None, **settings), children)
 
 
 def near(found: Any, wanted: tuple[int, int, int], tolerance: int = 3) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.engines import neutral, said
+from inference.engines import neutralized, prompt_turns
 from inference.ollama_address import address
 from inference.schema import Picture, Turn
 from tests.inference.making import SCOPE
@@ -20,14 +20,14 @@ def test_pictures_go_with_their_turns() -> None:
         Turn(role="assistant", text="b"),
         Turn(role="user", text="c", pictures=(ONE,)),
     )
-    assert [each.pictures for each in said(turns, (red, blue, lime))] == [(red, blue), (), (lime,)]
+    assert [each.pictures for each in prompt_turns(turns, (red, blue, lime))] == [(red, blue), (), (lime,)]
 
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_other_than_the_turns_pictures_are_refused(count: int) -> None:
     turns = (Turn(role="user", text="a", pictures=(ONE,)),)
     with pytest.raises(ValueError, match=f"{count} pictures for turns that have 1"):
-        said(turns, [plain("red")] * count)
+        prompt_turns(turns, [plain("red")] * count)
 
 
 def test_speakers_are_named_where_there_are_several() -> None:
@@ -36,8 +36,8 @@ def test_speakers_are_named_where_there_are_several() -> None:
         Turn(role="user", speaker="Bob:\n Eve", text="ho"),
     )
     bot = Turn(role="assistant", speaker="Beholder", text="yes")
-    assert [each.text for each in said((ann, bot, ann), ())] == ["hi", "yes", "hi"]
-    assert [each.text for each in said((ann, bot, bob), ())] == ["Ann: hi", "yes", "Bob Eve: ho"]
+    assert [each.text for each in prompt_turns((ann, bot, ann), ())] == ["hi", "yes", "hi"]
+    assert [each.text for each in prompt_turns((ann, bot, bob), ())] == ["Ann: hi", "yes", "Bob Eve: ho"]
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,12 @@ def test_speakers_are_named_where_there_are_several() -> None:
     ],
 )
 def test_what_a_model_would_take_for_more_than_words_is_only_words(written: str, read: str) -> None:
-    assert neutral(written) == read
+    assert neutralized(written) == read
 
 
 @given(st.text(alphabet="<>|/simage[]-0 IMAGE\x00", max_size=40))
 def test_no_mark_is_left_however_it_is_written(text: str) -> None:
-    found = neutral(text, ["<image>", "</s>"]).lower()
+    found = neutralized(text, ["<image>", "</s>"]).lower()
     assert not any(mark in found for mark in ("<image>", "</s>", "<|", "[img"))
 
 

@@ -11,7 +11,7 @@ from inference.errors import ChatUnavailable, ConversationTooLong, Expired, Mode
 from inference.queue.client import Ticket
 from inference.queue.keys import GROUP, Keys
 from inference.schema import Conversed, Delta, Progress, Turn
-from inference.worker.batch_runner import MOST_FAILURES, ModelBroken
+from inference.worker.batch_runner import MAX_FAILURES, ModelBroken
 from tests.inference.asking import BLUE, RED, Asker, asking, outcome, settings, working
 from tests.inference.chatting import ScriptedChat
 from tests.inference.engines import ColourEngine
@@ -263,7 +263,7 @@ async def test_it_is_ready_when_both_its_parts_are(redis_url: str, asker: Asker,
 async def test_an_engine_that_fails_time_after_time_ends_the_worker(redis_url: str, asker: Asker) -> None:
     stubborn = ScriptedChat(stubborn=True)
     async with working(settings(redis_url, chats=1), {"caption": ColourEngine()}, stubborn) as work:
-        for _ in range(MOST_FAILURES):
+        for _ in range(MAX_FAILURES):
             assert await outcome(await asker.talk("hello")) == "model_failed"
         with pytest.raises(ModelBroken, match="5 conversations in a row"):
             await work

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from inference.errors import QueueUnavailable
 from inference.queue import embedded_redis, redis_binary
-from inference.queue.embedded_redis import LONGEST_SOCKET, running_redis, socket_path
+from inference.queue.embedded_redis import MAX_SOCKET_PATH_BYTES, running_redis, socket_path
 from inference.queue.redis_binary import Binary, parse_version, version_of
 from inference.settings import QueueSettings
 
@@ -167,7 +167,7 @@ async def test_a_long_path_gets_a_short_socket_in_a_private_folder(tmp_path: Pat
     folder = tmp_path / ("long" * 40)
     async with running_redis(settings(folder)) as url:
         path = Path(url.removeprefix("unix://"))
-        assert len(os.fsencode(path)) <= LONGEST_SOCKET
+        assert len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
         assert path.parent.stat().st_uid == os.geteuid()
         async with running_redis(settings(folder)) as other:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inference.errors import BrokenPicture, NotAPicture, PictureError, PictureTooLarge, PictureTooSlow
-from inference.images.decoder_pool import Intake, IntakeBroken
+from inference.images.decoder_pool import DecoderPool, DecoderUnavailable
 from inference.images.decoding import webp_canvas
 from tests.inference.pictures import bomb, chunk, encode, halves, intake, near, plain
 from tests.inference.processes import alive, environment, halt, has_input, limits, until
@@ -27,7 +27,7 @@ RED, BLUE, WHITE, BLACK = (255, 0, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def door() -> AsyncIterator[Intake]:
+async def door() -> AsyncIterator[DecoderPool]:
     async with intake() as opened:
         yield opened
 
@@ -45,14 +45,14 @@ LOSSY: dict[str, dict[str, Any]] = {kind: {"quality": 95} for kind in ("JPEG", "
 
 
 @pytest.mark.parametrize("kind", LOSSLESS)
-async def test_lossless_kinds_come_out_as_they_went_in(door: Intake, kind: str) -> None:
+async def test_lossless_kinds_come_out_as_they_went_in(door: DecoderPool, kind: str) -> None:
     picture = halves()
     found = await door.decode(encode(picture, kind, **LOSSLESS[kind]))
     assert (found.mode, found.size, found.tobytes()) == ("RGB", picture.size, picture.tobytes())
 
 
 @pytest.mark.parametrize("kind", LOSSY)
-async def test_lossy_kinds_come_out_nearly_so(door: Intake, kind: str) -> None:
+async def test_lossy_kinds_come_out_nearly_so(door: DecoderPool, kind: str) -> None:
     found = await door.decode(encode(halves(size=(64, 32)), kind, **LOSSY[kind]))
     assert (found.mode, found.size) == ("RGB", (64, 32))
     assert near(found.getpixel((8, 16)), RED, 12)
@@ -60,19 +60,19 @@ async def test_lossy_kinds_come_out_nearly_so(door: Intake, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
-async def test_of_an_animation_the_first_frame_is_taken(door: Intake, kind: str) -> None:
+async def test_of_an_animation_the_first_frame_is_taken(door: DecoderPool, kind: str) -> None:
     data = encode(plain("red"), kind, save_all=True, append_images=[plain("blue")], duration=50)
     assert near((await door.decode(data)).getpixel((20, 10)), RED, 8)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-async def test_16_bits_of_grey_are_scaled_and_not_clipped(door: Intake, kind: str) -> None:
+async def test_16_bits_of_grey_are_scaled_and_not_clipped(door: DecoderPool, kind: str) -> None:
     ramp = Image.frombytes("I;16", (256, 1), b"".join(struct.pack("<H", 257 * x) for x in range(256)))
     found = await door.decode(encode(ramp, kind))
     assert [found.getpixel((x, 0)) for x in range(256)] == [(x, x, x) for x in range(256)]
 
 
-async def test_16_bits_of_colour_are_scaled_and_not_clipped(door: Intake) -> None:
+async def test_16_bits_of_colour_are_scaled_and_not_clipped(door: DecoderPool) -> None:
     row = b"\0" + struct.pack("!6H", 65535, 0x8000, 0, 0, 0x4000, 65535)
     header = struct.pack("!IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
     data = (
@@ -89,33 +89,35 @@ async def test_16_bits_of_colour_are_scaled_and_not_clipped(door: Intake) -> Non
     ("values", "greys"),
     [((0.0, 0.5, 1.0), (0, 128, 255)), ((0.0, 51.0, 255.0), (0, 51, 255)), ((-1.0, 0.0, 1.0), (0, 128, 255))],
 )
-async def test_floats_become_greys(door: Intake, values: tuple[float, ...], greys: tuple[int, ...]) -> None:
+async def test_floats_become_greys(
+    door: DecoderPool, values: tuple[float, ...], greys: tuple[int, ...]
+) -> None:
     picture = Image.frombytes("F", (3, 1), struct.pack("<3f", *values))
     found = await door.decode(encode(picture, "TIFF"))
     assert [found.getpixel((x, 0)) for x in range(3)] == [(grey,) * 3 for grey in greys]
 
 
-async def test_floats_that_are_no_numbers_are_refused(door: Intake) -> None:
+async def test_floats_that_are_no_numbers_are_refused(door: DecoderPool) -> None:
     picture = Image.frombytes("F", (2, 1), struct.pack("<2f", float("inf"), 1.0))
     with pytest.raises(BrokenPicture):
         await door.decode(encode(picture, "TIFF"))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
-async def test_cmyk_comes_out_in_its_colours(door: Intake, kind: str) -> None:
+async def test_cmyk_comes_out_in_its_colours(door: DecoderPool, kind: str) -> None:
     found = await door.decode(encode(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), kind))
     assert near(found.getpixel((8, 8)), RED, 8)
 
 
 @pytest.mark.parametrize("mode", ["P", "L", "1", "LA", "PA"])
-async def test_palettes_and_greys_come_out_as_rgb(door: Intake, mode: str) -> None:
+async def test_palettes_and_greys_come_out_as_rgb(door: DecoderPool, mode: str) -> None:
     data = encode(plain("white").convert(mode), "TIFF" if mode == "PA" else "PNG")
     found = await door.decode(data)
     assert (found.mode, found.getpixel((1, 1))) == ("RGB", WHITE)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "GIF", "AVIF", "HEIF"])
-async def test_what_is_transparent_stands_on_white(door: Intake, kind: str) -> None:
+async def test_what_is_transparent_stands_on_white(door: DecoderPool, kind: str) -> None:
     picture = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
     picture.paste((255, 0, 0, 255), (0, 0, 64, 32))
     found = await door.decode(encode(picture, kind))
@@ -123,12 +125,12 @@ async def test_what_is_transparent_stands_on_white(door: Intake, kind: str) -> N
     assert near(found.getpixel((32, 56)), WHITE, 12)
 
 
-async def test_half_transparent_red_is_pink_on_white(door: Intake) -> None:
+async def test_half_transparent_red_is_pink_on_white(door: DecoderPool) -> None:
     found = await door.decode(encode(Image.new("RGBA", (4, 4), (255, 0, 0, 128)), "PNG"))
     assert near(found.getpixel((1, 1)), (255, 127, 127), 1)
 
 
-async def test_a_palette_with_transparency_stands_on_white(door: Intake) -> None:
+async def test_a_palette_with_transparency_stands_on_white(door: DecoderPool) -> None:
     picture = Image.new("P", (4, 4), 1)
     picture.putpalette([0, 0, 0, 255, 0, 0])
     picture.putpixel((0, 0), 0)
@@ -138,7 +140,7 @@ async def test_a_palette_with_transparency_stands_on_white(door: Intake) -> None
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-async def test_a_picture_comes_out_upright(door: Intake, kind: str, orientation: int) -> None:
+async def test_a_picture_comes_out_upright(door: DecoderPool, kind: str, orientation: int) -> None:
     """Whatever way up it is stored, the red corner is where a viewer shows it."""
     upright = plain("blue", (64, 32))
     upright.paste("red", (0, 0, 32, 16))
@@ -176,7 +178,7 @@ def _stored(upright: Image.Image, orientation: int) -> Image.Image:
 )
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 async def test_the_long_side_is_1536_at_most(
-    door: Intake, kind: str, size: tuple[int, int], expected: tuple[int, int]
+    door: DecoderPool, kind: str, size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     found = await door.decode(encode(halves(size=size), kind))
     assert found.size == expected
@@ -184,14 +186,14 @@ async def test_the_long_side_is_1536_at_most(
         assert near(found.getpixel((10, expected[1] // 2)), RED, 8)
 
 
-async def test_a_large_picture_on_its_side_is_made_small_and_upright(door: Intake) -> None:
+async def test_a_large_picture_on_its_side_is_made_small_and_upright(door: DecoderPool) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     found = await door.decode(encode(plain("red", (8000, 2000)), "JPEG", exif=exif))
     assert found.size == (384, 1536)
 
 
-async def test_a_bomb_is_refused_by_its_header(door: Intake) -> None:
+async def test_a_bomb_is_refused_by_its_header(door: DecoderPool) -> None:
     with pytest.raises(PictureTooLarge) as caught:
         await door.decode(bomb(100_000, 10_000))
     assert caught.value.detail == {"limit": 64_000_000, "value": 1_000_000_000, "unit": "pixels"}
@@ -205,7 +207,7 @@ async def test_a_bomb_is_refused_by_its_header(door: Intake) -> None:
         b"VP8 " + struct.pack("<I", 20) + b"\x10\0\0\x9d\x01\x2a" + struct.pack("<HH", 0x3FFF, 0x3FFF),
     ],
 )
-async def test_a_webp_is_refused_before_its_canvas_is_made(door: Intake, header: bytes) -> None:
+async def test_a_webp_is_refused_before_its_canvas_is_made(door: DecoderPool, header: bytes) -> None:
     with pytest.raises(PictureTooLarge) as caught:
         await door.decode(b"RIFF" + struct.pack("<I", 60) + b"WEBP" + header + bytes(40))
     assert caught.value.detail["value"] == 0x3FFF**2
@@ -230,19 +232,19 @@ NOISE = Image.effect_noise((160, 160), 80).convert("RGB")
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "HEIF"])
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
-async def test_a_truncated_file_is_a_broken_picture(door: Intake, kind: str, kept: float) -> None:
+async def test_a_truncated_file_is_a_broken_picture(door: DecoderPool, kind: str, kept: float) -> None:
     data = encode(NOISE, kind)
     with pytest.raises(BrokenPicture):
         await door.decode(data[: int(len(data) * kept)])
 
 
-async def test_a_text_that_was_renamed_is_no_picture(door: Intake) -> None:
+async def test_a_text_that_was_renamed_is_no_picture(door: DecoderPool) -> None:
     with pytest.raises(NotAPicture, match="PNG, JPEG, WebP"):
         await door.decode(b"Dear diary, today I renamed this file to holiday.png\n" * 20)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n", b"<svg/>", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
-async def test_what_is_no_picture_is_refused(door: Intake, data: bytes) -> None:
+async def test_what_is_no_picture_is_refused(door: DecoderPool, data: bytes) -> None:
     with pytest.raises(PictureError):
         await door.decode(data)
 
@@ -255,7 +257,7 @@ STARTS = [encode(NOISE.resize((24, 24)), kind) for kind in (*LOSSLESS, "JPEG", "
     start=st.sampled_from(STARTS), at=st.integers(0, 2000), junk=st.binary(max_size=60), kept=st.booleans()
 )
 async def test_whatever_the_bytes_there_is_a_picture_or_a_refusal(
-    door: Intake, start: bytes, at: int, junk: bytes, kept: bool
+    door: DecoderPool, start: bytes, at: int, junk: bytes, kept: bool
 ) -> None:
     """Flip bytes in real files of each kind: the door stands, and so does the child but for real crashes."""
     data = start[:at] + junk + (start[at + len(junk) :] if kept else b"")
@@ -269,12 +271,12 @@ async def test_whatever_the_bytes_there_is_a_picture_or_a_refusal(
 
 @given(data=st.binary(max_size=300))
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_random_bytes_are_refused(door: Intake, data: bytes) -> None:
+async def test_random_bytes_are_refused(door: DecoderPool, data: bytes) -> None:
     with pytest.raises(PictureError):
         await door.decode(data)
 
 
-async def test_a_child_is_kept_and_used_again(door: Intake) -> None:
+async def test_a_child_is_kept_and_used_again(door: DecoderPool) -> None:
     before = door.pids
     await door.decode(encode(plain(), "PNG"))
     with pytest.raises(BrokenPicture):
@@ -306,7 +308,7 @@ async def test_a_picture_whose_decoders_are_all_killed_is_given_up() -> None:
                 os.kill(pid, signal.SIGKILL)
                 killed.add(pid)
             await asyncio.sleep(0)
-        with pytest.raises((PictureTooSlow, IntakeBroken)):
+        with pytest.raises((PictureTooSlow, DecoderUnavailable)):
             await decoding
         assert near((await one.decode(encode(plain("blue"), "PNG"))).getpixel((0, 0)), BLUE)
 
@@ -349,7 +351,7 @@ async def test_a_decoder_that_hangs_is_replaced() -> None:
         assert not alive(pid)
 
 
-async def _decodes(door: Intake) -> bool:
+async def _decodes(door: DecoderPool) -> bool:
     try:
         await door.decode(encode(plain(), "PNG"))
     except PictureTooSlow:
@@ -444,7 +446,7 @@ async def test_children_die_with_a_worker_that_is_killed() -> None:
 
 async def test_a_decoder_that_cannot_start_is_no_pictures_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(IntakeBroken, match="does not start"):
+    with pytest.raises(DecoderUnavailable, match="does not start"):
         async with intake():
             pass
 
@@ -464,7 +466,7 @@ async def test_a_decoder_that_lies_is_not_believed(tmp_path: Path, monkeypatch: 
             await one.decode(encode(plain(), "PNG"))
 
 
-async def test_the_loop_is_free_while_a_picture_is_decoded(door: Intake) -> None:
+async def test_the_loop_is_free_while_a_picture_is_decoded(door: DecoderPool) -> None:
     data = encode(Image.effect_noise((3000, 3000), 50), "PNG", compress_level=1)
     decoding = asyncio.create_task(door.decode(data))
     turns = 0

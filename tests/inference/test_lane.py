@@ -6,11 +6,11 @@ import threading
 
 import pytest
 
-from inference.model_thread import Hanging, Lane, all_ended
+from inference.model_thread import CallTimeout, ModelThread, all_ended
 
 
 async def test_the_loop_goes_on_while_a_call_blocks() -> None:
-    lane, go = Lane("test"), threading.Event()
+    lane, go = ModelThread("test"), threading.Event()
     call = asyncio.create_task(lane.call(go.wait, 30))
     await asyncio.sleep(0)
     assert not call.done()
@@ -20,14 +20,14 @@ async def test_the_loop_goes_on_while_a_call_blocks() -> None:
 
 
 async def test_calls_are_made_one_at_a_time_and_in_order() -> None:
-    lane, made = Lane("test"), list[int]()
+    lane, made = ModelThread("test"), list[int]()
     await asyncio.gather(*(lane.call(made.append, number) for number in range(50)))
     assert made == list(range(50))
     lane.close()
 
 
 async def test_an_error_goes_to_whoever_asked_and_the_lane_goes_on() -> None:
-    lane = Lane("test")
+    lane = ModelThread("test")
     with pytest.raises(ZeroDivisionError):
         await lane.call(lambda: 1 // 0)
     with pytest.raises(RuntimeError, match="SystemExit"):
@@ -45,7 +45,7 @@ def _raise_timeout() -> None:
 
 
 async def test_a_call_that_was_cancelled_before_it_began_is_never_made() -> None:
-    lane, go, made = Lane("test"), threading.Event(), list[int]()
+    lane, go, made = ModelThread("test"), threading.Event(), list[int]()
     first = asyncio.create_task(lane.call(go.wait, 30))
     second = asyncio.create_task(lane.call(made.append, 2))
     await asyncio.sleep(0)
@@ -59,8 +59,8 @@ async def test_a_call_that_was_cancelled_before_it_began_is_never_made() -> None
 
 
 async def test_a_call_that_hangs_is_noticed_and_its_thread_is_known_to_be_left() -> None:
-    lane, go = Lane("test", longest=0.05), threading.Event()
-    with pytest.raises(Hanging, match=r"0\.05 s"):
+    lane, go = ModelThread("test", longest=0.05), threading.Event()
+    with pytest.raises(CallTimeout, match=r"0\.05 s"):
         await lane.call(go.wait, 30)
     lane.close()
     assert not all_ended(0.01)
@@ -69,7 +69,7 @@ async def test_a_call_that_hangs_is_noticed_and_its_thread_is_known_to_be_left()
 
 
 def test_a_loop_that_is_closed_meanwhile_does_no_harm() -> None:
-    lane, go = Lane("test"), threading.Event()
+    lane, go = ModelThread("test"), threading.Event()
 
     async def leave() -> None:
         call = asyncio.create_task(lane.call(go.wait, 30))

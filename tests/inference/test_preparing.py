@@ -10,9 +10,9 @@ from PIL import Image
 
 from inference.errors import BrokenPicture, PictureError, QueueFull
 from inference.images.thumbnails import thumbnail
-from inference.queue.consumer import Taken
+from inference.queue.consumer import ClaimedJob
 from inference.schema import Caption, Match, Picture, Task
-from inference.worker.preprocessor import Held, Preparer
+from inference.worker.preprocessor import InFlightJob, Preprocessor
 from tests.inference.engines import ColourEngine, Seen
 from tests.inference.making import SCOPE, job, request
 from tests.inference.pictures import plain
@@ -59,9 +59,11 @@ class Decoder:
         return picture
 
 
-def held(number: int, task: Task, *pictures: Picture) -> Held:
+def held(number: int, task: Task, *pictures: Picture) -> InFlightJob:
     """Make a job in hand."""
-    return Held(Taken(job(number, request=request(task, pictures)), "stream", "1-0", alone=False), 0.0)
+    return InFlightJob(
+        ClaimedJob(job(number, request=request(task, pictures)), "stream", "1-0", alone=False), 0.0
+    )
 
 
 @pytest.fixture
@@ -75,13 +77,13 @@ def decoder() -> Decoder:
 
 
 @pytest.fixture
-def preparer(source: Source, decoder: Decoder) -> Iterator[Preparer]:
-    made = Preparer(source, decoder, ENGINES, 30)  # type: ignore[arg-type]
+def preparer(source: Source, decoder: Decoder) -> Iterator[Preprocessor]:
+    made = Preprocessor(source, decoder, ENGINES, 30)  # type: ignore[arg-type]
     yield made
     made.close()
 
 
-async def test_a_job_is_ready_once_it_is_prepared(source: Source, preparer: Preparer) -> None:
+async def test_a_job_is_ready_once_it_is_prepared(source: Source, preparer: Preprocessor) -> None:
     one = held(1, "match", source.keep(b"red"), source.keep(b"blue"))
     await preparer.prepare(one)
     assert one.ready
@@ -90,7 +92,9 @@ async def test_a_job_is_ready_once_it_is_prepared(source: Source, preparer: Prep
     assert one.prepared == Seen(one.job.request, ("red", "blue"))
 
 
-async def test_a_picture_that_several_jobs_want_is_decoded_once(source: Source, preparer: Preparer) -> None:
+async def test_a_picture_that_several_jobs_want_is_decoded_once(
+    source: Source, preparer: Preprocessor
+) -> None:
     red = source.keep(b"red")
     jobs = [held(1, "caption", red), held(2, "answer", red), held(3, "match", red, red)]
     await asyncio.gather(*map(preparer.prepare, jobs))
@@ -98,7 +102,7 @@ async def test_a_picture_that_several_jobs_want_is_decoded_once(source: Source, 
     assert source.fetched == [red]
 
 
-async def test_servers_share_no_decoding(source: Source, preparer: Preparer) -> None:
+async def test_servers_share_no_decoding(source: Source, preparer: Preprocessor) -> None:
     here, there = source.keep(b"red"), source.keep(b"red", "guild:2")
     await asyncio.gather(
         preparer.prepare(held(1, "caption", here)), preparer.prepare(held(2, "caption", there))
@@ -106,7 +110,7 @@ async def test_servers_share_no_decoding(source: Source, preparer: Preparer) -> 
     assert source.fetched == [here, there]
 
 
-async def test_no_picture_is_kept(source: Source, decoder: Decoder, preparer: Preparer) -> None:
+async def test_no_picture_is_kept(source: Source, decoder: Decoder, preparer: Preprocessor) -> None:
     red = source.keep(b"red")
     await preparer.prepare(held(1, "caption", red))
     await preparer.prepare(held(2, "caption", red))
@@ -118,7 +122,7 @@ async def test_no_picture_is_kept(source: Source, decoder: Decoder, preparer: Pr
 
 
 async def test_a_job_that_is_dropped_takes_no_picture_from_another(
-    source: Source, preparer: Preparer
+    source: Source, preparer: Preprocessor
 ) -> None:
     red = source.keep(b"red")
     dropped = asyncio.create_task(preparer.prepare(held(1, "caption", red)))
@@ -132,7 +136,9 @@ async def test_a_job_that_is_dropped_takes_no_picture_from_another(
     assert dropped.cancelled()
 
 
-async def test_each_job_is_told_which_of_its_own_pictures_is_bad(source: Source, preparer: Preparer) -> None:
+async def test_each_job_is_told_which_of_its_own_pictures_is_bad(
+    source: Source, preparer: Preprocessor
+) -> None:
     red, broken = source.keep(b"red"), source.keep(b"broken")
     jobs = [held(1, "match", red, broken), held(2, "match", broken, red, red), held(3, "caption", broken)]
     errors = await asyncio.gather(*map(preparer.prepare, jobs), return_exceptions=True)
@@ -146,14 +152,14 @@ async def test_each_job_is_told_which_of_its_own_pictures_is_bad(source: Source,
 
 
 async def test_a_match_has_thumbnails_and_words_have_where_they_are_wanted(
-    source: Source, preparer: Preparer
+    source: Source, preparer: Preprocessor
 ) -> None:
     red, blue = source.keep(b"red"), source.keep(b"blue")
     match, caption, answer = held(1, "match", red, blue, red), held(2, "caption", red), held(3, "answer", red)
     await asyncio.gather(*map(preparer.prepare, (match, caption, answer)))
     assert (caption.thumbnails, answer.thumbnails) == ((), ())
-    wanted = Held(
-        Taken(job(4, request=Caption(picture=blue, thumbnail=True)), "stream", "1-0", alone=False), 0.0
+    wanted = InFlightJob(
+        ClaimedJob(job(4, request=Caption(picture=blue, thumbnail=True)), "stream", "1-0", alone=False), 0.0
     )
     await preparer.prepare(wanted)
     assert wanted.thumbnails == match.thumbnails[1:2]
@@ -163,7 +169,7 @@ async def test_a_match_has_thumbnails_and_words_have_where_they_are_wanted(
 
 
 async def test_where_there_is_no_room_for_thumbnails_the_job_does_without(
-    source: Source, preparer: Preparer
+    source: Source, preparer: Preprocessor
 ) -> None:
     match = held(1, "match", source.keep(b"red"), source.keep(b"blue"))
     source.full = True

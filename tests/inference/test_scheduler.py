@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.schema import Group, Job, Priority, Task
-from inference.worker.scheduler import LINGER, PATIENCE, PREPARE, Plan, plan, share
+from inference.worker.scheduler import (
+    GROUP_LINGER_S,
+    MAX_PREPARE_WAIT_S,
+    MAX_UNASKED_WAIT_S,
+    Plan,
+    plan,
+    share,
+)
 from tests.inference.making import job
 
 NOW = 1000.0
@@ -74,7 +81,7 @@ def test_what_nobody_asked_for_fills_the_batch() -> None:
 
 
 def test_what_nobody_asked_for_does_not_starve() -> None:
-    post = held(1, priority="unasked", arrived=NOW - PATIENCE)
+    post = held(1, priority="unasked", arrived=NOW - MAX_UNASKED_WAIT_S)
     assert chosen(post, held(2, arrived=NOW - 1), most=1) == [post]
 
 
@@ -109,7 +116,7 @@ def test_an_incomplete_group_lingers_ten_milliseconds_and_no_longer() -> None:
     one = held(1, group=("message", 2))
     found = plan([one], NOW, 8, NEVER)
     assert (found.batch, found.again_at) == ((), NOW + 0.01)
-    assert chosen(one, now=NOW + LINGER) == [one]
+    assert chosen(one, now=NOW + GROUP_LINGER_S) == [one]
 
 
 def test_a_complete_group_goes_at_once() -> None:
@@ -130,8 +137,8 @@ def test_a_full_batch_does_not_linger() -> None:
 def test_a_batch_waits_a_moment_for_pictures_that_are_being_decoded() -> None:
     done, coming = held(1), held(2, ready=False)
     found = plan([done, coming], NOW, 8, NEVER)
-    assert (found.batch, found.again_at) == ((), NOW + PREPARE)
-    assert chosen(done, coming, now=NOW + PREPARE) == [done]
+    assert (found.batch, found.again_at) == ((), NOW + MAX_PREPARE_WAIT_S)
+    assert chosen(done, coming, now=NOW + MAX_PREPARE_WAIT_S) == [done]
 
 
 def test_a_hanging_picture_of_another_task_holds_nobody_up() -> None:
@@ -214,7 +221,9 @@ def test_nobody_who_waits_is_passed_over_for_a_post(
     hand: list[Held], most: int, served: dict[Task, float]
 ) -> None:
     batch = plan(hand, NOW, most, served).batch
-    fresh_posts = [each for each in batch if each.job.priority == "unasked" and NOW - each.arrived < PATIENCE]
+    fresh_posts = [
+        each for each in batch if each.job.priority == "unasked" and NOW - each.arrived < MAX_UNASKED_WAIT_S
+    ]
     if batch and len(fresh_posts) == len(batch):
         assert not any(
             each.ready and each.job.priority == "waiting" and each.job.deadline >= NOW for each in hand
@@ -227,11 +236,11 @@ def test_what_is_ready_is_held_for_a_moment_at_most(
 ) -> None:
     found = plan(hand, NOW, most, served)
     if not found.batch and any(each.ready and each.job.deadline >= NOW for each in hand):
-        assert NOW < found.again_at <= NOW + PREPARE
+        assert NOW < found.again_at <= NOW + MAX_PREPARE_WAIT_S
         if all(each.ready for each in hand):
-            assert found.again_at <= NOW + LINGER
-        assert plan(hand, NOW + PREPARE, most, served).batch or any(
-            each.job.deadline < NOW + PREPARE for each in hand
+            assert found.again_at <= NOW + GROUP_LINGER_S
+        assert plan(hand, NOW + MAX_PREPARE_WAIT_S, most, served).batch or any(
+            each.job.deadline < NOW + MAX_PREPARE_WAIT_S for each in hand
         )
 
 
@@ -240,7 +249,7 @@ def test_what_is_ready_is_held_for_a_moment_at_most(
 def test_everything_in_hand_is_run_in_the_end(hand: list[Held], most: int, served: dict[Task, float]) -> None:
     """Run batch after batch, with no time between: each takes its jobs, and nothing is left over."""
     left = [replace(each, ready=True) for each in hand]
-    now = NOW + LINGER
+    now = NOW + GROUP_LINGER_S
     turns: list[Task] = []
     while left:
         found = plan(left, now, most, served)

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from inference.images.thumbnails import LONG_SIDE, MOST_BYTES, thumbnail
+from inference.images.thumbnails import LONG_SIDE, MAX_BYTES, thumbnail
 from tests.inference.pictures import halves, near, plain
 
 
@@ -36,5 +36,5 @@ def test_noise_that_no_compressor_likes_stays_small() -> None:
     noise = Image.merge("RGB", [Image.effect_noise((LONG_SIDE, LONG_SIDE), 200) for _ in range(3)])
     plainly = io.BytesIO()
     noise.save(plainly, "JPEG", quality=85)
-    assert len(plainly.getvalue()) > MOST_BYTES
-    assert len(thumbnail(noise)) <= MOST_BYTES
+    assert len(plainly.getvalue()) > MAX_BYTES
+    assert len(thumbnail(noise)) <= MAX_BYTES

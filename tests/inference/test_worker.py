@@ -14,12 +14,12 @@ from PIL import Image
 from redis.asyncio import Redis
 
 from inference.errors import ModelFailed, PictureError, QuestionTooLong, QueueUnavailable
-from inference.model_thread import Hanging
+from inference.model_thread import CallTimeout
 from inference.queue.client import Ticket
 from inference.queue.embedded_redis import running_redis
 from inference.schema import Matched
 from inference.settings import QueueSettings, WorkerSettings
-from inference.worker.batch_runner import MOST_FAILURES, ModelBroken
+from inference.worker.batch_runner import MAX_FAILURES, ModelBroken
 from tests.inference.asking import BLUE, RED, Asker, asking, outcome, settings, working
 from tests.inference.engines import ColourEngine
 from tests.inference.making import SCOPE
@@ -291,7 +291,7 @@ async def test_a_model_that_breaks_later_ends_the_worker_and_not_the_jobs(
 
 
 async def test_a_model_that_fails_on_job_after_job_ends_the_worker(redis_url: str, asker: Asker) -> None:
-    tickets = [await asker.ask(str(number)) for number in range(MOST_FAILURES + 1)]
+    tickets = [await asker.ask(str(number)) for number in range(MAX_FAILURES + 1)]
     async with working(
         settings(redis_url, claim_seconds=0.5), {"answer": ColourEngine(stubborn=True)}
     ) as work:
@@ -299,13 +299,13 @@ async def test_a_model_that_fails_on_job_after_job_ends_the_worker(redis_url: st
             await work
     async with working(settings(redis_url, claim_seconds=0.5), {"answer": ColourEngine()}):
         found = [await outcome(ticket) for ticket in tickets]
-    assert found.count("model_failed") == MOST_FAILURES - 1
+    assert found.count("model_failed") == MAX_FAILURES - 1
 
 
 async def test_a_model_that_hangs_ends_the_worker(redis_url: str, asker: Asker, engine: ColourEngine) -> None:
     async with working(settings(redis_url, job_seconds=1.0), {"answer": engine}) as work:
         await asker.ask("hold")
-        with pytest.raises(Hanging, match=r"1\.0 s"):
+        with pytest.raises(CallTimeout, match=r"1\.0 s"):
             await work
 
 

@@ -12,12 +12,12 @@ from inference.errors import QuestionTooLong
 from inference.models.blip.decoding import greedy
 from inference.models.blip.vision import blank, sight
 from inference.models.blip.wording import joined
-from inference.models.kept import Kept
+from inference.models.kept import TensorCache
 from inference.models.sight import Seen
 from inference.models.tokens import most_tokens, plain_tokens
 from inference.schema import Answer, Answered, Caption, Match, Picture
 
-MOST_TOKENS = 24
+MAX_TOKENS = 24
 """VQA's answers have one to three words; the tiny models answer `what is in the picture?` with up to 17."""
 KEPT_BYTES = 128 * 2**20
 """blip-vqa-base's encoding of a picture takes 1.8 MB in float32, so that 70 pictures are kept."""
@@ -51,12 +51,12 @@ class BlipAnswerer:
         model: BlipForQuestionAnswering,
         processor: BlipProcessor,
         name: str,
-        kept: Kept | None = None,
+        kept: TensorCache | None = None,
     ) -> None:
         self.name = name
         self._model = model
         self._tokenizer = processor.tokenizer
-        self._sight = sight(model, processor, Kept(KEPT_BYTES) if kept is None else kept)
+        self._sight = sight(model, processor, TensorCache(KEPT_BYTES) if kept is None else kept)
         self._limit = most_tokens(self._tokenizer, model.text_encoder.config.max_position_embeddings)
 
     def prepare(self, request: Caption | Answer | Match, pictures: Sequence[Image.Image]) -> Asked:
@@ -93,7 +93,7 @@ class BlipAnswerer:
         answers: dict[int, Answered] = {}
         for places in groups.values():
             read = self._read([batch[place].question for place in places], [seen[place] for place in places])
-            for place, text in zip(places, greedy(self._model.text_decoder, read, MOST_TOKENS), strict=True):
+            for place, text in zip(places, greedy(self._model.text_decoder, read, MAX_TOKENS), strict=True):
                 answers[place] = Answered(text=joined(self._tokenizer.decode(text, skip_special_tokens=True)))
         return [answers[place] for place in range(len(batch))]
 

@@ -9,11 +9,11 @@ from transformers import BlipForConditionalGeneration, BlipProcessor
 from inference.models.blip.decoding import greedy
 from inference.models.blip.vision import blank, sight
 from inference.models.blip.wording import as_caption
-from inference.models.kept import Kept
+from inference.models.kept import TensorCache
 from inference.models.sight import Seen
 from inference.schema import Answer, Caption, Captioned, Match, Picture
 
-MOST_TOKENS = 40
+MAX_TOKENS = 40
 """COCO's captions, on which BLIP was tuned, have 10 words as a rule and hardly ever 30."""
 
 
@@ -31,7 +31,7 @@ class BlipCaptioner:
         self._model = model
         self._tokenizer = processor.tokenizer
         # A caption is asked for once and its result kept: nothing to gain from keeping encodings.
-        self._sight = sight(model, processor, Kept(0))
+        self._sight = sight(model, processor, TensorCache(0))
 
     def prepare(self, request: Caption | Answer | Match, pictures: Sequence[Image.Image]) -> Seen:
         """Turn a `Caption` and its one picture into pixels."""
@@ -40,7 +40,7 @@ class BlipCaptioner:
     @torch.inference_mode()
     def forward(self, batch: Sequence[Seen]) -> list[Captioned]:
         """Describe each picture. There is no prompt, so nothing is padded."""
-        texts = greedy(self._model.text_decoder, torch.cat(self._sight.encode(batch)), MOST_TOKENS)
+        texts = greedy(self._model.text_decoder, torch.cat(self._sight.encode(batch)), MAX_TOKENS)
         return [
             Captioned(text=as_caption(self._tokenizer.decode(text, skip_special_tokens=True)))
             for text in texts

@@ -6,11 +6,11 @@ import torch
 from PIL import Image
 from transformers import BlipProcessor
 
-from inference.models.kept import Kept
+from inference.models.kept import TensorCache
 from inference.models.sight import Sight
 
 
-def sight(model: Any, processor: BlipProcessor, kept: Kept) -> Sight:  # noqa: ANN401 - either BLIP
+def sight(model: Any, processor: BlipProcessor, kept: TensorCache) -> Sight:  # noqa: ANN401 - either BLIP
     """Make a BLIP's pictures-to-encodings.
 
     BLIP's processor squashes a picture to its square: nothing of it is cropped away.

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from bot.playground import gallery
-from inference.sandbox.child import Limits
+from inference.sandbox.child import ChildLimits
 from tests.bot.playground.conftest import Place
 
 
@@ -46,7 +46,7 @@ async def test_a_wrong_number_is_refused(place: Place, http: aiohttp.ClientSessi
 async def test_where_nothing_can_be_drawn_the_page_hears_why(
     place: Place, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gallery, "LIMITS", Limits(seconds=20, memory=2**30, answer=10))
+    monkeypatch.setattr(gallery, "LIMITS", ChildLimits(seconds=20, memory=2**30, answer=10))
     async with http.get(f"{place.pocket.url}/playground/scenes") as answer:
         assert answer.status == 503
         assert (await answer.json())["message"] == gallery.NOT_DRAWN

@@ -5,7 +5,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference.models.blip.caption import MOST_TOKENS, BlipCaptioner
+from inference.models.blip.caption import MAX_TOKENS, BlipCaptioner
 from inference.models.blip.wording import as_caption
 from inference.models.sight import Seen
 from inference.schema import Caption
@@ -38,7 +38,7 @@ def test_alone_it_says_what_transformers_own_generate_says(captioner: BlipCaptio
         one = shown(captioner, number)
         assert one.pixels is not None
         tokens = captioner._model.generate(
-            pixel_values=one.pixels, do_sample=False, num_beams=1, max_new_tokens=MOST_TOKENS
+            pixel_values=one.pixels, do_sample=False, num_beams=1, max_new_tokens=MAX_TOKENS
         )
         words = captioner._tokenizer.decode(tokens[0], skip_special_tokens=True)
         assert captioner.forward([one])[0].text == as_caption(words)

@@ -3,7 +3,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from inference.models.framing import MOST_TILES, NEARLY, STEP, tiles
+from inference.models.framing import MAX_TILES, NEARLY, STEP, tiles
 
 
 def numbered(width: int, height: int) -> Image.Image:
@@ -28,14 +28,14 @@ def test_a_picture_that_is_nearly_square_is_one_tile_with_both_ends() -> None:
     assert (row[0], row[50], row[-1]) == (255, 0, 255)
 
 
-@given(st.integers(1, 60), st.floats(1, 1 + (MOST_TILES - 1) * STEP), st.booleans())
+@given(st.integers(1, 60), st.floats(1, 1 + (MAX_TILES - 1) * STEP), st.booleans())
 def test_tiles_are_squares_that_show_every_pixel(side: int, aspect: float, standing: bool) -> None:
     long = min(int(side * aspect), 256)
     size = (min(side, long), max(side, long))
     assume(max(size) > min(size) * NEARLY)
     picture = numbered(*(size if standing else size[::-1]))
     found = tiles(picture)
-    assert len(found) <= MOST_TILES
+    assert len(found) <= MAX_TILES
     assert {tile.size for tile in found} == {(min(size), min(size))}
     axis = 1 if standing else 0
     shown = {int(level) for tile in found for level in np.unique(np.asarray(tile)[:, :, axis])}
@@ -45,5 +45,5 @@ def test_tiles_are_squares_that_show_every_pixel(side: int, aspect: float, stand
 @given(st.integers(1, 1536), st.integers(1, 1536))
 def test_no_picture_makes_more_tiles_than_the_most(width: int, height: int) -> None:
     found = tiles(Image.new("RGB", (width, height)))
-    assert 1 <= len(found) <= MOST_TILES
+    assert 1 <= len(found) <= MAX_TILES
     assert {tile.size for tile in found} == {(min(width, height),) * 2}

@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.models.kept import Kept
+from inference.models.kept import TensorCache
 
 
 class Clock:
@@ -13,7 +13,7 @@ class Clock:
 
 
 def test_what_was_put_is_found() -> None:
-    kept = Kept(100)
+    kept = TensorCache(100)
     kept.put("a", torch.arange(4.0))
     found = kept.get("a")
     assert found is not None
@@ -22,7 +22,7 @@ def test_what_was_put_is_found() -> None:
 
 
 def test_a_kept_row_does_not_hold_its_batch() -> None:
-    kept = Kept(100)
+    kept = TensorCache(100)
     kept.put("a", torch.zeros(1000, 4)[0])
     found = kept.get("a")
     assert found is not None
@@ -30,7 +30,7 @@ def test_a_kept_row_does_not_hold_its_batch() -> None:
 
 
 def test_the_least_recently_used_goes_first() -> None:
-    kept = Kept(32)
+    kept = TensorCache(32)
     kept.put("a", torch.zeros(4))
     kept.put("b", torch.zeros(4))
     kept.get("a")
@@ -42,7 +42,7 @@ def test_the_least_recently_used_goes_first() -> None:
 
 def test_nothing_stays_longer_than_its_time_however_often_it_is_used() -> None:
     clock = Clock()
-    kept = Kept(100, most_seconds=10, clock=clock)
+    kept = TensorCache(100, most_seconds=10, clock=clock)
     kept.put("a", torch.zeros(4))
     clock.now = 9.9
     assert kept.get("a") is not None
@@ -52,14 +52,14 @@ def test_nothing_stays_longer_than_its_time_however_often_it_is_used() -> None:
 
 
 def test_with_no_room_nothing_is_kept() -> None:
-    kept = Kept(0)
+    kept = TensorCache(0)
     kept.put("a", torch.zeros(4))
     assert kept.get("a") is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 12)), max_size=40))
 def test_its_bytes_never_exceed_the_bound_and_are_what_it_holds(puts: list[tuple[int, int]]) -> None:
-    kept = Kept(64)
+    kept = TensorCache(64)
     for key, length in puts:
         kept.put(key, torch.zeros(length))
         held = [found for one in range(6) if (found := kept.get(one)) is not None]

@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageDraw
 from pydantic import SecretStr
 
-from inference.engines import Piece, Said, Usage
+from inference.engines import ChatPiece, PromptTurn, Usage
 from inference.errors import ConversationTooLong
 from inference.models.catalogue import CHAT, Checkpoint
 from inference.models.conversation import load_chat
@@ -59,16 +59,16 @@ async def engine(folder: Path) -> AsyncIterator[LlavaChat]:
         yield made
 
 
-def look(text: str = "what is it?", number: int = 1) -> Said:
-    return Said("user", text, (picture_of(number),))
+def look(text: str = "what is it?", number: int = 1) -> PromptTurn:
+    return PromptTurn("user", text, (picture_of(number),))
 
 
-async def all_of(engine: LlavaChat, *turns: Said) -> list[Piece]:
+async def all_of(engine: LlavaChat, *turns: PromptTurn) -> list[ChatPiece]:
     async with asyncio.timeout(60):
         return [piece async for piece in engine.chat(turns)]
 
 
-def text_of(pieces: list[Piece]) -> str:
+def text_of(pieces: list[ChatPiece]) -> str:
     return "".join(piece for piece in pieces if isinstance(piece, str))
 
 
@@ -97,21 +97,21 @@ async def test_it_says_what_the_model_generates_piece_by_piece(engine: LlavaChat
 
 
 async def test_what_it_says_depends_on_the_picture_and_on_what_was_said(engine: LlavaChat) -> None:
-    before = look("is there a circle?"), Said("assistant", "yes")
+    before = look("is there a circle?"), PromptTurn("assistant", "yes")
     said = [
         text_of(await all_of(engine, *turns))
         for turns in (
             [look(number=1)],
             [look(number=2)],
             [*before, look()],
-            [look("is there a square?"), Said("assistant", "yes"), look()],
+            [look("is there a square?"), PromptTurn("assistant", "yes"), look()],
         )
     ]
     assert len(set(said)) == 4
 
 
 async def test_pictures_stay_with_their_turns_and_in_order(engine: LlavaChat) -> None:
-    turns = [look("one", 1), Said("assistant", "yes"), look("two", 2)]
+    turns = [look("one", 1), PromptTurn("assistant", "yes"), look("two", 2)]
     inputs = engine._inputs(turns)
     alone = [engine._inputs([turn])["pixel_values"][0] for turn in (turns[0], turns[2])]
     assert torch.equal(inputs["pixel_values"], torch.stack(alone))
@@ -180,7 +180,7 @@ async def test_the_models_own_limit_holds_too(folder: Path) -> None:
 
 async def test_it_warms_up_and_needs_no_picture(engine: LlavaChat) -> None:
     await engine.warm_up()
-    assert text_of(await all_of(engine, Said("user", "hello")))
+    assert text_of(await all_of(engine, PromptTurn("user", "hello")))
 
 
 async def test_a_model_that_raises_says_so(engine: LlavaChat) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from inference.engines import Piece, Pulling, Said, Usage
+from inference.engines import ChatPiece, PromptTurn, Pulling, Usage
 from inference.errors import (
     BeholderError,
     ChatInterrupted,
@@ -46,11 +46,13 @@ async def engine(ollama: StandInOllama) -> AsyncIterator[OllamaChat]:
         yield made
 
 
-def asked(text: str) -> list[Said]:
-    return [Said("user", text)]
+def asked(text: str) -> list[PromptTurn]:
+    return [PromptTurn("user", text)]
 
 
-async def all_of(engine: OllamaChat, turns: list[Said], heard: list[Piece] | None = None) -> list[Piece]:
+async def all_of(
+    engine: OllamaChat, turns: list[PromptTurn], heard: list[ChatPiece] | None = None
+) -> list[ChatPiece]:
     """Hear an answer to its end; `heard` has what came before an error."""
     heard = [] if heard is None else heard
     async with asyncio.timeout(20):
@@ -59,7 +61,7 @@ async def all_of(engine: OllamaChat, turns: list[Said], heard: list[Piece] | Non
     return heard
 
 
-def text_of(pieces: list[Piece]) -> str:
+def text_of(pieces: list[ChatPiece]) -> str:
     return "".join(piece for piece in pieces if isinstance(piece, str))
 
 
@@ -72,9 +74,9 @@ async def test_each_picture_goes_with_its_own_turn_as_a_file_that_ollama_reads(
     engine: OllamaChat, ollama: StandInOllama
 ) -> None:
     turns = [
-        Said("user", "look", (plain("red"), plain("blue"))),
-        Said("assistant", "I see."),
-        Said("user", "and this?", (plain("lime"),)),
+        PromptTurn("user", "look", (plain("red"), plain("blue"))),
+        PromptTurn("assistant", "I see."),
+        PromptTurn("user", "and this?", (plain("lime"),)),
     ]
     assert text_of(await all_of(engine, turns)) == "and this? red,blue; ; lime"
     [request] = ollama.requests
@@ -84,7 +86,7 @@ async def test_each_picture_goes_with_its_own_turn_as_a_file_that_ollama_reads(
 
 async def test_the_same_picture_is_sent_as_the_same_bytes(engine: OllamaChat, ollama: StandInOllama) -> None:
     for _ in range(2):
-        await all_of(engine, [Said("user", "look", (plain("red"),))])
+        await all_of(engine, [PromptTurn("user", "look", (plain("red"),))])
     first, second = (request["messages"][0]["images"] for request in ollama.requests)
     assert first == second
 
@@ -167,7 +169,7 @@ async def test_it_may_come_back(ollama: StandInOllama) -> None:
 
 @pytest.mark.parametrize("how", ["drop", "garbage", "cut"])
 async def test_an_answer_that_breaks_off_is_said_to(engine: OllamaChat, how: str) -> None:
-    heard: list[Piece] = []
+    heard: list[ChatPiece] = []
     with pytest.raises(ChatInterrupted):
         await all_of(engine, asked(f"well {how} it"), heard)
     assert heard[0] == "well "
@@ -200,7 +202,7 @@ async def test_a_model_that_is_missing_is_fetched_with_its_progress(
     engine: OllamaChat, ollama: StandInOllama
 ) -> None:
     ollama.models.clear()
-    heard: list[Piece] = []
+    heard: list[ChatPiece] = []
     async for piece in engine.chat(asked("hello")):
         heard.append(piece)
         if piece == Pulling(0.5):

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from inference.queue.client import InferenceClient, Ticket
 from inference.queue.connection import connect
-from inference.queue.consumer import Consumer, Taken
+from inference.queue.consumer import ClaimedJob, Consumer
 from inference.queue.keys import TASKS, Keys
 from inference.schema import (
     Caption,
@@ -119,7 +119,7 @@ def conversation(*turns: Turn, scope: str = SCOPE) -> Converse:
     return Converse(scope=scope, turns=turns or (said("hello"),))
 
 
-def captioned(taken: Taken) -> Result:
+def captioned(taken: ClaimedJob) -> Result:
     """Make a result from which the job can be told again."""
     return Result(job_id=taken.job.id, outcome=Captioned(text=f"caption of {taken.job.id}"))
 
@@ -129,13 +129,13 @@ def text_of(result: Result) -> str:
     return result.outcome.text
 
 
-def names_of(taken: list[Taken], names: str) -> str:
+def names_of(taken: list[ClaimedJob], names: str) -> str:
     """Tell which of the jobs submitted as `names` these are, in their order."""
     by_id = {job_id(name): name for name in names}
     return "".join(by_id[each.job.id] for each in taken)
 
 
-async def claim_when_idle(worker: Consumer) -> list[Taken]:
+async def claim_when_idle(worker: Consumer) -> list[ClaimedJob]:
     """Claim until there is something; the caller's timeout ends it."""
     return await until(worker.take_abandoned)
 

@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from inference.queue.consumer import Taken
+from inference.queue.consumer import ClaimedJob
 from inference.schema import (
-    MOST_TALKED_ABOUT,
+    MAX_CHAT_PICTURES,
     Converse,
     Conversed,
     Delta,
@@ -24,7 +24,7 @@ from tests.inference.queue.rig import SCOPE, Rig, conversation, said
 PICTURE = Picture.of(SCOPE, b"one")
 
 
-def answer(taken: Taken, text: str = "It is red.") -> Result:
+def answer(taken: ClaimedJob, text: str = "It is red.") -> Result:
     return Result(job_id=taken.job.id, outcome=Conversed(text=text, prompt_tokens=20, reply_tokens=4))
 
 
@@ -34,7 +34,7 @@ def answer(taken: Taken, text: str = "It is red.") -> Result:
         (),
         (said("hello"), said("hello yourself", "assistant")),
         (said("hello"),) * 201,
-        (Turn(role="user", text="?", pictures=(PICTURE,) * 10),) * (MOST_TALKED_ABOUT // 10)
+        (Turn(role="user", text="?", pictures=(PICTURE,) * 10),) * (MAX_CHAT_PICTURES // 10)
         + (Turn(role="user", text="?", pictures=(PICTURE,)),),
     ],
 )

@@ -10,7 +10,7 @@ from redis import Redis
 
 from inference.errors import QueueFull, TooManyInFlight
 from inference.queue.client import InferenceClient
-from inference.queue.consumer import MOST_ATTEMPTS, Taken
+from inference.queue.consumer import MAX_ATTEMPTS, ClaimedJob
 from inference.queue.keys import Keys
 from inference.schema import Failure, Priority, Result, job_id, replies
 from tests.inference.queue.rig import AT_ONCE_MS, Rig, captioned
@@ -49,7 +49,7 @@ class Queue(RuleBasedStateMachine):
         configured = self.rig.settings(queue_jobs=MOST, jobs_per_person=MOST_EACH)
         self.client = InferenceClient(self.rig.redis, configured, "bot", keys=self.rig.keys)
         self.workers = {name: self.rig.worker(name, claim_seconds=AT_ONCE_MS) for name in WORKERS}
-        self.hands: dict[str, list[Taken]] = {name: [] for name in WORKERS}
+        self.hands: dict[str, list[ClaimedJob]] = {name: [] for name in WORKERS}
         self.open: dict[str, str] = {}
         self.done: set[str] = set()
         self.entry: dict[str, str] = {}
@@ -90,7 +90,7 @@ class Queue(RuleBasedStateMachine):
 
     @rule(worker=workers)
     def claim(self, worker: str) -> None:
-        given_up = {name for name, attempts in self.attempts.items() if attempts == MOST_ATTEMPTS}
+        given_up = {name for name, attempts in self.attempts.items() if attempts == MAX_ATTEMPTS}
         taken = self.runner.run(self.workers[worker].take_abandoned())
         for name in self._replied()[len(self.answered) :]:
             assert name in given_up
@@ -101,7 +101,7 @@ class Queue(RuleBasedStateMachine):
             assert self.entry.get(name, each.entry_id) == each.entry_id
             self._hold(worker, each)
             self.attempts[name] = self.attempts.get(name, 0) + 1
-            assert self.attempts[name] <= MOST_ATTEMPTS
+            assert self.attempts[name] <= MAX_ATTEMPTS
 
     @rule(worker=workers, well=st.booleans())
     def finish(self, worker: str, well: bool) -> None:
@@ -170,11 +170,11 @@ class Queue(RuleBasedStateMachine):
             while sum([await self.rig.redis.xlen(stream) for stream in streams]):
                 assert await worker.take_abandoned() == []
 
-    def _name(self, taken: Taken) -> str:
+    def _name(self, taken: ClaimedJob) -> str:
         """Tell which job it is; only jobs that are open may be handed out."""
         return next(name for name in NAMES if job_id(name) == taken.job.id)
 
-    def _hold(self, worker: str, taken: Taken) -> None:
+    def _hold(self, worker: str, taken: ClaimedJob) -> None:
         name = self._name(taken)
         assert name in self.open
         self.entry[name] = taken.entry_id

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from inference.errors import QueueUnavailable
 from inference.queue.client import InferenceClient
-from inference.queue.connection import PATIENCE_SECONDS, connect
+from inference.queue.connection import CALL_TIMEOUT_S, connect
 from inference.queue.embedded_redis import running_redis
 from inference.queue.keys import Keys
 from inference.schema import job_id
@@ -97,7 +97,7 @@ async def test_a_server_that_hangs_is_told_of_within_seconds(mortal: Rig) -> Non
     server = await process_id(mortal)
     os.kill(server, signal.SIGSTOP)
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS + 5):
+        async with asyncio.timeout(CALL_TIMEOUT_S + 5):
             with pytest.raises(QueueUnavailable):
                 await mortal.submit(client, "a")
     finally:
@@ -113,7 +113,7 @@ async def test_a_server_that_is_not_there_is_told_of_at_once(tmp_path: Path) -> 
     redis = connect(f"unix://{tmp_path}/nothing.sock")
     settings = QueueSettings(_env_file=None)
     client = InferenceClient(redis, settings, "bot")
-    async with asyncio.timeout(PATIENCE_SECONDS + 5):
+    async with asyncio.timeout(CALL_TIMEOUT_S + 5):
         with pytest.raises(QueueUnavailable):
             await client.put_picture("guild:1", b"data")
         with pytest.raises(QueueUnavailable):

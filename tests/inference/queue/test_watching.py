@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from inference.errors import WorkerLost
-from inference.queue.monitor import watch
+from inference.queue.monitor import watch_results
 from inference.schema import Failure, Result, job_id
 from tests.inference.queue.rig import Rig, captioned, text_of
 
@@ -16,7 +16,7 @@ async def first(seen: AsyncIterator[Result | Failure]) -> Result | Failure:
 
 async def test_who_watches_sees_each_outcome_and_takes_none_away(rig: Rig) -> None:
     client, worker = await rig.client(), rig.worker()
-    seen = watch(rig.redis, "bot", rig.keys)
+    seen = watch_results(rig.redis, "bot", rig.keys)
     for name in "abc":
         watching = asyncio.create_task(first(seen))
         ticket = await rig.submit(client, name)
@@ -31,7 +31,7 @@ async def test_what_nobody_has_read_yet_is_seen_and_failures_and_garbage_do_no_h
     failure = Failure(job_id=job_id("a"), code=WorkerLost.code)
     for raw in (b"{", failure.model_dump_json().encode(), b""):
         await rig.redis.xadd(stream, {"reply": raw})
-    seen = watch(rig.redis, "bot", rig.keys)
+    seen = watch_results(rig.redis, "bot", rig.keys)
     assert await first(seen) == failure
     assert await rig.redis.xlen(stream) == 3
     await seen.aclose()
