@@ -174,7 +174,7 @@ class Beholder(commands.Bot):
         self.bot_id, name = self.user.id, str(self.application_id)
         self.inbox = Inbox(self.redis, name)
         self.read_cursors = ReadCursors(self.redis, name)
-        self.runner = RequestRunner(self.inbox, self._is_own)
+        self.runner = RequestRunner(self, self.inbox, self._is_own)
         self.router = MessageRouter(self.bot_id, self.read_cursors)
         tokens = InteractionTokens(self.redis, name)
         self.interactions = InteractionDispatcher(

@@ -36,11 +36,13 @@ class RequestRunner:
     """The one registry of running requests. Owned by the client; each feature runs its own kind here.
 
     Args:
+        client: The Discord client.
         inbox: The open requests.
         is_own: Tells whether a request belongs to this process's shard.
     """
 
-    def __init__(self, inbox: Inbox, is_own: Callable[[Open], bool]) -> None:
+    def __init__(self, client: discord.Client, inbox: Inbox, is_own: Callable[[Open], bool]) -> None:
+        self._client = client
         self._inbox = inbox
         self._is_own = is_own
         self._resume: dict[type, Callable[[Any], Awaitable[None]]] = {}
@@ -72,6 +74,14 @@ class RequestRunner:
             del self._running[request_id]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("%s: left in the inbox", request_id, exc_info=error)
+
+    def channel_of(self, request: Open) -> discord.abc.Messageable:
+        """Return a request's channel. One that is not cached can be read from and sent to as well."""
+        channel = self._client.get_channel(request.channel_id)
+        if isinstance(channel, discord.abc.Messageable):
+            return channel
+        kind = discord.ChannelType.private if request.guild_id is None else None
+        return self._client.get_partial_messageable(request.channel_id, guild_id=request.guild_id, type=kind)
 
     async def close(self, request_id: str) -> None:
         """Remove a request from the inbox: its outcome is visible. Retried until Redis is reachable."""

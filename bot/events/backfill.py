@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import discord
 
 from bot.discord_api.errors import DISCORD_ERRORS
-from bot.discord_api.messages import messageable
 from bot.durable.runner import RequestRunner
 from bot.events.router import MessageRouter, guild_id_of
 from handlers.storage.read_cursors import ReadCursors
@@ -97,8 +96,15 @@ class Backfill:
             delay = min(MAX_RETRY_DELAY_S, delay * 2)
             for channel_id, guild_id in list(self._gaps.items()):
                 del self._gaps[channel_id]
-                if not await self._read(messageable(self._client, channel_id, guild_id), channel_id):
+                if not await self._read(self._channel(channel_id, guild_id), channel_id):
                     self._gaps[channel_id] = guild_id
+
+    def _channel(self, channel_id: int, guild_id: int | None) -> ChannelLike:
+        channel = self._client.get_channel(channel_id)
+        if isinstance(channel, GuildChannel):
+            return channel
+        kind = discord.ChannelType.private if guild_id is None else None
+        return self._client.get_partial_messageable(channel_id, guild_id=guild_id, type=kind)
 
     def _with_news(self) -> Iterator[ChannelLike]:
         """Yield the channels whose last message is newer than their cursor, and the DMs used last."""

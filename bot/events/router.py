@@ -1,6 +1,7 @@
 """Classify each incoming message once, and hand it to the feature that it belongs to."""
 
 import asyncio
+import enum
 import logging
 import weakref
 from dataclasses import dataclass
@@ -15,6 +16,15 @@ log = logging.getLogger(__name__)
 
 _USER_MESSAGE_TYPES = frozenset({discord.MessageType.default, discord.MessageType.reply})
 """Types of messages that members write; all others are Discord's own notices."""
+
+
+class MessageKind(enum.IntEnum):
+    """What a message may be, as far as that shows without Redis. A smaller kind is tried first."""
+
+    TURN = 1
+    """A turn of a conversation: in a thread of the bot's, a reply to the bot, or the next message in a DM."""
+    POST = 2
+    """A post to be captioned: addressed to the bot, or with pictures, where the bot may reply."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +54,16 @@ class IncomingMessage:
     can_reply: bool
     backfilled: bool = False
 
-    @property
-    def may_be_turn(self) -> bool:
-        """Whether it may belong to a conversation: in a thread, by a reply, or in a DM by going on there."""
+    def may_be(self, kind: MessageKind) -> bool:
+        """Tell whether it may be of a kind."""
+        if kind is MessageKind.POST:
+            return self.can_reply and (self.is_addressed or bool(self.images))
         goes_on = self.is_direct and self.message.reference is None
         return self.own_thread or self.replied_to is not None or goes_on
 
 
 class MessageHandler:
-    """A feature that takes messages, or must know when they change. Handlers are asked in order."""
-
-    def accepts(self, incoming: IncomingMessage) -> bool:
-        """Tell, without Redis, whether a message may be for this feature."""
-        del incoming
-        return False
+    """A feature that takes messages of a kind, and must know when they change."""
 
     async def handle(self, incoming: IncomingMessage) -> bool:
         """Take a message. Called in the channel's order, and again for a message that is delivered twice.
@@ -103,21 +109,17 @@ class MessageRouter:
     def __init__(self, bot_id: int, cursors: ReadCursors) -> None:
         self._bot_id = bot_id
         self._cursors = cursors
-        self._handlers: list[MessageHandler] = []
+        self._handlers: dict[MessageKind, MessageHandler] = {}
         self._turns: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
 
-    def register(self, handler: MessageHandler, *, first: bool = False) -> None:
-        """Add a feature.
+    def register(self, kind: MessageKind, handler: MessageHandler) -> None:
+        """Register the feature that takes a kind of message."""
+        self._handlers[kind] = handler
+        self._handlers = dict(sorted(self._handlers.items()))
 
-        Args:
-            handler: It.
-            first: Whether it is asked before those that are registered already.
-        """
-        self._handlers.insert(0 if first else len(self._handlers), handler)
-
-    def unregister(self, handler: MessageHandler) -> None:
-        """Remove a feature."""
-        self._handlers.remove(handler)
+    def unregister(self, kind: MessageKind) -> None:
+        """Let nothing take a kind of message any more."""
+        del self._handlers[kind]
 
     async def route(self, message: discord.Message, *, backfilled: bool = False) -> bool:
         """Hand a message to the first feature that takes it, after all earlier ones of its channel.
@@ -143,30 +145,30 @@ class MessageRouter:
         return False
 
     async def _handle(self, incoming: IncomingMessage) -> None:
-        for handler in self._handlers:
-            if handler.accepts(incoming) and await handler.handle(incoming):
+        for kind, handler in self._handlers.items():
+            if incoming.may_be(kind) and await handler.handle(incoming):
                 return
 
     async def _tell_unavailable(self, incoming: IncomingMessage) -> None:
-        for handler in self._handlers:
-            if handler.accepts(incoming) and await handler.queue_unavailable(incoming):
+        for kind, handler in self._handlers.items():
+            if incoming.may_be(kind) and await handler.queue_unavailable(incoming):
                 return
 
     async def message_edited(self, message: discord.Message) -> None:
         """Tell every feature that a message was edited."""
-        await asyncio.gather(*(each.message_edited(message) for each in self._handlers))
+        await asyncio.gather(*(each.message_edited(message) for each in self._handlers.values()))
 
     async def message_deleted(self, message_id: int) -> None:
         """Tell every feature that a message was deleted."""
-        await asyncio.gather(*(each.message_deleted(message_id) for each in self._handlers))
+        await asyncio.gather(*(each.message_deleted(message_id) for each in self._handlers.values()))
 
     async def channel_deleted(self, channel_id: int) -> None:
         """Tell every feature that a channel or thread was deleted."""
-        await asyncio.gather(*(each.channel_deleted(channel_id) for each in self._handlers))
+        await asyncio.gather(*(each.channel_deleted(channel_id) for each in self._handlers.values()))
 
     def session_started(self) -> None:
         """Tell every feature that a new gateway session began."""
-        for handler in self._handlers:
+        for handler in self._handlers.values():
             handler.session_started()
 
     def _classify(self, message: discord.Message, *, backfilled: bool) -> IncomingMessage:

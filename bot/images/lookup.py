@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import discord
 
 from bot.discord_api.errors import DISCORD_ERRORS
-from bot.discord_api.messages import messageable
 from bot.errors import UserError
 from bot.images.extract import ImageRef, extract_images
 from handlers.storage.inbox import OpenCommand
@@ -96,7 +95,7 @@ async def fetch_images(
     Raises:
         PictureGone: It is gone, has no picture any more, or cannot be fetched right now.
     """
-    channel = messageable(client, channel_id, guild_id)
+    channel = client.get_partial_messageable(channel_id, guild_id=guild_id)
     try:
         message = await channel.fetch_message(message_id)
     except DISCORD_ERRORS as error:
@@ -109,11 +108,12 @@ async def fetch_images(
 
 async def _channel(client: discord.Client, request: OpenCommand) -> discord.abc.Messageable:
     """Return the channel of a command; a thread that is not cached is fetched, to be known as one."""
-    if request.guild_id is not None and client.get_channel(request.channel_id) is None:
-        fetched = await client.fetch_channel(request.channel_id)
-        if isinstance(fetched, discord.abc.Messageable):
-            return fetched
-    return messageable(client, request.channel_id, request.guild_id)
+    channel = client.get_channel(request.channel_id)
+    if channel is None and request.guild_id is not None:
+        channel = await client.fetch_channel(request.channel_id)
+    if isinstance(channel, discord.abc.Messageable):
+        return channel
+    return client.get_partial_messageable(request.channel_id, type=discord.ChannelType.private)
 
 
 async def _thread_starter(client: discord.Client, thread: discord.Thread) -> FoundImages | None:

@@ -23,7 +23,6 @@ from typing import Protocol
 import discord
 from pydantic import JsonValue, SecretStr
 
-from bot.discord_api.messages import messageable
 from bot.discord_api.outgoing import OutgoingMessage
 from bot.discord_api.retry import retry_discord
 from bot.durable.delivery import nonce_for, send_message
@@ -318,7 +317,7 @@ class InteractionDispatcher:
         """Send an outcome to the channel whose interaction has expired, if it was public."""
         if request.private:
             return None
-        channel = messageable(self._client, request.channel_id, request.guild_id)
+        channel = self._runner.channel_of(request)
 
         async def send() -> discord.Message:
             if request.outcome is not None:

@@ -6,6 +6,7 @@ from bot.client import Beholder
 from bot.cogs.captions.buttons import TalkButton
 from bot.cogs.captions.commands import CaptionCommands
 from bot.cogs.captions.service import CaptionService
+from bot.events.router import MessageKind
 from handlers.storage.channel_settings import ChannelSettings
 
 
@@ -23,13 +24,13 @@ class Captions(commands.Cog):
 
     async def cog_load(self) -> None:
         """Take messages in, and presses of the button below a caption."""
-        self._client.router.register(self._service)
+        self._client.router.register(MessageKind.POST, self._service)
         self._client.add_dynamic_items(TalkButton)
 
     async def cog_unload(self) -> None:
         """Stop. What has no reply yet stays in the inbox."""
         self._client.remove_dynamic_items(TalkButton)
-        self._client.router.unregister(self._service)
+        self._client.router.unregister(MessageKind.POST)
         await self._service.stop()
 
 

@@ -11,7 +11,6 @@ import discord
 
 from bot.client import Beholder
 from bot.cogs.captions.buttons import caption_buttons
-from bot.discord_api.messages import messageable
 from bot.discord_api.retry import retry_discord
 from bot.durable.delivery import ReplyTarget, reply_once
 from bot.durable.runner import progress_shown
@@ -55,10 +54,6 @@ class CaptionService(MessageHandler):
     async def stop(self) -> None:
         """Stop what runs. What has no reply yet stays in the inbox."""
         await self._runner.stop(OpenPost)
-
-    def accepts(self, incoming: IncomingMessage) -> bool:
-        """Tell whether a message may be for captions: it is addressed to the bot, or has pictures."""
-        return incoming.can_reply and (incoming.is_addressed or bool(incoming.images))
 
     async def handle(self, incoming: IncomingMessage) -> bool:
         """Accept a message that is addressed to the bot, or has pictures where captions are on. Idempotent.
@@ -193,7 +188,7 @@ class CaptionService(MessageHandler):
         Raises:
             DiscordUnavailable: Discord could not be reached.
         """
-        channel = messageable(self._client, request.channel_id, request.guild_id)
+        channel = self._runner.channel_of(request)
         try:
             return await retry_discord(
                 lambda: channel.fetch_message(request.message_id),

@@ -13,7 +13,7 @@ from bot.cogs.chat.permissions import check_may_talk
 from bot.cogs.chat.runner import ChatTurnRunner
 from bot.cogs.chat.start import ChatArguments, ChatStarter
 from bot.errors import UserError
-from bot.events.router import is_own_thread
+from bot.events.router import MessageKind, is_own_thread
 from bot.formatting.markdown import unescape
 from bot.images.extract import extract_images
 from bot.interactions.image_options import MessageRef, image_options
@@ -54,12 +54,11 @@ class Chat(commands.Cog, name=CHAT_COG):
         self._client.interactions.register(TALK, self._starter.perform, task="caption")
         self._client.tree.add_command(self._menu)
         self._client.add_dynamic_items(TurnButton)
-        # A message of a conversation with a picture is a turn, not a post to be captioned.
-        self._client.router.register(self._messages, first=True)
+        self._client.router.register(MessageKind.TURN, self._messages)
 
     async def cog_unload(self) -> None:
         """Stop. What has no answer yet stays in the inbox."""
-        self._client.router.unregister(self._messages)
+        self._client.router.unregister(MessageKind.TURN)
         self._client.remove_dynamic_items(TurnButton)
         self._client.tree.remove_command(MENU, type=discord.AppCommandType.message)
         await self._runner.stop()

@@ -44,10 +44,6 @@ class ChatMessageHandler(MessageHandler):
         self._checked: set[ConversationKey] = set()
         """Conversations whose history agrees with Discord since the session began."""
 
-    def accepts(self, incoming: IncomingMessage) -> bool:
-        """Tell whether a message may belong to a conversation."""
-        return incoming.may_be_turn
-
     async def handle(self, incoming: IncomingMessage) -> bool:
         """Answer a message, where it belongs to a conversation. Idempotent.
 

@@ -16,7 +16,6 @@ from bot.cogs.chat import strings
 from bot.cogs.chat.buttons import done_view, failed_view
 from bot.cogs.chat.recovery import PostedAnswer, find_posted_answer
 from bot.cogs.chat.streams import TurnStreams, follow, key_of
-from bot.discord_api.messages import messageable
 from bot.discord_api.retry import retry_discord
 from bot.durable.runner import progress_shown, retry_redis
 from bot.errors import TargetDeleted
@@ -178,7 +177,7 @@ class ChatTurnRunner:
             await stream.close()
 
     async def _find_posted(self, request: OpenTurn) -> PostedAnswer:
-        channel = messageable(self._client, request.channel_id, request.guild_id)
+        channel = self._runner.channel_of(request)
         find = partial(find_posted_answer, self._client.bot_id, channel, request)
         return await retry_discord(find, request.id, self._delays)
 
@@ -231,7 +230,7 @@ class ChatTurnRunner:
             if not stream.text:
                 stream.show_notice(strings.small_print(text))
 
-        channel = messageable(self._client, request.channel_id, request.guild_id)
+        channel = self._runner.channel_of(request)
         async with progress_shown(status, show, every_s=self._delays.queue_position_s, typing_in=channel):
             while True:
                 job = await self._chat.ask(

@@ -10,7 +10,6 @@ from bot.client import Beholder
 from bot.cogs.chat.buttons import running_view
 from bot.cogs.chat.strings import DESCRIBE, asked_line, pulling, small_print
 from bot.discord_api.errors import DISCORD_ERRORS
-from bot.discord_api.messages import messageable
 from bot.discord_api.threads import unarchive
 from bot.durable.runner import retry_redis
 from bot.errors import TargetDeleted
@@ -61,7 +60,7 @@ class TurnStreams:
         above = ""
         if exchange is not None and exchange.said.message_id is None and request.reply_to is None:
             above = _line_above(exchange.said)
-        channel = messageable(self._client, request.channel_id, request.guild_id)
+        channel = self._client.runner.channel_of(request)
         target = StreamTarget(
             channel,
             request.channel_id,
@@ -111,7 +110,7 @@ class TurnStreams:
 
     async def _remove_buttons(self, request: OpenTurn, message_id: int) -> None:
         await self._client.edit_limiter.wait_to_edit(request.channel_id)
-        channel = messageable(self._client, request.channel_id, request.guild_id)
+        channel = self._client.runner.channel_of(request)
         message = channel.get_partial_message(message_id)  # type: ignore[attr-defined]
         with contextlib.suppress(*DISCORD_ERRORS):
             await message.edit(view=None, allowed_mentions=discord.AllowedMentions.none())
