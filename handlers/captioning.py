@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from handlers.ports import ImageSource, JobContext, Queue, Ticket, fetch_thumbnail, store_image
+from handlers.ports import ImageSource, JobContext, JobQueue, Ticket, fetch_thumbnail, store_image
 from inference.errors import BeholderError, JobFailed, QueueFull, QueueUnavailable, TooManyInFlight
 from inference.schema import Answer, Answered, Caption, Captioned, Group, Picture, Priority
 
@@ -36,13 +36,13 @@ class Captioner:
         patience: Seconds for which a full or absent queue is tried again.
     """
 
-    def __init__(self, queue: Queue, *, patience: float) -> None:
+    def __init__(self, queue: JobQueue, *, patience: float) -> None:
         self._queue = queue
         self._patience = patience
 
     async def caption(
         self,
-        asked: JobContext,
+        context: JobContext,
         sources: Sequence[ImageSource],
         question: str | None = None,
         watch: Watch = unwatched,
@@ -50,7 +50,7 @@ class Captioner:
         """Caption every picture; one that cannot be captioned keeps none of the others from it.
 
         Args:
-            asked: Who asks.
+            context: Who asks.
             sources: The pictures.
             question: What to answer about each instead; None: a caption is wanted.
             watch: Told of the jobs.
@@ -59,11 +59,11 @@ class Captioner:
             For each source, in their order, its caption or answer, or why there is none.
         """
         stored = await asyncio.gather(
-            *(self._attempt(asked, partial(store_image, self._queue, asked, s)) for s in sources)
+            *(self._attempt(context, partial(store_image, self._queue, context, s)) for s in sources)
         )
         size = sum(isinstance(picture, Picture) for picture in stored)
         outcomes = (
-            self._attempt(asked, partial(self._ask, asked, source, picture, size, question, watch))
+            self._attempt(context, partial(self._ask, context, source, picture, size, question, watch))
             if isinstance(picture, Picture)
             else _as_it_is(picture)
             for source, picture in zip(sources, stored, strict=True)
@@ -71,24 +71,24 @@ class Captioner:
         return list(await asyncio.gather(*outcomes))
 
     async def forget(
-        self, asked: JobContext, sources: Sequence[ImageSource], question: str | None = None
+        self, context: JobContext, sources: Sequence[ImageSource], question: str | None = None
     ) -> None:
         """Let go of the results: their outcome is visible.
 
         Raises:
             QueueUnavailable: Redis cannot be reached; they go by themselves after some time.
         """
-        await self._queue.close_request([asked.job(source.key, question) for source in sources])
+        await self._queue.close_request([context.job(source.key, question) for source in sources])
 
-    async def thumbnail(self, asked: JobContext, outcome: Words | BeholderError) -> bytes:
+    async def thumbnail(self, context: JobContext, outcome: Words | BeholderError) -> bytes:
         """Fetch the small copy that a source wanted: a JPEG file; empty where there is none to be had."""
         if isinstance(outcome, BeholderError) or not outcome.thumbnails:
             return b""
-        return await fetch_thumbnail(self._queue, asked, outcome.thumbnails[0])
+        return await fetch_thumbnail(self._queue, context, outcome.thumbnails[0])
 
     async def _ask(
         self,
-        asked: JobContext,
+        context: JobContext,
         source: ImageSource,
         picture: Picture,
         size: int,
@@ -97,10 +97,10 @@ class Captioner:
     ) -> Words:
         ticket = await self._queue.submit(
             _request(picture, question, thumbnail=source.thumbnail),
-            id=asked.job(source.key, question),
-            priority=asked.priority,
-            asker=str(asked.asker),
-            group=Group(id=asked.request, size=size),
+            id=context.job(source.key, question),
+            priority=context.priority,
+            asker=str(context.asker),
+            group=Group(id=context.request, size=size),
         )
         watch(ticket)
         outcome = (await ticket.result()).outcome
@@ -109,16 +109,16 @@ class Captioner:
             raise JobFailed(f"Words were asked for and a {outcome.task!r} came back.")
         return outcome
 
-    async def _attempt(self, asked: JobContext, step: Callable[[], Awaitable[T]]) -> T | BeholderError:
+    async def _attempt(self, context: JobContext, step: Callable[[], Awaitable[T]]) -> T | BeholderError:
         """Do a step, again and again while there is no room and patience lasts."""
         until = asyncio.get_running_loop().time() + self._patience
         while True:
             try:
                 return await step()
             except BeholderError as error:
-                pause = _pause_after(error, asked.priority)
+                pause = _pause_after(error, context.priority)
                 if pause is None or asyncio.get_running_loop().time() + pause > until:
-                    log.info("%s: %s", asked.request, error.code)
+                    log.info("%s: %s", context.request, error.code)
                     return error
             await asyncio.sleep(pause)
 
@@ -141,8 +141,8 @@ def _pause_after(error: BeholderError, priority: Priority) -> float | None:
     """
     match error:
         case QueueFull() if priority == "unasked":
-            asked = float(error.detail.get("retry_after", 1))
-            return min(MAX_RETRY_DELAY_S, max(MIN_RETRY_DELAY_S, asked))
+            wanted = float(error.detail.get("retry_after", 1))
+            return min(MAX_RETRY_DELAY_S, max(MIN_RETRY_DELAY_S, wanted))
         case TooManyInFlight() | QueueUnavailable():
             return MIN_RETRY_DELAY_S
         case _:

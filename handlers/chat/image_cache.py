@@ -1,10 +1,10 @@
 """The pictures of conversations -> where workers find them, fetched from Discord as seldom as can be."""
 
 from collections import OrderedDict
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from handlers.chat.models import PostedImage
-from handlers.ports import ImageSource
+from handlers.ports import ImageSource, ImageStore
 from inference.errors import PictureError, PictureGone
 from inference.schema import Picture
 
@@ -15,16 +15,6 @@ Key = tuple[str, tuple[int, str]]
 V = TypeVar("V")
 
 
-class Store(Protocol):
-    """What is needed of `inference.queue.client.InferenceClient`."""
-
-    async def put_picture(self, scope: str, data: bytes) -> Picture:
-        """Keep a picture's bytes for the worker."""
-
-    async def keep_picture(self, picture: Picture) -> bool:
-        """Keep a picture's bytes for longer; False: they are gone."""
-
-
 class ImageCache:
     """What is known of pictures that are talked about.
 
@@ -32,7 +22,7 @@ class ImageCache:
         store: Where workers find them.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ImageStore) -> None:
         self._store = store
         self._put: OrderedDict[Key, Picture] = OrderedDict()
         self._refused: OrderedDict[Key, PictureError] = OrderedDict()

@@ -1,9 +1,9 @@
 """A conversation and what was just said -> what the model says next, as it says it."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from handlers.chat.history import ConversationKey, History
 from handlers.chat.image_cache import ImageCache
@@ -19,68 +19,14 @@ from handlers.chat.models import (
     trim,
 )
 from handlers.chat.prompt import Prompt, build_prompt
-from handlers.ports import ImageSource, JobContext
+from handlers.ports import ChatQueue, ImageSource, JobContext, Ticket
 from inference.errors import BeholderError, ConversationTooLong, JobFailed, PictureError
-from inference.schema import (
-    Converse,
-    Conversed,
-    Delta,
-    Group,
-    Picture,
-    Priority,
-    Progress,
-    Result,
-    Task,
-    job_id,
-)
+from inference.schema import Converse, Conversed, Group, Picture, job_id
 
 log = logging.getLogger(__name__)
 
 MAX_REVISIONS: Final = 6
 """How often an answer is tried with less. What a model has counted makes the next guess nearly right."""
-
-
-class Ticket(Protocol):
-    """An answer that is under way."""
-
-    async def result(self) -> Result:
-        """Wait for what it comes to."""
-
-    async def position(self) -> int | None:
-        """Say how many jobs are before it; None once a worker has it."""
-
-    def deltas(self) -> AsyncIterator[Delta | Progress]:
-        """Yield its pieces as they come."""
-
-
-class Queue(Protocol):
-    """What is needed of `inference.queue.client.InferenceClient`."""
-
-    async def put_picture(self, scope: str, data: bytes) -> Picture:
-        """Keep a picture's bytes for the worker."""
-
-    async def keep_picture(self, picture: Picture) -> bool:
-        """Keep a picture's bytes for longer; False: they are gone."""
-
-    async def submit(
-        self,
-        request: Converse,
-        *,
-        id: str,  # noqa: A002 - what it is called on the wire
-        priority: Priority,
-        asker: str,
-        group: Group,
-    ) -> Ticket:
-        """Hand a job in, or find it again where it was handed in before."""
-
-    async def stop(self, job_id: str) -> None:
-        """End an answer; whoever waits gets what there was of it."""
-
-    async def close_request(self, ids: Iterable[str]) -> None:
-        """Forget the results of jobs whose outcome is visible."""
-
-    async def workers_ready(self, tasks: Iterable[Task]) -> bool:
-        """Say whether a worker that lives serves each of `tasks`."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +71,7 @@ class ChatService:
             reads fewer says so when a conversation is too long for it.
     """
 
-    def __init__(self, queue: Queue, history: History, *, context: int) -> None:
+    def __init__(self, queue: ChatQueue, history: History, *, context: int) -> None:
         self._queue = queue
         self._history = history
         self._pictures = ImageCache(queue)
@@ -139,7 +85,7 @@ class ChatService:
 
     async def ask(
         self,
-        asked: JobContext,
+        context: JobContext,
         place: ConversationKey,
         turn_id: int,
         attempt: int,
@@ -149,7 +95,7 @@ class ChatService:
         """Have a turn answered, with what was said before it.
 
         Args:
-            asked: Who asks.
+            context: Who asks.
             place: The conversation.
             turn_id: The turn, which is in the history.
             attempt: As the request has it.
@@ -165,18 +111,18 @@ class ChatService:
         fitting = trim(subject, exchanges, known, self._context, self._sizes)
 
         async def put(picture: PostedImage) -> Picture:
-            return await self._pictures.put(asked.scope, picture, source(picture))
+            return await self._pictures.put(context.scope, picture, source(picture))
 
         prompt = await build_prompt(fitting.subject, fitting.exchanges, put)
         number = revision.number if revision else 0
         ticket = await self._queue.submit(
-            Converse(scope=asked.scope, turns=prompt.turns),
+            Converse(scope=context.scope, turns=prompt.turns),
             id=self.jobs(turn_id, attempt)[number],
-            priority=asked.priority,
-            asker=str(asked.asker),
-            group=Group(id=asked.request, size=1),
+            priority=context.priority,
+            asker=str(context.asker),
+            group=Group(id=context.request, size=1),
         )
-        return ChatJob(ticket, asked.scope, fitting, prompt, number)
+        return ChatJob(ticket, context.scope, fitting, prompt, number)
 
     def revise(self, answering: ChatJob, error: BeholderError) -> Revision:
         """Learn from a refusal: a picture that cannot be read, or how long a conversation may be.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handlers.heatmap.render import draw_matrix
-from handlers.ports import ImageSource, JobContext, Queue, Ticket, fetch_thumbnail, store_image
+from handlers.ports import ImageSource, JobContext, JobQueue, Ticket, fetch_thumbnail, store_image
 from inference.errors import JobFailed, PictureError
 from inference.schema import Group, Match, Matched, Picture, job_id
 
@@ -30,16 +30,16 @@ class Matcher:
         queue: Where the jobs go, and thumbnails come from.
     """
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: JobQueue) -> None:
         self._queue = queue
 
     async def submit(
-        self, asked: JobContext, sources: Sequence[ImageSource], labels: Sequence[str]
+        self, context: JobContext, sources: Sequence[ImageSource], labels: Sequence[str]
     ) -> Ticket:
         """Hand the pictures and labels in; the same request is the same job.
 
         Args:
-            asked: Who asks.
+            context: Who asks.
             sources: 1 to `inference.schema.MAX_PICTURES` pictures.
             labels: As `handlers.matching.labels.parse_labels` gives them.
 
@@ -47,13 +47,13 @@ class Matcher:
             PictureError: One of the pictures cannot be used (of several: `picture`, its number from 1).
             BeholderError: There is no room, nobody who could do it, or no Redis.
         """
-        pictures = await self._stored(asked, sources)
+        pictures = await self._stored(context, sources)
         return await self._queue.submit(
             Match(pictures=tuple(pictures), labels=tuple(labels)),
-            id=_job(asked),
-            priority=asked.priority,
-            asker=str(asked.asker),
-            group=Group(id=asked.request, size=1),
+            id=_job(context),
+            priority=context.priority,
+            asker=str(context.asker),
+            group=Group(id=context.request, size=1),
         )
 
     async def scores(self, ticket: Ticket, pictures: int, labels: Sequence[str]) -> Scores:
@@ -72,7 +72,7 @@ class Matcher:
             raise JobFailed(f"{pictures} rows of {len(labels)} scores were asked for, and others came back.")
         return Scores(tuple(labels), outcome)
 
-    async def matrix(self, asked: JobContext, scores: Scores) -> bytes:
+    async def matrix(self, context: JobContext, scores: Scores) -> bytes:
         """Draw the similarity matrix; a picture of which no thumbnail is to be had is drawn as missing.
 
         Returns:
@@ -81,27 +81,27 @@ class Matcher:
         Raises:
             MatrixNotDrawn: It could not be drawn: the scores stand for themselves.
         """
-        thumbnails = await self.thumbnails(asked, scores)
+        thumbnails = await self.thumbnails(context, scores)
         return await draw_matrix(thumbnails, scores.labels, scores.matched.cosine)
 
-    async def thumbnails(self, asked: JobContext, scores: Scores) -> list[bytes]:
+    async def thumbnails(self, context: JobContext, scores: Scores) -> list[bytes]:
         """Fetch a small JPEG file of each picture; empty bytes where there is none to be had."""
         kept, count = scores.matched.thumbnails, len(scores.matched.cosine)
         if len(kept) != count:
             return [b""] * count
-        return await asyncio.gather(*(fetch_thumbnail(self._queue, asked, each) for each in kept))
+        return await asyncio.gather(*(fetch_thumbnail(self._queue, context, each) for each in kept))
 
-    async def forget(self, asked: JobContext) -> None:
+    async def forget(self, context: JobContext) -> None:
         """Let go of the result: its outcome is visible.
 
         Raises:
             QueueUnavailable: Redis cannot be reached; it goes by itself after some time.
         """
-        await self._queue.close_request([_job(asked)])
+        await self._queue.close_request([_job(context)])
 
-    async def _stored(self, asked: JobContext, sources: Sequence[ImageSource]) -> list[Picture]:
+    async def _stored(self, context: JobContext, sources: Sequence[ImageSource]) -> list[Picture]:
         stored = await asyncio.gather(
-            *(store_image(self._queue, asked, s) for s in sources), return_exceptions=True
+            *(store_image(self._queue, context, s) for s in sources), return_exceptions=True
         )
         pictures = []
         for number, each in enumerate(stored, 1):
@@ -113,5 +113,5 @@ class Matcher:
         return pictures
 
 
-def _job(asked: JobContext) -> str:
-    return job_id(asked.request, "match")
+def _job(context: JobContext) -> str:
+    return job_id(context.request, "match")

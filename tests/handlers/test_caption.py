@@ -12,26 +12,12 @@ from inference.errors import (
     QueueUnavailable,
     TooManyInFlight,
 )
-from inference.schema import Answer, Caption, Captioned, Group, Match, Picture, Priority, Result
+from inference.schema import Captioned, Group, Picture, Priority, Request, Result
+from tests.handlers.finished_ticket import FinishedTicket
 
 POST = JobContext("post:1", "guild:7", 6, "unasked")
 MENTION = JobContext("post:1", "guild:7", 6, "waiting")
 ONE = Captioned(text="one")
-
-
-class Finished:
-    """A ticket whose job is done."""
-
-    def __init__(self, outcome: Result | BeholderError) -> None:
-        self._outcome = outcome
-
-    async def result(self) -> Result:
-        if isinstance(self._outcome, BeholderError):
-            raise self._outcome
-        return self._outcome
-
-    async def position(self) -> int | None:
-        return None
 
 
 class Queue:
@@ -54,23 +40,26 @@ class Queue:
 
     async def submit(
         self,
-        request: Caption | Answer | Match,
+        request: Request,
         *,
         id: str,  # noqa: A002
         priority: Priority,
         asker: str,
         group: Group,
-    ) -> Finished:
+    ) -> FinishedTicket:
         if self.refusals:
             raise self.refusals.pop(0)
         self.submitted.append((id, priority, asker, group))
         text = self._kept[request.pictures[0].digest].decode()
         if text == "broken":
-            return Finished(BrokenPicture())
-        return Finished(Result(job_id=id, outcome=Captioned(text=text)))
+            return FinishedTicket(BrokenPicture())
+        return FinishedTicket(Result(job_id=id, outcome=Captioned(text=text)))
 
     async def picture(self, picture: Picture) -> bytes:
         return self._kept[picture.digest]
+
+    async def keep_picture(self, picture: Picture) -> bool:
+        return picture.digest in self._kept
 
     async def close_request(self, ids: Iterable[str]) -> None:
         self.closed.extend(ids)

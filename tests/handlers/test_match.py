@@ -11,6 +11,7 @@ from handlers.matching.service import Matcher, Scores
 from handlers.ports import ImageSource, JobContext
 from inference.errors import BeholderError, BrokenPicture, JobFailed, PictureError, QueueFull
 from inference.schema import Captioned, Matched, Picture, Result
+from tests.handlers.finished_ticket import FinishedTicket
 from tests.inference.asking import BLUE, RED, Asker, asking, settings, working
 from tests.inference.engines import ColourEngine
 from tests.inference.pictures import near
@@ -122,19 +123,6 @@ async def test_the_same_request_is_the_same_job_until_it_is_forgotten(
         assert await kept() == 0
 
 
-class Finished:
-    """A job that came to something."""
-
-    def __init__(self, outcome: Matched | Captioned) -> None:
-        self._outcome = outcome
-
-    async def result(self) -> Result:
-        return Result(job_id="0", outcome=self._outcome)
-
-    async def position(self) -> None:
-        return None
-
-
 @pytest.mark.parametrize(
     "outcome",
     [
@@ -146,7 +134,7 @@ class Finished:
 )
 async def test_what_no_match_can_come_to_is_refused(matcher: Matcher, outcome: Matched | Captioned) -> None:
     with pytest.raises(JobFailed):
-        await matcher.scores(Finished(outcome), 1, LABELS)
+        await matcher.scores(FinishedTicket(Result(job_id="0", outcome=outcome)), 1, LABELS)
 
 
 async def test_a_thumbnail_that_is_too_large_is_not_fetched(
