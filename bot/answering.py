@@ -145,7 +145,7 @@ class CaptionService:
         await retry_redis(lambda: self._inbox.close(request.id))
         if pictures:
             with contextlib.suppress(QueueUnavailable):
-                await self._captioner.forget(asked, self._sources(request, pictures))
+                await self._captioner.release_results(asked, self._sources(request, pictures))
         log.info("%s: done in %.2f s, %d pictures", request.id, time.monotonic() - started, len(pictures))
 
     async def _looked_at(

@@ -178,7 +178,7 @@ class ChatTurnRunner:
                 self._claims.pop(request.id, None)
             await retry_redis(lambda: self._inbox.close(request.id))
         with contextlib.suppress(QueueUnavailable):
-            await self._converser.forget(request.turn_id, request.attempt)
+            await self._converser.release_results(request.turn_id, request.attempt)
         log.info("%s: done in %.2f s", request.id, time.monotonic() - started)
 
     async def _answer(self, place: ConversationKey, request: OpenTurn, *, taken_up: bool) -> None:

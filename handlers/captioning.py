@@ -70,7 +70,7 @@ class Captioner:
         )
         return list(await asyncio.gather(*outcomes))
 
-    async def forget(
+    async def release_results(
         self, context: JobContext, sources: Sequence[ImageSource], question: str | None = None
     ) -> None:
         """Let go of the results: their outcome is visible.

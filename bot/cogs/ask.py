@@ -124,7 +124,7 @@ class Ask(commands.Cog):
         request, question = call.request, arguments.question
         asked = JobContext(request.id, request.scope, request.author_id, "waiting")
         pictures = sources(self._client, call, arguments)
-        call.afterwards(lambda: self._captioner.forget(asked, pictures, question))
+        call.afterwards(lambda: self._captioner.release_results(asked, pictures, question))
         outcomes = await self._captioner.caption(asked, pictures, question, call.watch)
         if all(isinstance(each, BeholderError) for each in outcomes):
             raise next(each for each in outcomes if isinstance(each, BeholderError))

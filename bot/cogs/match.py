@@ -90,7 +90,7 @@ class Match(commands.Cog):
         images, labels = arguments.images, arguments.labels
         ticket = await self._matcher.submit(asked, sources(self._client, call, arguments), labels)
         call.watch(ticket)
-        call.afterwards(lambda: self._matcher.forget(asked))
+        call.afterwards(lambda: self._matcher.release_results(asked))
         scores = await self._matcher.scores(ticket, len(images), labels)
         about, spoiler = arguments.about(call.request.guild_id), any(each.spoiler for each in images)
         if len(images) == 1:

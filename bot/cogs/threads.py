@@ -155,7 +155,7 @@ class Chat(commands.Cog):
         request = call.request
         asked = JobContext(request.id, request.scope, request.author_id, "waiting")
         pictures = sources(self._client, call, opening)
-        call.afterwards(lambda: self._captioner.forget(asked, pictures))
+        call.afterwards(lambda: self._captioner.release_results(asked, pictures))
         [caption] = await self._captioner.caption(asked, pictures, None, call.watch)
         if isinstance(caption, BeholderError):
             raise caption
@@ -235,7 +235,7 @@ class Chat(commands.Cog):
         request = call.request
         asked = JobContext(request.id, request.scope, request.author_id, "waiting")
         pictures = sources(self._client, call, opening)[:1]
-        call.afterwards(lambda: self._captioner.forget(asked, pictures))
+        call.afterwards(lambda: self._captioner.release_results(asked, pictures))
         try:
             async with asyncio.timeout(CAPTION_SECONDS):
                 [caption] = await self._captioner.caption(asked, pictures)

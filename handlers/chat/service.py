@@ -194,7 +194,7 @@ class ChatService:
         for each in self.jobs(turn_id, attempt):
             await self._queue.stop(each)
 
-    async def forget(self, turn_id: int, attempt: int) -> None:
+    async def release_results(self, turn_id: int, attempt: int) -> None:
         """Let go of a result: it is in the history.
 
         Raises:

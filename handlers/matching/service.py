@@ -91,7 +91,7 @@ class Matcher:
             return [b""] * count
         return await asyncio.gather(*(fetch_thumbnail(self._queue, context, each) for each in kept))
 
-    async def forget(self, context: JobContext) -> None:
+    async def release_results(self, context: JobContext) -> None:
         """Let go of the result: its outcome is visible.
 
         Raises:

@@ -98,7 +98,7 @@ async def test_the_same_request_makes_the_same_jobs() -> None:
     first, second, *again = (job for job, *_ in queue.submitted)
     assert [first, second] == again
     assert first != second
-    await captioner.forget(POST, [source("1", "one"), source("2", "two")])
+    await captioner.release_results(POST, [source("1", "one"), source("2", "two")])
     assert queue.closed == [first, second]
 
 

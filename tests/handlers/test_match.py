@@ -119,7 +119,7 @@ async def test_the_same_request_is_the_same_job_until_it_is_forgotten(
 
         await match(matcher, sources(RED))
         assert await kept() == 1
-        await matcher.forget(COMMAND)
+        await matcher.release_results(COMMAND)
         assert await kept() == 0
 
 
