@@ -70,7 +70,7 @@ class MessageRouter:
                     await self._accept(message, late=late)
             except QueueUnavailable:
                 log.warning("post:%d: Redis not reached, taken up when it is back", message.id)
-                self._marks.fall_behind(channel, message.id)
+                self._marks.mark_behind(channel, message.id)
                 self._missed(channel, guild_id_of(message))
             else:
                 self._marks.seen(channel, message.id, private=is_private(message))

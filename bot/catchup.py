@@ -79,7 +79,7 @@ class Backfill:
                     self.missed(number, channel.guild.id if channel.guild else None)
 
         await asyncio.gather(*(look(channel, number) for number, channel in channels.items()))
-        self._marks.settle(self._behind)
+        self._marks.finish_backfill(self._behind)
         log.info("caught up with %d channels, %d left", len(channels), len(self._behind))
         await self._keep_up()
 
@@ -151,5 +151,5 @@ class Backfill:
             await self._arrivals.take(message, late=True)
         if number in self._behind:
             return False
-        self._marks.caught_up(number)
+        self._marks.finish_channel(number)
         return True

@@ -49,7 +49,7 @@ class Gateway(commands.Cog):
         """Begin a fresh connection: from now on anything may have been missed."""
         if self._catching_up is not None:
             self._catching_up.cancel()
-        self._client.marks.start_anew()
+        self._client.marks.begin_session()
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:

@@ -18,7 +18,7 @@ class ReadCursors:
     """The marks of one bot process, in memory, written to Redis by `flush`.
 
     A channel is *behind* from every fresh start of the connection, or from a message that could not be taken,
-    until `caught_up`: messages of it may have been missed, so that its mark stays, whatever arrives.
+    until `finish_channel`: messages of it may have been missed, so that its mark stays, whatever arrives.
 
     Args:
         redis: Where they are kept.
@@ -82,13 +82,13 @@ class ReadCursors:
             mark = id_at(moment_of(self._newest_before) - MARGIN_S)
         return None if mark is None else max(mark, id_at(self._clock() - reach))
 
-    def start_anew(self) -> None:
+    def begin_session(self) -> None:
         """Let every mark stay where it is: a fresh connection begins, and anything may have been missed."""
         self._fresh = True
         self._current.clear()
         self._newest_before = max(self._newest_before, max(self._marks.values(), default=0))
 
-    def fall_behind(self, channel: int, message: int) -> None:
+    def mark_behind(self, channel: int, message: int) -> None:
         """Let a channel's mark stay where it is: a message of it could not be taken."""
         self._marks.setdefault(channel, message - 1)
         self._behind.add(channel)
@@ -106,23 +106,23 @@ class ReadCursors:
         else:
             self._move(channel, message)
 
-    def caught_up(self, channel: int) -> None:
+    def finish_channel(self, channel: int) -> None:
         """Note that nothing before what was seen last of a channel has been missed."""
         self._behind.discard(channel)
         self._current.add(channel)
         if channel in self._waiting:
             self._move(channel, self._waiting.pop(channel))
 
-    def settle(self, still_behind: Iterable[int]) -> None:
+    def finish_backfill(self, still_behind: Iterable[int]) -> None:
         """Note that every channel has been looked at since the fresh start.
 
         Args:
-            still_behind: Those that could not be, and stay behind until `caught_up`.
+            still_behind: Those that could not be, and stay behind until `finish_channel`.
         """
         self._behind.update(still_behind)
         self._fresh = False
         for channel in [each for each in self._waiting if each not in self._behind]:
-            self.caught_up(channel)
+            self.finish_channel(channel)
         self._current.clear()
 
     def _move(self, channel: int, message: int) -> None:

@@ -40,7 +40,7 @@ async def test_a_bot_that_never_saw_anything_has_missed_nothing(redis: Client, c
 
 async def test_a_mark_survives_a_restart(redis: Client, clock: Clock) -> None:
     marks = await loaded(redis, clock)
-    marks.settle([])
+    marks.finish_backfill([])
     marks.seen(1, recent(clock, 10))
     await marks.flush()
     assert (await loaded(redis, clock)).after(1, reach=REACH) == recent(clock, 10)
@@ -48,7 +48,7 @@ async def test_a_mark_survives_a_restart(redis: Client, clock: Clock) -> None:
 
 async def test_a_mark_never_moves_back(redis: Client, clock: Clock) -> None:
     marks = await loaded(redis, clock)
-    marks.settle([])
+    marks.finish_backfill([])
     marks.seen(1, recent(clock, 10))
     marks.seen(1, recent(clock, 20))
     assert marks.after(1, reach=REACH) == recent(clock, 10)
@@ -56,12 +56,12 @@ async def test_a_mark_never_moves_back(redis: Client, clock: Clock) -> None:
 
 async def test_a_mark_stays_until_the_channel_has_caught_up(redis: Client, clock: Clock) -> None:
     marks = await loaded(redis, clock)
-    marks.settle([])
+    marks.finish_backfill([])
     marks.seen(1, recent(clock, 100))
-    marks.start_anew()
+    marks.begin_session()
     marks.seen(1, recent(clock, 10))
     assert marks.after(1, reach=REACH) == recent(clock, 100)
-    marks.caught_up(1)
+    marks.finish_channel(1)
     assert marks.after(1, reach=REACH) == recent(clock, 10)
 
 
@@ -69,21 +69,21 @@ async def test_what_could_not_be_looked_at_stays_behind_when_the_others_settle(
     redis: Client, clock: Clock
 ) -> None:
     marks = await loaded(redis, clock)
-    marks.settle([])
+    marks.finish_backfill([])
     for channel in (1, 2):
         marks.seen(channel, recent(clock, 100))
-    marks.start_anew()
+    marks.begin_session()
     for channel in (1, 2):
         marks.seen(channel, recent(clock, 10))
-    marks.settle([2])
+    marks.finish_backfill([2])
     assert marks.after(1, reach=REACH) == recent(clock, 10)
     assert marks.after(2, reach=REACH) == recent(clock, 100)
 
 
 async def test_a_message_that_could_not_be_taken_is_after_the_mark(redis: Client, clock: Clock) -> None:
     marks = await loaded(redis, clock)
-    marks.settle([])
-    marks.fall_behind(1, recent(clock, 30))
+    marks.finish_backfill([])
+    marks.mark_behind(1, recent(clock, 30))
     marks.seen(1, recent(clock, 10))
     after = marks.after(1, reach=REACH)
     assert after is not None
@@ -94,7 +94,7 @@ async def test_a_channel_without_a_mark_is_looked_at_from_a_minute_before_the_ne
     redis: Client, clock: Clock
 ) -> None:
     marks = await loaded(redis, clock)
-    marks.settle([])
+    marks.finish_backfill([])
     marks.seen(1, recent(clock, 500))
     await marks.flush()
     assert (await loaded(redis, clock)).after(2, reach=REACH) == recent(clock, 500 + MARGIN_S)
@@ -102,14 +102,14 @@ async def test_a_channel_without_a_mark_is_looked_at_from_a_minute_before_the_ne
 
 async def test_nothing_is_looked_for_beyond_the_reach(redis: Client, clock: Clock) -> None:
     marks = await loaded(redis, clock)
-    marks.settle([])
+    marks.finish_backfill([])
     marks.seen(1, recent(clock, 500))
     assert marks.after(1, reach=60) == recent(clock, 60)
 
 
 async def test_old_marks_go(redis: Client, clock: Clock) -> None:
     marks = await loaded(redis, clock)
-    marks.settle([])
+    marks.finish_backfill([])
     marks.seen(1, recent(clock, 10), private=True)
     await marks.flush()
     clock.now += RETENTION_S
@@ -119,7 +119,7 @@ async def test_old_marks_go(redis: Client, clock: Clock) -> None:
 
 async def test_private_channels_come_with_the_one_heard_last_first(redis: Client, clock: Clock) -> None:
     marks = await loaded(redis, clock)
-    marks.settle([])
+    marks.finish_backfill([])
     marks.seen(1, recent(clock, 20), private=True)
     marks.seen(2, recent(clock, 10), private=True)
     marks.seen(3, recent(clock, 5))
