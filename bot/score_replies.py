@@ -1,7 +1,7 @@
 """Scores -> what stands in a Discord message: ranked labels for one picture, the matrix for several."""
 
 from bot.original import OutgoingFile, OutgoingMessage
-from bot.replies import MAX_MESSAGE_LENGTH, PICTURE_NAME, length, sentence
+from bot.replies import MAX_MESSAGE_LENGTH, PICTURE_NAME, escaped, length, sentence
 from handlers.heatmap.render import MatrixNotDrawn
 from handlers.matching.scores import RELATIVE, Ranked, alt_text, rank, ranked_text, table_csv, table_text
 from handlers.matching.service import Scores
@@ -12,6 +12,8 @@ TABLE_NAME = "scores.csv"
 IN_FILE = f"All scores are in {TABLE_NAME}."
 NOT_DRAWN = sentence(MatrixNotDrawn())
 TABLE_ALT = "A table with the cosine similarity and the share of every label, for every picture."
+MAX_ALT_LENGTH = 1024
+"""Discord's limit of an attachment's description."""
 _ENDLESS = 2**20
 _NOTE = f"-# {RELATIVE}"
 
@@ -29,8 +31,8 @@ def ranked(
     """
     matched = scores.matched
     rows = rank(scores.labels, matched.cosine[0], matched.share[0])
-    text = ranked_text(rows, _room(about, IN_FILE, _NOTE) - 4 * spoiler)
-    is_whole = text == ranked_text(rows, _ENDLESS)
+    text = ranked_text(rows, _room(about, IN_FILE, _NOTE) - 4 * spoiler, _escape)
+    is_whole = text == ranked_text(rows, _ENDLESS, _escape)
     files = [OutgoingFile(PICTURE_NAME, thumbnail, _best(rows[0]), spoiler=spoiler)] if thumbnail else []
     if not is_whole:
         files.append(_table(scores, spoiler=spoiler))
@@ -53,7 +55,8 @@ def compared(scores: Scores, png: bytes | None, *, about: str = "", spoiler: boo
     table = None if spoiler else table_text(scores.labels, matched.cosine, _room(about, begun, _NOTE))
     files = []
     if png is not None:
-        files.append(OutgoingFile(MATRIX_NAME, png, alt_text(scores.labels, matched.cosine), spoiler=spoiler))
+        alt = alt_text(scores.labels, matched.cosine, MAX_ALT_LENGTH)
+        files.append(OutgoingFile(MATRIX_NAME, png, alt, spoiler=spoiler))
     if table is None:
         files.append(_table(scores, spoiler=spoiler))
     return OutgoingMessage(_lines(about, begun, table or IN_FILE, _NOTE), files)
@@ -66,6 +69,10 @@ def _best(row: Ranked) -> str:
 def _table(scores: Scores, *, spoiler: bool) -> OutgoingFile:
     data = table_csv(scores.labels, scores.matched.cosine, scores.matched.share)
     return OutgoingFile(TABLE_NAME, data, TABLE_ALT, spoiler=spoiler)
+
+
+def _escape(label: str) -> str:
+    return "".join(escaped(label, first=False))
 
 
 def _room(*others: str) -> int:
