@@ -12,6 +12,7 @@ from typing import Final
 from handlers.chat import history_codec
 from handlers.chat.history_codec import SUBJECT
 from handlers.chat.models import BotReply, Exchange, PostedImage, Subject, TokenCount, UserTurn
+from handlers.scripts import source
 from inference.queue.connection import Client, translated
 from inference.schema import MAX_TURNS
 
@@ -22,19 +23,6 @@ MAX_FIELDS: Final = 3 * MAX_TURNS
 """Of a conversation; beyond that, turns that no model gets any more are forgotten."""
 NEWEST: Final = "newest"
 """The turn whose answer has the buttons."""
-
-_EDIT = """
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-redis.call('HDEL', KEYS[1], 'measured')
-return 1
-"""
-"""Change a turn that still says what it said: one that was deleted meanwhile stays away."""
-_FORGET = """
-for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  if field ~= 'subject' then redis.call('HDEL', KEYS[1], field) end
-end
-"""
 
 
 @dataclass(frozen=True)
@@ -75,8 +63,8 @@ class History:
         self._name = f"{prefix}:talk:{bot}:"
         self._index = f"{prefix}:said:{bot}:"
         self._last = f"{prefix}:talked:{bot}:"
-        self._edit = redis.register_script(_EDIT)
-        self._forget = redis.register_script(_FORGET)
+        self._edit_script = redis.register_script(source("edit_turn"))
+        self._reset_script = redis.register_script(source("reset_conversation"))
 
     async def begin(self, place: ConversationKey, subject: Subject) -> None:
         """Note what a conversation is about; one that has begun stays as it is.
@@ -290,7 +278,7 @@ class History:
                 if raw is None or before is None or history_codec.same(before, text, pictures):
                     continue
                 after = before.model_copy(update={"text": text, "pictures": tuple(pictures)})
-                await self._edit(keys=[self._key(place)], args=[field, raw, after.model_dump_json()])
+                await self._edit_script(keys=[self._key(place)], args=[field, raw, after.model_dump_json()])
 
     async def delete(self, message_id: int) -> dict[ConversationKey, bool]:
         """Forget what stood in a message: a turn with its answer, an answer, or pictures.
@@ -341,7 +329,7 @@ class History:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
-            await self._forget(keys=[self._key(place)], args=[])
+            await self._reset_script(keys=[self._key(place)], args=[])
 
     async def forget_channel(self, channel_id: int) -> None:
         """Forget the conversation that had a channel to itself: the channel is gone.

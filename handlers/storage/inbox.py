@@ -17,6 +17,7 @@ from pydantic import (
     ValidationError,
 )
 
+from handlers.scripts import source
 from handlers.snowflake import Id
 from inference.queue.connection import Client, translated
 
@@ -157,16 +158,6 @@ class AcceptResult(enum.Enum):
     """Its outcome has been visible already."""
 
 
-_ACCEPT = """
-if redis.call('ZSCORE', KEYS[2], ARGV[1]) then return 'closed' end
-if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 1 then return 'new' end
-return 'open'
-"""
-_AMEND = """
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
-"""
-
-
 class Inbox:
     """The open requests of one bot.
 
@@ -184,8 +175,8 @@ class Inbox:
         self._open = f"{prefix}:inbox:{bot}"
         self._closed = f"{prefix}:closed:{bot}"
         self._clock = clock
-        self._script = redis.register_script(_ACCEPT)
-        self._amend = redis.register_script(_AMEND)
+        self._accept_script = redis.register_script(source("accept_request"))
+        self._amend_script = redis.register_script(source("amend_request"))
 
     async def accept(self, request: Open) -> AcceptResult:
         """Write a request down. Doing it twice changes nothing.
@@ -197,7 +188,7 @@ class Inbox:
             QueueUnavailable: Redis cannot be reached: it may or may not be written down.
         """
         async with translated():
-            answer = await self._script(
+            answer = await self._accept_script(
                 keys=[self._open, self._closed], args=[request.id, request.model_dump_json()]
             )
         return AcceptResult(answer.decode())
@@ -209,7 +200,7 @@ class Inbox:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
-            await self._amend(keys=[self._open], args=[request.id, request.model_dump_json()])
+            await self._amend_script(keys=[self._open], args=[request.id, request.model_dump_json()])
 
     async def close(self, request_id: str) -> None:
         """Cross a request out: its outcome is visible, or nobody is there any more to see it.
