@@ -162,7 +162,7 @@ async def store_image(store: ImageStore, context: JobContext, source: ImageSourc
 
 
 async def fetch_thumbnail(
-    store: ImageStore, context: JobContext, picture: Picture, *, max_bytes: int = MAX_THUMBNAIL_BYTES
+    store: ImageStore, context: JobContext, picture: Picture, max_bytes: int = MAX_THUMBNAIL_BYTES
 ) -> bytes:
     """Return a thumbnail that a worker made.
 

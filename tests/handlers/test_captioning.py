@@ -20,22 +20,22 @@ MENTION = JobContext("post:1", "guild:7", 6, "waiting")
 ONE = Captioned(text="one")
 
 
-class Queue:
-    """A queue that captions a picture with its own bytes.
+class FakeQueue:
+    """A queue whose caption of an image is the image's bytes.
 
     Attributes:
-        refusals: Raised by the next submits, one each.
+        refusals: Errors that the next submits raise, one each.
     """
 
     def __init__(self, *refusals: BeholderError) -> None:
         self.refusals = list(refusals)
         self.submitted: list[tuple[str, Priority, str, Group]] = []
         self.closed: list[str] = []
-        self._kept: dict[str, bytes] = {}
+        self._stored: dict[str, bytes] = {}
 
     async def put_picture(self, scope: str, data: bytes) -> Picture:
         picture = Picture.of(scope, data)
-        self._kept[picture.digest] = data
+        self._stored[picture.digest] = data
         return picture
 
     async def submit(
@@ -50,16 +50,16 @@ class Queue:
         if self.refusals:
             raise self.refusals.pop(0)
         self.submitted.append((id, priority, asker, group))
-        text = self._kept[request.pictures[0].digest].decode()
+        text = self._stored[request.pictures[0].digest].decode()
         if text == "broken":
             return FinishedTicket(BrokenPicture())
         return FinishedTicket(Result(job_id=id, outcome=Captioned(text=text)))
 
     async def picture(self, picture: Picture) -> bytes:
-        return self._kept[picture.digest]
+        return self._stored[picture.digest]
 
     async def keep_picture(self, picture: Picture) -> bool:
-        return picture.digest in self._kept
+        return picture.digest in self._stored
 
     async def close_request(self, ids: Iterable[str]) -> None:
         self.closed.extend(ids)
@@ -74,55 +74,53 @@ def source(key: str, text: str | BeholderError) -> ImageSource:
     return ImageSource(key, fetch)
 
 
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handlers.captioning.MIN_RETRY_DELAY_S", 0.001)
-    monkeypatch.setattr("handlers.captioning.MAX_RETRY_DELAY_S", 0.001)
+def captioner(queue: FakeQueue, patience: float = 5) -> Captioner:
+    return Captioner(queue, patience=patience, min_retry_delay_s=0.001, max_retry_delay_s=0.001)
 
 
-async def test_each_picture_has_an_outcome_of_its_own_in_their_order() -> None:
-    queue = Queue()
+async def test_images_succeed_or_fail_independently_and_outcomes_keep_their_order() -> None:
+    queue = FakeQueue()
     sources = [source("1", "one"), source("2", NotAPicture()), source("3", "broken"), source("4", "four")]
-    first, second, third, fourth = await Captioner(queue, patience=1).caption(POST, sources)
+    first, second, third, fourth = await captioner(queue).caption(POST, sources)
     assert (first, fourth) == (Captioned(text="one"), Captioned(text="four"))
     assert isinstance(second, NotAPicture)
     assert isinstance(third, BrokenPicture)
     assert {group for *_, group in queue.submitted} == {Group(id="post:1", size=3)}
 
 
-async def test_the_same_request_makes_the_same_jobs() -> None:
-    queue = Queue()
-    captioner = Captioner(queue, patience=1)
+async def test_the_same_request_makes_the_same_jobs_and_releases_their_results() -> None:
+    queue = FakeQueue()
+    captioning = captioner(queue)
     for _ in range(2):
-        await captioner.caption(POST, [source("1", "one"), source("2", "two")])
+        await captioning.caption(POST, [source("1", "one"), source("2", "two")])
     first, second, *again = (job for job, *_ in queue.submitted)
     assert [first, second] == again
     assert first != second
-    await captioner.release_results(POST, [source("1", "one"), source("2", "two")])
+    await captioning.release_results(POST, [source("1", "one"), source("2", "two")])
     assert queue.closed == [first, second]
 
 
 @pytest.mark.parametrize("refusal", [QueueFull("", retry_after=5.0), TooManyInFlight(), QueueUnavailable()])
-async def test_a_post_that_nobody_asked_for_waits_for_room(refusal: BeholderError) -> None:
-    queue = Queue(refusal, refusal)
-    assert await Captioner(queue, patience=5).caption(POST, [source("1", "one")]) == [ONE]
+async def test_an_unasked_caption_is_retried_until_there_is_room(refusal: BeholderError) -> None:
+    queue = FakeQueue(refusal, refusal)
+    assert await captioner(queue).caption(POST, [source("1", "one")]) == [ONE]
 
 
-async def test_somebody_who_waits_hears_at_once_that_the_queue_is_full() -> None:
-    (outcome,) = await Captioner(Queue(QueueFull("", retry_after=5.0)), patience=5).caption(
+async def test_a_full_queue_is_reported_at_once_to_a_user_who_waits() -> None:
+    (outcome,) = await captioner(FakeQueue(QueueFull("", retry_after=5.0))).caption(
         MENTION, [source("1", "one")]
     )
     assert isinstance(outcome, QueueFull)
     assert outcome.detail == {"retry_after": 5.0}
 
 
-async def test_patience_ends() -> None:
-    queue = Queue(*[QueueUnavailable() for _ in range(10_000)])
-    (outcome,) = await Captioner(queue, patience=0.01).caption(MENTION, [source("1", "one")])
+async def test_retries_end_when_patience_is_over() -> None:
+    queue = FakeQueue(*[QueueUnavailable() for _ in range(10_000)])
+    (outcome,) = await captioner(queue, patience=0.01).caption(MENTION, [source("1", "one")])
     assert isinstance(outcome, QueueUnavailable)
 
 
-async def test_a_refused_picture_is_fetched_again_rather_than_held() -> None:
+async def test_an_image_that_the_store_refused_is_fetched_again() -> None:
     fetched = 0
 
     async def fetch() -> bytes:
@@ -130,12 +128,28 @@ async def test_a_refused_picture_is_fetched_again_rather_than_held() -> None:
         fetched += 1
         return b"one"
 
-    class FullOnce(Queue):
+    class FullOnce(FakeQueue):
         async def put_picture(self, scope: str, data: bytes) -> Picture:
             if fetched == 1:
                 raise QueueFull("", retry_after=1.0)
             return await super().put_picture(scope, data)
 
     fetching: Callable[[], Awaitable[bytes]] = fetch
-    assert await Captioner(FullOnce(), patience=5).caption(POST, [ImageSource("1", fetching)]) == [ONE]
+    assert await captioner(FullOnce()).caption(POST, [ImageSource("1", fetching)]) == [ONE]
     assert fetched == 2
+
+
+@pytest.mark.parametrize(("max_bytes", "expected"), [(5, b"thumb"), (4, b"")])
+async def test_a_thumbnail_that_is_too_large_is_not_fetched(max_bytes: int, expected: bytes) -> None:
+    queue = FakeQueue()
+    thumbnail = await queue.put_picture("guild:7", b"thumb")
+    captioning = Captioner(queue, patience=5, max_thumbnail_bytes=max_bytes)
+    outcome = Captioned(text="one", thumbnails=(thumbnail,))
+    assert await captioning.thumbnail(POST, outcome) == expected
+
+
+async def test_a_thumbnail_of_another_scope_is_not_fetched() -> None:
+    queue = FakeQueue()
+    elsewhere = await queue.put_picture("guild:8", b"thumb")
+    outcome = Captioned(text="one", thumbnails=(elsewhere,))
+    assert await captioner(queue).thumbnail(POST, outcome) == b""
