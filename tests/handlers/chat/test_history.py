@@ -1,12 +1,10 @@
 """The history of conversations, in a real Redis."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from handlers.chat.history import MAX_FIELDS, RETENTION_S, ConversationKey, History
 from handlers.chat.models import BotReply, PostedImage, Subject, TokenCount, UserTurn
-from inference.queue.connection import Client, connect
+from inference.queue.connection import Client
 from inference.schema import MAX_TURNS
 
 HERE, THERE = ConversationKey(1), ConversationKey(1, 77)
@@ -18,13 +16,6 @@ def said(number: int, text: str = "words") -> UserTurn:
 
 def shown(number: int) -> PostedImage:
     return PostedImage(channel_id=1, message_id=number, key="1", url="https://cdn.discordapp.com/1")
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Client]:
-    client = connect(redis_url)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture
