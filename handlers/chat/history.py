@@ -26,8 +26,6 @@ from inference.schema import MAX_TURNS
 
 RETENTION_S: Final = 7 * 24 * 3600
 """Seconds after the last turn for which a conversation is stored."""
-MAX_FIELDS: Final = 3 * MAX_TURNS
-"""Of a conversation's hash; beyond that, turns are deleted that no prompt contains any more."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +61,17 @@ class History:
         redis: The Redis client.
         bot: The bot's name, the same after a restart.
         prefix: Prefix of the key names.
-        max_fields: Fields of a conversation's hash.
+        max_turns: Turns of a prompt. A conversation with three times as many fields is pruned.
     """
 
     def __init__(
-        self, redis: Client, bot: str, *, prefix: str = "beholder", max_fields: int = MAX_FIELDS
+        self, redis: Client, bot: str, *, prefix: str = "beholder", max_turns: int = MAX_TURNS
     ) -> None:
         self._redis = redis
         self._conversations = f"{prefix}:talk:{bot}:"
         self._message_index = f"{prefix}:said:{bot}:"
         self._latest = f"{prefix}:talked:{bot}:"
-        self._max_fields = max_fields
+        self._max_turns = max_turns
         self._edit_script = redis.register_script(source("edit_turn"))
         self._reset_script = redis.register_script(source("reset_conversation"))
 
@@ -143,10 +141,10 @@ class History:
 
     async def _prune(self, key: str) -> None:
         """Delete turns that no prompt contains any more: all but the first and the newest."""
-        if await self._redis.hlen(key) <= self._max_fields:
+        if await self._redis.hlen(key) <= 3 * self._max_turns:
             return
         names = [bytes(each).decode() for each in await self._redis.hkeys(key)]  # type: ignore[arg-type]
-        for turn in history_codec.turn_ids(names)[1 : -MAX_TURNS // 2]:
+        for turn in history_codec.turn_ids(names)[1 : -self._max_turns // 2]:
             await self._redis.hdel(
                 key, user_turn_field(turn), bot_reply_field(turn), reply_messages_field(turn)
             )
