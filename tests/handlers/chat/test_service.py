@@ -142,7 +142,7 @@ async def test_prompts_are_shorter_after_a_refusal(chat: Chat) -> None:
     error = ConversationTooLong("", limit=200, value=264, picture_tokens=64, unit="tokens")
     revision = chat.service.revise(job, error)
     again = await chat.service.ask(ASKED, HERE, 29, 0, chat.images.source, revision)
-    # Of 200 tokens a quarter is for the answer, 64 are the picture's, and a turn with its answer has ten.
+    # Of 200 tokens, 50 are for the answer, 64 for the image, and each exchange has ten.
     assert [turn.text for turn in user_turns(again)] == [
         "turn 10",
         *(f"turn {number}" for number in range(23, 30)),
@@ -179,7 +179,7 @@ async def test_the_readable_images_of_an_album_are_used(chat: Chat) -> None:
     assert job.prompt.missing
 
 
-async def test_a_picture_that_the_worker_cannot_read_is_left_out_from_then_on(chat: Chat) -> None:
+async def test_an_image_that_the_worker_cannot_read_is_left_out_of_later_prompts(chat: Chat) -> None:
     await chat.say(10)
     await chat.say(20, 6)
     job = await chat.say(30)
@@ -191,7 +191,7 @@ async def test_a_picture_that_the_worker_cannot_read_is_left_out_from_then_on(ch
     assert (await chat.say(40)).prompt.pictures == (image(5),)
 
 
-async def test_what_the_engine_counted_is_believed(chat: Chat) -> None:
+async def test_the_engines_token_count_is_used_for_the_next_prompt(chat: Chat) -> None:
     for number in (10, 20, 30, 40):
         chat.known = TokenCount(turns=(number,), tokens=3060)
         job = await chat.say(number)
