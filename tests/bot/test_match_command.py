@@ -13,7 +13,9 @@ from PIL import Image
 from bot.looking import NO_PICTURE
 from bot.replies import MAX_MESSAGE_LENGTH
 from bot.score_replies import IN_FILE, NOT_DRAWN
+from handlers.heatmap.render import MatrixNotDrawn
 from handlers.matching.scores import RELATIVE
+from handlers.matching.service import Matcher
 from inference.errors import LabelTooLong
 from inference.schema import Answer, Caption, Match
 from tests.bot.calling import EPHEMERAL, FILE, LOADING, TEXT, Caller, option
@@ -144,7 +146,10 @@ async def test_nine_pictures_and_25_labels_come_with_a_file(stage: Stage) -> Non
 async def test_a_matrix_that_cannot_be_drawn_is_a_table_all_the_same(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.heatmap.render.PROGRAM", ("-c", "raise SystemExit(1)"))
+    async def fails(*_: object) -> bytes:
+        raise MatrixNotDrawn
+
+    monkeypatch.setattr(Matcher, "matrix", fails)
     async with matching(stage):
         done = await answered(stage, COLOURS, ("a.png", BLUE), ("b.png", RED))
     assert done["attachments"] == []
