@@ -8,50 +8,50 @@ from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
-from bot.settings import misspelt
+from bot.settings import unknown_names
 
-WRONG_SETTING = 2
-"""Exit code: something that only the operator can mend (a setting, the token, Redis's address)."""
+MISCONFIGURED = 2
+"""Exit code: only the operator can mend it (a setting, the token, Redis's address)."""
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from bot.run import main as run
+    from bot.cli.run import main as run
 
     return run(tied=arguments.tied)
 
 
 def _bot(_: argparse.Namespace) -> int:
-    from bot.start import main as bot
+    from bot.cli.bot import main as bot
 
     return bot()
 
 
 def _worker(arguments: argparse.Namespace) -> int:
-    from bot.worker_command import main as worker
+    from bot.cli.worker import main as worker
 
     return worker(arguments.tasks)
 
 
 def _playground(_: argparse.Namespace) -> int:
-    from bot.run import playground
+    from bot.cli.run import playground
 
     return playground()
 
 
 def _models(_: argparse.Namespace) -> int:
-    from bot.worker_command import fetch
+    from bot.cli.worker import fetch
 
     return fetch()
 
 
 def _sync(_: argparse.Namespace) -> int:
-    from bot.sync_command import main as sync
+    from bot.cli.sync import main as sync
 
     return sync()
 
 
 def _health(arguments: argparse.Namespace) -> int:
-    from bot.health import main as health
+    from bot.cli.health import main as health
 
     return health(arguments.part)
 
@@ -65,8 +65,8 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, start: Callable[[argparse.Namespace], int], what: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=what, description=what)
+    def add(name: str, start: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=summary, description=summary)
         command.set_defaults(start=start)
         return command
 
@@ -85,8 +85,8 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def complaint(error: ValidationError) -> str:
-    """Turn what pydantic says of a wrong setting into one line for each, with no value of a secret.
+def settings_problems(error: ValidationError) -> str:
+    """Turn pydantic's errors about settings into one line each, without values: they may be secrets.
 
     Args:
         error: What reading a settings class raised.
@@ -116,14 +116,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         datefmt="%H:%M:%S",
         stream=sys.stderr,
     )
-    if wrong := misspelt():
+    if wrong := unknown_names():
         print("beholder: a setting is wrong.", *wrong, sep="\n", file=sys.stderr)
-        return WRONG_SETTING
+        return MISCONFIGURED
     try:
         return int(chosen.start(chosen))
     except ValidationError as error:
-        print(f"beholder: a setting is wrong.\n{complaint(error)}", file=sys.stderr)
-        return WRONG_SETTING
+        print(f"beholder: a setting is wrong.\n{settings_problems(error)}", file=sys.stderr)
+        return MISCONFIGURED
     except KeyboardInterrupt:
         return 130
 

@@ -1,8 +1,9 @@
-"""What the bot can be told, read once from the environment and `.env`; and the names there are."""
+"""The bot's settings, read once from the environment and `.env`; and the delays that are no settings."""
 
 import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -15,8 +16,33 @@ from inference.settings import QueueSettings, WorkerSettings
 PREFIX = "BEHOLDER_"
 
 
+@dataclass(frozen=True)
+class Delays:
+    """Seconds after which the bot does something by itself. Operators do not set them; tests shorten them.
+
+    Attributes:
+        retry_s: Before the first retry of a Discord call; doubled with each further one.
+        max_retry_s: Between two retries of a Discord call, at most.
+        retry_timeout_s: After which a Discord call is given up; its request stays in the inbox until the next
+            connection.
+        placeholder_s: After which a member who posted a picture is told that no worker is up.
+        queue_position_s: After which a member who waits for a command or a turn is told its place in the
+            queue, and between two updates of that.
+        link_embed_s: That Discord gets to fetch a link's picture before the message is fetched again.
+        backfill_retry_s: Before a channel that could not be read is read again; doubled up to a minute.
+    """
+
+    retry_s: float = 0.5
+    max_retry_s: float = 30.0
+    retry_timeout_s: float = 900.0
+    placeholder_s: float = 10.0
+    queue_position_s: float = 3.0
+    link_embed_s: float = 2.0
+    backfill_retry_s: float = 2.0
+
+
 class BotSettings(QueueSettings):
-    """What the bot can be told besides."""
+    """The settings of the bot process."""
 
     token: SecretStr | None = Field(None, validation_alias="DISCORD_TOKEN")
     caption_channels: Annotated[tuple[int, ...], NoDecode] = Field(
@@ -69,13 +95,13 @@ class BotSettings(QueueSettings):
 
 
 def queue_name(application_id: int | None, settings: BotSettings) -> str:
-    """Say what a bot's process is called in the queue: the same after a restart, and no other's."""
+    """Name a bot process in the queue: the same after a restart, and no other process's."""
     return f"{application_id}-{settings.shard_id}of{settings.shard_count}"
 
 
-ROOMS: tuple[type[BaseSettings], ...] = (QueueSettings, WorkerSettings, BotSettings)
+SETTINGS_CLASSES: tuple[type[BaseSettings], ...] = (QueueSettings, WorkerSettings, BotSettings)
 ELSEWHERE = frozenset({"BEHOLDER_LOG", "BEHOLDER_PLAYGROUND_HOST", "BEHOLDER_PLAYGROUND_PORT"})
-"""Names that `bot.__main__` and `bot.run` listen to: importing their classes would bring the playground."""
+"""Names read by `bot.__main__` and `bot.cli.run`. Importing those here would import the playground."""
 
 
 def _aliases(settings: type[BaseSettings]) -> Iterator[str]:
@@ -87,18 +113,18 @@ def _aliases(settings: type[BaseSettings]) -> Iterator[str]:
             yield alias
 
 
-def known_names(rooms: Iterable[type[BaseSettings]] = ROOMS) -> frozenset[str]:
-    """Collect every name of ours that anything listens to.
+def known_names(classes: Iterable[type[BaseSettings]] = SETTINGS_CLASSES) -> frozenset[str]:
+    """Collect the environment variables that a setting reads.
 
     Args:
-        rooms: The settings classes.
+        classes: The settings classes.
     """
-    names = {name.upper() for room in rooms for name in _aliases(room)}
+    names = {name.upper() for each in classes for name in _aliases(each)}
     return frozenset(name for name in names if name.startswith(PREFIX)) | ELSEWHERE
 
 
-def misspelt(environment: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) -> list[str]:
-    """Find names that start like ours and that nothing listens to, which pydantic-settings passes over.
+def unknown_names(environment: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) -> list[str]:
+    """Find environment variables with our prefix that no setting reads: pydantic-settings ignores them.
 
     Args:
         environment: By default the process's own.

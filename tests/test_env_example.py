@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from pydantic_settings import BaseSettings
 
-from bot.settings import BotSettings, known_names, misspelt
+from bot.settings import BotSettings, known_names, unknown_names
 from inference.settings import WorkerSettings
 from tests.composed import FILES, ROOT, load, variables
 
@@ -36,7 +36,7 @@ def test_every_setting_is_in_it() -> None:
 def test_as_it_is_it_sets_only_what_has_no_default() -> None:
     text = (ROOT / ".env.example").read_text()
     assert re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE) == [("DISCORD_TOKEN", ""), ("REDIS_PASSWORD", "")]
-    assert not misspelt({}, ROOT / ".env.example")
+    assert not unknown_names({}, ROOT / ".env.example")
 
 
 @pytest.mark.parametrize(("name", "shown"), [line for line in LINES if line[0] in LISTENED and line[1]])

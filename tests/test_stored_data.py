@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot.cogs.ask import Question
+from bot.cogs.ask import QuestionArguments
 from handlers.chat.history import ConversationKey, History
 from handlers.chat.models import BotReply, PostedImage, Subject, TokenCount, UserTurn
 from handlers.storage.channel_settings import ChannelSettings
@@ -171,7 +171,7 @@ async def test_a_post_without_a_kind_is_read(redis: Redis) -> None:
 
 async def test_a_commands_arguments_are_read(stored: Redis) -> None:
     [command] = [each for each in await Inbox(stored, BOT).waiting() if isinstance(each, OpenCommand)]
-    arguments = Question.model_validate(command.arguments)
+    arguments = QuestionArguments.model_validate(command.arguments)
     assert arguments.question == "What is it?"
     assert arguments.model_dump(mode="json") == command.arguments
 

@@ -4,13 +4,19 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import replies
-from bot.answer_replies import answered
-from bot.attachments import extract_images
-from bot.call import CommandContext, UserError
 from bot.client import Beholder
-from bot.given import ImageArguments, MessageRef, given, sources, with_pictures
-from bot.original import OutgoingMessage
+from bot.discord_api.outgoing import OutgoingMessage
+from bot.errors import UserError
+from bot.formatting.captions import caption_results, format_answers
+from bot.images.extract import extract_images
+from bot.interactions.dispatcher import CommandContext
+from bot.interactions.image_options import (
+    ImageArguments,
+    MessageRef,
+    image_options,
+    image_sources,
+    resolve_images,
+)
 from handlers.captioning import Captioner
 from handlers.ports import JobContext
 from handlers.questions import parse_question
@@ -18,28 +24,28 @@ from inference.errors import BeholderError
 
 ASK, DESCRIBE = "ask", "describe"
 MENU = "Describe this image"
-PATIENCE = 10.0
-"""Seconds for which a queue that is away is tried again: somebody is waiting."""
-NONE_HERE = (
+QUEUE_TIMEOUT_S = 10.0
+"""Seconds for which a queue that is away is tried again: a member waits."""
+NO_PICTURE_HERE = (
     "This message has no picture that I can see. Choose one that has, or use `/describe` with an image."
 )
-PLACES = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False)
-"""Where the bot can be: not in a conversation between others."""
+CONTEXTS = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False)
+"""Where the bot is a member: not in DMs between others."""
 IMAGE = "The picture; without one I take the one this thread is about, or else the newest here"
 
 
-class Question(ImageArguments):
-    """What is written down of a call.
+class QuestionArguments(ImageArguments):
+    """The stored arguments of a command.
 
     Attributes:
-        question: What is asked; None where a caption is wanted.
+        question: The question; None where a caption is wanted.
     """
 
     question: str | None = None
 
 
 class Ask(commands.Cog):
-    """Answers questions about pictures, and describes them.
+    """Answers questions about pictures, and captions them on request.
 
     Args:
         client: The bot.
@@ -47,17 +53,17 @@ class Ask(commands.Cog):
 
     def __init__(self, client: Beholder) -> None:
         self._client = client
-        self._captioner = Captioner(client.inference, patience=PATIENCE)
-        client.commanding.register(ASK, self._perform, task="answer")
-        client.commanding.register(DESCRIBE, self._perform, task="caption")
-        self._menu = app_commands.ContextMenu(name=MENU, callback=self.menu, allowed_contexts=PLACES)
+        self._captioner = Captioner(client.inference, patience=QUEUE_TIMEOUT_S)
+        client.interactions.register(ASK, self._perform, task="answer")
+        client.interactions.register(DESCRIBE, self._perform, task="caption")
+        self._menu = app_commands.ContextMenu(name=MENU, callback=self.menu, allowed_contexts=CONTEXTS)
 
     async def cog_load(self) -> None:
         """Add the message menu, which discord.py does not find by itself."""
         self._client.tree.add_command(self._menu)
 
     async def cog_unload(self) -> None:
-        """Take the message menu away again."""
+        """Remove the message menu."""
         self._client.tree.remove_command(MENU, type=discord.AppCommandType.message)
 
     @app_commands.command(name=ASK, description="Ask something about a picture")
@@ -74,7 +80,7 @@ class Ask(commands.Cog):
         image: discord.Attachment | None = None,
         private: bool = False,
     ) -> None:
-        """Take a question in; what it shows to be wrong is raised, and said before it is deferred."""
+        """Accept a question. What its payload shows to be wrong is raised, and said before it is deferred."""
         await self._run(interaction, ASK, image, question=parse_question(question), private=private)
 
     @app_commands.command(name=DESCRIBE, description="Describe a picture")
@@ -85,17 +91,17 @@ class Ask(commands.Cog):
         interaction: discord.Interaction[Beholder],
         image: discord.Attachment | None = None,
     ) -> None:
-        """Take a request for a description in."""
+        """Accept a request for a caption."""
         await self._run(interaction, DESCRIBE, image, question=None, private=False)
 
     async def menu(self, interaction: discord.Interaction[Beholder], message: discord.Message) -> None:
-        """Describe a message's pictures to the one who asks: it is somebody else's message."""
+        """Caption a message's pictures for the member alone: it is another member's message."""
         pictures = extract_images(message, asked=True)
         if not pictures:
-            raise UserError(NONE_HERE)
+            raise UserError(NO_PICTURE_HERE)
         source = MessageRef(channel_id=message.channel.id, message_id=message.id)
-        arguments = Question(images=pictures, source=source)
-        await self._client.commanding.run(
+        arguments = QuestionArguments(images=pictures, source=source)
+        await self._client.interactions.run(
             interaction, DESCRIBE, arguments.model_dump(mode="json"), private=True
         )
 
@@ -108,29 +114,32 @@ class Ask(commands.Cog):
         question: str | None,
         private: bool,
     ) -> None:
-        arguments = Question(question=question, images=given(interaction, [image]))
-        await self._client.commanding.run(
+        arguments = QuestionArguments(
+            question=question, images=image_options(interaction, [image], self._client.fetcher)
+        )
+        await self._client.interactions.run(
             interaction, name, arguments.model_dump(mode="json"), private=private
         )
 
-    async def _perform(self, call: CommandContext) -> OutgoingMessage:
-        """Say what there is to say of the pictures.
+    async def _perform(self, context: CommandContext) -> OutgoingMessage:
+        """Answer the question about each picture, or caption it.
 
         Raises:
-            Refused: There is no picture.
-            BeholderError: Nothing can be said of any of them.
+            UserError: There is no picture.
+            BeholderError: None of them can be answered about; the first picture's error.
         """
-        arguments = await with_pictures(self._client, call, Question)
-        request, question = call.request, arguments.question
-        asked = JobContext(request.id, request.scope, request.author_id, "waiting")
-        pictures = sources(self._client, call, arguments)
-        call.afterwards(lambda: self._captioner.release_results(asked, pictures, question))
-        outcomes = await self._captioner.caption(asked, pictures, question, call.watch)
+        arguments = await resolve_images(context, QuestionArguments)
+        request, question = context.request, arguments.question
+        job_context = JobContext(request.id, request.scope, request.author_id, "waiting")
+        pictures = image_sources(context, arguments)
+        context.cleanup(lambda: self._captioner.release_results(job_context, pictures, question))
+        outcomes = await self._captioner.caption(job_context, pictures, question, context.watch)
         if all(isinstance(each, BeholderError) for each in outcomes):
             raise next(each for each in outcomes if isinstance(each, BeholderError))
-        said = replies.said(outcomes, [each.spoiler for each in arguments.images])
-        thumbnail = await self._captioner.thumbnail(asked, outcomes[0])
-        return answered(said, question=question, about=arguments.about(request.guild_id), thumbnail=thumbnail)
+        results = caption_results(outcomes, [each.spoiler for each in arguments.images])
+        thumbnail = await self._captioner.thumbnail(job_context, outcomes[0])
+        about = arguments.about(request.guild_id)
+        return format_answers(results, question=question, about=about, thumbnail=thumbnail)
 
 
 async def setup(client: Beholder) -> None:

@@ -7,11 +7,11 @@ from discord import app_commands
 from discord.ext import commands
 from pydantic import Field
 
-from bot.call import CommandContext
 from bot.client import Beholder
-from bot.given import ImageArguments, given, sources, with_pictures
-from bot.original import OutgoingMessage
-from bot.score_replies import compared, ranked
+from bot.discord_api.outgoing import OutgoingMessage
+from bot.formatting.scores import compared, ranked
+from bot.interactions.dispatcher import CommandContext
+from bot.interactions.image_options import ImageArguments, image_options, image_sources, resolve_images
 from handlers.heatmap.render import MatrixNotDrawn
 from handlers.matching.labels import parse_labels
 from handlers.matching.service import Matcher, Scores
@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 NAME = "match"
 
 
-class Labels(ImageArguments):
-    """What is written down of a call.
+class MatchArguments(ImageArguments):
+    """The stored arguments of a `/match`.
 
     Attributes:
         labels: As `parse_labels` gives them.
@@ -33,7 +33,7 @@ class Labels(ImageArguments):
 
 
 class Match(commands.Cog):
-    """Scores pictures.
+    """Scores pictures against labels.
 
     Args:
         client: The bot.
@@ -42,7 +42,7 @@ class Match(commands.Cog):
     def __init__(self, client: Beholder) -> None:
         self._client = client
         self._matcher = Matcher(client.inference)
-        client.commanding.register(NAME, self._perform, task="match")
+        client.interactions.register(NAME, self._perform, task="match")
 
     @app_commands.command(
         name=NAME, description="Score pictures against labels: which fits best, and by how much?"
@@ -68,42 +68,47 @@ class Match(commands.Cog):
         image8: discord.Attachment | None = None,
         image9: discord.Attachment | None = None,
     ) -> None:
-        """Take a call in.
+        """Accept a `/match`.
 
         Raises:
             RequestError: The labels cannot be used.
             PictureError: A file is plainly no picture, or too large.
-            Refused: There is no picture, and no right to look for one.
+            UserError: There is no picture, and no permission to look one up.
         """
         options = (image, image2, image3, image4, image5, image6, image7, image8, image9)
-        arguments = Labels(labels=parse_labels(labels), images=given(interaction, options))
-        await self._client.commanding.run(interaction, NAME, arguments.model_dump(mode="json"), private=False)
+        arguments = MatchArguments(
+            labels=parse_labels(labels), images=image_options(interaction, options, self._client.fetcher)
+        )
+        await self._client.interactions.run(
+            interaction, NAME, arguments.model_dump(mode="json"), private=False
+        )
 
-    async def _perform(self, call: CommandContext) -> OutgoingMessage:
-        """Score the pictures and say what came of it.
+    async def _perform(self, context: CommandContext) -> OutgoingMessage:
+        """Score the pictures.
 
         Raises:
-            Refused, BeholderError: It cannot be done.
+            UserError, BeholderError: It cannot be done.
         """
-        asked = JobContext(call.request.id, call.request.scope, call.request.author_id, "waiting")
-        arguments = await with_pictures(self._client, call, Labels)
+        request = context.request
+        job_context = JobContext(request.id, request.scope, request.author_id, "waiting")
+        arguments = await resolve_images(context, MatchArguments)
         images, labels = arguments.images, arguments.labels
-        ticket = await self._matcher.submit(asked, sources(self._client, call, arguments), labels)
-        call.watch(ticket)
-        call.afterwards(lambda: self._matcher.release_results(asked))
+        ticket = await self._matcher.submit(job_context, image_sources(context, arguments), labels)
+        context.watch(ticket)
+        context.cleanup(lambda: self._matcher.release_results(job_context))
         scores = await self._matcher.scores(ticket, len(images), labels)
-        about, spoiler = arguments.about(call.request.guild_id), any(each.spoiler for each in images)
+        about, spoiler = arguments.about(request.guild_id), any(each.spoiler for each in images)
         if len(images) == 1:
-            # What was given as an option nobody else sees otherwise.
-            [thumbnail] = [b""] if about else await self._matcher.thumbnails(asked, scores)
+            # A picture that was given as an option stands nowhere else.
+            [thumbnail] = [b""] if about else await self._matcher.thumbnails(job_context, scores)
             return ranked(scores, about=about, thumbnail=thumbnail, spoiler=spoiler)
-        return compared(scores, await self._matrix(asked, scores), about=about, spoiler=spoiler)
+        return compared(scores, await self._matrix(job_context, scores), about=about, spoiler=spoiler)
 
-    async def _matrix(self, asked: JobContext, scores: Scores) -> bytes | None:
+    async def _matrix(self, job_context: JobContext, scores: Scores) -> bytes | None:
         try:
-            return await self._matcher.matrix(asked, scores)
+            return await self._matcher.matrix(job_context, scores)
         except MatrixNotDrawn as error:
-            log.warning("%s: %s", asked.request, error.code)
+            log.warning("%s: %s", job_context.request, error.code)
             return None
 
 

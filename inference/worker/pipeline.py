@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 BEAT_SECONDS: Final = 5.0
 """Between two heartbeats; when three are missing the worker counts as gone."""
 STOP_SECONDS: Final = 2.5
-"""That the batch in hand gets when the worker is told to stop; `bot.supervise` kills it after 3.5."""
+"""That the batch in hand gets when the worker is told to stop; `bot.cli.supervisor` kills it after 3.5."""
 PAUSE_SECONDS: Final = 0.1
 """Between two looks of a busy worker whether there is more than the others can do."""
 SOON_SECONDS: Final = 1.0

@@ -21,9 +21,9 @@ from inference.queue.embedded_redis import running_redis
 from inference.schema import Converse, Delta, Group, Turn, job_id
 from inference.settings import WorkerSettings
 from inference.worker.main import serve
-from tests.bot.calling import Caller, option
-from tests.bot.stage import PATIENCE, staged
-from tests.bot.talk import finished, opened
+from tests.bot.command_calls import CommandCaller, option
+from tests.bot.conversation_steps import finished, opened
+from tests.bot.harness import TIMEOUT_S, bot_harness
 from tests.e2e.member import Member
 from tests.e2e.scenes import Thing, draw
 
@@ -127,7 +127,7 @@ class Watcher(Member):
 
     async def message(self, wanted: Callable[[dict[str, Any]], bool]) -> tuple[int, dict[str, Any]]:
         """Wait for the next message that is wanted: when it came, and what it is."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_S):
             while True:
                 now, data = await self.came.get()
                 if wanted(data):
@@ -149,23 +149,25 @@ async def in_discord() -> tuple[list[float], list[float]]:
         settings = WorkerSettings(_env_file=None, redis_url=None, data_dir=Path(folder))
         stop, engine = asyncio.Event(), Clock()
         engine.pieces = FEW_PIECES
-        async with running_redis(settings) as url, staged(Path(folder) / "discord", url) as stage:
-            stage.pocket.pocket.rates.rates.enabled = False
+        async with running_redis(settings) as url, bot_harness(Path(folder) / "discord", url) as harness:
+            harness.pocket.pocket.rates.rates.enabled = False
             working = asyncio.create_task(serve(settings, {}, url, stop=stop, chat=engine))
-            async with stage.bot(), Watcher(stage.session) as ben:
-                posted = await stage.ada.post(stage.general, files=[("scene.png", SCENE)])
-                await Caller(stage.ada).call(stage.general, "chat", option(3, "question", "what time is it?"))
-                await opened(stage, posted["id"])
-                await finished(stage, posted["id"], 1)
+            async with harness.bot(), Watcher(harness.session) as ben:
+                posted = await harness.ada.post(harness.general, files=[("scene.png", SCENE)])
+                await CommandCaller(harness.ada).call(
+                    harness.general, "chat", option(3, "question", "what time is it?")
+                )
+                await opened(harness, posted["id"])
+                await finished(harness, posted["id"], 1)
                 plain, answers = [], []
                 for number in range(TURNS):
                     sent = time.perf_counter_ns()
-                    question = await stage.ada.post(posted["id"], "what time is it?")
+                    question = await harness.ada.post(posted["id"], "what time is it?")
                     heard, _ = await ben.message(lambda data: data["id"] == question["id"])  # noqa: B023
                     plain.append((heard - sent) / 1e6)
                     heard, answer = await ben.message(replies_to(question))
                     answers.append((heard - int(answer["content"].split()[0])) / 1e6)
-                    await finished(stage, posted["id"], number + 2)
+                    await finished(harness, posted["id"], number + 2)
             stop.set()
             await working
     return plain, answers

@@ -21,10 +21,10 @@ from typing import Any
 
 from inference.queue.embedded_redis import running_redis
 from inference.settings import QueueSettings
-from tests.bot.calling import FILE, TEXT, Caller, option
-from tests.bot.stage import Stage, Worker, picture, staged
-from tests.bot.talk import finished, thread
-from tests.bot.talker import Talker
+from tests.bot.chat_worker import ScriptedChatWorker
+from tests.bot.command_calls import FILE, TEXT, CommandCaller, option
+from tests.bot.conversation_steps import finished, thread
+from tests.bot.harness import EchoWorker, Harness, bot_harness, picture
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("bot", "handlers", "inference")
@@ -98,49 +98,49 @@ def in_thread(run: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[None]:
         loop.close()
 
 
-async def posted(stage: Stage) -> set[str]:
+async def posted(harness: Harness) -> set[str]:
     """Post a picture where captions are on."""
     trace = Trace()
     with trace.on():
-        message = await stage.ada.post(stage.pictures, files=[("a.png", picture("a red circle"))])
-        await stage.ada.reply_to(message)
-        await stage.all_closed()
+        message = await harness.ada.post(harness.pictures, files=[("a.png", picture("a red circle"))])
+        await harness.ada.reply_to(message)
+        await harness.all_closed()
     return trace.entered
 
 
-async def asked(stage: Stage) -> set[str]:
+async def asked(harness: Harness) -> set[str]:
     """Call `/ask` with a picture."""
-    caller, trace = Caller(stage.ada), Trace()
-    start = len(stage.ada.heard)
+    caller, trace = CommandCaller(harness.ada), Trace()
+    start = len(harness.ada.heard)
     with trace.on():
         options = (option(TEXT, "question", "what is it?"), option(FILE, "image", "0"))
-        await caller.call(stage.general, "ask", *options, files=[("a.png", picture("a red circle"))])
-        await caller.outcome(await caller.placeholder(stage.general, start=start))
-        await stage.all_closed()
+        await caller.call(harness.general, "ask", *options, files=[("a.png", picture("a red circle"))])
+        await caller.outcome(await caller.placeholder(harness.general, start=start))
+        await harness.all_closed()
     return trace.entered
 
 
-async def talked(stage: Stage, channel: str, answers: int) -> set[str]:
+async def talked(harness: Harness, channel: str, answers: int) -> set[str]:
     """Write in a thread of the bot's."""
     trace = Trace()
     with trace.on():
-        await stage.ada.post(channel, "and what else?")
-        await finished(stage, channel, answers)
-        await stage.all_closed()
+        await harness.ada.post(channel, "and what else?")
+        await finished(harness, channel, answers)
+        await harness.all_closed()
     return trace.entered
 
 
-async def ways(stage: Stage) -> dict[str, set[str]]:
+async def ways(harness: Harness) -> dict[str, set[str]]:
     """Go each way, and return what it crosses."""
     found: dict[str, set[str]] = {}
-    async with stage.bot():
-        with in_thread(lambda: Worker(stage.redis_url).run()):
-            found["a posted picture"] = set.intersection(*[await posted(stage) for _ in range(ROUNDS)])
-            found["/ask"] = set.intersection(*[await asked(stage) for _ in range(ROUNDS)])
-        with in_thread(lambda: Talker(stage.redis_url).run()):
-            channel = await thread(stage)
-            await finished(stage, channel, 1)
-            turns = [await talked(stage, channel, number) for number in range(2, 2 + ROUNDS)]
+    async with harness.bot():
+        with in_thread(lambda: EchoWorker(harness.redis_url).run()):
+            found["a posted picture"] = set.intersection(*[await posted(harness) for _ in range(ROUNDS)])
+            found["/ask"] = set.intersection(*[await asked(harness) for _ in range(ROUNDS)])
+        with in_thread(lambda: ScriptedChatWorker(harness.redis_url).run()):
+            channel = await thread(harness)
+            await finished(harness, channel, 1)
+            turns = [await talked(harness, channel, number) for number in range(2, 2 + ROUNDS)]
             found["a chat turn"] = set.intersection(*turns)
     return found
 
@@ -158,8 +158,8 @@ async def main() -> None:
     """Print the modules that each way crosses."""
     with tempfile.TemporaryDirectory() as folder:
         settings = QueueSettings(_env_file=None, redis_url=None, data_dir=Path(folder) / "data")
-        async with running_redis(settings) as url, staged(Path(folder) / "discord", url) as stage:
-            show(await ways(stage))
+        async with running_redis(settings) as url, bot_harness(Path(folder) / "discord", url) as harness:
+            show(await ways(harness))
 
 
 if __name__ == "__main__":

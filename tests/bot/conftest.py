@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.bot.stage import Stage, staged
+from tests.bot.harness import Harness, bot_harness
 
 
 @pytest.fixture
-async def stage(tmp_path: Path, redis_url: str) -> AsyncIterator[Stage]:
+async def harness(tmp_path: Path, redis_url: str) -> AsyncIterator[Harness]:
     """A pocket Discord and a real Redis, with nobody there but people."""
-    async with staged(tmp_path / "discord", redis_url) as stage:
-        yield stage
+    async with bot_harness(tmp_path / "discord", redis_url) as harness:
+        yield harness

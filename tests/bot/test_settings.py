@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from bot.settings import BotSettings, misspelt
+from bot.settings import BotSettings, unknown_names
 
 
 @pytest.fixture(autouse=True)
@@ -51,15 +51,15 @@ def test_api_without_gateway_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         BotSettings()
 
 
-def test_a_misspelt_name_is_told_with_the_nearest() -> None:
-    assert misspelt({"BEHOLDER_MODEL": "tiny", "BEHOLDER_BATCH": "4", "PATH": "/bin"}) == [
+def test_a_unknown_names_name_is_told_with_the_nearest() -> None:
+    assert unknown_names({"BEHOLDER_MODEL": "tiny", "BEHOLDER_BATCH": "4", "PATH": "/bin"}) == [
         "Nothing here is called BEHOLDER_MODEL. Did you mean BEHOLDER_MODELS?"
     ]
 
 
-def test_a_misspelt_name_in_dotenv_is_told_without_its_value(tmp_path: Path) -> None:
+def test_a_unknown_names_name_in_dotenv_is_told_without_its_value(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("BEHOLDER_XYZZY_QUUX=secret\nBEHOLDER_QUEUE_JOBS=3\n")
-    (sentence,) = misspelt({})
+    (sentence,) = unknown_names({})
     assert "BEHOLDER_XYZZY_QUUX" in sentence
     assert ".env.example" in sentence
     assert "secret" not in sentence

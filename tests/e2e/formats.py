@@ -3,12 +3,12 @@
 import asyncio
 from dataclasses import dataclass
 
-from bot import replies
+from bot.formatting.errors import error_sentence
 from inference.errors import BrokenPicture, NotAPicture
 from tests.e2e.kinds import Kind
 from tests.e2e.member import Member
 
-REFUSALS = frozenset({replies.sentence(NotAPicture()), replies.sentence(BrokenPicture())})
+REFUSALS = frozenset({error_sentence(NotAPicture()), error_sentence(BrokenPicture())})
 
 
 @dataclass(frozen=True)

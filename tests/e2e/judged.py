@@ -43,5 +43,5 @@ class WatchedDiscord(PocketDiscord):
 
 if __name__ == "__main__":
     WatchedDiscord.file = Path(sys.argv[1])
-    with patch("bot.run.PocketDiscord", WatchedDiscord):
+    with patch("bot.cli.run.PocketDiscord", WatchedDiscord):
         sys.exit(main(sys.argv[2:]))

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.bot.calling import FILE, TEXT, Caller, option
+from tests.bot.command_calls import FILE, TEXT, CommandCaller, option
 from tests.e2e.member import Member, Message
 from tests.e2e.scenes import Thing, draw
 from tests.e2e.stack import running
@@ -27,7 +27,7 @@ async def called(ada: Member, name: str, question: str | None, picture: bytes | 
     texts = [] if question is None else [option(TEXT, "question", question)]
     images = [] if picture is None else [option(FILE, "image", 0)]
     files = [] if picture is None else [("scene.png", picture)]
-    caller = Caller(ada)
+    caller = CommandCaller(ada)
     await caller.call(channel, name, *texts, *images, files=files)
     return await caller.outcome(await caller.placeholder(channel, start=start))
 

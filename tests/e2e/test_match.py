@@ -9,7 +9,7 @@ import pytest_asyncio
 from PIL import Image
 
 from handlers.matching.scores import RELATIVE
-from tests.bot.calling import FILE, TEXT, Caller, option
+from tests.bot.command_calls import FILE, TEXT, CommandCaller, option
 from tests.e2e.member import Member, Message
 from tests.e2e.scenes import COLORS, Thing, caption, draw
 from tests.e2e.stack import running
@@ -37,7 +37,7 @@ async def matched(ada: Member, labels: Sequence[str], pictures: Sequence[bytes])
     images = [
         option(FILE, "image" if index == 0 else f"image{index + 1}", index) for index in range(len(files))
     ]
-    caller = Caller(ada)
+    caller = CommandCaller(ada)
     await caller.call(channel, "match", option(TEXT, "labels", ", ".join(labels)), *images, files=files)
     return await caller.outcome(await caller.placeholder(channel, start=start))
 
@@ -71,7 +71,7 @@ async def test_one_picture_by_five_labels(ada: Member) -> None:
 
 async def test_a_label_with_more_tokens_than_the_model_reads_is_refused_by_its_number(ada: Member) -> None:
     start = len(ada.heard)
-    caller = Caller(ada)
+    caller = CommandCaller(ada)
     labels = ", ".join([LABELS[0], " ".join(["a"] * 90)])
     files = [("scene.png", draw(RED))]
     await caller.call(

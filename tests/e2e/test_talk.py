@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bot.calling import TEXT, Caller, option
-from tests.bot.talk import finished, opened, press
+from tests.bot.command_calls import TEXT, CommandCaller, option
+from tests.bot.conversation_steps import finished, opened, press
 from tests.e2e.member import Member
 from tests.e2e.scenes import Thing, draw
 from tests.e2e.stack import running
@@ -34,7 +34,7 @@ async def asked_by_command(seat: Seat) -> None:
     """Ask with `/chat`, and see the answer in a new thread, where everyone reads it."""
     posted = await seat.ada.post(seat.session["channel_id"], files=[("other.png", OTHER)])
     await seat.ada.reply_to(posted)
-    caller = Caller(seat.ada)
+    caller = CommandCaller(seat.ada)
     await caller.call(seat.session["channel_id"], "chat", option(TEXT, "question", "what color is it?"))
     await opened(seat, posted["id"])
     [answer] = await finished(seat, posted["id"], 1)

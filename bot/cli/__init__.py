@@ -1,0 +1,1 @@
+"""The subcommands of `beholder`, a module each. Each is imported when it is started."""

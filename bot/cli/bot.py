@@ -1,0 +1,211 @@
+"""`beholder bot`: log in, run until told to stop, and say in one sentence why the bot cannot start."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+import aiohttp
+import discord
+
+from bot.client import EXTENSIONS, Beholder, ContentNotGranted
+from bot.settings import BotSettings, Delays
+from inference.errors import QueueUnavailable
+from inference.queue.embedded_redis import running_redis
+
+log = logging.getLogger(__name__)
+
+FAILED = 1
+"""Exit code: the next start may succeed."""
+MISCONFIGURED = 2
+"""Exit code: only the operator can mend it."""
+CLOSE_TIMEOUT_S = 4.0
+INVALID_TOKEN = 4004
+"""The gateway's close code for a token that it does not know."""
+
+LOGIN_MISSING = (
+    "No Discord token: set DISCORD_TOKEN, in the environment or in .env, to the one on your application's "
+    "Bot page at https://discord.com/developers/applications. (`beholder run` needs none: it starts a pocket "
+    "Discord.)"
+)
+LOGIN_REFUSED = (
+    "Discord refuses the token in DISCORD_TOKEN. Copy it again, or press Reset Token, on your application's "
+    "Bot page at https://discord.com/developers/applications."
+)
+NO_CONTENT = (
+    "The message-content intent is not switched on (Developer Portal, Bot page): going on without it. Only "
+    "direct messages and messages that mention the bot are answered."
+)
+
+
+class StartupError(Exception):
+    """The bot cannot run. The text is a sentence for the operator.
+
+    Args:
+        sentence: What is wrong and what to do.
+        code: The exit code.
+    """
+
+    def __init__(self, sentence: str, code: int) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+def main() -> int:
+    """Run the bot until SIGTERM or SIGINT.
+
+    Returns:
+        The exit code.
+    """
+    return asyncio.run(run_bot(BotSettings()))
+
+
+async def run_bot(settings: BotSettings) -> int:
+    """Run the bot until SIGTERM or SIGINT.
+
+    Returns:
+        0 when it was told to stop; else, after a sentence on stderr, `MISCONFIGURED` or `FAILED`.
+    """
+    stopped = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
+    try:
+        await run_until(settings, stopped)
+    except StartupError as error:
+        print(f"beholder: {error}", file=sys.stderr, flush=True)
+        return error.code
+    return 0
+
+
+async def run_until(
+    settings: BotSettings,
+    stopped: asyncio.Event,
+    *,
+    extensions: Sequence[str] = EXTENSIONS,
+    delays: Delays | None = None,
+) -> None:
+    """Run the bot until `stopped` is set.
+
+    Args:
+        settings: The bot's settings.
+        stopped: Set by a signal.
+        extensions: The features to load.
+        delays: Of retries and of what members are told while waiting.
+
+    Raises:
+        StartupError: It cannot run.
+    """
+    if settings.token is None:
+        raise StartupError(LOGIN_MISSING, MISCONFIGURED)
+    use_playground(settings)
+    # Its debug lines hold whole requests and events: what members post must not get into a log.
+    logging.getLogger("discord").setLevel(max(logging.INFO, logging.getLogger().level))
+    token = settings.token.get_secret_value()
+    async with redis_for(settings) as url:
+
+        def client(*, content: bool) -> Beholder:
+            return Beholder(settings, url, content=content, extensions=extensions, delays=delays)
+
+        try:
+            await _run_client(client(content=True), token, stopped)
+        except (ContentNotGranted, discord.PrivilegedIntentsRequired):
+            log.warning("%s", NO_CONTENT)
+            await _run_client(client(content=False), token, stopped)
+
+
+def use_playground(settings: BotSettings) -> None:
+    """Point discord.py at a pocket Discord, where one is set."""
+    if settings.discord_api is not None and settings.discord_gateway is not None:
+        # Not imported where Discord is the real one.
+        from bot.playground.discord_py_patch import point_discord_at
+
+        point_discord_at(settings.discord_api, settings.discord_gateway)
+
+
+@contextlib.asynccontextmanager
+async def redis_for(settings: BotSettings) -> AsyncIterator[str]:
+    """Run a Redis of our own, or check the operator's, and yield its URL.
+
+    Raises:
+        StartupError: There is none to be had.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            url = await stack.enter_async_context(running_redis(settings))
+        except QueueUnavailable as error:
+            raise StartupError(str(error), MISCONFIGURED) from error
+        yield url
+
+
+async def _run_client(client: Beholder, token: str, stopped: asyncio.Event) -> None:
+    """Run a client until `stopped` is set or its connection ends for good."""
+    session = asyncio.create_task(_log_in_and_listen(client, token), name="discord")
+    stop = asyncio.create_task(stopped.wait(), name="stop")
+    try:
+        await asyncio.wait([session, stop], return_when=asyncio.FIRST_COMPLETED)
+        if session.done():
+            session.result()
+    finally:
+        session.cancel()
+        stop.cancel()
+        await asyncio.gather(session, stop, return_exceptions=True)
+        await _close(client)
+
+
+async def _close(client: Beholder) -> None:
+    """Close the client, within a time: what has no outcome yet is in the inbox."""
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await client.close()
+    except TimeoutError:
+        log.warning("closing took longer than %.0f s", CLOSE_TIMEOUT_S)
+
+
+async def _log_in_and_listen(client: Beholder, token: str) -> None:
+    """Log in and listen.
+
+    Raises:
+        StartupError: It cannot run.
+        ContentNotGranted: It has to ask for less.
+        discord.PrivilegedIntentsRequired: The same, said by the gateway.
+    """
+    with startup_errors(client):
+        await client.login(token)
+        await client.connect()
+
+
+@contextlib.contextmanager
+def startup_errors(client: Beholder) -> Iterator[None]:
+    """Turn the errors of a login into a sentence for the operator.
+
+    Raises:
+        StartupError: Discord or Redis cannot be used.
+    """
+    try:
+        yield
+    except discord.LoginFailure as error:
+        raise StartupError(LOGIN_REFUSED, MISCONFIGURED) from error
+    except discord.ConnectionClosed as error:
+        if error.code == INVALID_TOKEN:
+            raise StartupError(LOGIN_REFUSED, MISCONFIGURED) from error
+        raise StartupError(f"Discord closed the connection (code {error.code}).", FAILED) from error
+    except QueueUnavailable as error:
+        raise StartupError(str(error), MISCONFIGURED) from error
+    except (
+        aiohttp.ClientError,
+        OSError,
+        TimeoutError,
+        discord.HTTPException,
+        discord.GatewayNotFound,
+    ) as error:
+        where = discord.http.Route.BASE
+        raise StartupError(
+            f"Discord cannot be reached at {where}: {type(error).__name__}: {error}", FAILED
+        ) from error
+    except AttributeError as error:
+        # discord.py 2.7.1 raises it by mistake where the very first gateway connection fails.
+        if client.ws is not None:
+            raise
+        raise StartupError("Discord's gateway cannot be reached.", FAILED) from error

@@ -1,0 +1,1 @@
+"""Captions: of posted pictures, in channels that have them on, in DMs, and where the bot is mentioned."""

@@ -1,0 +1,117 @@
+"""Do what the buttons of an answer say: stop, regenerate, retry, reset."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import discord
+
+from bot.cogs.chat.buttons import Action
+from bot.cogs.chat.runner import ChatTurnRunner
+from bot.cogs.chat.strings import ENDED, FORGOTTEN, LOCKED, NOT_NEWEST, RESET, STILL_ANSWERING
+from bot.errors import UserError
+from bot.formatting.markdown import escape, single_line
+from handlers.chat.history import ConversationKey, History
+from handlers.storage.inbox import OpenTurn
+
+
+class TurnActions:
+    """Runs the buttons' actions. In a conversation one at a time, and none while a turn is being answered.
+
+    Args:
+        history: The conversations.
+        runner: The turns that are being answered.
+    """
+
+    def __init__(self, history: History, runner: ChatTurnRunner) -> None:
+        self._history = history
+        self._runner = runner
+
+    async def run(
+        self, action: Action, interaction: discord.Interaction[Any], key: ConversationKey, turn_id: int
+    ) -> None:
+        """Run an action.
+
+        Raises:
+            UserError: It cannot be done as things stand.
+            QueueUnavailable: Redis cannot be reached.
+        """
+        match action:
+            case "stop":
+                await self._stop(key, turn_id)
+            case "regenerate":
+                await self._regenerate(interaction, key, turn_id)
+            case "retry":
+                await self._retry(interaction, key, turn_id)
+            case "reset":
+                await self._reset(interaction, key, turn_id)
+
+    async def _stop(self, key: ConversationKey, turn_id: int) -> None:
+        """Stop an answer, in the worker and in Ollama too."""
+        if not await self._runner.stop_answer(key, turn_id):
+            raise UserError(ENDED)
+
+    async def _regenerate(self, interaction: discord.Interaction, key: ConversationKey, turn_id: int) -> None:
+        """Replace the newest answer."""
+        with self._claimed(interaction, key):
+            await self._check_newest(key, turn_id)
+            await self._answer_again(interaction, key, turn_id)
+
+    async def _retry(self, interaction: discord.Interaction, key: ConversationKey, turn_id: int) -> None:
+        """Answer a turn whose answer failed."""
+        with self._claimed(interaction, key):
+            await self._answer_again(interaction, key, turn_id)
+
+    async def _reset(self, interaction: discord.Interaction, key: ConversationKey, turn_id: int) -> None:
+        """Delete the conversation's turns but not its picture, and say so to everyone."""
+        with self._claimed(interaction, key):
+            await self._check_newest(key, turn_id)
+            await self._history.reset(key)
+        nobody = discord.AllowedMentions.none()
+        if interaction.message is not None:
+            await interaction.edit_original_response(view=None, allowed_mentions=nobody)
+        who = escape(single_line(interaction.user.display_name), line_start=False)
+        notice = await interaction.followup.send(RESET.format(who=who), allowed_mentions=nobody, wait=True)
+        # In place, a reply to this goes on with the conversation.
+        await self._history.belongs(key, [notice.id])
+
+    @contextlib.contextmanager
+    def _claimed(self, interaction: discord.Interaction, key: ConversationKey) -> Iterator[None]:
+        """Claim a conversation, so that two presses run one action.
+
+        Raises:
+            UserError: It is claimed, or its thread is locked.
+        """
+        thread = interaction.channel
+        if isinstance(thread, discord.Thread) and thread.archived and thread.locked:
+            raise UserError(LOCKED)
+        with self._runner.claimed(key, f"press:{interaction.id}") as free:
+            if not free:
+                raise UserError(STILL_ANSWERING)
+            yield
+
+    async def _answer_again(
+        self, interaction: discord.Interaction, key: ConversationKey, turn_id: int
+    ) -> None:
+        exchanges = await self._history.exchanges(key, until=turn_id)
+        if all(each.said.turn_id != turn_id for each in exchanges):
+            raise UserError(FORGOTTEN)
+        request = OpenTurn(
+            channel_id=key.channel_id,
+            guild_id=interaction.guild_id,
+            author_id=interaction.user.id,
+            accepted=time.time(),
+            turn_id=turn_id,
+            hangs_on=key.hangs_on,
+            attempt=interaction.id,
+            messages=await self._history.messages(key, turn_id),
+        )
+        await self._runner.answer_again(request)
+
+    async def _check_newest(self, key: ConversationKey, turn_id: int) -> None:
+        newest = await self._history.newest(key)
+        if newest is None:
+            raise UserError(FORGOTTEN)
+        if newest != turn_id:
+            raise UserError(NOT_NEWEST)

@@ -1,0 +1,286 @@
+"""Answer the turns of conversations: in each conversation one after the other, in the order they came."""
+
+import asyncio
+import contextlib
+import logging
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import discord
+
+from bot.client import Beholder
+from bot.cogs.chat import strings
+from bot.cogs.chat.buttons import done_view, failed_view
+from bot.cogs.chat.recovery import PostedAnswer, find_posted_answer
+from bot.cogs.chat.streams import TurnStreams, follow, key_of
+from bot.discord_api.messages import messageable
+from bot.discord_api.retry import retry_discord
+from bot.durable.runner import progress_shown, retry_redis
+from bot.errors import TargetDeleted
+from bot.formatting.status import INTERNAL_ERROR, NO_WORKER, queue_position
+from bot.images.extract import ImageRef
+from bot.images.fetcher import image_source
+from bot.images.lookup import fetch_images
+from bot.streaming.message import AnswerStream
+from bot.streaming.paginator import paginate
+from handlers.chat.history import ConversationKey, History
+from handlers.chat.models import Exchange, PostedImage, UserTurn
+from handlers.chat.service import ChatJob, ChatService, Revision
+from handlers.ports import ImageSource, JobContext
+from handlers.storage.inbox import AcceptResult, OpenTurn
+from inference.errors import BeholderError, ConversationTooLong, PictureError, QueueUnavailable
+from inference.schema import Conversed
+
+log = logging.getLogger(__name__)
+
+MakeView = Callable[[ConversationKey, int], discord.ui.View]
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """A turn that is being answered: its request, and the stream that shows the answer."""
+
+    key: ConversationKey
+    request: OpenTurn
+    stream: AnswerStream
+
+
+class ChatTurnRunner:
+    """Runs the turns that are being answered.
+
+    Args:
+        client: The bot.
+        history: The conversations.
+        chat: Has turns answered by a worker.
+    """
+
+    def __init__(self, client: Beholder, history: History, chat: ChatService) -> None:
+        self._client = client
+        self._history = history
+        self._chat = chat
+        self._runner = client.runner
+        self._delays = client.delays
+        self._streams = TurnStreams(client, history)
+        self._queues: weakref.WeakValueDictionary[ConversationKey, asyncio.Lock] = (
+            weakref.WeakValueDictionary()
+        )
+        self._current: dict[ConversationKey, OpenTurn] = {}
+        self._claims: dict[str, ConversationKey] = {}
+        client.runner.register(OpenTurn, self._resume)
+
+    async def accept(self, request: OpenTurn, turn: UserTurn) -> None:
+        """Store a turn in the history, then its request in the inbox; then answer it. Idempotent.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        is_new = await self._history.say(key_of(request), turn)
+        accepted = await self._client.inbox.accept(request)
+        if accepted is not AcceptResult.CLOSED:
+            self._start(request, resumed=accepted is AcceptResult.OPEN)
+        elif is_new:
+            # It was answered, and the conversation was deleted since.
+            await self._history.delete(turn.turn_id)
+
+    async def answer_again(self, request: OpenTurn) -> None:
+        """Answer a turn of the history once more.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        if await self._client.inbox.accept(request) is AcceptResult.NEW:
+            self._start(request, resumed=False)
+
+    async def _resume(self, request: OpenTurn) -> None:
+        self._start(request, resumed=True)
+
+    def _start(self, request: OpenTurn, *, resumed: bool) -> None:
+        task = self._runner.start(request, partial(self._run, request, resumed=resumed))
+        if task is not None:
+            self._claims[request.id] = key_of(request)
+            task.add_done_callback(lambda _: self._claims.pop(request.id, None))
+
+    async def stop(self) -> None:
+        """Stop what runs. What has no outcome yet stays in the inbox."""
+        await self._runner.stop(OpenTurn)
+        await self._streams.stop()
+
+    @contextlib.contextmanager
+    def claimed(self, key: ConversationKey, claim: str) -> Iterator[bool]:
+        """Claim a conversation. Yields whether it was free: no turn runs there, and it is not claimed."""
+        free = key not in self._claims.values()
+        if free:
+            self._claims[claim] = key
+        try:
+            yield free
+        finally:
+            self._claims.pop(claim, None)
+
+    def images_changed(self, message_id: int | None = None) -> None:
+        """Fetch the pictures of a message, or of all, again when they are next needed."""
+        self._chat.changed(message_id)
+
+    async def stop_answer(self, key: ConversationKey, turn_id: int | None = None) -> bool:
+        """Stop the answer to a turn, or to any that is being answered, in the worker too.
+
+        Returns:
+            Whether it was being answered.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        request = self._current.get(key)
+        if request is None or turn_id not in {None, request.turn_id}:
+            return False
+        await self._chat.stop(request.turn_id, request.attempt)
+        return True
+
+    async def _run(self, request: OpenTurn, *, resumed: bool) -> None:
+        started, key = time.monotonic(), key_of(request)
+        # A lock is handed on in the order in which it was asked for.
+        async with self._queues.setdefault(key, asyncio.Lock()):
+            self._current[key] = request
+            try:
+                await self._answer(key, request, resumed=resumed)
+            except TargetDeleted:
+                log.info("%s: the answer's messages were deleted", request.id)
+                with contextlib.suppress(QueueUnavailable):
+                    await self._chat.stop(request.turn_id, request.attempt)
+                    await self._history.unanswer(key, request.turn_id)
+            finally:
+                del self._current[key]
+                self._claims.pop(request.id, None)
+            await self._runner.close(request.id)
+        with contextlib.suppress(QueueUnavailable):
+            await self._chat.release_results(request.turn_id, request.attempt)
+        log.info("%s: done in %.2f s", request.id, time.monotonic() - started)
+
+    async def _answer(self, key: ConversationKey, request: OpenTurn, *, resumed: bool) -> None:
+        exchange = await self._exchange(key, request)
+        posted = await self._find_posted(request) if resumed else None
+        existing = posted.ids if posted is not None else None
+        stream = await self._streams.begin(key, request, exchange, existing)
+        turn = _Turn(key, request, stream)
+        try:
+            if exchange is None:
+                await stream.remove()
+            elif exchange.replied is not None and exchange.replied.attempt == request.attempt:
+                # It was stored, and perhaps not shown to its end.
+                await self._show(turn, exchange.replied.text, "", "done", done_view)
+            elif posted is not None and posted.is_interrupted:
+                await self._mark_interrupted(turn, posted)
+            elif posted is None or not posted.is_outcome_of(request):
+                await self._generate_and_show(turn)
+        finally:
+            await stream.close()
+
+    async def _find_posted(self, request: OpenTurn) -> PostedAnswer:
+        channel = messageable(self._client, request.channel_id, request.guild_id)
+        find = partial(find_posted_answer, self._client.bot_id, channel, request)
+        return await retry_discord(find, request.id, self._delays)
+
+    async def _exchange(self, key: ConversationKey, request: OpenTurn) -> Exchange | None:
+        """Return the turn; None where it was deleted."""
+        found = await retry_redis(lambda: self._history.exchanges(key, until=request.turn_id))
+        return found[-1] if found and found[-1].said.turn_id == request.turn_id else None
+
+    async def _generate_and_show(self, turn: _Turn) -> None:
+        """Have the turn answered, and show the answer, or why there is none."""
+        key, request, stream = turn.key, turn.request, turn.stream
+        try:
+            await self._history.unanswer(key, request.turn_id)
+            job, outcome = await self._generate(turn)
+        except BeholderError as error:
+            log.info("%s: %s", request.id, error.code)
+            await self._show(turn, stream.text, strings.failed(error), "failed", failed_view)
+        except (TargetDeleted, asyncio.CancelledError):
+            raise
+        except Exception:
+            # A fault of ours must not leave a member without an answer.
+            log.exception("%s: failed", request.id)
+            below = strings.small_print(INTERNAL_ERROR)
+            await self._show(turn, stream.text, below, "failed", failed_view)
+        else:
+            below = await self._store(key, request, job, outcome)
+            if await self._exchange(key, request) is None:
+                await stream.remove()
+            else:
+                await self._show(turn, outcome.text, below, "done", done_view)
+
+    async def _generate(self, turn: _Turn) -> tuple[ChatJob, Conversed]:
+        """Have the answer generated and shown meanwhile, with less of the conversation where all is too much.
+
+        Raises:
+            BeholderError: It cannot be.
+            TargetDeleted: Its messages were deleted.
+        """
+        request, stream = turn.request, turn.stream
+        job: ChatJob | None = None
+        revision: Revision | None = None
+
+        async def status() -> str | None:
+            ahead = await job.ticket.position() if job is not None else None
+            if ahead is None:
+                return None
+            return queue_position(ahead) if await self._chat.ready() else NO_WORKER
+
+        async def show(text: str) -> None:
+            if not stream.text:
+                stream.show_notice(strings.small_print(text))
+
+        channel = messageable(self._client, request.channel_id, request.guild_id)
+        async with progress_shown(status, show, every_s=self._delays.queue_position_s, typing_in=channel):
+            while True:
+                job = await self._chat.ask(
+                    JobContext(request.id, request.scope, request.author_id, "waiting"),
+                    turn.key,
+                    request.turn_id,
+                    request.attempt,
+                    self._source,
+                    revision,
+                )
+                try:
+                    return job, await follow(stream, job, self._chat)
+                except (ConversationTooLong, PictureError) as error:
+                    revision = self._chat.revise(job, error)
+
+    async def _store(self, key: ConversationKey, request: OpenTurn, job: ChatJob, outcome: Conversed) -> str:
+        """Store an answer in the history, and return the notices that belong below it."""
+        lines = [strings.STOPPED] if outcome.stopped else []
+        if paginate(outcome.text):
+            await retry_redis(lambda: self._chat.keep(key, request.turn_id, request.attempt, job, outcome))
+        elif not outcome.stopped:
+            lines.append(strings.NOTHING_SAID)
+        with contextlib.suppress(QueueUnavailable):
+            if job.fitting.dropped and await self._history.first_time(key, "trimmed"):
+                lines.append(strings.TRIMMED)
+            if job.fitting.unseen and await self._history.first_time(key, "unseen ones"):
+                lines.append(strings.UNSEEN_ONES.format(seen=len(job.fitting.subject.pictures)))
+            if job.prompt.missing and await self._history.first_time(key, "gone"):
+                lines.append(strings.GONE)
+        return "\n".join(lines)
+
+    async def _show(self, turn: _Turn, text: str, below: str, look: str, view: MakeView) -> None:
+        await turn.stream.finish(text, below, lambda: view(turn.key, turn.request.turn_id), look)
+
+    async def _mark_interrupted(self, turn: _Turn, posted: PostedAnswer) -> None:
+        """Say below an answer of a previous process that it was interrupted; Retry answers the turn again."""
+        key, request = turn.key, turn.request
+        with contextlib.suppress(QueueUnavailable):
+            await self._chat.stop(request.turn_id, request.attempt)
+        page = f"{posted.last}\n{strings.INTERRUPTED}"
+        await turn.stream.finish_last_page(page, lambda: failed_view(key, request.turn_id), "failed")
+        with contextlib.suppress(QueueUnavailable):
+            await self._history.shown(key, request.turn_id, posted.ids)
+
+    def _source(self, picture: PostedImage) -> ImageSource:
+        """Make the source of a picture; where its address has expired, its message is fetched again."""
+
+        async def again() -> tuple[ImageRef, ...]:
+            return await fetch_images(self._client, None, picture.channel_id, picture.message_id)
+
+        reference = ImageRef(picture.key, picture.url, size=picture.size)
+        return image_source(self._client.fetcher, reference, again)

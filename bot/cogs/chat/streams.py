@@ -1,0 +1,162 @@
+"""Show the answer to a turn as it is generated: its messages, and the buttons that move on to them."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+import discord
+
+from bot.client import Beholder
+from bot.cogs.chat.buttons import running_view
+from bot.cogs.chat.strings import DESCRIBE, asked_line, pulling, small_print
+from bot.discord_api.errors import DISCORD_ERRORS
+from bot.discord_api.messages import messageable
+from bot.discord_api.threads import unarchive
+from bot.durable.runner import retry_redis
+from bot.errors import TargetDeleted
+from bot.streaming.message import AnswerStream, StreamTarget
+from handlers.chat.history import ConversationKey, History
+from handlers.chat.models import Exchange, UserTurn
+from handlers.chat.service import ChatJob, ChatService
+from handlers.storage.inbox import OpenTurn
+from inference.errors import QueueUnavailable
+from inference.schema import Conversed, Delta
+
+
+class TurnStreams:
+    """Makes the streams of answers.
+
+    Args:
+        client: The bot.
+        history: The conversations.
+    """
+
+    def __init__(self, client: Beholder, history: History) -> None:
+        self._client = client
+        self._history = history
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def stop(self) -> None:
+        """Cancel what runs in the background."""
+        tasks = list(self._background)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def begin(
+        self,
+        key: ConversationKey,
+        request: OpenTurn,
+        exchange: Exchange | None,
+        existing: Sequence[int] | None,
+    ) -> AnswerStream:
+        """Begin the stream of an answer, or go on with the messages that it has.
+
+        Args:
+            key: The conversation.
+            request: The turn.
+            exchange: The turn in the history; None where it was deleted.
+            existing: The answer's messages, where a previous process may have sent some; None: as stored.
+        """
+        above = ""
+        if exchange is not None and exchange.said.message_id is None and request.reply_to is None:
+            above = _line_above(exchange.said)
+        channel = messageable(self._client, request.channel_id, request.guild_id)
+        target = StreamTarget(
+            channel,
+            request.channel_id,
+            request.reply_to,
+            request.id,
+            above,
+            spoiler=await retry_redis(lambda: self._is_hidden(key, request)),
+        )
+        ids = request.messages if existing is None else existing
+        messages = [channel.get_partial_message(each) for each in ids]  # type: ignore[attr-defined]
+
+        async def posted(message_ids: tuple[int, ...]) -> None:
+            with contextlib.suppress(QueueUnavailable):
+                await self._client.inbox.amend(request.model_copy(update={"messages": message_ids}))
+                await self._history.shown(key, request.turn_id, message_ids)
+                await self._move_buttons(key, request)
+
+        return AnswerStream(
+            target,
+            self._client.edit_limiter,
+            self._client.delays,
+            on_posted=posted,
+            stop_view=lambda: running_view(key, request.turn_id),
+            unarchive=lambda: unarchive(self._client, request.channel_id),
+            existing=messages,
+        )
+
+    async def _is_hidden(self, key: ConversationKey, request: OpenTurn) -> bool:
+        """Tell whether a picture that the answer may be about was posted behind a spoiler."""
+        subject = await self._history.subject(key)
+        exchanges = await self._history.exchanges(key, until=request.turn_id)
+        posted = [picture for each in exchanges for picture in each.said.pictures]
+        return bool(subject and subject.spoiler) or any(each.spoiler for each in posted)
+
+    async def _move_buttons(self, key: ConversationKey, request: OpenTurn) -> None:
+        """Remove the buttons of the answer that was the newest until now."""
+        before = await self._history.newest(key, request.turn_id)
+        if before is None or before == request.turn_id:
+            return
+        messages = await self._history.messages(key, before)
+        exchanges = await self._history.exchanges(key, until=before)
+        answered = any(each.said.turn_id == before and each.replied is not None for each in exchanges)
+        if messages and answered:
+            task = asyncio.create_task(self._remove_buttons(request, messages[-1]))
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)
+
+    async def _remove_buttons(self, request: OpenTurn, message_id: int) -> None:
+        await self._client.edit_limiter.wait_to_edit(request.channel_id)
+        channel = messageable(self._client, request.channel_id, request.guild_id)
+        message = channel.get_partial_message(message_id)  # type: ignore[attr-defined]
+        with contextlib.suppress(*DISCORD_ERRORS):
+            await message.edit(view=None, allowed_mentions=discord.AllowedMentions.none())
+
+
+async def follow(stream: AnswerStream, job: ChatJob, chat: ChatService) -> Conversed:
+    """Show an answer as it is generated, and return the whole.
+
+    Raises:
+        BeholderError: There is none.
+        TargetDeleted: Its messages were deleted.
+    """
+    showing = asyncio.create_task(_show_deltas(stream, job))
+    deleted = asyncio.create_task(stream.deleted.wait())
+    try:
+        await asyncio.wait([showing, deleted], return_when=asyncio.FIRST_COMPLETED)
+        if not showing.done():
+            raise TargetDeleted
+        return await chat.result(job)
+    finally:
+        for task in (showing, deleted):
+            task.cancel()
+        await asyncio.gather(showing, deleted, return_exceptions=True)
+
+
+async def _show_deltas(stream: AnswerStream, job: ChatJob) -> None:
+    """Show each piece of text in order. After a missing one nothing more is shown until the result."""
+    text, attempt, expected = "", 0, 0
+    async for delta in job.ticket.deltas():
+        if not isinstance(delta, Delta):
+            stream.show_notice(small_print(pulling(delta.done)))
+            continue
+        if delta.attempt != attempt:
+            text, attempt, expected = "", delta.attempt, 0
+        if delta.seq == expected:
+            expected += 1
+            text += delta.text
+            stream.show(text)
+
+
+def key_of(request: OpenTurn) -> ConversationKey:
+    """Return the conversation that a turn is part of."""
+    return ConversationKey(request.channel_id, request.hangs_on)
+
+
+def _line_above(turn: UserTurn) -> str:
+    """Write the question above its answer, where no message of a member's shows it."""
+    return "" if turn.text == DESCRIBE else asked_line(turn.speaker, turn.text)

@@ -1,0 +1,97 @@
+"""What the bot itself says in a conversation: in small print, to tell it apart from the model's text."""
+
+from bot.formatting.errors import error_sentence
+from bot.formatting.markdown import ELLIPSIS, SMALL_PRINT, cut, escaped_units, single_line, utf16_length
+from inference.errors import BeholderError
+
+DESCRIBE = "describe the image"
+"""The question where a member wants to talk about a picture and has not asked anything."""
+MAX_THREAD_NAME_LENGTH = 100
+"""Discord's limit of a thread's name."""
+MAX_SPEAKER_LENGTH, MAX_QUESTION_LENGTH = 80, 600
+"""UTF-16 code units of the name and the question that are shown above an answer."""
+
+STOPPED = SMALL_PRINT + "Stopped."
+TRIMMED = SMALL_PRINT + "It got long: I no longer have the oldest part of this conversation in mind."
+UNSEEN_ONES = SMALL_PRINT + "These are more pictures than I can keep in mind: I look at the first {seen}."
+GONE = SMALL_PRINT + "A picture is gone, or can't be read: I go on without it."
+INTERRUPTED = SMALL_PRINT + "I was interrupted here. Press Retry to have this answered anew."
+NOTHING_SAID = SMALL_PRINT + "I have nothing to say to that. Put it in other words, or press Regenerate."
+RESET = SMALL_PRINT + "{who} began anew: I have forgotten what was said before this, but not the picture."
+UNSEEN = (
+    SMALL_PRINT
+    + "I can't read what is written here: my operator has not turned on the Message Content intent. "
+    "Mention me in your message, or reply to one of mine, and I'll answer."
+)
+NOTHING_THERE = (
+    SMALL_PRINT + "I find neither words nor a picture in this. Write your question, or post a picture."
+)
+LOST = SMALL_PRINT + "I no longer have this conversation in mind. Start it again from its picture."
+
+ENDED = "This answer is finished already: there is nothing to stop."
+NOT_NEWEST = "There is a newer answer: use the buttons below that one."
+STILL_ANSWERING = "I'm still answering here. Wait for that, or press Stop first."
+FORGOTTEN = "I no longer have that turn in mind. Write it again, or start with another picture."
+MAY_NOT = "You may not write here, so I don't write here for you either."
+MAY_NOT_OPEN = "I'd open a thread for this, and you may not do that here. Ask somebody who may."
+LOCKED = "This thread is locked: I can't change anything here. Ask a moderator to unlock it."
+JUST_WRITE = "This is a conversation with me already: just write your question here."
+IN_THREAD = "Let's talk about it in <#{thread}>."
+BELOW = "I answer below the picture. Reply to my answer to go on."
+HIDDEN = "About a hidden picture"
+ABOUT = "About a picture"
+NOT_SHOWN = "I couldn't keep a copy of your picture to show here. Try again, or post it as a message."
+NO_PICTURE = "The picture is gone. Post it again, and start from there."
+NO_PICTURE_HERE = (
+    "This message has no picture that I can see. Choose one that has, or use `/chat` with an image."
+)
+
+_FAILED = {
+    "chat_model_pulling": "My model is still being fetched, which happens once. Retry in a few minutes.",
+    "chat_interrupted": "I lost the thread in the middle of my answer. Press Retry.",
+    "expired": "I didn't get to this in time. Press Retry to have me try again.",
+    "model_failed": "My model failed at this. Press Retry, or put it in other words.",
+    "worker_lost": "My model went down over this several times. Put it in other words.",
+}
+"""Sentences that differ from those elsewhere, since a conversation has a Retry button."""
+
+
+def failed(error: BeholderError) -> str:
+    """Return what went wrong and what to do, in small print."""
+    return small_print(_FAILED.get(error.code) or error_sentence(error))
+
+
+def small_print(text: str) -> str:
+    """Put a sentence of the bot's into small print."""
+    return SMALL_PRINT + text
+
+
+def is_small_print(text: str) -> bool:
+    """Tell whether a message has no text of a model's: a placeholder, or only the question."""
+    return all(line.startswith(SMALL_PRINT) for line in text.split("\n") if line)
+
+
+def asked_line(speaker: str, question: str) -> str:
+    """Write the line above an answer that shows the question, where no message of a member's does."""
+    name = cut(escaped_units(single_line(speaker)), MAX_SPEAKER_LENGTH)
+    return f"{SMALL_PRINT}{name} asked: {cut(escaped_units(single_line(question)), MAX_QUESTION_LENGTH)}"
+
+
+def thread_name(words: str, otherwise: str) -> str:
+    """Name a thread after a question or a caption.
+
+    Returns:
+        1 to 100 UTF-16 code units.
+    """
+    name = single_line(words) or otherwise
+    if utf16_length(name) <= MAX_THREAD_NAME_LENGTH:
+        return name
+    while utf16_length(name) > MAX_THREAD_NAME_LENGTH - 1:
+        name = name[:-1]
+    return name.rstrip() + ELLIPSIS
+
+
+def pulling(done: float | None) -> str:
+    """Say that the model is being fetched, and how much of it is there (0 to 1, None: not known)."""
+    share = "" if done is None else f" {done:.0%} of it is here."
+    return f"My model has to be fetched first, which happens once.{share} The answer will appear here."

@@ -1,0 +1,115 @@
+"""Every listener: gateway events on their way to the router, and the gateway session's life."""
+
+import asyncio
+import contextlib
+
+import discord
+from discord.ext import commands
+
+from bot.client import Beholder
+from bot.events.backfill import Backfill
+from inference.errors import QueueUnavailable
+
+FLUSH_DELAY_S = 2.0
+"""Seconds between two writes of the read cursors. What a crash loses of them is found again by backfill."""
+
+
+class Gateway(commands.Cog):
+    """Listens to the gateway. The one owner of backfill and of the read cursors' writes.
+
+    Args:
+        client: The bot.
+    """
+
+    def __init__(self, client: Beholder) -> None:
+        self._client = client
+        settings = client.settings
+        self._backfill = Backfill(
+            client,
+            client.read_cursors,
+            client.router,
+            client.runner,
+            max_age_s=settings.catch_up_seconds,
+            max_messages=settings.catch_up_messages,
+            direct=settings.shard_id == 0,
+            retry_s=client.delays.backfill_retry_s,
+        )
+        self._backfilling: asyncio.Task[None] | None = None
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def cog_load(self) -> None:
+        """Start writing the read cursors, and take messages from discord.py's own `on_message`."""
+        # `commands.Bot.on_message` looks for prefix commands; there are none.
+        self._client.event(self.on_message)
+        self._flushing = asyncio.create_task(self._flush(), name="read cursors")
+
+    async def cog_unload(self) -> None:
+        """Stop, and write the read cursors a last time."""
+        tasks = [task for task in (self._backfilling, self._flushing) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(QueueUnavailable):
+            await self._client.read_cursors.flush()
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_DELAY_S)
+            with contextlib.suppress(QueueUnavailable):
+                await self._client.read_cursors.flush()
+
+    @commands.Cog.listener()
+    async def on_connect(self) -> None:
+        """A new connection: from now on, events may have been missed."""
+        if self._backfilling is not None:
+            self._backfilling.cancel()
+        self._client.read_cursors.begin_session()
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """A new session, and the channels are known: start backfill."""
+        self._client.router.session_started()
+        if self._backfilling is not None:
+            self._backfilling.cancel()
+        self._backfilling = asyncio.create_task(self._backfill.run(), name="backfill")
+
+    @commands.Cog.listener()
+    async def on_resumed(self) -> None:
+        """The session goes on, and nothing was missed: resume what was given up while Discord was away."""
+        await self._client.runner.resume_open_requests()
+
+    async def on_message(self, message: discord.Message) -> None:
+        """Route a message; where Redis is away, backfill finds it again."""
+        if not await self._client.router.route(message):
+            self._backfill.mark_gap(message)
+
+    @commands.Cog.listener()
+    async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
+        """A message was edited."""
+        await self._client.router.message_edited(event.message)
+
+    @commands.Cog.listener()
+    async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
+        """A message was deleted."""
+        await self._client.router.message_deleted(event.message_id)
+
+    @commands.Cog.listener()
+    async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
+        """Messages were deleted."""
+        for message_id in event.message_ids:
+            await self._client.router.message_deleted(message_id)
+
+    @commands.Cog.listener()
+    async def on_raw_thread_delete(self, event: discord.RawThreadDeleteEvent) -> None:
+        """A thread was deleted."""
+        await self._client.router.channel_deleted(event.thread_id)
+
+    @commands.Cog.listener()
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """A channel was deleted."""
+        await self._client.router.channel_deleted(channel.id)
+
+
+async def setup(client: Beholder) -> None:
+    """Add the cog."""
+    await client.add_cog(Gateway(client))

@@ -1,0 +1,184 @@
+"""Run the open requests of this process, and show that they run; retry Redis until it is reachable.
+
+A request is written to the inbox before its work starts and closed when its outcome is visible. In between it
+runs here, at most once at a time. After a restart, or a new connection, `resume_open_requests` starts what is
+open and does not run.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any, TypeVar
+
+import discord
+
+from bot.discord_api.errors import DISCORD_ERRORS
+from bot.errors import DiscordUnavailable
+from handlers.storage.inbox import Inbox, Open
+from inference.errors import QueueUnavailable
+
+log = logging.getLogger(__name__)
+
+REDIS_RETRY_DELAY_S = 0.25
+MAX_REDIS_RETRY_DELAY_S = 5.0
+"""Seconds between two attempts while Redis is unreachable."""
+MAX_TYPING_S = 60.0
+"""Seconds of "is typing": after a minute it tells a member nothing any more."""
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Open)
+Work = Callable[[], Coroutine[Any, Any, None]]
+
+
+class RequestRunner:
+    """The one registry of running requests. Owned by the client; each feature runs its own kind here.
+
+    Args:
+        inbox: The open requests.
+        is_own: Tells whether a request belongs to this process's shard.
+    """
+
+    def __init__(self, inbox: Inbox, is_own: Callable[[Open], bool]) -> None:
+        self._inbox = inbox
+        self._is_own = is_own
+        self._resume: dict[type, Callable[[Any], Awaitable[None]]] = {}
+        self._running: dict[str, tuple[type[Open], asyncio.Task[None]]] = {}
+        self._closing: dict[asyncio.Task[None], type[Open]] = {}
+
+    def register(self, kind: type[R], resume: Callable[[R], Awaitable[None]]) -> None:
+        """Register what starts an open request of a kind again. It calls `start`."""
+        self._resume[kind] = resume
+
+    def start(self, request: Open, work: Work) -> "asyncio.Task[None] | None":
+        """Run the work of a request that is in the inbox, unless it runs already.
+
+        `work` closes the request with `close` once its outcome is visible. If it raises, or is cancelled, the
+        request stays open and is resumed later.
+
+        Returns:
+            The task; None where the request runs already.
+        """
+        if request.id in self._running:
+            return None
+        task = asyncio.create_task(work(), name=request.id)
+        self._running[request.id] = type(request), task
+        task.add_done_callback(lambda done: self._forget(request.id, done))
+        return task
+
+    def _forget(self, request_id: str, task: "asyncio.Task[None]") -> None:
+        if request_id in self._running and self._running[request_id][1] is task:
+            del self._running[request_id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s: left in the inbox", request_id, exc_info=error)
+
+    async def close(self, request_id: str) -> None:
+        """Remove a request from the inbox: its outcome is visible. Retried until Redis is reachable."""
+        await retry_redis(lambda: self._inbox.close(request_id))
+
+    async def resume_open_requests(self) -> None:
+        """Start the open requests of this process that do not run. Retried until Redis is reachable."""
+        requests = await retry_redis(self._inbox.waiting)
+        own = [each for each in requests if self._is_own(each) and type(each) in self._resume]
+        if own:
+            log.info("inbox: %d open", len(own))
+        for request in own:
+            if request.id not in self._running:
+                await retry_redis(partial(self._resume[type(request)], request))
+
+    def cancel(self, request_id: str) -> None:
+        """Stop a request whose message was deleted, and close it. One that does not run is left as it is."""
+        if request_id in self._running:
+            kind, task = self._running.pop(request_id)
+            task.cancel()
+            closing = asyncio.create_task(self._close_cancelled(task, request_id))
+            self._closing[closing] = kind
+            closing.add_done_callback(lambda done: self._closing.pop(done, None))
+
+    async def _close_cancelled(self, task: "asyncio.Task[None]", request_id: str) -> None:
+        await asyncio.wait([task])
+        log.info("%s: its message was deleted", request_id)
+        await self.close(request_id)
+
+    async def stop(self, kind: type[Open]) -> None:
+        """Cancel what runs of a kind, and resume it no more. What has no outcome yet stays in the inbox."""
+        self._resume.pop(kind, None)
+        tasks = [task for each, task in self._running.values() if each is kind]
+        tasks += [task for task, each in self._closing.items() if each is kind]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def retry_redis(operation: Callable[[], Awaitable[T]]) -> T:
+    """Retry `operation` with backoff until Redis is reachable. It must be idempotent."""
+    delay = REDIS_RETRY_DELAY_S
+    while True:
+        try:
+            return await operation()
+        except QueueUnavailable:
+            log.warning("Redis not reached, again in %.2f s", delay)
+        await asyncio.sleep(delay)
+        delay = min(MAX_REDIS_RETRY_DELAY_S, delay * 2)
+
+
+@contextlib.asynccontextmanager
+async def progress_shown(
+    status: Callable[[], Awaitable[str | None]] | None,
+    show: Callable[[str], Awaitable[None]],
+    *,
+    every_s: float,
+    typing_in: discord.abc.Messageable | None = None,
+) -> AsyncIterator[None]:
+    """Show a member that their request is being worked on, for as long as the block runs.
+
+    An update that is being sent when the block ends is waited for: it must not arrive after the outcome.
+
+    Args:
+        status: Returns a sentence for the member, or None where there is none; it may raise QueueUnavailable.
+            None: nobody waits for this request.
+        show: Shows a sentence that differs from the one before.
+        every_s: Seconds before the first look at `status`, and between two.
+        typing_in: Where the bot "is typing" meanwhile.
+    """
+    done = asyncio.Event()
+    tasks = [asyncio.create_task(_type(typing_in))] if typing_in is not None else []
+    updates = asyncio.create_task(_update(status, show, every_s, done)) if status is not None else None
+    try:
+        yield
+        done.set()
+        if updates is not None:
+            await updates
+    finally:
+        tasks += [] if updates is None else [updates]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _update(
+    status: Callable[[], Awaitable[str | None]],
+    show: Callable[[str], Awaitable[None]],
+    every_s: float,
+    done: asyncio.Event,
+) -> None:
+    shown = None
+    while True:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(every_s):
+                await done.wait()
+        if done.is_set():
+            return
+        with contextlib.suppress(QueueUnavailable, DiscordUnavailable):
+            text = await status()
+            if text is not None and text != shown and not done.is_set():
+                await show(text)
+                shown = text
+
+
+async def _type(channel: discord.abc.Messageable) -> None:
+    """Show "is typing" until cancelled. Errors are ignored: nothing depends on it."""
+    with contextlib.suppress(*DISCORD_ERRORS):
+        async with asyncio.timeout(MAX_TYPING_S), channel.typing():
+            await asyncio.Event().wait()

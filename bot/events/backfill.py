@@ -1,0 +1,145 @@
+"""Find the messages that were posted while the bot was away, and route them."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+import discord
+
+from bot.discord_api.errors import DISCORD_ERRORS
+from bot.discord_api.messages import messageable
+from bot.durable.runner import RequestRunner
+from bot.events.router import MessageRouter, guild_id_of
+from handlers.storage.read_cursors import ReadCursors
+
+log = logging.getLogger(__name__)
+
+MAX_CONCURRENT = 4
+"""Channels read at a time."""
+MAX_DIRECT_CHANNELS = 50
+"""DM channels read, the most recently used: Discord tells of none which has new messages."""
+MAX_RETRY_DELAY_S = 60.0
+
+
+GuildChannel = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
+ChannelLike = GuildChannel | discord.PartialMessageable
+
+
+class Backfill:
+    """Reads channels from their read cursors on, after every new gateway session and after Redis was away.
+
+    Args:
+        client: The Discord client.
+        cursors: The last message of each channel before which all are in the inbox.
+        router: Routes what is found.
+        runner: Resumes the open requests first.
+        max_age_s: Seconds to look back, at most.
+        max_messages: Messages read in a channel, at most.
+        direct: Whether DMs are this process's: Discord sends them to shard 0.
+        retry_s: Seconds before a channel that could not be read is read again.
+    """
+
+    def __init__(  # noqa: PLR0913 - four are settings
+        self,
+        client: discord.Client,
+        cursors: ReadCursors,
+        router: MessageRouter,
+        runner: RequestRunner,
+        *,
+        max_age_s: float,
+        max_messages: int,
+        direct: bool,
+        retry_s: float,
+    ) -> None:
+        self._client = client
+        self._cursors = cursors
+        self._router = router
+        self._runner = runner
+        self._max_age_s = max_age_s
+        self._max_messages = max_messages
+        self._direct = direct
+        self._retry_s = retry_s
+        self._gaps: dict[int, int | None] = {}
+        """Channels that have to be read, with their servers."""
+        self._gap_found = asyncio.Event()
+
+    def mark_gap(self, message: discord.Message) -> None:
+        """Note that a message could not be routed: its channel is read as soon as Redis is back."""
+        self._add_gap(message.channel.id, guild_id_of(message))
+
+    def _add_gap(self, channel_id: int, guild_id: int | None) -> None:
+        self._gaps[channel_id] = guild_id
+        self._gap_found.set()
+
+    async def run(self) -> None:
+        """Resume open requests, read every channel with news, then those with gaps; until cancelled."""
+        await self._runner.resume_open_requests()
+        channels = {channel.id: channel for channel in self._with_news()}
+        slots = asyncio.Semaphore(MAX_CONCURRENT)
+
+        async def read(channel: ChannelLike, channel_id: int) -> None:
+            async with slots:
+                if not await self._read(channel, channel_id):
+                    self._add_gap(channel_id, channel.guild.id if channel.guild else None)
+
+        await asyncio.gather(*(read(channel, channel_id) for channel_id, channel in channels.items()))
+        self._cursors.finish_backfill(self._gaps)
+        log.info("backfill: %d channels read, %d left", len(channels), len(self._gaps))
+        while True:
+            await self._gap_found.wait()
+            self._gap_found.clear()
+            await self._close_gaps()
+
+    async def _close_gaps(self) -> None:
+        delay = self._retry_s
+        while self._gaps:
+            await asyncio.sleep(delay)
+            delay = min(MAX_RETRY_DELAY_S, delay * 2)
+            for channel_id, guild_id in list(self._gaps.items()):
+                del self._gaps[channel_id]
+                if not await self._read(messageable(self._client, channel_id, guild_id), channel_id):
+                    self._gaps[channel_id] = guild_id
+
+    def _with_news(self) -> Iterator[ChannelLike]:
+        """Yield the channels whose last message is newer than their cursor, and the DMs used last."""
+        for guild in self._client.guilds:
+            channels: list[GuildChannel] = [
+                *guild.text_channels,
+                *guild.voice_channels,
+                *guild.stage_channels,
+                *guild.threads,
+            ]
+            for channel in channels:
+                rights = channel.permissions_for(guild.me)
+                after = self._cursors.after(channel.id, reach=self._max_age_s)
+                newest = channel.last_message_id or 0
+                if after is not None and newest > after and rights.read_message_history:
+                    yield channel
+        if self._direct:
+            for channel_id in self._cursors.private_channels()[:MAX_DIRECT_CHANNELS]:
+                yield self._client.get_partial_messageable(channel_id, type=discord.ChannelType.private)
+
+    async def _read(self, channel: discord.abc.Messageable, channel_id: int) -> bool:
+        """Route the messages after a channel's cursor, the oldest first.
+
+        Returns:
+            Whether the channel is dealt with; False: Discord or Redis could not be reached.
+        """
+        after = self._cursors.after(channel_id, reach=self._max_age_s)
+        found = []
+        try:
+            if after is not None:
+                async for message in channel.history(limit=self._max_messages):
+                    if message.id <= after:
+                        break
+                    found.append(message)
+        except (discord.NotFound, discord.Forbidden):
+            log.info("channel %d cannot be read (any more)", channel_id)
+        except DISCORD_ERRORS as error:
+            log.warning("channel %d: Discord not reached (%s)", channel_id, type(error).__name__)
+            return False
+        routed = [await self._router.route(message, backfilled=True) for message in reversed(found)]
+        if not all(routed) or channel_id in self._gaps:
+            return False
+        self._cursors.finish_channel(channel_id)
+        return True

@@ -1,0 +1,237 @@
+"""Classify each incoming message once, and hand it to the feature that it belongs to."""
+
+import asyncio
+import logging
+import weakref
+from dataclasses import dataclass
+
+import discord
+
+from bot.images.extract import ImageRef, extract_images
+from handlers.storage.read_cursors import ReadCursors
+from inference.errors import QueueUnavailable
+
+log = logging.getLogger(__name__)
+
+_USER_MESSAGE_TYPES = frozenset({discord.MessageType.default, discord.MessageType.reply})
+"""Types of messages that members write; all others are Discord's own notices."""
+
+
+@dataclass(frozen=True)
+class IncomingMessage:
+    """A message of a member's, as far as it can be classified without Redis.
+
+    Attributes:
+        message: As Discord delivered it, or as it was found by backfill.
+        guild_id: The server's id, cached or not; None in a DM.
+        is_direct: Whether it is in a DM.
+        is_addressed: Whether its author waits for an answer: in a DM, where the bot is mentioned, or in a
+            reply to the bot that brings a picture.
+        images: Its attachments and stickers that claim to be pictures.
+        own_thread: Whether it is in a thread that the bot has made: in a conversation.
+        replied_to: The bot's message that it replies to.
+        can_reply: Whether the bot may write there, as far as the cache tells.
+        backfilled: Whether it was found by backfill, and may have been answered before.
+    """
+
+    message: discord.Message
+    guild_id: int | None
+    is_direct: bool
+    is_addressed: bool
+    images: tuple[ImageRef, ...]
+    own_thread: bool
+    replied_to: discord.Message | None
+    can_reply: bool
+    backfilled: bool = False
+
+    @property
+    def may_be_turn(self) -> bool:
+        """Whether it may belong to a conversation: in a thread, by a reply, or in a DM by going on there."""
+        goes_on = self.is_direct and self.message.reference is None
+        return self.own_thread or self.replied_to is not None or goes_on
+
+
+class MessageHandler:
+    """A feature that takes messages, or must know when they change. Handlers are asked in order."""
+
+    def accepts(self, incoming: IncomingMessage) -> bool:
+        """Tell, without Redis, whether a message may be for this feature."""
+        del incoming
+        return False
+
+    async def handle(self, incoming: IncomingMessage) -> bool:
+        """Take a message. Called in the channel's order, and again for a message that is delivered twice.
+
+        Returns:
+            Whether it was for this feature: no further one is asked.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached. The message is routed again by backfill.
+        """
+        raise NotImplementedError
+
+    async def queue_unavailable(self, incoming: IncomingMessage) -> bool:
+        """Tell the author of a message that it has to wait for Redis.
+
+        Returns:
+            Whether the message is this feature's: no further one is asked.
+        """
+        del incoming
+        return False
+
+    async def message_edited(self, message: discord.Message) -> None:
+        """Take in that a message was edited."""
+
+    async def message_deleted(self, message_id: int) -> None:
+        """Take in that a message was deleted."""
+
+    async def channel_deleted(self, channel_id: int) -> None:
+        """Take in that a channel or thread was deleted."""
+
+    def session_started(self) -> None:
+        """Take in that a new gateway session began: events before it may have been missed."""
+
+
+class MessageRouter:
+    """Hands messages and message events to the features; in each channel one message after the other.
+
+    Args:
+        bot_id: The bot's own id.
+        cursors: Moved on when a message is in the inbox, or needs nothing.
+    """
+
+    def __init__(self, bot_id: int, cursors: ReadCursors) -> None:
+        self._bot_id = bot_id
+        self._cursors = cursors
+        self._handlers: list[MessageHandler] = []
+        self._turns: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
+
+    def register(self, handler: MessageHandler, *, first: bool = False) -> None:
+        """Add a feature.
+
+        Args:
+            handler: It.
+            first: Whether it is asked before those that are registered already.
+        """
+        self._handlers.insert(0 if first else len(self._handlers), handler)
+
+    def unregister(self, handler: MessageHandler) -> None:
+        """Remove a feature."""
+        self._handlers.remove(handler)
+
+    async def route(self, message: discord.Message, *, backfilled: bool = False) -> bool:
+        """Hand a message to the first feature that takes it, after all earlier ones of its channel.
+
+        Returns:
+            Whether it is dealt with; False: Redis was away, and the channel's cursor stays where it is until
+            backfill has found the message.
+        """
+        channel_id = message.channel.id
+        incoming = self._classify(message, backfilled=backfilled) if is_user_message(message) else None
+        async with self._turns.setdefault(channel_id, asyncio.Lock()):
+            try:
+                if incoming is not None:
+                    await self._handle(incoming)
+            except QueueUnavailable:
+                log.warning("message %d: Redis not reached, taken up when it is back", message.id)
+                self._cursors.mark_behind(channel_id, message.id)
+            else:
+                self._cursors.seen(channel_id, message.id, private=is_direct(message))
+                return True
+        if incoming is not None:
+            await self._tell_unavailable(incoming)
+        return False
+
+    async def _handle(self, incoming: IncomingMessage) -> None:
+        for handler in self._handlers:
+            if handler.accepts(incoming) and await handler.handle(incoming):
+                return
+
+    async def _tell_unavailable(self, incoming: IncomingMessage) -> None:
+        for handler in self._handlers:
+            if handler.accepts(incoming) and await handler.queue_unavailable(incoming):
+                return
+
+    async def message_edited(self, message: discord.Message) -> None:
+        """Tell every feature that a message was edited."""
+        await asyncio.gather(*(each.message_edited(message) for each in self._handlers))
+
+    async def message_deleted(self, message_id: int) -> None:
+        """Tell every feature that a message was deleted."""
+        await asyncio.gather(*(each.message_deleted(message_id) for each in self._handlers))
+
+    async def channel_deleted(self, channel_id: int) -> None:
+        """Tell every feature that a channel or thread was deleted."""
+        await asyncio.gather(*(each.channel_deleted(channel_id) for each in self._handlers))
+
+    def session_started(self) -> None:
+        """Tell every feature that a new gateway session began."""
+        for handler in self._handlers:
+            handler.session_started()
+
+    def _classify(self, message: discord.Message, *, backfilled: bool) -> IncomingMessage:
+        replied_to = message.reference.resolved if message.reference is not None else None
+        to_bot = isinstance(replied_to, discord.Message) and replied_to.author.id == self._bot_id
+        images = extract_images(message, asked=False)
+        return IncomingMessage(
+            message=message,
+            guild_id=guild_id_of(message),
+            is_direct=is_direct(message),
+            is_addressed=self._is_addressed(message, has_images=bool(images)),
+            images=images,
+            own_thread=is_own_thread(message.channel, self._bot_id),
+            replied_to=replied_to if isinstance(replied_to, discord.Message) and to_bot else None,
+            can_reply=can_reply(message),
+            backfilled=backfilled,
+        )
+
+    def _is_addressed(self, message: discord.Message, *, has_images: bool) -> bool:
+        """Tell whether the author waits for an answer.
+
+        A reply to one of the bot's messages mentions it without naming it. That is meant for the bot only
+        where it brings a picture, and not when somebody says thanks.
+        """
+        if is_direct(message) or self._bot_id in message.raw_mentions:
+            return True
+        role = message.guild.self_role if message.guild is not None else None
+        if role is not None and role in message.role_mentions:
+            return True
+        return has_images and any(user.id == self._bot_id for user in message.mentions)
+
+
+def is_user_message(message: discord.Message) -> bool:
+    """Tell whether a person wrote a message: no bot, no webhook, and not Discord itself."""
+    return not message.author.bot and message.webhook_id is None and message.type in _USER_MESSAGE_TYPES
+
+
+def is_direct(message: discord.Message) -> bool:
+    """Tell whether a message is in a DM."""
+    channel = message.channel
+    partial = isinstance(channel, discord.PartialMessageable) and channel.type is discord.ChannelType.private
+    return message.guild is None and (partial or isinstance(channel, discord.DMChannel))
+
+
+def is_own_thread(channel: object, bot_id: int) -> bool:
+    """Tell whether a channel is a thread that the bot has made: a conversation."""
+    return isinstance(channel, discord.Thread) and channel.owner_id == bot_id
+
+
+def guild_id_of(message: discord.Message) -> int | None:
+    """Return the id of a message's server, cached or not; None in a DM."""
+    if message.guild is not None:
+        return message.guild.id
+    channel = message.channel
+    return channel.guild_id if isinstance(channel, discord.PartialMessageable) else None
+
+
+def can_reply(message: discord.Message) -> bool:
+    """Tell whether the bot may write where a message is, as far as the cache tells."""
+    guild, channel = message.guild, message.channel
+    if guild is None or isinstance(
+        channel, discord.PartialMessageable | discord.DMChannel | discord.GroupChannel
+    ):
+        return True
+    rights = channel.permissions_for(guild.me)
+    return rights.view_channel and (
+        rights.send_messages_in_threads if isinstance(channel, discord.Thread) else rights.send_messages
+    )

@@ -1,0 +1,120 @@
+"""Errors -> sentences for the member who asked: what was wrong and what to do next."""
+
+from collections.abc import Callable
+
+from bot.formatting.status import INTERNAL_ERROR
+from inference.errors import BeholderError, PictureError
+from inference.images.formats import NAMES
+
+
+def _amount(value: object, unit: object) -> str:
+    """Put a size in words: `32 MiB`, `80 megapixels`."""
+    if not isinstance(value, int | float):
+        return str(value)
+    if unit == "bytes":
+        return f"{value / 2**20:.3g} MiB"
+    if unit == "pixels":
+        return f"{value / 1e6:.3g} megapixels"
+    return f"{value:g} {unit}".strip()
+
+
+def _seconds(value: object) -> str:
+    number = round(float(value)) if isinstance(value, int | float) else 30
+    return "about a second" if number <= 1 else f"about {number} seconds"
+
+
+def _too_large(error: BeholderError) -> str:
+    unit = error.detail.get("unit", "")
+    have = _amount(error.detail["value"], unit) if "value" in error.detail else "more than I can take"
+    most = f"; I take up to {_amount(error.detail['limit'], unit)}" if "limit" in error.detail else ""
+    return f"This picture is too large ({have}{most}). Post a smaller version of it."
+
+
+def _number(value: object) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else "?"
+
+
+def _label_too_long(error: BeholderError) -> str:
+    detail = error.detail
+    which = f"Label {_number(detail['label'])}" if "label" in detail else "A label"
+    have = f" ({_amount(detail['value'], detail.get('unit'))})" if "value" in detail else ""
+    most = f": {_amount(detail['limit'], detail.get('unit'))} are the most" if "limit" in detail else ""
+    return f"{which} is too long{have}{most}. Shorten it."
+
+
+def _too_many_labels(error: BeholderError) -> str:
+    detail = error.detail
+    have = f"{_number(detail['value'])} labels are too many" if "value" in detail else "Too many labels"
+    most = f": I take up to {_number(detail['limit'])} at a time" if "limit" in detail else ""
+    return f"{have}{most}. Leave some out."
+
+
+def _empty_label(error: BeholderError) -> str:
+    which = f"Label {_number(error.detail['label'])}" if "label" in error.detail else "A label"
+    return f"{which} is empty. Take out a comma or put a word there."
+
+
+def _full(error: BeholderError) -> str:
+    return f"I have too much to do right now. Try again in {_seconds(error.detail.get('retry_after'))}."
+
+
+def _too_many_in_flight(error: BeholderError) -> str:
+    limit = _amount(error.detail.get("limit", "several"), "")
+    return f"You have {limit} pictures under way with me already. Try again when those are answered."
+
+
+def _question_too_long(error: BeholderError) -> str:
+    if "value" not in error.detail or "limit" not in error.detail:
+        return "Your question is too long. Shorten it and ask again."
+    have, most, unit = (error.detail.get(each, "") for each in ("value", "limit", "unit"))
+    return (
+        f"Your question has {_number(have)} {unit}; I take up to {_number(most)}. Shorten it and ask again."
+    )
+
+
+_WITH_NUMBERS: dict[str, Callable[[BeholderError], str]] = {
+    "picture_too_large": _too_large,
+    "label_too_long": _label_too_long,
+    "question_too_long": _question_too_long,
+    "too_many_labels": _too_many_labels,
+    "empty_label": _empty_label,
+    "queue_full": _full,
+    "too_many_in_flight": _too_many_in_flight,
+}
+_SENTENCES = {
+    "no_question": "I see no question. Write one, such as: what colour is the car?",
+    "no_labels": "I see no labels. Give me some with commas between them, such as: a cat, a dog.",
+    "matrix_not_drawn": "I couldn't draw the picture of the scores this time: here they are without it.",
+    "not_a_picture": f"This is no picture that I can read. Post it as {NAMES}.",
+    "broken_picture": "This picture is damaged: it can't be opened. Save or export it again and post that.",
+    "picture_too_slow": "This picture takes too long to open. Save it as a plain PNG or JPEG and post that.",
+    "picture_gone": "I couldn't get this picture from Discord. Post it again.",
+    "not_served": "None of my models can do this. My operator can start a worker that does.",
+    "expired": "I didn't get to this in time. Post the picture again to have me try again.",
+    "chat_unavailable": "I can't talk right now: Ollama, which runs my model for that, isn't there. Ask my "
+    "operator to start it, and then me again.",
+    "chat_model_missing": "I can't talk: Ollama doesn't have my model for that and can't fetch it. My "
+    "operator can correct BEHOLDER_CHAT_MODEL.",
+    "chat_model_pulling": "My model for talking is still being fetched. Try again in a few minutes.",
+    "chat_interrupted": "I lost the thread in the middle of my answer. Ask again.",
+    "conversation_too_long": "Our conversation is longer than I can keep in mind. Shorten your message, or "
+    "begin a new one.",
+    "model_failed": "My model failed on this picture. Try again, or post the picture in another format.",
+    "worker_lost": "My models went down over this picture several times. Try another version of it.",
+    "queue_unavailable": "I can't reach my own memory right now. Try again in a few minutes.",
+}
+
+
+def error_sentence(error: BeholderError) -> str:
+    """Say what went wrong and what to do, to the person who posted.
+
+    Where the error says which of several pictures it is about (`picture`), so does the sentence.
+    """
+    if isinstance(error, PictureError) and "picture" in error.detail:
+        return f"Picture {_number(error.detail['picture'])}: {_sentence(error)}"
+    return _sentence(error)
+
+
+def _sentence(error: BeholderError) -> str:
+    with_numbers = _WITH_NUMBERS.get(error.code)
+    return with_numbers(error) if with_numbers else _SENTENCES.get(error.code, INTERNAL_ERROR)

@@ -1,0 +1,29 @@
+"""Sentences about a request that is still waiting or cannot be answered."""
+
+from bot.formatting.markdown import ELLIPSIS, MAX_MESSAGE_LENGTH, SMALL_PRINT, utf16_length
+
+NO_IMAGE_HERE = (
+    "I see no picture here. Post one in the same message as my name, or send it to me in a direct message, "
+    "and I'll say what is in it."
+)
+NO_WORKER = "I have your message. My models aren't up yet: the answer will appear here as soon as they are."
+INTERNAL_ERROR = "Something went wrong on my side. Please try again; if it happens again, tell my operator."
+REDIS_AWAY = "I can't reach my own memory right now: the answer will appear here as soon as I can."
+PLACEHOLDERS = frozenset({NO_WORKER, REDIS_AWAY})
+"""Texts of a reply that its outcome replaces."""
+
+
+def queue_position(jobs_ahead: int) -> str:
+    """Tell a member how many jobs are ahead of theirs."""
+    if jobs_ahead < 1:
+        return "You are next: the answer will appear here in a moment."
+    before = "1 request is" if jobs_ahead == 1 else f"{jobs_ahead} requests are"
+    return f"{before} before yours. The answer will appear here."
+
+
+def late_answer(text: str, asker_id: int) -> str:
+    """Address an answer in the channel to the member whose interaction token has expired. It pings nobody."""
+    note = f"\n{SMALL_PRINT}For <@{asker_id}>, who asked some time ago."
+    if utf16_length(text + note) > MAX_MESSAGE_LENGTH:
+        text = text[: MAX_MESSAGE_LENGTH - len(note) - 1] + ELLIPSIS
+    return text + note

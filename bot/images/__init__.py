@@ -1,0 +1,1 @@
+"""The pictures that requests are about: extracted from messages, looked up in channels, fetched."""

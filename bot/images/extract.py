@@ -1,0 +1,129 @@
+"""Extract references to the pictures of a message, by what Discord says of them; no bytes are read here."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+import discord
+
+from inference.schema import MAX_PICTURES
+
+IMAGE_EXTENSIONS = frozenset(
+    {
+        ".png",
+        ".apng",
+        ".jpg",
+        ".jpeg",
+        ".jfif",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".avif",
+        ".heic",
+        ".heif",
+        # Not supported. Saying so is better than silence, which looks like a fault.
+        ".ico",
+        ".jp2",
+        ".jxl",
+        ".svg",
+    }
+)
+"""File name extensions that claim a picture, where Discord names no content type."""
+_STICKERS = frozenset(
+    {discord.StickerFormatType.png, discord.StickerFormatType.apng, discord.StickerFormatType.gif}
+)
+"""Lottie stickers are animations in JSON, which nothing here renders."""
+_LINK = re.compile(r"https?://")
+_SPOILER = re.compile(r"\|\|(.+?)\|\|", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class ImageRef:
+    """A reference to a picture of a message. Stored in the inbox as JSON.
+
+    Attributes:
+        key: Identifies it among the message's pictures; stable however often the message is fetched.
+        url: Its signed address, which expires after about a day.
+        size: The file's size in bytes, where Discord says it.
+        spoiler: Whether it is hidden until somebody clicks.
+        message_id: The message it stands in, where that is not the message it was extracted from.
+    """
+
+    key: str
+    url: str
+    size: int | None = None
+    spoiler: bool = False
+    message_id: int | None = None
+
+
+def extract_images(message: discord.Message, *, asked: bool) -> tuple[ImageRef, ...]:
+    """List the pictures of a message, in the order in which Discord shows them.
+
+    Args:
+        message: Any message; without the message-content intent most have no visible attachments.
+        asked: Whether somebody asked about them: then pictures of links count too, and where there are none,
+            those of the message that it replies to.
+
+    Returns:
+        At most ten.
+    """
+    own = tuple(_own(message, asked=asked))
+    answered = message.reference.resolved if message.reference else None
+    if asked and not own and isinstance(answered, discord.Message):
+        own = tuple(replace(each, message_id=answered.id) for each in _own(answered, asked=True))
+    return own[:MAX_PICTURES]
+
+
+def own_images(message: discord.Message) -> tuple[ImageRef, ...]:
+    """List the pictures of the message itself, those of links included; at most ten."""
+    return tuple(_own(message, asked=True))[:MAX_PICTURES]
+
+
+def may_get_embeds(message: discord.Message) -> bool:
+    """Tell whether Discord may still be fetching the embeds of this message's links."""
+    return _LINK.search(message.content) is not None and not message.embeds
+
+
+def _own(message: discord.Message, *, asked: bool) -> Iterator[ImageRef]:
+    holders: list[discord.Message | discord.MessageSnapshot] = [message, *message.message_snapshots]
+    for holder in holders:
+        yield from _attached(holder.attachments)
+        yield from _stickers(holder.stickers)
+        if asked:
+            yield from _embedded(holder.embeds, "\n".join(_SPOILER.findall(holder.content)))
+
+
+def _attached(attachments: Iterable[discord.Attachment]) -> Iterator[ImageRef]:
+    for attachment in attachments:
+        if claims_image(attachment):
+            yield ImageRef(
+                str(attachment.id), attachment.url, size=attachment.size, spoiler=attachment.is_spoiler()
+            )
+
+
+def claims_image(attachment: discord.Attachment) -> bool:
+    """Tell whether a file claims to be a picture, by its content type or its extension."""
+    kind = attachment.content_type or ""
+    return kind.startswith("image/") or PurePosixPath(attachment.filename).suffix.lower() in IMAGE_EXTENSIONS
+
+
+def _stickers(stickers: Iterable[discord.StickerItem]) -> Iterator[ImageRef]:
+    return (
+        ImageRef(f"sticker-{sticker.id}", sticker.url) for sticker in stickers if sticker.format in _STICKERS
+    )
+
+
+def _embedded(embeds: Iterable[discord.Embed], hidden: str) -> Iterator[ImageRef]:
+    """Take embeds' pictures from Discord's proxy: nothing is fetched from the address of a link.
+
+    Args:
+        embeds: A message's embeds.
+        hidden: The message's text behind spoilers: Discord hides the embeds of such links as well.
+    """
+    for number, embed in enumerate(embeds):
+        url = embed.image.proxy_url or embed.thumbnail.proxy_url
+        if url:
+            yield ImageRef(f"embed-{number}", url, spoiler=bool(embed.url) and str(embed.url) in hidden)

@@ -1,0 +1,1 @@
+"""Slash commands, message menus and buttons: from an interaction to its one visible outcome."""

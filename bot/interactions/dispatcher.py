@@ -1,0 +1,339 @@
+"""From an interaction to its one visible outcome, whatever is killed and restarted in between.
+
+A cog registers what a name does, and then hands interactions over:
+
+    client.interactions.register("describe", self._describe, task="caption")
+    ...
+    arguments = ImageArguments(images=image_options(interaction, [image], client.fetcher))
+    await client.interactions.run(interaction, "describe", arguments.model_dump(mode="json"), private=private)
+
+`_describe` gets a `CommandContext` and returns an `OutgoingMessage`, or raises `UserError` or
+`BeholderError`: then the member alone is told, and the public placeholder is deleted. After a restart it is
+called again with the same arguments.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import Protocol
+
+import discord
+from pydantic import JsonValue, SecretStr
+
+from bot.discord_api.messages import messageable
+from bot.discord_api.outgoing import OutgoingMessage
+from bot.discord_api.retry import retry_discord
+from bot.durable.delivery import nonce_for, send_message
+from bot.durable.runner import RequestRunner, progress_shown, retry_redis
+from bot.errors import TokenExpired
+from bot.formatting.errors import error_sentence
+from bot.formatting.status import INTERNAL_ERROR, NO_WORKER, late_answer, queue_position
+from bot.images.fetcher import Fetcher
+from bot.interactions.response import DeferredResponse, defer, discord_files, refusal
+from bot.settings import Delays
+from handlers.storage.inbox import Inbox, OpenCommand
+from handlers.storage.interaction_tokens import TOKEN_LIFETIME_S, InteractionTokens
+from inference.errors import QueueUnavailable
+from inference.schema import Task
+
+log = logging.getLogger(__name__)
+
+RECORD_TIMEOUT_S = 1.0
+"""Seconds that Redis gets before an interaction is deferred without it: Discord waits for three."""
+
+
+class QueuedJob(Protocol):
+    """A job that a member waits for, such as `inference.queue.client.Ticket`."""
+
+    async def position(self) -> int | None:
+        """Return how many jobs are ahead of it; None once a worker has it."""
+
+
+class Workers(Protocol):
+    """The workers as the queue knows them: `inference.queue.client.InferenceClient`."""
+
+    async def workers_ready(self, tasks: Iterable[Task]) -> bool:
+        """Tell whether a live worker serves each of `tasks`."""
+
+
+class CommandContext:
+    """A request that is being worked on, as a cog sees it.
+
+    Attributes:
+        client: The Discord client.
+        fetcher: Fetches pictures.
+        request: The request; its arguments are the cog's to validate.
+        job: The job that the member waits for.
+    """
+
+    def __init__(self, client: discord.Client, fetcher: Fetcher, request: OpenCommand, inbox: Inbox) -> None:
+        self.client = client
+        self.fetcher = fetcher
+        self.request = request
+        self.job: QueuedJob | None = None
+        self._inbox = inbox
+        self._cleanups: list[Callable[[], Awaitable[None]]] = []
+        self._once_shown: Callable[[discord.Message], Awaitable[None]] | None = None
+
+    def watch(self, job: QueuedJob) -> None:
+        """Name the job that the member waits for: after some seconds they are told its place in the queue."""
+        self.job = self.job or job
+
+    def cleanup(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Have something done once the outcome is visible, such as releasing results."""
+        self._cleanups.append(step)
+
+    def once_shown(self, step: Callable[[discord.Message], Awaitable[None]]) -> None:
+        """Have something done with the outcome's message before the request is closed.
+
+        `step` must be idempotent: it is run again after a restart, and where Discord could not be reached.
+        """
+        self._once_shown = step
+
+    async def settle(self, **found: JsonValue) -> None:
+        """Store arguments that were found out, such as which picture is meant: a restart finds the same.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        arguments = {**self.request.arguments, **found}
+        self.request = self.request.model_copy(update={"arguments": arguments})
+        await self._inbox.amend(self.request)
+
+    async def run_once_shown(self, message: discord.Message) -> None:
+        """Do what `once_shown` was given.
+
+        Raises:
+            discord.HTTPException, OSError: Discord cannot be reached, or refuses.
+        """
+        if self._once_shown is None:
+            return
+        self.request = self.request.model_copy(update={"outcome": message.id})
+        with contextlib.suppress(QueueUnavailable):
+            await self._inbox.amend(self.request)
+        await self._once_shown(message)
+
+    async def run_cleanups(self) -> None:
+        """Do what `cleanup` was given. While Redis is away it is left out: what it would delete expires."""
+        for step in self._cleanups:
+            with contextlib.suppress(QueueUnavailable):
+                await step()
+
+
+Perform = Callable[[CommandContext], Awaitable[OutgoingMessage]]
+
+
+class InteractionDispatcher:
+    """Accepts interactions and runs what is registered for their names. Owned by the client.
+
+    Args:
+        client: The Discord client, logged in.
+        inbox: The open requests.
+        tokens: The tokens of their interactions.
+        runner: Runs them.
+        workers: Tells whether a worker for a task is up.
+        fetcher: Given to what is registered.
+        delays: Of retries and of what a member is told while waiting.
+    """
+
+    def __init__(
+        self,
+        client: discord.Client,
+        inbox: Inbox,
+        tokens: InteractionTokens,
+        runner: RequestRunner,
+        workers: Workers,
+        fetcher: Fetcher,
+        delays: Delays,
+    ) -> None:
+        self._client = client
+        self._inbox = inbox
+        self._tokens = tokens
+        self._runner = runner
+        self._workers = workers
+        self._fetcher = fetcher
+        self._delays = delays
+        self._registered: dict[str, tuple[Perform, Task]] = {}
+        runner.register(OpenCommand, self._resume)
+
+    def register(self, name: str, perform: Perform, *, task: Task) -> None:
+        """Register what is done for a name, now and after a restart.
+
+        Args:
+            name: As given to `run`. It is stored in the inbox, so it must not change its meaning.
+            perform: Does it. Must be idempotent.
+            task: The task that a worker must serve for it.
+        """
+        self._registered[name] = (perform, task)
+
+    async def stop(self) -> None:
+        """Stop what runs. What has no outcome yet stays in the inbox."""
+        await self._runner.stop(OpenCommand)
+
+    async def run(
+        self,
+        interaction: discord.Interaction,
+        name: str,
+        arguments: dict[str, JsonValue],
+        *,
+        private: bool,
+    ) -> None:
+        """Accept an interaction. What its payload shows to be wrong was refused before.
+
+        Returns once it is deferred and in the inbox: the rest runs by itself.
+
+        Args:
+            interaction: It has no response yet.
+            name: What is to be done, as registered.
+            arguments: For `perform`; stored until the outcome is visible.
+            private: Whether the member alone sees the outcome.
+        """
+        request = OpenCommand(
+            interaction_id=interaction.id,
+            name=name,
+            channel_id=interaction.channel_id or 0,
+            guild_id=interaction.guild_id,
+            author_id=interaction.user.id,
+            private=private,
+            arguments=arguments,
+            accepted=time.time(),
+        )
+        # Before deferring, so that a bot that is killed leaves no placeholder that it knows nothing of.
+        recording = asyncio.create_task(self._record(request, interaction))
+        await asyncio.wait([recording], timeout=RECORD_TIMEOUT_S)
+        if not await defer(interaction, private=private):
+            # Discord itself says that the application did not respond.
+            self._runner.start(request, partial(self._abandon, request, recording))
+            return
+        response = self._response(request, interaction.token, interaction.created_at.timestamp())
+        try:
+            await recording
+        except QueueUnavailable as error:
+            await self._show(request, response, error_sentence(error))
+            self._runner.start(request, partial(self._close, request))
+        else:
+            self._runner.start(request, partial(self._finish, request, response))
+
+    async def _record(self, request: OpenCommand, interaction: discord.Interaction) -> None:
+        token = SecretStr(interaction.token)
+        await self._tokens.keep(request.interaction_id, token, interaction.created_at.timestamp())
+        await self._inbox.accept(request)
+
+    async def _abandon(self, request: OpenCommand, recording: "asyncio.Task[None]") -> None:
+        await asyncio.gather(recording, return_exceptions=True)
+        await self._close(request)
+
+    async def _resume(self, request: OpenCommand) -> None:
+        """Run a request of an earlier process, whose interaction is known by its token alone."""
+        token = await self._tokens.get(request.interaction_id)
+        begun = discord.utils.snowflake_time(request.interaction_id).timestamp()
+        response = self._response(request, token.get_secret_value(), begun) if token is not None else None
+        self._runner.start(request, partial(self._finish, request, response))
+
+    def _response(self, request: OpenCommand, token: str, begun: float) -> DeferredResponse:
+        webhook = discord.Webhook.partial(self._client.application_id or 0, token, client=self._client)
+        # Otherwise discord.py sends nothing ephemeral through it.
+        webhook.type = discord.WebhookType.application
+        expires = asyncio.get_running_loop().time() + begun + TOKEN_LIFETIME_S - time.time()
+        return DeferredResponse(
+            webhook, private=request.private, request_id=request.id, expires=expires, delays=self._delays
+        )
+
+    async def _finish(self, request: OpenCommand, response: DeferredResponse | None) -> None:
+        started = time.monotonic()
+        context = CommandContext(self._client, self._fetcher, request, self._inbox)
+        if response is not None or not request.private:
+            message = await self._show(request, response, await self._outcome(context, response))
+            if message is not None:
+                await self._run_once_shown(context, message)
+        await self._close(request)
+        await context.run_cleanups()
+        log.info("%s: /%s done in %.2f s", request.id, request.name, time.monotonic() - started)
+
+    async def _run_once_shown(self, context: CommandContext, message: discord.Message) -> None:
+        request_id = context.request.id
+        try:
+            await retry_discord(lambda: context.run_once_shown(message), request_id, self._delays)
+        except discord.HTTPException as error:
+            log.warning("%s: not gone on: status %d, code %d", request_id, error.status, error.code)
+
+    async def _outcome(
+        self, context: CommandContext, response: DeferredResponse | None
+    ) -> OutgoingMessage | str:
+        """Perform the request, and tell the member meanwhile how long that may take."""
+        if response is None:
+            return await self._perform(context)
+        status = partial(self._status, context)
+        async with progress_shown(status, response.show, every_s=self._delays.queue_position_s):
+            return await self._perform(context)
+
+    async def _perform(self, context: CommandContext) -> OutgoingMessage | str:
+        """Perform the request; where that is not possible, return the sentence that says so."""
+        registered = self._registered.get(context.request.name)
+        try:
+            return await registered[0](context) if registered is not None else INTERNAL_ERROR
+        except Exception as error:
+            # A fault of ours must not leave a member without an answer.
+            sentence = refusal(error)
+            if sentence is None:
+                log.exception("%s: failed", context.request.id)
+            return sentence or INTERNAL_ERROR
+
+    async def _status(self, context: CommandContext) -> str | None:
+        """Return how long the member has to wait; None where nothing is known, or a worker has the job."""
+        ahead = await context.job.position() if context.job is not None else None
+        if ahead is None:
+            return None
+        if not await self._workers.workers_ready([self._registered[context.request.name][1]]):
+            return NO_WORKER
+        return queue_position(ahead)
+
+    async def _show(
+        self, request: OpenCommand, response: DeferredResponse | None, outcome: OutgoingMessage | str
+    ) -> discord.Message | None:
+        """Show the outcome to everyone, or a sentence to the one who asked alone.
+
+        Returns:
+            The outcome's message, where it is one.
+        """
+        try:
+            if response is not None:
+                if isinstance(outcome, str):
+                    await response.refuse(outcome)
+                    return None
+                return await response.answer(outcome)
+        except TokenExpired:
+            log.info("%s: its token has expired", request.id)
+        except discord.HTTPException as error:
+            log.warning("%s: not shown: status %d, code %d", request.id, error.status, error.code)
+            if isinstance(outcome, OutgoingMessage):
+                await self._show(request, response, INTERNAL_ERROR)
+            return None
+        return await self._post(request, OutgoingMessage(outcome) if isinstance(outcome, str) else outcome)
+
+    async def _post(self, request: OpenCommand, outcome: OutgoingMessage) -> discord.Message | None:
+        """Send an outcome to the channel whose interaction has expired, if it was public."""
+        if request.private:
+            return None
+        channel = messageable(self._client, request.channel_id, request.guild_id)
+
+        async def send() -> discord.Message:
+            if request.outcome is not None:
+                # An earlier process has shown it, and was killed before what follows.
+                return await channel.fetch_message(request.outcome)
+            text = late_answer(outcome.text, request.author_id)
+            files = discord_files(outcome.files)
+            return await send_message(channel, text, nonce=nonce_for(request.id), files=files)
+
+        try:
+            return await retry_discord(send, request.id, self._delays)
+        except discord.HTTPException as error:
+            log.info("%s: no answer possible: status %d, code %d", request.id, error.status, error.code)
+            return None
+
+    async def _close(self, request: OpenCommand) -> None:
+        await self._runner.close(request.id)
+        await retry_redis(lambda: self._tokens.drop(request.interaction_id))

@@ -1,0 +1,1 @@
+"""Text that is still being generated, shown in Discord messages at the pace that Discord allows."""

@@ -1,0 +1,43 @@
+"""Children are started again when they fall, and stopped with us."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bot.cli.supervisor import FATAL, Child, keep_all_running
+
+
+async def test_a_child_that_only_the_operator_can_mend_ends_everything() -> None:
+    # No token: `beholder bot` says so and exits with FATAL.
+    bot = Child("bot", ["bot"], {**os.environ, "DISCORD_TOKEN": "", "REDIS_URL": ""})
+    assert await asyncio.wait_for(keep_all_running([bot], asyncio.Event()), 30) == FATAL
+
+
+async def test_a_child_that_falls_is_started_again_until_we_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped, starts = asyncio.Event(), []
+
+    async def falling(child: Child) -> int:
+        starts.append(child.name)
+        if len(starts) == 3:
+            stopped.set()
+        return 1
+
+    monkeypatch.setattr(Child, "_run_once", falling)
+    child = Child("worker", [], {}, max_restart_delay_s=0.01)
+    assert await asyncio.wait_for(keep_all_running([child], stopped), 30) == 0
+    assert starts[:3] == ["worker"] * 3
+
+
+async def test_stopping_leaves_no_child(tmp_path: Path) -> None:
+    stopped = asyncio.Event()
+    environment = {**os.environ, "BEHOLDER_PLAYGROUND_PORT": "0", "BEHOLDER_DATA_DIR": str(tmp_path)}
+    pocket = Child("playground", ["playground"], environment)
+    running = asyncio.create_task(keep_all_running([pocket], stopped))
+    while not psutil.Process().children():  # noqa: ASYNC110 - nothing tells of a child but the system
+        await asyncio.sleep(0)
+    stopped.set()
+    assert await asyncio.wait_for(running, 30) == 0
+    assert [each for each in psutil.Process().children() if "playground" in each.cmdline()] == []

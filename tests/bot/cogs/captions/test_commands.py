@@ -1,0 +1,167 @@
+"""`/captions on|off`, called as Discord's clients call it."""
+
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.cogs.captions import commands
+from bot.formatting.errors import error_sentence
+from inference.errors import QueueUnavailable
+from tests.bot.harness import Harness, picture
+from tests.e2e.member import Member, Message
+
+EPHEMERAL = 1 << 6
+CIRCLE = [("a.png", picture("a red circle"))]
+ADMINS_ONLY = 1 << 5
+
+
+async def the_command(harness: Harness, name: str = "captions") -> dict[str, Any]:
+    """Find a command as clients do."""
+    path = f"/guilds/{harness.session['guild_id']}/application-command-index"
+    index = await harness.ada.request("GET", path)
+    return next(each for each in index["application_commands"] if each["name"] == name)
+
+
+async def switch(harness: Harness, state: str, channel: str, member: Member | None = None) -> Message:
+    """Call the command; return its answer as the caller hears it."""
+    caller = member or harness.ada
+    command = await the_command(harness)
+    option = {"type": 1, "name": state, "options": []}
+    data = {"id": command["id"], "version": command["version"], "name": "captions", "type": 1}
+    body = {
+        "type": 2,
+        "application_id": str(harness.session["application_id"]),
+        "channel_id": channel,
+        "session_id": "1",
+        "nonce": str(len(caller.heard)),
+        "data": {**data, "options": [option], "attachments": []},
+    }
+    start = len(caller.heard)
+    await caller.request("POST", "/interactions", json=body)
+    return await caller.hear(
+        lambda kind, found: kind == "MESSAGE_CREATE" and found["type"] == 20, start=start
+    )
+
+
+async def is_captioned(harness: Harness, channel: str) -> bool:
+    """Post a picture, and then one with a mention: messages of a channel are taken in their order."""
+    silent = await harness.ada.post(channel, files=CIRCLE)
+    asked = await harness.ada.post(channel, harness.me, files=CIRCLE)
+    await harness.ada.reply_to(asked)
+    await harness.all_closed()
+    return bool(await harness.replies(channel, silent))
+
+
+async def test_an_admin_switches_captions_on_and_off(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        assert not await is_captioned(harness, harness.general)
+        said = await switch(harness, "on", harness.general)
+        assert said["content"] == commands.ON.format(place="this channel")
+        assert not said["flags"] & EPHEMERAL
+        assert await is_captioned(harness, harness.general)
+        said = await switch(harness, "off", harness.general)
+        assert said["content"] == commands.OFF.format(place="this channel")
+        assert not await is_captioned(harness, harness.general)
+
+
+async def test_what_is_set_from_outside_can_be_switched_off(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        assert await is_captioned(harness, harness.pictures)
+        await switch(harness, "off", harness.pictures)
+        assert not await is_captioned(harness, harness.pictures)
+
+
+async def test_the_choice_survives_a_restart(harness: Harness) -> None:
+    async with harness.bot():
+        await switch(harness, "on", harness.general)
+        await switch(harness, "off", harness.pictures)
+    async with harness.worker(), harness.bot():
+        assert await is_captioned(harness, harness.general)
+        assert not await is_captioned(harness, harness.pictures)
+
+
+async def test_a_member_is_not_shown_the_command_and_is_refused_where_an_admin_shows_it(
+    harness: Harness,
+) -> None:
+    async with Member(harness.session, 1) as ben, harness.worker(), harness.bot():
+        path = f"/guilds/{harness.session['guild_id']}/application-command-index"
+        assert "captions" not in [
+            each["name"] for each in (await ben.request("GET", path))["application_commands"]
+        ]
+        said = await switch(harness, "on", harness.general, ben)
+        assert said["content"] == commands.NOT_ALLOWED
+        assert said["flags"] & EPHEMERAL
+        assert not await is_captioned(harness, harness.general)
+
+
+async def test_it_is_offered_in_servers_alone_to_those_who_manage_them(harness: Harness) -> None:
+    async with harness.bot():
+        command = await the_command(harness)
+        assert command["contexts"] == [0]
+        assert int(command["default_member_permissions"]) == ADMINS_ONLY
+        channel = await harness.ada.direct_channel()
+        index = await harness.ada.request("GET", f"/channels/{channel}/application-command-index")
+        assert "captions" not in [each["name"] for each in index["application_commands"]]
+
+
+async def test_a_direct_message_has_no_switch(harness: Harness) -> None:
+    async with harness.bot():
+        command = await the_command(harness)
+        everywhere = {key: command[key] for key in ("name", "description", "type", "options")}
+        path = f"{harness.pocket.api}/applications/{harness.session['application_id']}/commands"
+        headers = {"Authorization": f"Bot {harness.pocket.bot_token}"}
+        async with (
+            aiohttp.ClientSession(headers=headers) as http,
+            http.put(path, json=[{**everywhere, "contexts": [0, 1]}]) as answer,
+        ):
+            assert answer.status == 200
+        said = await switch(harness, "on", await harness.ada.direct_channel())
+        assert said["content"] == commands.NOT_HERE
+
+
+async def test_saying_it_twice_tells_the_caller_alone(harness: Harness) -> None:
+    async with harness.bot():
+        said = await switch(harness, "on", harness.pictures)
+        assert said["content"] == commands.ALREADY.format(state="on", place="this channel")
+        assert said["flags"] & EPHEMERAL
+
+
+async def test_a_thread_chooses_for_itself(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        body = {"name": "a thread", "type": 11}
+        thread = (await harness.ada.request("POST", f"/channels/{harness.pictures}/threads", json=body))["id"]
+        said = await switch(harness, "off", thread)
+        assert said["content"] == commands.OFF.format(place="this thread")
+        assert not await is_captioned(harness, thread)
+        assert await is_captioned(harness, harness.pictures)
+
+
+async def test_it_says_what_keeps_it_from_captioning(harness: Harness) -> None:
+    path = f"/channels/{harness.general}/permissions/{harness.session['bot_user_id']}"
+    await harness.ada.request("PUT", path, json={"type": 1, "allow": "0", "deny": str(1 << 11)})
+    async with harness.bot():
+        said = await switch(harness, "on", harness.general)
+        assert said["content"].endswith(commands.UNANSWERABLE.format(permissions="Send Messages"))
+    harness.pocket.grant_message_content(granted=False)
+    async with harness.bot():
+        assert (await switch(harness, "on", harness.general))["content"].endswith(commands.UNSEEN)
+
+
+async def test_a_redis_that_is_away_is_said(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise QueueUnavailable
+
+    async with harness.bot():
+        monkeypatch.setattr("handlers.storage.channel_settings.ChannelSettings.set_captions", away)
+        said = await switch(harness, "on", harness.general)
+        assert said["content"] == error_sentence(QueueUnavailable())
+        assert said["flags"] & EPHEMERAL
+
+
+async def test_a_channel_that_goes_takes_its_choice_along(harness: Harness) -> None:
+    async with harness.bot():
+        await switch(harness, "on", harness.general)
+        await harness.chosen(1)
+        await harness.ada.request("DELETE", f"/channels/{harness.general}")
+        await harness.chosen(0)

@@ -1,0 +1,113 @@
+"""Forwards, missing permissions, expired addresses: the less usual ways through."""
+
+import pytest
+
+from bot.images.fetcher import Fetcher
+from bot.playground.testing.observers import Observation, RestExchange
+from inference.errors import PictureGone
+from tests.bot.harness import Harness, picture
+from tests.e2e.member import Message
+
+CIRCLE = [("a.png", picture("a red circle"))]
+SEND_MESSAGES = 1 << 11
+READ_MESSAGE_HISTORY = 1 << 16
+
+
+async def deny(harness: Harness, channel: str, permission: int) -> None:
+    """Take a permission from the bot in a channel."""
+    path = f"/channels/{channel}/permissions/{harness.session['bot_user_id']}"
+    await harness.ada.request("PUT", path, json={"type": 1, "allow": "0", "deny": str(permission)})
+
+
+async def bot_posts(harness: Harness, channel: str) -> list[Message]:
+    found: list[Message] = await harness.ada.request("GET", f"/channels/{channel}/messages?limit=100")
+    return [each for each in found if each["author"]["id"] == harness.session["bot_user_id"]]
+
+
+async def test_a_forwarded_picture_is_captioned(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        source = await harness.ada.post(harness.general, files=CIRCLE)
+        reference = {"type": 1, "message_id": source["id"], "channel_id": harness.general}
+        forward = await harness.ada.post(harness.pictures, message_reference=reference)
+        assert (await harness.ada.reply_to(forward))["content"] == "a red circle"
+
+
+async def test_where_the_bot_may_not_write_it_does_not_even_ask_the_models(harness: Harness) -> None:
+    await deny(harness, harness.pictures, SEND_MESSAGES)
+    async with harness.worker() as worker, harness.bot():
+        await harness.ada.post(harness.pictures, harness.me, files=CIRCLE)
+        asked = await harness.ada.post(harness.general, harness.me, files=CIRCLE)
+        await harness.ada.reply_to(asked)
+        assert len(worker.jobs) == 1
+        assert await bot_posts(harness, harness.pictures) == []
+
+
+async def test_a_permission_that_goes_while_it_works_closes_the_request(harness: Harness) -> None:
+    async with harness.worker() as worker, harness.bot():
+        worker.gate.clear()
+        await harness.ada.post(harness.pictures, files=CIRCLE)
+        await worker.taken(1)
+        await deny(harness, harness.pictures, SEND_MESSAGES)
+        worker.gate.set()
+        await harness.all_closed()
+        assert await bot_posts(harness, harness.pictures) == []
+
+
+async def test_where_it_may_not_read_history_it_answers_without_pointing_at_the_message(
+    harness: Harness,
+) -> None:
+    await deny(harness, harness.pictures, READ_MESSAGE_HISTORY)
+    async with harness.worker(), harness.bot():
+        await harness.ada.post(harness.pictures, files=CIRCLE)
+        await harness.ada.hear(
+            lambda kind, data: kind == "MESSAGE_CREATE" and data["content"] == "a red circle"
+        )
+        await harness.all_closed()
+
+
+async def test_an_expired_address_is_asked_for_again(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = 0
+    really = Fetcher.fetch
+
+    async def expired_once(self: Fetcher, url: str) -> bytes:
+        nonlocal fetched
+        fetched += 1
+        if fetched == 1:
+            raise PictureGone
+        return await really(self, url)
+
+    monkeypatch.setattr(Fetcher, "fetch", expired_once)
+    asked: list[str] = []
+
+    def note(seen: Observation) -> None:
+        if isinstance(seen, RestExchange) and seen.method == "GET":
+            asked.append(seen.path)
+
+    harness.pocket.observers.append(note)
+    async with harness.worker(), harness.bot():
+        posted = await harness.ada.post(harness.pictures, files=CIRCLE)
+        assert (await harness.ada.reply_to(posted))["content"] == "a red circle"
+    assert f"/channels/{harness.pictures}/messages/{posted['id']}" in asked
+
+
+async def test_a_thread_does_as_its_channel(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        body = {"name": "a thread", "type": 11}
+        thread = await harness.ada.request("POST", f"/channels/{harness.pictures}/threads", json=body)
+        posted = await harness.ada.post(thread["id"], files=CIRCLE)
+        assert (await harness.ada.reply_to(posted))["content"] == "a red circle"
+
+
+async def test_a_fault_of_ours_is_said_and_leaves_nothing_open(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("bot.images.fetcher.sniff", broken)
+    async with harness.worker(), harness.bot():
+        posted = await harness.ada.post(harness.pictures, files=CIRCLE)
+        assert "Something went wrong on my side" in (await harness.ada.reply_to(posted))["content"]
+        await harness.all_closed()

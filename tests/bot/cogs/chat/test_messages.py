@@ -1,0 +1,94 @@
+"""Nobody who talks to the bot is met with silence, nor with a sentence that is not true."""
+
+import pytest
+
+from bot.cogs.chat import strings
+from bot.formatting.status import REDIS_AWAY
+from handlers.chat.history import ConversationKey, History
+from inference.errors import QueueUnavailable
+from tests.bot.chat_worker import chat_worker
+from tests.bot.command_calls import CommandCaller
+from tests.bot.conversation_steps import (
+    CIRCLE,
+    answers,
+    deny_threads,
+    finished,
+    lose,
+    opened,
+    press,
+    seen,
+    thread,
+)
+from tests.bot.harness import Harness
+
+MENU = "Talk about this image"
+
+
+@pytest.mark.parametrize("what", ["name", "file"])
+async def test_what_says_nothing_is_answered_with_what_to_do(harness: Harness, what: str) -> None:
+    async with chat_worker(harness) as worker, harness.bot():
+        place = await thread(harness)
+        await finished(harness, place, 1)
+        if what == "name":
+            await harness.ada.post(place, harness.me)
+        else:
+            await harness.ada.post(place, files=[("notes.txt", b"hello")])
+        found = await seen(harness, place, lambda found: len(found) == 2)
+        assert found[-1]["content"] == strings.NOTHING_THERE
+        await harness.ada.post(place, "and now?")
+        await finished(harness, place, 3)
+        assert len(worker.jobs) == 2
+
+
+async def test_who_mentions_the_bot_is_not_told_to_mention_it(harness: Harness) -> None:
+    harness.pocket.grant_message_content(granted=False)
+    async with chat_worker(harness), harness.bot():
+        asked = await harness.ada.post(harness.general, harness.me, files=CIRCLE)
+        await press(harness.ada, await harness.ada.reply_to(asked), "Talk about it")
+        place = asked["id"]
+        await opened(harness, place)
+        await finished(harness, place, 1)
+        await harness.ada.post(place, harness.me)
+        found = await seen(harness, place, lambda found: len(found) == 2)
+        assert found[-1]["content"] == strings.NOTHING_THERE
+
+
+async def test_a_reply_to_a_conversation_that_is_forgotten_hears_so(harness: Harness) -> None:
+    deny_threads(harness)
+    async with chat_worker(harness) as worker, harness.bot():
+        posted = await harness.ada.post(harness.general, files=CIRCLE)
+        await CommandCaller(harness.ada).call(harness.general, MENU, target=posted)
+        [first] = await finished(harness, harness.general, 1)
+        await harness.all_closed()
+        await lose(harness)
+        reference = {"message_id": first["id"]}
+        asked = await harness.ada.post(harness.general, "what color?", message_reference=reference)
+        assert (await harness.ada.reply_to(asked))["content"] == strings.LOST
+        assert len(worker.jobs) == 1
+
+
+async def test_a_turn_in_a_dm_that_redis_missed_is_answered_in_one_message(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latest, tried = History.latest, 0
+
+    async def flaky(self: History, channel: int) -> ConversationKey | None:
+        nonlocal tried
+        tried += 1
+        if tried == 1:
+            raise QueueUnavailable
+        return await latest(self, channel)
+
+    async with chat_worker(harness), harness.bot():
+        place = await harness.ada.direct_channel()
+        posted = await harness.ada.post(place, files=CIRCLE)
+        await press(harness.ada, await harness.ada.reply_to(posted), "Talk about it")
+        await finished(harness, place, 2)
+        await harness.all_closed()
+        monkeypatch.setattr(History, "latest", flaky)
+        await harness.ada.post(place, "what color is it?")
+        found = await finished(harness, place, 3)
+        assert found[-1]["content"] == "Ada says what color is it?"
+        await harness.all_closed()
+        assert REDIS_AWAY not in [each["content"] for each in await answers(harness, place)]
+        assert tried > 1

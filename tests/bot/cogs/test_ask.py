@@ -1,0 +1,262 @@
+"""`/ask`, `/describe` and the message menu, as people call them."""
+
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.cogs.ask import MENU, NO_PICTURE_HERE
+from bot.formatting.captions import about_line
+from bot.formatting.markdown import MAX_MESSAGE_LENGTH, utf16_length
+from bot.formatting.status import queue_position
+from bot.images.lookup import NO_PICTURE, YOU_MAY_NOT
+from tests.bot.command_calls import EPHEMERAL, FILE, SWITCH, TEXT, CommandCaller, option
+from tests.bot.harness import IMPATIENT, Harness, picture, read
+from tests.e2e.member import Member, Message
+
+QUESTION = option(TEXT, "question", "What *colour* is it?")
+IMAGE = option(FILE, "image", 0)
+RED = ("red.png", picture("a red circle"))
+BLUE = ("blue.png", picture("a blue square"))
+ANSWER = "a red circle, if you ask\\: What \\*colour\\* is it?"
+QUOTE = "> What \\*colour\\* is it?"
+READ_HISTORY = 1 << 16
+
+
+async def outcome(
+    harness: Harness, name: str, *options: dict[str, Any], channel: str = "", **more: Any
+) -> Message:
+    """Call a command and return what its placeholder becomes."""
+    caller, start, channel = CommandCaller(harness.ada), len(harness.ada.heard), channel or harness.general
+    await caller.call(channel, name, *options, **more)
+    return await caller.outcome(await caller.placeholder(channel, start=start))
+
+
+async def refused_later(harness: Harness, name: str, *options: dict[str, Any], **more: Any) -> str:
+    """Call a command and return what its asker is told once its placeholder is gone."""
+    caller, start = CommandCaller(harness.ada), len(harness.ada.heard)
+    await caller.call(harness.general, name, *options, **more)
+    await caller.gone(await caller.placeholder(harness.general, start=start))
+    told = await caller.refusal(start=start)
+    await harness.all_closed()
+    return str(told["content"])
+
+
+def jump(harness: Harness, message: Message) -> str:
+    """Return the line that names a message's picture."""
+    guild = int(harness.session["guild_id"])
+    return about_line(guild, int(message["channel_id"]), int(message["id"]), 1)
+
+
+async def test_a_question_is_answered_below_the_picture_that_was_given(harness: Harness) -> None:
+    async with harness.worker() as worker, harness.bot():
+        done = await outcome(harness, "ask", QUESTION, IMAGE, files=[RED])
+        assert done["content"].splitlines() == [QUOTE, ANSWER]
+        (shown,) = done["attachments"]
+        assert shown["filename"] == "picture.jpg"
+        assert shown["description"] == (
+            "The picture that was asked about. What *colour* is it? "
+            "a red circle, if you ask: What *colour* is it?"
+        )
+        async with aiohttp.ClientSession() as http, http.get(shown["url"]) as found:
+            assert read(await found.read()) == "a red circle"
+        await harness.all_closed()
+    assert [job.request.task for job in worker.jobs] == ["answer"]
+    assert [job.priority for job in worker.jobs] == ["waiting"]
+
+
+async def test_a_description_is_the_alt_text_of_the_picture_that_was_given(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        done = await outcome(harness, "describe", IMAGE, files=[RED])
+    assert done["content"] == "a red circle"
+    assert [each["description"] for each in done["attachments"]] == ["a red circle"]
+
+
+async def test_a_spoilered_picture_has_a_spoilered_answer(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        done = await outcome(harness, "describe", IMAGE, files=[("SPOILER_a.png", RED[1])])
+    assert done["content"] == "||a red circle||"
+    assert [each["filename"] for each in done["attachments"]] == ["SPOILER_picture.jpg"]
+
+
+async def test_a_private_answer_is_its_askers_alone(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        private = option(SWITCH, "private", True)
+        done = await outcome(harness, "ask", QUESTION, IMAGE, private, files=[RED])
+    assert (done["flags"], done["content"].splitlines()) == (EPHEMERAL, [QUOTE, ANSWER])
+
+
+async def test_without_an_image_the_newest_in_the_channel_is_named(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        await harness.ada.post(harness.general, files=[BLUE])
+        newest = await harness.ada.post(harness.general, files=[("notes.txt", b"words"), RED])
+        await harness.ada.post(harness.general, "words alone")
+        done = await outcome(harness, "ask", QUESTION)
+        assert done["content"].splitlines() == [QUOTE, ANSWER, jump(harness, newest)]
+        assert done["attachments"] == []
+
+
+async def test_every_picture_of_the_message_is_described(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        await harness.ada.post(harness.general, files=[BLUE, RED])
+        done = await outcome(harness, "describe")
+    assert done["content"].splitlines()[:2] == ["1. a blue square", "2. a red circle"]
+
+
+async def test_fifty_messages_back_and_no_further(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        old = await harness.ada.post(harness.general, files=[RED])
+        for number in range(48):
+            await harness.ada.post(harness.general, str(number))
+        # The placeholder is the fiftieth.
+        assert (await outcome(harness, "describe"))["content"].splitlines()[1] == jump(harness, old)
+        assert await refused_later(harness, "describe") == NO_PICTURE
+
+
+async def test_a_thread_is_about_the_picture_that_it_was_made_from(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        start = await harness.ada.post(harness.general, files=[RED])
+        path = f"/channels/{harness.general}/messages/{start['id']}/threads"
+        thread = await harness.ada.request("POST", path, json={"name": "About it"})
+        await harness.ada.post(thread["id"], files=[BLUE])
+        done = await outcome(harness, "describe", channel=thread["id"])
+        assert done["content"].splitlines() == ["a red circle", jump(harness, start)]
+
+
+async def test_in_a_thread_about_no_picture_the_newest_is_taken(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        start = await harness.ada.post(harness.general, "words alone")
+        path = f"/channels/{harness.general}/messages/{start['id']}/threads"
+        thread = await harness.ada.request("POST", path, json={"name": "About it"})
+        newest = await harness.ada.post(thread["id"], files=[RED])
+        done = await outcome(harness, "describe", channel=thread["id"])
+        assert done["content"].splitlines() == ["a red circle", jump(harness, newest)]
+
+
+async def test_who_may_not_read_the_history_hears_of_no_picture_in_it(harness: Harness) -> None:
+    async with harness.worker() as worker, harness.bot(), Member(harness.session, 1) as ben:
+        await harness.ada.post(harness.general, files=[RED])
+        path = f"/channels/{harness.general}/permissions/{ben.user['id']}"
+        await harness.ada.request("PUT", path, json={"type": 1, "allow": "0", "deny": str(READ_HISTORY)})
+        caller = CommandCaller(ben)
+        await caller.call(harness.general, "describe")
+        assert (await caller.refusal())["content"] == YOU_MAY_NOT
+        await caller.call(harness.general, "describe", IMAGE, files=[BLUE])
+        done = await caller.outcome(await caller.placeholder(harness.general))
+        assert done["content"] == "a blue square"
+    assert len(worker.jobs) == 1
+
+
+async def test_in_a_direct_message(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        direct = await harness.ada.direct_channel()
+        posted = await harness.ada.post(direct, files=[RED])
+        await harness.ada.reply_to(posted)
+        done = await outcome(harness, "ask", QUESTION, channel=direct)
+    link = f"-# About [this picture](https://discord.com/channels/@me/{direct}/{posted['id']})"
+    assert done["content"].splitlines() == [QUOTE, ANSWER, link]
+
+
+async def test_a_message_is_described_to_the_one_who_asks(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        posted = await harness.ada.post(harness.general, files=[RED])
+        done = await outcome(harness, MENU, target=posted)
+        assert done["content"].splitlines() == ["a red circle", jump(harness, posted)]
+        assert done["flags"] == EPHEMERAL
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "file", "sentence"),
+    [
+        (
+            "ask",
+            [option(TEXT, "question", "x" * 501)],
+            RED,
+            "Your question has 501 characters; I take up to 500",
+        ),
+        ("ask", [option(TEXT, "question", " \u200b ")], RED, "I see no question. Write one"),
+        ("describe", [], ("notes.txt", b"words"), "This is no picture that I can read."),
+        ("describe", [], ("large.png", RED[1] + b" " * 2**16), "This picture is too large"),
+    ],
+)
+async def test_what_the_payload_shows_is_refused_before_deferring(
+    harness: Harness, name: str, options: list[dict[str, Any]], file: tuple[str, bytes], sentence: str
+) -> None:
+    caller = CommandCaller(harness.ada)
+    async with harness.bot(picture_bytes=2**16):
+        await caller.call(harness.general, name, *options, IMAGE, files=[file])
+        told = await caller.refusal()
+        assert told["content"].startswith(sentence)
+        assert [each["id"] for each in await caller.messages(harness.general)] == [told["id"]]
+        assert await harness.open_requests() == {}
+
+
+async def test_a_message_without_a_picture_is_refused_before_deferring(harness: Harness) -> None:
+    caller = CommandCaller(harness.ada)
+    async with harness.bot():
+        posted = await harness.ada.post(harness.general, "words alone")
+        await caller.call(harness.general, MENU, target=posted)
+        assert (await caller.refusal())["content"] == NO_PICTURE_HERE
+
+
+async def test_a_channel_without_a_picture_is_refused_when_that_shows(harness: Harness) -> None:
+    async with harness.bot():
+        assert await refused_later(harness, "ask", QUESTION) == NO_PICTURE
+        assert [each["flags"] for each in await CommandCaller(harness.ada).messages(harness.general)] == [
+            EPHEMERAL
+        ]
+
+
+async def test_a_broken_picture_is_refused_when_that_shows(harness: Harness) -> None:
+    async with harness.worker() as worker, harness.bot():
+        worker.failures["a red circle"] = "broken_picture"
+        told = await refused_later(harness, "describe", IMAGE, files=[RED])
+        assert told.startswith("This picture is damaged")
+        told = await refused_later(harness, "describe", IMAGE, files=[("a.png", b"words")])
+        assert told.startswith("This is no picture that I can read.")
+
+
+async def test_a_long_question_about_many_pictures_fits(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        many = [(f"{number}.png", picture("*" * 300)) for number in range(10)]
+        await harness.ada.post(harness.general, files=many)
+        done = await outcome(harness, "ask", option(TEXT, "question", "*" * 500))
+    lines = done["content"].splitlines()
+    assert (len(lines), lines[0]) == (12, "> " + "\\*" * 500)
+    assert utf16_length(done["content"]) <= MAX_MESSAGE_LENGTH
+
+
+async def test_a_bot_killed_in_the_middle_keeps_to_the_picture_and_the_job(harness: Harness) -> None:
+    caller = CommandCaller(harness.ada)
+    async with harness.worker() as worker:
+        worker.gate.clear()
+        async with harness.process():
+            meant = await harness.ada.post(harness.general, files=[RED])
+            await caller.call(harness.general, "ask", QUESTION)
+            placeholder = await caller.placeholder(harness.general)
+            await worker.taken(1)
+        await harness.ada.post(harness.general, files=[BLUE])
+        worker.gate.set()
+        async with harness.process():
+            done = await caller.outcome(placeholder)
+            await harness.all_closed()
+        assert done["content"].splitlines() == [QUOTE, ANSWER, jump(harness, meant)]
+        assert len(worker.jobs) == 1, "the job was finished or running under the same id"
+
+
+async def test_who_waits_is_told_how_many_are_before_them(
+    harness: Harness,
+) -> None:
+    caller = CommandCaller(harness.ada)
+    async with harness.worker() as worker, harness.bot(delays=IMPATIENT):
+        worker.gate.clear()
+        for _ in range(3):
+            await caller.call(harness.general, "describe", IMAGE, files=[RED])
+            # The first is in its hands before the others come.
+            await worker.taken(1)
+        await harness.ada.hear(
+            lambda kind, data: kind == "MESSAGE_UPDATE" and data["content"] == queue_position(1)
+        )
+        worker.gate.set()
+        await harness.all_closed()
+        assert [each["content"] for each in await caller.messages(harness.general)] == ["a red circle"] * 3

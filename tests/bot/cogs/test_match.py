@@ -1,0 +1,307 @@
+"""`/match` as people call it: a real worker scores four colours against their names."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from PIL import Image
+
+from bot.formatting.markdown import MAX_MESSAGE_LENGTH
+from bot.formatting.scores import IN_FILE, NOT_DRAWN
+from bot.images.lookup import NO_PICTURE
+from handlers.heatmap.render import MatrixNotDrawn
+from handlers.matching.scores import RELATIVE
+from handlers.matching.service import Matcher
+from inference.errors import LabelTooLong
+from inference.schema import Answer, Caption, Match
+from tests.bot.command_calls import EPHEMERAL, FILE, LOADING, TEXT, CommandCaller, option
+from tests.bot.harness import Harness
+from tests.e2e.member import Message
+from tests.inference.asking import BLUE, RED, settings, working
+from tests.inference.engines import ColourEngine, Seen
+from tests.inference.pictures import encode, near, plain
+
+LIME = encode(plain("lime"), "PNG")
+BROKEN = encode(plain("blue", (400, 400)), "JPEG")[:200]
+ALEF = "\u05d0"
+COLOURS = "red, blue, lime"
+
+
+class TokenEngine(ColourEngine):
+    """Refuses labels as CLIP does, at four words instead of 77 tokens."""
+
+    def prepare(self, request: Caption | Answer | Match, pictures: Sequence[Image.Image]) -> Seen:
+        assert isinstance(request, Match)
+        for number, label in enumerate(request.labels, 1):
+            if (words := len(label.split())) > 4:
+                raise LabelTooLong("", label=number, value=words, limit=4, unit="tokens")
+        return super().prepare(request, pictures)
+
+
+@asynccontextmanager
+async def matching(harness: Harness) -> AsyncIterator[None]:
+    async with working(settings(harness.redis_url), {"match": TokenEngine()}), harness.bot():
+        yield
+
+
+async def call(
+    harness: Harness, labels: str, *files: tuple[str, bytes], channel: str = "", first: int = 1
+) -> CommandCaller:
+    """Call the command with files as `image`, `image2` and so on."""
+    caller = CommandCaller(harness.ada)
+    numbers = range(first, first + len(files))
+    options = [
+        option(FILE, "image" if number == 1 else f"image{number}", index)
+        for index, number in enumerate(numbers)
+    ]
+    await caller.call(
+        channel or harness.general, "match", option(TEXT, "labels", labels), *options, files=files
+    )
+    return caller
+
+
+async def answered(harness: Harness, labels: str, *files: tuple[str, bytes], first: int = 1) -> Message:
+    """Call the command and return its outcome."""
+    start = len(harness.ada.heard)
+    caller = await call(harness, labels, *files, first=first)
+    return await caller.outcome(await caller.placeholder(harness.general, start=start))
+
+
+async def fetched(url: str) -> bytes:
+    async with aiohttp.ClientSession() as http, http.get(url) as found:
+        return await found.read()
+
+
+def by_name(message: Message) -> dict[str, dict[str, Any]]:
+    return {each["filename"]: each for each in message["attachments"]}
+
+
+async def test_one_picture_has_its_labels_ranked(harness: Harness) -> None:
+    async with matching(harness):
+        done = await answered(harness, COLOURS, ("a.png", BLUE))
+        [shown] = done["attachments"]
+        jpeg = await fetched(shown["url"])
+    lines = done["content"].splitlines()
+    assert lines[0] == "1. **blue** — 100 % (cosine 1.00)"
+    assert "█" in lines[1]
+    assert lines[2:] == [
+        "2. **red** — 0 % (cosine 0.00)",
+        "3. **lime** — 0 % (cosine 0.00)",
+        f"-# {RELATIVE}",
+    ]
+    assert done["flags"] == 0
+    assert shown["description"] == "The picture that was scored. Its best label: blue (1.00)."
+    with Image.open(io.BytesIO(jpeg)) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (40, 20))
+        assert near(picture.getpixel((20, 10)), (0, 0, 255))
+
+
+async def test_several_pictures_have_a_matrix_with_alt_text_and_the_table(harness: Harness) -> None:
+    async with matching(harness):
+        done = await answered(harness, COLOURS, ("a.png", BLUE), ("b.png", LIME), ("c.png", RED))
+        [matrix] = done["attachments"]
+        png = await fetched(matrix["url"])
+    assert matrix["filename"] == "scores.png"
+    assert matrix["description"].endswith(
+        "Best label of picture 1: blue (1.00); picture 2: lime (1.00); picture 3: red (1.00)."
+    )
+    with Image.open(io.BytesIO(png)) as picture:
+        assert picture.format == "PNG"
+        many = [colour for count, colour in picture.convert("RGB").getcolors(2**24) or [] if count > 500]
+    for wanted in ((0, 0, 255), (0, 255, 0), (255, 0, 0)):
+        assert any(near(colour, wanted, 12) for colour in many)
+    assert done["content"].splitlines() == [
+        "```",
+        "     1     2     3  label",
+        "  0.00  0.00  1.00  red",
+        "  1.00  0.00  0.00  blue",
+        "  0.00  1.00  0.00  lime",
+        "```",
+        f"-# {RELATIVE}",
+    ]
+
+
+async def test_pictures_count_in_their_order_wherever_they_were_put(harness: Harness) -> None:
+    async with matching(harness):
+        done = await answered(harness, COLOURS, ("a.png", BLUE), ("b.png", RED), first=4)
+    assert "picture 1: blue (1.00); picture 2: red (1.00)" in by_name(done)["scores.png"]["description"]
+
+
+async def test_nine_pictures_and_25_labels_come_with_a_file(harness: Harness) -> None:
+    labels = ", ".join(["red", "blue", *(f"a colour called {'x' * 60}{number}" for number in range(23))])
+    async with matching(harness):
+        done = await answered(harness, labels, *[("a.png", BLUE), ("b.png", RED), ("c.png", LIME)] * 3)
+        files = by_name(done)
+        table = (await fetched(files["scores.csv"]["url"])).decode("utf-8-sig")
+    assert list(files) == ["scores.png", "scores.csv"]
+    assert done["content"] == f"{IN_FILE}\n-# {RELATIVE}"
+    assert table.count("\r\n") == 26
+    assert table.splitlines()[2].startswith('"blue",1.0000,0.0000,0.0000,1.0000')
+
+
+async def test_a_matrix_that_cannot_be_drawn_is_a_table_all_the_same(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> bytes:
+        raise MatrixNotDrawn
+
+    monkeypatch.setattr(Matcher, "matrix", fails)
+    async with matching(harness):
+        done = await answered(harness, COLOURS, ("a.png", BLUE), ("b.png", RED))
+    assert done["attachments"] == []
+    assert done["content"].startswith(NOT_DRAWN)
+    assert "  1.00  0.00  blue" in done["content"].splitlines()
+
+
+async def test_a_hidden_pictures_scores_stay_hidden(harness: Harness) -> None:
+    async with matching(harness):
+        one = await answered(harness, COLOURS, ("SPOILER_a.png", BLUE))
+        several = await answered(harness, COLOURS, ("a.png", RED), ("SPOILER_b.png", BLUE))
+    assert one["content"].startswith("||1. **blue**")
+    assert list(by_name(one)) == ["SPOILER_picture.jpg"]
+    assert set(by_name(several)) == {"SPOILER_scores.png", "SPOILER_scores.csv"}
+    assert "blue" not in several["content"]
+
+
+async def test_labels_ping_nobody_and_are_shown_as_they_are(harness: Harness) -> None:
+    async with matching(harness):
+        done = await answered(harness, f"@everyone, <@{harness.ada.user['id']}>, **red**", ("a.png", RED))
+    assert (done["mention_everyone"], done["mentions"]) == (False, [])
+    assert r"\*\*red\*\*" in done["content"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "file", "sentence"),
+    [
+        (
+            ",".join(f"label {number}" for number in range(26)),
+            ("a.png", RED),
+            "26 labels are too many: I take up to 25 at a time. Leave some out.",
+        ),
+        ("a cat,,a dog", ("a.png", RED), "Label 2 is empty. Take out a comma or put a word there."),
+        (" , ,", ("a.png", RED), "I see no labels."),
+        ("a" * 201, ("a.png", RED), "Label 1 is too long (201 characters): 200 characters are the most."),
+        ("a cat", ("a.txt", b"no picture"), "This is no picture that I can read."),
+        ("a cat", ("a.png", RED + bytes(2**16)), "This picture is too large"),
+    ],
+)
+async def test_what_the_call_shows_is_refused_at_once_and_to_the_caller_alone(
+    harness: Harness, labels: str, file: tuple[str, bytes], sentence: str
+) -> None:
+    async with harness.bot(picture_bytes=2**16):
+        caller = await call(harness, labels, file)
+        told = await caller.refusal()
+        assert told["content"].startswith(sentence)
+        assert [each["id"] for each in await caller.messages(harness.general)] == [told["id"]]
+        assert await harness.open_requests() == {}
+    assert not any(kind == "MESSAGE_CREATE" and data["flags"] & LOADING for kind, data in harness.ada.heard)
+
+
+async def test_of_several_files_the_one_that_is_no_picture_is_named(harness: Harness) -> None:
+    async with harness.bot():
+        caller = await call(harness, "a cat", ("a.png", RED), ("b.txt", b"no picture"))
+        assert (await caller.refusal())["content"].startswith("Picture 2: This is no picture")
+
+
+@pytest.mark.parametrize(
+    ("labels", "files", "sentence"),
+    [
+        (
+            "red, one two three four five",
+            [("a.png", RED)],
+            "Label 2 is too long (5 tokens): 4 tokens are the most. Shorten it.",
+        ),
+        ("red", [("a.jpg", BROKEN)], "This picture is damaged"),
+        ("red", [("a.png", RED), ("b.jpg", BROKEN), ("c.png", RED)], "Picture 2: This picture is damaged"),
+        ("red", [("a.png", RED), ("b.png", b"a text called b.png")], "Picture 2: This is no picture"),
+    ],
+)
+async def test_what_shows_later_is_told_the_caller_alone_and_the_placeholder_goes(
+    harness: Harness, labels: str, files: list[tuple[str, bytes]], sentence: str
+) -> None:
+    async with matching(harness):
+        caller = await call(harness, labels, *files)
+        await caller.gone(await caller.placeholder(harness.general))
+        told = await caller.refusal()
+        assert told["content"].startswith(sentence)
+        assert told["flags"] == EPHEMERAL
+        await harness.all_closed()
+        assert [each["id"] for each in await caller.messages(harness.general)] == [told["id"]]
+
+
+def link(harness: Harness, message: Message) -> str:
+    return (
+        f"https://discord.com/channels/{harness.session['guild_id']}/{message['channel_id']}/{message['id']}"
+    )
+
+
+async def test_without_an_image_the_newest_here_is_scored_and_named(harness: Harness) -> None:
+    await harness.ada.post(harness.general, files=[("a.png", RED)])
+    newest = await harness.ada.post(harness.general, files=[("b.png", BLUE)])
+    await harness.ada.post(harness.general, "no picture")
+    async with matching(harness):
+        done = await answered(harness, COLOURS)
+    lines = done["content"].splitlines()
+    assert lines[0] == f"-# About [this picture]({link(harness, newest)})"
+    assert lines[1].startswith("1. **blue**")
+    assert done["attachments"] == []
+
+
+async def test_a_message_with_several_pictures_is_scored_whole(harness: Harness) -> None:
+    files = [("a.png", RED), ("SPOILER_b.png", BLUE)]
+    post = await harness.ada.post(harness.general, files=files)
+    async with matching(harness):
+        done = await answered(harness, COLOURS)
+    assert done["content"].startswith(f"-# About [these pictures]({link(harness, post)})\n")
+    matrix = by_name(done)["SPOILER_scores.png"]
+    assert "picture 1: red (1.00); picture 2: blue (1.00)" in matrix["description"]
+
+
+async def test_where_there_is_no_picture_the_caller_is_told(harness: Harness) -> None:
+    await harness.ada.post(harness.general, "no picture")
+    async with matching(harness):
+        caller = await call(harness, COLOURS)
+        await caller.gone(await caller.placeholder(harness.general))
+        assert (await caller.refusal())["content"] == NO_PICTURE
+
+
+async def test_a_restart_scores_what_was_found_before(harness: Harness) -> None:
+    meant = await harness.ada.post(harness.general, files=[("a.png", BLUE)])
+    async with harness.bot():
+        caller = await call(harness, COLOURS)
+        placeholder = await caller.placeholder(harness.general)
+        await found(harness)
+    await harness.ada.post(harness.general, files=[("b.png", RED)])
+    async with matching(harness):
+        done = await caller.outcome(placeholder)
+    assert done["content"].startswith(f"-# About [this picture]({link(harness, meant)})\n1. **blue**")
+
+
+async def found(harness: Harness) -> None:
+    """Wait until it is written down which picture is meant."""
+    async with asyncio.timeout(60):
+        while not any(each["arguments"]["source"] for each in (await harness.open_requests()).values()):
+            pass
+
+
+async def test_a_restart_goes_on_with_it(harness: Harness) -> None:
+    async with harness.bot():
+        caller = await call(harness, COLOURS, ("a.png", BLUE), ("b.png", RED))
+        placeholder = await caller.placeholder(harness.general)
+    async with matching(harness):
+        done = await caller.outcome(placeholder)
+        await harness.all_closed()
+        assert len(await caller.messages(harness.general)) == 1
+    assert list(by_name(done)) == ["scores.png"]
+
+
+async def test_the_longest_call_that_discord_lets_through_is_answered(harness: Harness) -> None:
+    labels = ",".join(f"{number} {ALEF * 190}" for number in range(25))
+    async with matching(harness):
+        done = await answered(harness, labels, ("a.png", RED))
+    assert len(done["content"]) <= MAX_MESSAGE_LENGTH
+    assert list(by_name(done)) == ["picture.jpg", "scores.csv"]

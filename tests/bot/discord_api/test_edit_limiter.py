@@ -1,0 +1,87 @@
+"""When messages may be edited, by what Discord's headers say, on a clock of the test's own."""
+
+import asyncio
+
+import pytest
+
+from bot.discord_api.edit_limiter import MAX_PER_SECOND, UNANSWERED_S, EditRateLimiter
+
+
+class ManualClock:
+    """A clock that only sleeping moves on.
+
+    Attributes:
+        now: Its time in seconds.
+    """
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += max(0.0, seconds)
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def limiter(clock: ManualClock) -> EditRateLimiter:
+    return EditRateLimiter(clock, clock.sleep)
+
+
+def headers(remaining: int, seconds: float) -> dict[str, str]:
+    return {"X-RateLimit-Remaining": str(remaining), "X-RateLimit-Reset-After": str(seconds)}
+
+
+async def waited(
+    limiter: EditRateLimiter, clock: ManualClock, *, last: bool = False, channel: int = 1
+) -> float:
+    """Return how many seconds an edit waits."""
+    began = clock.now
+    await limiter.wait_to_edit(channel, last=last)
+    return clock.now - began
+
+
+async def test_the_first_edit_goes_at_once_and_the_next_waits_until_something_is_heard(
+    limiter: EditRateLimiter, clock: ManualClock
+) -> None:
+    assert await waited(limiter, clock) == 0
+    assert await waited(limiter, clock) == pytest.approx(UNANSWERED_S)
+
+
+async def test_edits_come_evenly_and_one_is_kept_for_the_last(
+    limiter: EditRateLimiter, clock: ManualClock
+) -> None:
+    for remaining, seconds in ((4, 0.4), (3, 0.3), (2, 0.2)):
+        limiter.update(1, headers(remaining, seconds))
+        assert await waited(limiter, clock) == pytest.approx(0.1)
+    limiter.update(1, headers(1, 0.3))
+    assert await waited(limiter, clock, last=True) <= 1 / MAX_PER_SECOND
+    limiter.update(1, headers(0, 0.3))
+    assert await waited(limiter, clock, last=True) == pytest.approx(0.3), "none is left: even the last waits"
+
+
+async def test_channels_do_not_wait_for_each_other(limiter: EditRateLimiter, clock: ManualClock) -> None:
+    limiter.update(1, headers(0, 60))
+    assert await waited(limiter, clock, channel=2) == 0
+
+
+async def test_all_together_stay_below_the_limit_of_all_requests(
+    limiter: EditRateLimiter, clock: ManualClock
+) -> None:
+    began = clock.now
+    for channel in range(20):
+        await limiter.wait_to_edit(channel)
+    assert clock.now - began == pytest.approx(19 / MAX_PER_SECOND)
+
+
+async def test_headers_that_say_nothing_change_nothing(limiter: EditRateLimiter, clock: ManualClock) -> None:
+    limiter.update(1, {})
+    limiter.update(1, {"X-RateLimit-Remaining": "many", "X-RateLimit-Reset-After": "1"})
+    assert await waited(limiter, clock) == 0

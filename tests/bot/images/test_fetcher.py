@@ -1,0 +1,157 @@
+"""Pictures come from Discord's hosts alone, and never more of them than allowed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+import yarl
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from bot.images.fetcher import Fetcher
+from inference.errors import NotAPicture, PictureGone, PictureTooLarge
+from tests.bot.harness import picture
+
+MOST = 2**16
+
+
+class Files:
+    """A host of files, and what was asked of it."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        app = web.Application()
+        app.router.add_get("/good.png", self._good)
+        app.router.add_get("/endless.png", self._endless)
+        app.router.add_get("/endless.txt", self._endless_text)
+        app.router.add_get("/empty.png", self._empty)
+        app.router.add_get("/elsewhere.png", self._elsewhere)
+        app.router.add_get("/slow.png", self._slow)
+        self.server = TestServer(app)
+
+    async def _good(self, _: web.Request) -> web.Response:
+        return web.Response(body=picture("a red circle"))
+
+    async def _empty(self, _: web.Request) -> web.Response:
+        return web.Response(body=b"")
+
+    async def _elsewhere(self, _: web.Request) -> web.Response:
+        raise web.HTTPFound("/good.png")
+
+    async def _slow(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(picture("first"))
+        assert request.transport is not None
+        while not request.transport.is_closing():
+            await response.write(b"")
+            await _turn()
+        return response
+
+    async def _endless(self, request: web.Request) -> web.StreamResponse:
+        return await self._stream(request, picture("first"))
+
+    async def _endless_text(self, request: web.Request) -> web.StreamResponse:
+        return await self._stream(request, b"only text")
+
+    async def _stream(self, request: web.Request, first: bytes) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(first)
+        while True:
+            await response.write(bytes(4096))
+            self.sent += 4096
+
+
+async def _turn() -> None:
+    """Give the others a turn."""
+    await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def files() -> AsyncIterator[Files]:
+    files = Files()
+    async with files.server:
+        yield files
+
+
+@pytest.fixture
+async def fetcher(files: Files) -> AsyncIterator[Fetcher]:
+    async with aiohttp.ClientSession() as session:
+        yield Fetcher(session, max_bytes=MOST, timeout_s=5, only=files.server.make_url("/").origin())
+
+
+async def test_a_picture_comes_whole(fetcher: Fetcher, files: Files) -> None:
+    assert await fetcher.fetch(str(files.server.make_url("/good.png"))) == picture("a red circle")
+
+
+async def test_no_more_than_the_cap_is_read_of_an_endless_file(fetcher: Fetcher, files: Files) -> None:
+    with pytest.raises(PictureTooLarge) as caught:
+        await fetcher.fetch(str(files.server.make_url("/endless.png")))
+    assert caught.value.detail["limit"] == MOST
+
+
+async def test_what_is_no_picture_is_not_fetched_to_its_end(fetcher: Fetcher, files: Files) -> None:
+    with pytest.raises(NotAPicture):
+        await fetcher.fetch(str(files.server.make_url("/endless.txt")))
+
+
+@pytest.mark.parametrize("path", ["/gone.png", "/elsewhere.png"])
+async def test_what_is_gone_or_points_elsewhere_is_gone(fetcher: Fetcher, files: Files, path: str) -> None:
+    with pytest.raises(PictureGone):
+        await fetcher.fetch(str(files.server.make_url(path)))
+
+
+async def test_an_empty_file_is_no_picture(fetcher: Fetcher, files: Files) -> None:
+    with pytest.raises(NotAPicture):
+        await fetcher.fetch(str(files.server.make_url("/empty.png")))
+
+
+async def test_a_host_that_never_ends_is_given_up(files: Files) -> None:
+    async with aiohttp.ClientSession() as session:
+        only = files.server.make_url("/").origin()
+        hasty = Fetcher(session, max_bytes=MOST, timeout_s=0.2, only=only)
+        with pytest.raises(PictureGone):
+            await hasty.fetch(str(files.server.make_url("/slow.png")))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/a.png",
+        "http://cdn.discordapp.com/a.png",
+        "https://cdn.discordapp.com:8443/a.png",
+        "https://cdn.discordapp.com.example.com/a.png",
+        "https://user@cdn.discordapp.com/a.png",
+        "https://127.0.0.1/a.png",
+        "file:///etc/passwd",
+        "/a.png",
+        "",
+    ],
+)
+async def test_nothing_is_fetched_from_elsewhere(url: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        fetcher = Fetcher(session, max_bytes=MOST, timeout_s=5)
+        with pytest.raises(NotAPicture):
+            await fetcher.fetch(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://cdn.discordapp.com/attachments/1/2/a.png?ex=1&is=2&hm=3",
+        "https://media.discordapp.net/attachments/1/2/a.png",
+        "https://images-ext-1.discordapp.net/external/x/https/example.com/a.png",
+    ],
+)
+async def test_discords_hosts_are_known(url: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        assert Fetcher(session, max_bytes=MOST, timeout_s=5)._is_discord(yarl.URL(url))
+
+
+async def test_a_size_that_discord_names_is_enough_to_refuse(fetcher: Fetcher) -> None:
+    fetcher.check_size(None)
+    fetcher.check_size(MOST)
+    with pytest.raises(PictureTooLarge):
+        fetcher.check_size(MOST + 1)

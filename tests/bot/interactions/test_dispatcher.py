@@ -1,0 +1,237 @@
+"""An interaction ends in one visible outcome, whatever is killed and restarted in between."""
+
+from types import SimpleNamespace
+
+import discord
+import pytest
+
+from bot.errors import UserError
+from bot.formatting.errors import error_sentence
+from bot.formatting.status import INTERNAL_ERROR, NO_WORKER, late_answer, queue_position
+from bot.playground.testing.faults import Fault, FaultKind
+from inference.errors import QueueFull, QueueUnavailable
+from inference.queue.connection import connect
+from tests.bot import scripted_command as scripts
+from tests.bot.command_calls import EPHEMERAL, SWITCH, TEXT, CommandCaller, option
+from tests.bot.harness import IMPATIENT, SCRIPTED, Harness, until
+
+WORDS = option(TEXT, "words", "hello")
+PRIVATE = option(SWITCH, "private", True)
+CALLBACK = "/interactions/{interaction_id}/{interaction_token}/callback"
+ORIGINAL = "/webhooks/{webhook_id}/{webhook_token}/messages/@original"
+
+
+@pytest.fixture(autouse=True)
+def script(monkeypatch: pytest.MonkeyPatch) -> scripts.CommandScript:
+    """Have the command there, and the work behind it done at once."""
+    script = scripts.CommandScript()
+    script.gate.set()
+    monkeypatch.setattr(scripts, "current", script)
+    return script
+
+
+async def tokens(harness: Harness) -> int:
+    """Count the tokens that are kept."""
+    redis = connect(harness.redis_url)
+    try:
+        return len(await redis.keys("beholder:token:*"))
+    finally:
+        await redis.aclose()
+
+
+async def test_an_outcome_takes_the_placeholders_place_and_pings_nobody(
+    harness: Harness, script: scripts.CommandScript
+) -> None:
+    caller = CommandCaller(harness.ada)
+    async with harness.bot(extensions=SCRIPTED):
+        await caller.call(harness.general, "try", WORDS)
+        placeholder = await caller.placeholder(harness.general)
+        done = await caller.outcome(placeholder)
+        assert (done["content"], done["mention_everyone"], done["flags"]) == ("@everyone hello", False, 0)
+        await harness.all_closed()
+        await until(lambda: script.cleared == 1)
+        assert await tokens(harness) == 0
+
+
+async def test_a_private_outcome_is_its_askers_alone(harness: Harness) -> None:
+    caller = CommandCaller(harness.ada)
+    async with harness.bot(extensions=SCRIPTED):
+        await caller.call(harness.general, "try", WORDS, PRIVATE)
+        done = await caller.outcome(await caller.placeholder(harness.general))
+        assert done["flags"] == EPHEMERAL
+
+
+async def test_what_the_payload_shows_is_refused_before_deferring(
+    harness: Harness, script: scripts.CommandScript
+) -> None:
+    caller = CommandCaller(harness.ada)
+    async with harness.bot(extensions=SCRIPTED):
+        await caller.call(harness.general, "try", option(TEXT, "words", "bad"))
+        assert (await caller.refusal())["content"] == "Those are bad words: choose others."
+        await caller.call(harness.general, "try", option(TEXT, "words", "bug"))
+        await harness.ada.hear(lambda _, data: data.get("content") == INTERNAL_ERROR)
+        assert [each["flags"] for each in await caller.messages(harness.general)] == [EPHEMERAL] * 2
+        assert (script.calls, await harness.open_requests(), await tokens(harness)) == ([], {}, 0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (UserError("There is nothing here."), "There is nothing here."),
+        (QueueFull("", retry_after=7), "I have too much to do right now. Try again in about 7 seconds."),
+        (ZeroDivisionError(), INTERNAL_ERROR),
+    ],
+)
+async def test_what_shows_later_is_told_the_asker_alone_and_the_placeholder_goes(
+    harness: Harness, script: scripts.CommandScript, wrong: Exception, sentence: str
+) -> None:
+    script.wrong = wrong
+    caller = CommandCaller(harness.ada)
+    async with harness.bot(extensions=SCRIPTED):
+        await caller.call(harness.general, "try", WORDS)
+        await caller.gone(await caller.placeholder(harness.general))
+        told = await caller.refusal()
+        assert (told["content"], told["flags"]) == (sentence, EPHEMERAL)
+        await harness.all_closed()
+        assert [each["id"] for each in await caller.messages(harness.general)] == [told["id"]]
+
+
+async def test_a_private_refusal_stands_in_the_placeholder(
+    harness: Harness, script: scripts.CommandScript
+) -> None:
+    script.wrong = UserError("There is nothing here.")
+    caller = CommandCaller(harness.ada)
+    async with harness.bot(extensions=SCRIPTED):
+        await caller.call(harness.general, "try", WORDS, PRIVATE)
+        done = await caller.outcome(await caller.placeholder(harness.general))
+        assert (done["content"], done["flags"]) == ("There is nothing here.", EPHEMERAL)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"), [(0, queue_position(0)), (1, queue_position(1)), (12, queue_position(12))]
+)
+async def test_who_waits_is_told_their_place(
+    harness: Harness, script: scripts.CommandScript, ahead: int, said: str
+) -> None:
+    script.gate.clear()
+    script.ahead = ahead
+    caller = CommandCaller(harness.ada)
+    async with harness.worker(), harness.bot(extensions=SCRIPTED, delays=IMPATIENT):
+        await caller.call(harness.general, "try", WORDS)
+        placeholder = await caller.placeholder(harness.general)
+        await harness.ada.hear(lambda _, data: data.get("content") == said)
+        script.gate.set()
+        assert (await caller.outcome(placeholder, unlike=said))["content"] == "@everyone hello"
+
+
+async def test_without_a_worker_who_waits_is_told_so(harness: Harness, script: scripts.CommandScript) -> None:
+    script.gate.clear()
+    script.ahead = 0
+    caller = CommandCaller(harness.ada)
+    async with harness.bot(extensions=SCRIPTED, delays=IMPATIENT):
+        await caller.call(harness.general, "try", WORDS)
+        await harness.ada.hear(lambda _, data: data.get("content") == NO_WORKER)
+
+
+@pytest.mark.parametrize("private", [False, True])
+async def test_a_restart_goes_on_through_the_webhook(
+    harness: Harness, script: scripts.CommandScript, private: bool
+) -> None:
+    script.gate.clear()
+    caller = CommandCaller(harness.ada)
+    async with harness.bot(extensions=SCRIPTED):
+        await caller.call(harness.general, "try", WORDS, option(SWITCH, "private", private))
+        placeholder = await caller.placeholder(harness.general)
+        await until(lambda: len(script.calls) == 1)
+        assert await tokens(harness) == 1
+    script.gate.set()
+    async with harness.bot(extensions=SCRIPTED):
+        assert (await caller.outcome(placeholder))["content"] == "@everyone hello"
+        await harness.all_closed()
+        assert len(await caller.messages(harness.general)) == 1
+        assert await tokens(harness) == 0
+    (_, again) = script.calls
+    assert again.request.arguments == {"words": "hello", "seen": True}
+
+
+@pytest.mark.parametrize("private", [False, True])
+async def test_after_fifteen_minutes_only_a_public_request_is_answered(
+    harness: Harness, script: scripts.CommandScript, private: bool
+) -> None:
+    script.gate.clear()
+    caller = CommandCaller(harness.ada)
+    async with harness.bot(extensions=SCRIPTED):
+        await caller.call(harness.general, "try", WORDS, option(SWITCH, "private", private))
+        await until(lambda: len(script.calls) == 1)
+    await _lose_tokens(harness)
+    script.gate.set()
+    async with harness.bot(extensions=SCRIPTED):
+        await harness.all_closed()
+        said = [each["content"] for each in await caller.messages(harness.general) if each["content"]]
+    assert said == ([] if private else [late_answer("@everyone hello", int(harness.ada.user["id"]))])
+
+
+async def _lose_tokens(harness: Harness) -> None:
+    redis = connect(harness.redis_url)
+    for key in await redis.keys("beholder:token:*"):
+        assert 0 < await redis.ttl(key) <= 900
+        await redis.delete(key)
+    await redis.aclose()
+
+
+@pytest.mark.parametrize("kind", [FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER])
+@pytest.mark.parametrize(("method", "template"), [("POST", CALLBACK), ("PATCH", ORIGINAL)])
+async def test_a_connection_that_breaks_makes_neither_none_nor_two(
+    harness: Harness, kind: FaultKind, method: str, template: str
+) -> None:
+    caller = CommandCaller(harness.ada)
+    async with harness.bot(extensions=SCRIPTED):
+        harness.pocket.faults.add(Fault(kind, method=method, template=template))
+        await caller.call(harness.general, "try", WORDS)
+        done = await caller.outcome(await caller.placeholder(harness.general))
+        await harness.all_closed()
+        assert [each["content"] for each in await caller.messages(harness.general)] == [done["content"]]
+
+
+async def test_a_placeholder_that_somebody_deleted_stays_deleted(
+    harness: Harness, script: scripts.CommandScript
+) -> None:
+    script.gate.clear()
+    caller = CommandCaller(harness.ada)
+    async with harness.bot(extensions=SCRIPTED):
+        await caller.call(harness.general, "try", WORDS)
+        placeholder = await caller.placeholder(harness.general)
+        await harness.ada.request("DELETE", f"/channels/{harness.general}/messages/{placeholder['id']}")
+        script.gate.set()
+        await harness.all_closed()
+        assert await caller.messages(harness.general) == []
+
+
+async def test_a_redis_that_is_away_is_told_the_asker_alone(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise QueueUnavailable
+
+    caller = CommandCaller(harness.ada)
+    async with harness.bot(extensions=SCRIPTED):
+        monkeypatch.setattr("handlers.storage.inbox.Inbox.accept", away)
+        await caller.call(harness.general, "try", WORDS)
+        await caller.gone(await caller.placeholder(harness.general))
+        assert (await caller.refusal())["content"] == error_sentence(QueueUnavailable())
+
+
+async def test_an_outcome_that_discord_refuses_is_no_silence(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def too_large(*_: object) -> None:
+        response = SimpleNamespace(status=413, reason="Payload Too Large")
+        raise discord.HTTPException(response, {"code": 40005, "message": ""})
+
+    monkeypatch.setattr("bot.interactions.response.DeferredResponse.answer", too_large)
+    caller = CommandCaller(harness.ada)
+    async with harness.bot(extensions=SCRIPTED):
+        await caller.call(harness.general, "try", WORDS)
+        await caller.gone(await caller.placeholder(harness.general))
+        assert (await caller.refusal())["content"] == INTERNAL_ERROR
+        await harness.all_closed()

@@ -1,0 +1,136 @@
+"""Pictures that commands are given, or that are meant: what is shown of them, and where they are fetched."""
+
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, get_args
+
+import aiohttp
+import pytest
+from PIL import Image
+from PIL.ExifTags import GPS, IFD, Base
+
+from bot.formatting.errors import error_sentence
+from bot.images.fetcher import Fetcher
+from inference.errors import PictureGone
+from inference.queue.client import InferenceClient
+from inference.schema import Picture, Task
+from tests.bot.command_calls import FILE, TEXT, CommandCaller, option
+from tests.bot.harness import Harness
+from tests.inference.asking import BLUE, settings, working
+from tests.inference.engines import ColourEngine
+from tests.inference.pictures import encode, near, plain
+
+MAKER, DAY = "Camera of Ada", "2026:11:23"
+COMMANDS = {
+    "ask": [option(TEXT, "question", "what?")],
+    "describe": [],
+    "match": [option(TEXT, "labels", "red, blue")],
+}
+
+
+def exif() -> Image.Exif:
+    """Say who took a picture, and where and when."""
+    made = Image.Exif()
+    made[Base.Make] = MAKER
+    made[Base.DateTime] = f"{DAY} 12:00:00"
+    made.get_ifd(IFD.GPSInfo)[GPS.GPSLatitude] = (48.0, 51.0, 29.6)
+    made.get_ifd(IFD.GPSInfo)[GPS.GPSDateStamp] = DAY
+    return made
+
+
+def taken(kind: str) -> bytes:
+    """Make a blue picture that says who took it."""
+    comment = {"comment": MAKER.encode()} if kind == "JPEG" else {}
+    return encode(plain("blue", (64, 32)), kind, exif=exif(), **comment)
+
+
+@asynccontextmanager
+async def served(harness: Harness) -> AsyncIterator[None]:
+    engines = dict.fromkeys(get_args(Task), ColourEngine())
+    async with working(settings(harness.redis_url), engines), harness.bot():
+        yield
+
+
+async def shown(harness: Harness, name: str, data: bytes) -> list[tuple[dict[str, Any], bytes]]:
+    """Call a command with a picture; return the files in its reply."""
+    engines = dict.fromkeys(get_args(Task), ColourEngine())
+    caller, image = CommandCaller(harness.ada), option(FILE, "image", 0)
+    async with (
+        working(settings(harness.redis_url), engines),
+        harness.bot(),
+        aiohttp.ClientSession() as http,
+    ):
+        await caller.call(harness.general, name, *COMMANDS[name], image, files=[("a.jpg", data)])
+        done = await caller.outcome(await caller.placeholder(harness.general))
+        return [(each, await (await http.get(each["url"])).read()) for each in done["attachments"]]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF", "HEIF"])
+async def test_it_is_a_jpeg_that_says_nothing_of_place_time_and_maker(
+    harness: Harness, name: str, kind: str
+) -> None:
+    data = taken(kind)
+    assert MAKER.encode() in data
+    assert DAY.encode() in data
+    [(file, jpeg)] = await shown(harness, name, data)
+    assert file["filename"] == "picture.jpg"
+    with Image.open(io.BytesIO(jpeg)) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (64, 32))
+        assert near(picture.getpixel((30, 15)), (0, 0, 255))
+        assert dict(picture.getexif()) == {}
+        assert not {"comment", "exif", "xmp"} & picture.info.keys()
+    for secret in (MAKER.encode(), DAY.encode(), b"Exif"):
+        assert secret not in jpeg
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_where_there_is_no_small_copy_to_be_had_nothing_is_shown(
+    harness: Harness, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(_client: InferenceClient, _picture: Picture) -> bytes:
+        raise PictureGone
+
+    monkeypatch.setattr(InferenceClient, "picture", gone)
+    assert await shown(harness, name, taken("JPEG")) == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_an_address_that_has_expired_is_asked_for_again(
+    harness: Harness, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch, asked = Fetcher.fetch, list[str]()
+
+    async def expired_once(self: Fetcher, url: str) -> bytes:
+        asked.append(url)
+        if len(asked) == 1:
+            raise PictureGone
+        return await fetch(self, url)
+
+    monkeypatch.setattr(Fetcher, "fetch", expired_once)
+    caller = CommandCaller(harness.ada)
+    await harness.ada.post(harness.general, files=[("a.png", BLUE)])
+    async with served(harness):
+        await caller.call(harness.general, name, *COMMANDS[name])
+        done = await caller.outcome(await caller.placeholder(harness.general))
+    assert "blue" in done["content"]
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_a_message_that_is_gone_by_then_is_said(
+    harness: Harness, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = CommandCaller(harness.ada)
+    posted = await harness.ada.post(harness.general, files=[("a.png", BLUE)])
+
+    async def expired(_: Fetcher, __: str) -> bytes:
+        await harness.ada.request("DELETE", f"/channels/{harness.general}/messages/{posted['id']}")
+        raise PictureGone
+
+    monkeypatch.setattr(Fetcher, "fetch", expired)
+    async with served(harness):
+        await caller.call(harness.general, name, *COMMANDS[name])
+        await caller.gone(await caller.placeholder(harness.general))
+        assert (await caller.refusal())["content"] == error_sentence(PictureGone())

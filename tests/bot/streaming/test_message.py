@@ -1,0 +1,59 @@
+"""An answer arrives once and whole, whatever happens to Discord's answers on the way."""
+
+import pytest
+
+from bot.playground.testing.faults import Fault, FaultKind
+from tests.bot.chat_worker import chat_worker
+from tests.bot.conversation_steps import finished, is_done, seen, thread
+from tests.bot.harness import Harness
+
+SEND = "/channels/{channel_id}/messages"
+EDIT = "/channels/{channel_id}/messages/{message_id}"
+WORDS = [f"word{number} " for number in range(300)]
+
+
+@pytest.mark.parametrize("kind", [FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER])
+@pytest.mark.parametrize(("method", "template"), [("POST", SEND), ("PATCH", EDIT)])
+async def test_a_connection_that_breaks_makes_no_message_twice_and_loses_no_word(
+    harness: Harness, kind: FaultKind, method: str, template: str
+) -> None:
+    async with chat_worker(harness) as worker, harness.bot():
+        place = await thread(harness)
+        await finished(harness, place, 1)
+        worker.pieces = lambda _: WORDS
+        worker.after = 5
+        worker.gate.clear()
+        if method == "POST":
+            harness.pocket.faults.add(Fault(kind, method=method, template=template))
+        await harness.ada.post(place, "say much")
+        await seen(harness, place, lambda found: len(found) == 2)
+        if method == "PATCH":
+            harness.pocket.faults.add(Fault(kind, method=method, template=template))
+        worker.gate.set()
+        found = await seen(harness, place, lambda found: len(found) > 2 and is_done(found[-1]))
+        assert " ".join(each["content"] for each in found[1:]).split() == [word.strip() for word in WORDS]
+        await harness.all_closed()
+
+
+async def test_an_answer_whose_message_is_deleted_is_stopped_on_the_server(harness: Harness) -> None:
+    async with chat_worker(harness) as worker, harness.bot():
+        worker.pieces, worker.after = lambda _: WORDS, 5
+        worker.gate.clear()
+        place = await thread(harness)
+        [first] = await seen(harness, place, lambda found: len(found) == 1)
+        await harness.ada.request("DELETE", f"/channels/{place}/messages/{first['id']}")
+        # The next edit finds that it is gone.
+        worker.after, worker.pause = len(WORDS), 0.02
+        worker.gate.set()
+        await worker.until(lambda: bool(worker.stopped))
+        await harness.all_closed()
+
+
+async def test_a_thread_that_is_deleted_ends_its_answer(harness: Harness) -> None:
+    async with chat_worker(harness) as worker, harness.bot():
+        worker.pieces, worker.pause = lambda _: WORDS, 0.02
+        place = await thread(harness)
+        await seen(harness, place, lambda found: len(found) == 1)
+        await harness.ada.request("DELETE", f"/channels/{place}")
+        await worker.until(lambda: bool(worker.stopped))
+        await harness.all_closed()

@@ -1,0 +1,32 @@
+"""That the bot, and the pocket Discord around it, are held to Discord's description."""
+
+import aiohttp
+import pytest
+
+from tests.bot.harness import Harness, judged, picture
+from tests.openapi import description
+
+
+async def test_what_bot_and_discord_say_is_judged(harness: Harness) -> None:
+    description()  # skips where it is not there: then nothing in this folder is judged
+    async with harness.worker(), harness.bot():
+        posted = await harness.ada.post(harness.pictures, files=[("a.png", picture("a red circle"))])
+        await harness.ada.reply_to(posted)
+    assert harness.judge is not None
+    assert harness.judge.rest > 0
+    assert harness.judge.events > 0
+
+
+async def test_a_wrong_request_of_the_bots_fails_its_test(harness: Harness) -> None:
+    description()
+    headers = {"Authorization": f"Bot {harness.pocket.bot_token}"}
+    url = f"{harness.pocket.api}/channels/{harness.pictures}/messages"
+    with pytest.raises(AssertionError, match="request/content"):
+        async with (
+            judged(harness.pocket),
+            aiohttp.ClientSession(headers=headers) as http,
+            http.post(url, json={"content": "x" * 5000}) as answer,
+        ):
+            assert answer.status == 400
+    assert harness.judge is not None
+    harness.judge.found.clear()
