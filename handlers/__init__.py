@@ -1,1 +1,1 @@
-"""What the bot does with a picture: captions, answers, scores, conversations. No discord, no torch."""
+"""The bot's features without Discord and without torch: captions, answers, matches and chat about images."""

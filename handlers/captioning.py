@@ -1,126 +1,167 @@
-"""Pictures -> captions, or answers to a question, each with an outcome of its own."""
+"""Captions images, or answers a question about them: one job and one outcome for each image."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from handlers.ports import ImageSource, JobContext, Queue, Ticket, fetch_thumbnail, store_image
+from handlers.ports import (
+    MAX_THUMBNAIL_BYTES,
+    ImageSource,
+    JobContext,
+    JobQueue,
+    Ticket,
+    fetch_thumbnail,
+    store_image,
+)
 from inference.errors import BeholderError, JobFailed, QueueFull, QueueUnavailable, TooManyInFlight
 from inference.schema import Answer, Answered, Caption, Captioned, Group, Picture, Priority
 
 log = logging.getLogger(__name__)
 
-MIN_RETRY_DELAY_S = 0.5
-MAX_RETRY_DELAY_S = 30.0
-"""Seconds before something is tried again for which there was no room."""
+MIN_RETRY_DELAY_S: Final = 0.5
+MAX_RETRY_DELAY_S: Final = 30.0
+"""Seconds until a step is retried that the queue had no room for."""
 
 T = TypeVar("T")
 
 Words = Captioned | Answered
-"""What there is to say of a picture."""
-Watch = Callable[[Ticket], None]
-"""Told of each job that is under way."""
+"""A job's text, with a thumbnail if one was requested."""
+OnSubmit = Callable[[Ticket], None]
+"""Called with the ticket of each job once it is submitted."""
 
 
-def unwatched(_: Ticket) -> None:
-    """Look at no job."""
+def ignore_ticket(_: Ticket) -> None:
+    """Do nothing: the default `OnSubmit`."""
 
 
 class Captioner:
-    """Has pictures captioned, or a question about them answered.
+    """Submits captioning and question jobs, and collects their outcomes.
 
     Args:
-        queue: Where the jobs go.
-        patience: Seconds for which a full or absent queue is tried again.
+        queue: The job queue.
+        patience: Seconds for which a step is retried while the queue is full or Redis is away.
+        min_retry_delay_s: Seconds until the next try, at least.
+        max_retry_delay_s: Seconds until the next try, at most, whatever the queue suggests.
+        max_thumbnail_bytes: Larger thumbnails count as missing.
     """
 
-    def __init__(self, queue: Queue, *, patience: float) -> None:
+    def __init__(
+        self,
+        queue: JobQueue,
+        *,
+        patience: float,
+        min_retry_delay_s: float = MIN_RETRY_DELAY_S,
+        max_retry_delay_s: float = MAX_RETRY_DELAY_S,
+        max_thumbnail_bytes: int = MAX_THUMBNAIL_BYTES,
+    ) -> None:
         self._queue = queue
         self._patience = patience
+        self._min_retry_delay_s = min_retry_delay_s
+        self._max_retry_delay_s = max_retry_delay_s
+        self._max_thumbnail_bytes = max_thumbnail_bytes
 
     async def caption(
         self,
-        asked: JobContext,
+        context: JobContext,
         sources: Sequence[ImageSource],
         question: str | None = None,
-        watch: Watch = unwatched,
+        watch: OnSubmit = ignore_ticket,
     ) -> list[Words | BeholderError]:
-        """Caption every picture; one that cannot be captioned keeps none of the others from it.
+        """Caption images, or answer a question about each. The images succeed or fail independently.
+
+        Idempotent: the same context, images and question make the same jobs.
 
         Args:
-            asked: Who asks.
-            sources: The pictures.
-            question: What to answer about each instead; None: a caption is wanted.
-            watch: Told of the jobs.
+            context: The request.
+            sources: The images.
+            question: The question; None: caption them.
+            watch: Called with each job's ticket.
 
         Returns:
-            For each source, in their order, its caption or answer, or why there is none.
+            For each source, in order, its caption or answer, or the error.
         """
         stored = await asyncio.gather(
-            *(self._attempt(asked, partial(store_image, self._queue, asked, s)) for s in sources)
+            *(self._attempt(context, partial(store_image, self._queue, context, s)) for s in sources)
         )
         size = sum(isinstance(picture, Picture) for picture in stored)
         outcomes = (
-            self._attempt(asked, partial(self._ask, asked, source, picture, size, question, watch))
+            self._attempt(context, partial(self._run_job, context, source, picture, size, question, watch))
             if isinstance(picture, Picture)
-            else _as_it_is(picture)
+            else _unchanged(picture)
             for source, picture in zip(sources, stored, strict=True)
         )
         return list(await asyncio.gather(*outcomes))
 
-    async def forget(
-        self, asked: JobContext, sources: Sequence[ImageSource], question: str | None = None
+    async def release_results(
+        self, context: JobContext, sources: Sequence[ImageSource], question: str | None = None
     ) -> None:
-        """Let go of the results: their outcome is visible.
+        """Delete the stored results, once they are visible in Discord. Idempotent.
 
         Raises:
-            QueueUnavailable: Redis cannot be reached; they go by themselves after some time.
+            QueueUnavailable: Redis cannot be reached; the results expire by themselves.
         """
-        await self._queue.close_request([asked.job(source.key, question) for source in sources])
+        await self._queue.close_request([context.job(source.key, question) for source in sources])
 
-    async def thumbnail(self, asked: JobContext, outcome: Words | BeholderError) -> bytes:
-        """Fetch the small copy that a source wanted: a JPEG file; empty where there is none to be had."""
+    async def thumbnail(self, context: JobContext, outcome: Words | BeholderError) -> bytes:
+        """Return the thumbnail that a source requested: a JPEG file; empty if there is none."""
         if isinstance(outcome, BeholderError) or not outcome.thumbnails:
             return b""
-        return await fetch_thumbnail(self._queue, asked, outcome.thumbnails[0])
+        thumbnail = outcome.thumbnails[0]
+        return await fetch_thumbnail(self._queue, context, thumbnail, self._max_thumbnail_bytes)
 
-    async def _ask(
+    async def _run_job(
         self,
-        asked: JobContext,
+        context: JobContext,
         source: ImageSource,
         picture: Picture,
         size: int,
         question: str | None,
-        watch: Watch,
+        watch: OnSubmit,
     ) -> Words:
         ticket = await self._queue.submit(
             _request(picture, question, thumbnail=source.thumbnail),
-            id=asked.job(source.key, question),
-            priority=asked.priority,
-            asker=str(asked.asker),
-            group=Group(id=asked.request, size=size),
+            id=context.job(source.key, question),
+            priority=context.priority,
+            asker=str(context.asker),
+            group=Group(id=context.request, size=size),
         )
         watch(ticket)
         outcome = (await ticket.result()).outcome
-        wanted = Captioned if question is None else Answered
-        if not isinstance(outcome, wanted):
-            raise JobFailed(f"Words were asked for and a {outcome.task!r} came back.")
+        expected = Captioned if question is None else Answered
+        if not isinstance(outcome, expected):
+            raise JobFailed(f"The worker returned the outcome of another task: {outcome.task!r}.")
         return outcome
 
-    async def _attempt(self, asked: JobContext, step: Callable[[], Awaitable[T]]) -> T | BeholderError:
-        """Do a step, again and again while there is no room and patience lasts."""
-        until = asyncio.get_running_loop().time() + self._patience
+    async def _attempt(self, context: JobContext, step: Callable[[], Awaitable[T]]) -> T | BeholderError:
+        """Retry a step until it succeeds, fails for good, or `patience` is over. It must be idempotent."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + self._patience
         while True:
             try:
                 return await step()
             except BeholderError as error:
-                pause = _pause_after(error, asked.priority)
-                if pause is None or asyncio.get_running_loop().time() + pause > until:
-                    log.info("%s: %s", asked.request, error.code)
+                delay = self._retry_delay(error, context.priority)
+                if delay is None or clock() + delay > until:
+                    log.info("%s: %s", context.request, error.code)
                     return error
-            await asyncio.sleep(pause)
+            await asyncio.sleep(delay)
+
+    def _retry_delay(self, error: BeholderError, priority: Priority) -> float | None:
+        """Return the seconds until the next try; None: do not retry.
+
+        A full queue is reported at once to a user who waits and can retry. A post that is captioned unasked
+        has no such user, so it is retried here.
+        """
+        match error:
+            case QueueFull() if priority == "unasked":
+                suggested = float(error.detail.get("retry_after", 1))
+                return min(self._max_retry_delay_s, max(self._min_retry_delay_s, suggested))
+            case TooManyInFlight() | QueueUnavailable():
+                return self._min_retry_delay_s
+            case _:
+                return None
 
 
 def _request(picture: Picture, question: str | None, *, thumbnail: bool) -> Caption | Answer:
@@ -129,21 +170,5 @@ def _request(picture: Picture, question: str | None, *, thumbnail: bool) -> Capt
     return Answer(picture=picture, question=question, thumbnail=thumbnail)
 
 
-async def _as_it_is(error: BeholderError) -> BeholderError:
+async def _unchanged(error: BeholderError) -> BeholderError:
     return error
-
-
-def _pause_after(error: BeholderError, priority: Priority) -> float | None:
-    """Tell after how many seconds to try again; None: not at all.
-
-    Somebody who waits hears at once that the queue is full, and may come back; nobody would for a post that
-    is captioned unasked.
-    """
-    match error:
-        case QueueFull() if priority == "unasked":
-            asked = float(error.detail.get("retry_after", 1))
-            return min(MAX_RETRY_DELAY_S, max(MIN_RETRY_DELAY_S, asked))
-        case TooManyInFlight() | QueueUnavailable():
-            return MIN_RETRY_DELAY_S
-        case _:
-            return None

@@ -1,66 +1,128 @@
-"""What handlers need of the queue to the workers, and what they hand in."""
+"""Protocols of the job queue that the handlers use, and the values that callers pass to every handler.
+
+`inference.queue.client.InferenceClient` satisfies `ChatQueue`, and with it the others; tests pass fakes.
+"""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from inference.errors import BeholderError
-from inference.schema import Answer, Caption, Group, Match, Picture, Priority, Result, job_id
+from inference.schema import Delta, Group, Picture, Priority, Progress, Request, Result, Task, job_id
 
 log = logging.getLogger(__name__)
 
 MAX_THUMBNAIL_BYTES: Final = 2**20
-"""Bytes; ours have some 30 kB. A larger one counts as missing."""
+"""Bytes; a worker's thumbnails have about 30 kB. A larger one counts as missing."""
 
 
 class Ticket(Protocol):
-    """A job that is under way."""
+    """Handle of a submitted job."""
 
     async def result(self) -> Result:
-        """Wait for what it comes to.
+        """Wait for the job's result.
 
         Raises:
-            BeholderError: It failed, or nobody answered before its deadline.
+            BeholderError: The job failed, or its deadline passed.
         """
 
     async def position(self) -> int | None:
-        """Say how many jobs are before it; None once a worker has it."""
+        """Return the number of jobs ahead of it in the queue; None once a worker has it.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+
+    def deltas(self) -> AsyncIterator[Delta | Progress]:
+        """Yield the pieces of a streamed text in order, and a worker's progress before the first.
+
+        Raises:
+            Expired: The job's deadline passed.
+        """
 
 
-class Queue(Protocol):
-    """What is needed of `inference.queue.client.InferenceClient`."""
+class ImageStore(Protocol):
+    """Store of image bytes that the workers read."""
 
     async def put_picture(self, scope: str, data: bytes) -> Picture:
-        """Keep a picture's bytes for the worker."""
+        """Store an image for the workers. Idempotent.
+
+        Raises:
+            QueueFull: The store has no room for it.
+            QueueUnavailable: Redis cannot be reached.
+        """
+
+    async def keep_picture(self, picture: Picture) -> bool:
+        """Extend a stored image's lifetime; False: its bytes are gone.
+
+        Raises:
+            QueueFull: The store has no room for it.
+            QueueUnavailable: Redis cannot be reached.
+        """
 
     async def picture(self, picture: Picture) -> bytes:
-        """Fetch a thumbnail."""
+        """Return an image's bytes.
+
+        Raises:
+            PictureGone: They are gone.
+            QueueUnavailable: Redis cannot be reached.
+        """
+
+
+class JobQueue(ImageStore, Protocol):
+    """Queue that jobs are submitted to."""
 
     async def submit(
         self,
-        request: Caption | Answer | Match,
+        request: Request,
         *,
-        id: str,  # noqa: A002 - what it is called on the wire
+        id: str,  # noqa: A002 - the field's name in the schema
         priority: Priority,
         asker: str,
         group: Group,
     ) -> Ticket:
-        """Hand a job in, or find it again where it was handed in before."""
+        """Submit a job. Idempotent: the same id returns the job that was submitted before.
+
+        Raises:
+            BeholderError: The queue refuses it, or Redis cannot be reached.
+        """
 
     async def close_request(self, ids: Iterable[str]) -> None:
-        """Forget the results of jobs whose outcome is visible."""
+        """Delete the stored results of jobs. Idempotent.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+
+
+class ChatQueue(JobQueue, Protocol):
+    """Job queue with the operations that only chat needs."""
+
+    async def stop(self, job_id: str) -> None:
+        """Stop generating an answer; its ticket returns the text so far.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+
+    async def workers_ready(self, tasks: Iterable[Task]) -> bool:
+        """Return whether each of `tasks` is served by a live worker.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
 
 
 @dataclass(frozen=True)
 class JobContext:
-    """Who asks, and for what.
+    """The request that jobs are submitted for.
 
     Attributes:
-        request: The request's id: jobs' ids are made from it.
-        scope: The server or DM that the pictures belong to.
-        asker: Discord's id of the person.
-        priority: `waiting` where somebody waits for the answer.
+        request: The request's id; job ids are derived from it, so that a retry submits the same jobs.
+        scope: Guild or DM that the images belong to, such as `guild:7`.
+        asker: Discord's id of the user.
+        priority: `waiting` if the user waits for the answer.
     """
 
     request: str
@@ -69,7 +131,7 @@ class JobContext:
     priority: Priority
 
     def job(self, key: str, question: str | None = None) -> str:
-        """Name the job of one of the request's pictures."""
+        """Return the id of the job for one image: a caption, or the answer to a question."""
         if question is None:
             return job_id(self.request, key, "caption")
         return job_id(self.request, key, "answer", question)
@@ -77,12 +139,12 @@ class JobContext:
 
 @dataclass(frozen=True)
 class ImageSource:
-    """A picture that can be fetched.
+    """An image that can be fetched.
 
     Attributes:
-        key: What tells it from the request's other pictures, the same after a restart.
-        fetch: Gets its bytes; may be called again. Raises a `BeholderError` where it cannot.
-        thumbnail: Whether a small copy of it is wanted beside what is said of it.
+        key: Unique among the request's images, and the same after a restart.
+        fetch: Returns the image's bytes; may be called again. Raises a `BeholderError` if it cannot.
+        thumbnail: Whether the worker shall return a thumbnail with the result.
     """
 
     key: str
@@ -90,22 +152,34 @@ class ImageSource:
     thumbnail: bool = False
 
 
-async def store_image(queue: Queue, asked: JobContext, source: ImageSource) -> Picture:
-    """Fetch a picture and keep its bytes for the worker.
+async def store_image(store: ImageStore, context: JobContext, source: ImageSource) -> Picture:
+    """Fetch an image and store it for the workers.
 
     Raises:
-        BeholderError: It cannot be fetched, or there is no room for it.
+        BeholderError: It cannot be fetched, or the store has no room for it.
     """
-    return await queue.put_picture(asked.scope, await source.fetch())
+    return await store.put_picture(context.scope, await source.fetch())
 
 
-async def fetch_thumbnail(queue: Queue, asked: JobContext, picture: Picture) -> bytes:
-    """Fetch a picture that a worker made: a small JPEG file; empty where there is none to be had."""
-    if picture.scope != asked.scope or picture.size > MAX_THUMBNAIL_BYTES:
-        log.warning("%s: a thumbnail of another place, or too large", asked.request)
+async def fetch_thumbnail(
+    store: ImageStore, context: JobContext, picture: Picture, max_bytes: int = MAX_THUMBNAIL_BYTES
+) -> bytes:
+    """Return a thumbnail that a worker made.
+
+    Args:
+        store: Where the worker put it.
+        context: The request; a thumbnail of another scope is never fetched.
+        picture: The thumbnail.
+        max_bytes: Larger thumbnails are not fetched.
+
+    Returns:
+        A JPEG file; empty if there is none.
+    """
+    if picture.scope != context.scope or picture.size > max_bytes:
+        log.warning("%s: thumbnail of another scope, or too large", context.request)
         return b""
     try:
-        return await queue.picture(picture)
+        return await store.picture(picture)
     except BeholderError as error:
-        log.info("%s: no thumbnail: %s", asked.request, error.code)
+        log.info("%s: no thumbnail: %s", context.request, error.code)
         return b""

@@ -1,4 +1,4 @@
-"""A question about pictures: what of it can be asked."""
+"""Parses the question that a user asks about images."""
 
 from handlers.text import tidy
 from inference.errors import QuestionTooLong, RequestError
@@ -6,30 +6,30 @@ from inference.schema import MAX_QUESTION_LENGTH
 
 
 class NoQuestion(RequestError):
-    """There is no question: nothing but spaces and what nobody sees."""
+    """The question has no visible character."""
 
     code = "no_question"
 
 
 def parse_question(text: str) -> str:
-    """Read a question as it was typed.
+    """Tidy a question and check its length.
 
     Args:
-        text: Anything.
+        text: As the user typed it.
 
     Returns:
-        One line of 1 to `MAX_QUESTION_LENGTH` characters, without what nobody sees.
+        One line of 1 to `MAX_QUESTION_LENGTH` characters.
 
     Raises:
-        NoQuestion: There is none.
-        QuestionTooLong: It has too many characters (detail: limit, value, unit).
+        NoQuestion: It is empty.
+        QuestionTooLong: It has too many characters (detail: `limit`, `value`, `unit`).
     """
     question = tidy(text)
     if not question:
         raise NoQuestion("There is no question: write one, such as `What colour is the car?`.")
     if len(question) > MAX_QUESTION_LENGTH:
         raise QuestionTooLong(
-            f"The question has {len(question)} characters, {MAX_QUESTION_LENGTH} are the most: shorten it.",
+            f"The question has {len(question)} characters, the limit is {MAX_QUESTION_LENGTH}: shorten it.",
             value=len(question),
             limit=MAX_QUESTION_LENGTH,
             unit="characters",

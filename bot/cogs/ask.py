@@ -132,7 +132,7 @@ class Ask(commands.Cog):
         request, question = context.request, arguments.question
         job_context = JobContext(request.id, request.scope, request.author_id, "waiting")
         pictures = image_sources(context, arguments)
-        context.cleanup(lambda: self._captioner.forget(job_context, pictures, question))
+        context.cleanup(lambda: self._captioner.release_results(job_context, pictures, question))
         outcomes = await self._captioner.caption(job_context, pictures, question, context.watch)
         if all(isinstance(each, BeholderError) for each in outcomes):
             raise next(each for each in outcomes if isinstance(each, BeholderError))

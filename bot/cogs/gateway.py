@@ -63,7 +63,7 @@ class Gateway(commands.Cog):
         """A new connection: from now on, events may have been missed."""
         if self._backfilling is not None:
             self._backfilling.cancel()
-        self._client.read_cursors.start_anew()
+        self._client.read_cursors.begin_session()
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:

@@ -95,7 +95,7 @@ class Match(commands.Cog):
         images, labels = arguments.images, arguments.labels
         ticket = await self._matcher.submit(job_context, image_sources(context, arguments), labels)
         context.watch(ticket)
-        context.cleanup(lambda: self._matcher.forget(job_context))
+        context.cleanup(lambda: self._matcher.release_results(job_context))
         scores = await self._matcher.scores(ticket, len(images), labels)
         about, spoiler = arguments.about(request.guild_id), any(each.spoiler for each in images)
         if len(images) == 1:

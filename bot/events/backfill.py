@@ -82,7 +82,7 @@ class Backfill:
                     self._add_gap(channel_id, channel.guild.id if channel.guild else None)
 
         await asyncio.gather(*(read(channel, channel_id) for channel_id, channel in channels.items()))
-        self._cursors.settle(self._gaps)
+        self._cursors.finish_backfill(self._gaps)
         log.info("backfill: %d channels read, %d left", len(channels), len(self._gaps))
         while True:
             await self._gap_found.wait()
@@ -147,5 +147,5 @@ class Backfill:
         routed = [await self._router.route(message, backfilled=True) for message in reversed(found)]
         if not all(routed) or channel_id in self._gaps:
             return False
-        self._cursors.caught_up(channel_id)
+        self._cursors.finish_channel(channel_id)
         return True

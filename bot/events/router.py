@@ -136,7 +136,7 @@ class MessageRouter:
                     await self._handle(incoming)
             except QueueUnavailable:
                 log.warning("message %d: Redis not reached, taken up when it is back", message.id)
-                self._cursors.fall_behind(channel_id, message.id)
+                self._cursors.mark_behind(channel_id, message.id)
             else:
                 self._cursors.seen(channel_id, message.id, private=is_direct(message))
                 return True

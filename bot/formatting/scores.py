@@ -1,9 +1,9 @@
 """Scores -> the text and files of a Discord message: ranked labels for one picture, a matrix for several."""
 
 from bot.discord_api.outgoing import OutgoingFile, OutgoingMessage
-from bot.formatting.captions import THUMBNAIL_NAME
+from bot.formatting.captions import MAX_CAPTION_LENGTH, THUMBNAIL_NAME
 from bot.formatting.errors import error_sentence
-from bot.formatting.markdown import MAX_MESSAGE_LENGTH, utf16_length
+from bot.formatting.markdown import MAX_MESSAGE_LENGTH, escape, utf16_length
 from handlers.heatmap.render import MatrixNotDrawn
 from handlers.matching.scores import RELATIVE, Ranked, alt_text, rank, ranked_text, table_csv, table_text
 from handlers.matching.service import Scores
@@ -31,8 +31,8 @@ def ranked(
     """
     matched = scores.matched
     rows = rank(scores.labels, matched.cosine[0], matched.share[0])
-    text = ranked_text(rows, _room(about, IN_FILE, _NOTE) - 4 * spoiler)
-    is_whole = text == ranked_text(rows, _ENDLESS)
+    text = ranked_text(rows, _room(about, IN_FILE, _NOTE) - 4 * spoiler, _escape)
+    is_whole = text == ranked_text(rows, _ENDLESS, _escape)
     files = [OutgoingFile(THUMBNAIL_NAME, thumbnail, _best(rows[0]), spoiler=spoiler)] if thumbnail else []
     if not is_whole:
         files.append(_table(scores, spoiler=spoiler))
@@ -55,7 +55,8 @@ def compared(scores: Scores, png: bytes | None, *, about: str = "", spoiler: boo
     table = None if spoiler else table_text(scores.labels, matched.cosine, _room(about, begun, _NOTE))
     files = []
     if png is not None:
-        files.append(OutgoingFile(MATRIX_NAME, png, alt_text(scores.labels, matched.cosine), spoiler=spoiler))
+        alt = alt_text(scores.labels, matched.cosine, MAX_CAPTION_LENGTH)
+        files.append(OutgoingFile(MATRIX_NAME, png, alt, spoiler=spoiler))
     if table is None:
         files.append(_table(scores, spoiler=spoiler))
     return OutgoingMessage(_lines(about, begun, table or IN_FILE, _NOTE), files)
@@ -68,6 +69,10 @@ def _best(row: Ranked) -> str:
 def _table(scores: Scores, *, spoiler: bool) -> OutgoingFile:
     data = table_csv(scores.labels, scores.matched.cosine, scores.matched.share)
     return OutgoingFile(TABLE_NAME, data, TABLE_ALT, spoiler=spoiler)
+
+
+def _escape(label: str) -> str:
+    return escape(label, line_start=False)
 
 
 def _room(*others: str) -> int:

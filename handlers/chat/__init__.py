@@ -1,1 +1,1 @@
-"""Conversations: their history in Redis, the prompt made from it, and the answer. No discord, no torch."""
+"""Chat about images: the history in Redis, the prompt made from it, and the answer's job."""

@@ -1,49 +1,40 @@
-"""What was said in a channel, in Redis: it survives restarts, and goes 7 days after the last turn.
+"""Conversations in Redis: they survive restarts, and expire 7 days after the last turn.
 
-A conversation is a hash with a field for each turn and answer, keyed by its channel and, in place, by the
-message that it hangs on: two conversations in one channel never mix. Beside it an index says which message
-belongs where, so that what people edit or delete in Discord is edited or deleted here.
+A conversation is a hash, keyed by its channel and, in a shared channel, by its root message, so that two
+conversations in one channel stay separate. An index from messages to conversations serves edits and deletions
+in Discord.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from handlers.chat import history_codec
-from handlers.chat.history_codec import SUBJECT
+from handlers.chat.history_codec import (
+    MEASURED,
+    NEWEST,
+    SUBJECT,
+    bot_reply_field,
+    notice_field,
+    reply_messages_field,
+    user_turn_field,
+)
 from handlers.chat.models import BotReply, Exchange, PostedImage, Subject, TokenCount, UserTurn
+from handlers.scripts import source
 from inference.queue.connection import Client, translated
 from inference.schema import MAX_TURNS
 
 RETENTION_S: Final = 7 * 24 * 3600
-"""Seconds after the last turn for which a conversation is kept."""
-MEASURED: Final = "measured"
-MAX_FIELDS: Final = 3 * MAX_TURNS
-"""Of a conversation; beyond that, turns that no model gets any more are forgotten."""
-NEWEST: Final = "newest"
-"""The turn whose answer has the buttons."""
-
-_EDIT = """
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-redis.call('HDEL', KEYS[1], 'measured')
-return 1
-"""
-"""Change a turn that still says what it said: one that was deleted meanwhile stays away."""
-_FORGET = """
-for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  if field ~= 'subject' then redis.call('HDEL', KEYS[1], field) end
-end
-"""
+"""Seconds after the last turn for which a conversation is stored."""
 
 
 @dataclass(frozen=True)
 class ConversationKey:
-    """Where a conversation is.
+    """Identifies a conversation.
 
     Attributes:
         channel_id: The channel or thread.
-        hangs_on: In place: the message that it hangs on; None: it has the channel to itself.
+        hangs_on: Root message of a conversation in a shared channel; None if it owns its channel.
     """
 
     channel_id: int
@@ -51,206 +42,221 @@ class ConversationKey:
 
     @property
     def name(self) -> str:
-        """Name it in keys."""
+        """The conversation in Redis: in the key of its hash, and as a value."""
         return f"{self.channel_id}:{self.hangs_on or 0}"
 
     @classmethod
     def named(cls, name: str) -> "ConversationKey":
-        """Read what `name` says."""
+        """Parse `name`."""
         channel, _, hangs_on = name.partition(":")
         return cls(int(channel), int(hangs_on) or None)
 
 
 class History:
-    """The conversations of one bot.
+    """Stores the conversations of one bot.
+
+    Every method raises `QueueUnavailable` if Redis cannot be reached.
 
     Args:
-        redis: Where they are kept.
+        redis: The Redis client.
         bot: The bot's name, the same after a restart.
-        prefix: Of the key names.
+        prefix: Prefix of the key names.
+        max_turns: Turns of a prompt. A conversation with three times as many fields is pruned.
     """
 
-    def __init__(self, redis: Client, bot: str, *, prefix: str = "beholder") -> None:
+    def __init__(
+        self, redis: Client, bot: str, *, prefix: str = "beholder", max_turns: int = MAX_TURNS
+    ) -> None:
         self._redis = redis
-        self._name = f"{prefix}:talk:{bot}:"
-        self._index = f"{prefix}:said:{bot}:"
-        self._last = f"{prefix}:talked:{bot}:"
-        self._edit = redis.register_script(_EDIT)
-        self._forget = redis.register_script(_FORGET)
+        self._conversations = f"{prefix}:talk:{bot}:"
+        self._message_index = f"{prefix}:said:{bot}:"
+        self._latest = f"{prefix}:talked:{bot}:"
+        self._max_turns = max_turns
+        self._edit_script = redis.register_script(source("edit_turn"))
+        self._reset_script = redis.register_script(source("reset_conversation"))
 
-    async def begin(self, place: ConversationKey, subject: Subject) -> None:
-        """Note what a conversation is about; one that has begun stays as it is.
+    async def begin(self, conversation: ConversationKey, subject: Subject) -> None:
+        """Set a conversation's subject, unless it has one. Idempotent.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        async with translated(), self._redis.pipeline(transaction=True) as all_:
-            all_.hsetnx(self._key(place), SUBJECT, subject.model_dump_json())
-            all_.expire(self._key(place), RETENTION_S)
+        key = self._key(conversation)
+        async with translated(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.hsetnx(key, SUBJECT, subject.model_dump_json())
+            pipe.expire(key, RETENTION_S)
             for message in {picture.message_id for picture in subject.pictures}:
-                all_.sadd(self._index + str(message), place.name)
-                all_.expire(self._index + str(message), RETENTION_S)
-            await all_.execute()
+                pipe.sadd(self._message_index + str(message), conversation.name)
+                pipe.expire(self._message_index + str(message), RETENTION_S)
+            await pipe.execute()
 
-    async def subject(self, place: ConversationKey) -> Subject | None:
-        """Return what a conversation is about; None where nothing is known of it.
+    async def subject(self, conversation: ConversationKey) -> Subject | None:
+        """Return a conversation's subject; None if it has none.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
-            return history_codec.read(Subject, await self._redis.hget(self._key(place), SUBJECT))
+            return history_codec.read(Subject, await self._redis.hget(self._key(conversation), SUBJECT))
 
-    async def say(self, place: ConversationKey, said: UserTurn) -> bool:
-        """Note what a person said; doing it twice changes nothing.
+    async def say(self, conversation: ConversationKey, said: UserTurn) -> bool:
+        """Add a user's turn, unless it is there. Idempotent.
 
         Returns:
-            Whether it is new.
+            Whether it was added.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
+        field = user_turn_field(said.turn_id)
         async with translated():
-            new = await self._redis.hsetnx(self._key(place), f"said:{said.turn_id}", said.model_dump_json())
+            new = await self._redis.hsetnx(self._key(conversation), field, said.model_dump_json())
         if said.message_id is not None:
-            await self.belongs(place, [said.message_id])
-        await self.refresh(place)
+            await self.belongs(conversation, [said.message_id])
+        await self.refresh(conversation)
         return bool(new)
 
-    async def reply(self, place: ConversationKey, replied: BotReply, known: TokenCount | None = None) -> None:
-        """Note what the bot answered, and what that took; a turn that is gone gets no answer.
+    async def reply(
+        self, conversation: ConversationKey, replied: BotReply, known: TokenCount | None = None
+    ) -> None:
+        """Set the answer to a turn, unless the turn was deleted. Idempotent.
+
+        Args:
+            conversation: The conversation.
+            replied: The answer.
+            known: The engine's token count, if it gave one.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        key = self._key(place)
+        key = self._key(conversation)
         async with translated():
-            if not await self._redis.hexists(key, f"said:{replied.turn_id}"):
+            if not await self._redis.hexists(key, user_turn_field(replied.turn_id)):
                 return
-            await self._redis.hset(key, f"replied:{replied.turn_id}", replied.model_dump_json())
+            await self._redis.hset(key, bot_reply_field(replied.turn_id), replied.model_dump_json())
             if known is not None:
                 await self._redis.hset(key, MEASURED, known.model_dump_json())
             await self._prune(key)
-        await self.refresh(place)
+        await self.refresh(conversation)
 
     async def _prune(self, key: str) -> None:
-        """Forget what no model gets any more: all but the first turn and the newest."""
-        if await self._redis.hlen(key) <= MAX_FIELDS:
+        """Delete turns that no prompt contains any more: all but the first and the newest."""
+        if await self._redis.hlen(key) <= 3 * self._max_turns:
             return
         names = [bytes(each).decode() for each in await self._redis.hkeys(key)]  # type: ignore[arg-type]
-        turns = sorted(int(each.removeprefix("said:")) for each in names if each.startswith("said:"))
-        for turn in turns[1 : -MAX_TURNS // 2]:
-            await self._redis.hdel(key, f"said:{turn}", f"replied:{turn}", f"shown:{turn}")
+        for turn in history_codec.turn_ids(names)[1 : -self._max_turns // 2]:
+            await self._redis.hdel(
+                key, user_turn_field(turn), bot_reply_field(turn), reply_messages_field(turn)
+            )
 
-    async def unanswer(self, place: ConversationKey, turn_id: int) -> None:
-        """Take back the answer to a turn, where it has one: it gets another.
+    async def unanswer(self, conversation: ConversationKey, turn_id: int) -> None:
+        """Delete the answer to a turn, before another is generated. Idempotent.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
+        key = self._key(conversation)
         async with translated():
-            if await self._redis.hdel(self._key(place), f"replied:{turn_id}"):
-                await self._redis.hdel(self._key(place), MEASURED)
+            if await self._redis.hdel(key, bot_reply_field(turn_id)):
+                await self._redis.hdel(key, MEASURED)
 
-    async def exchanges(self, place: ConversationKey, *, until: int | None = None) -> list[Exchange]:
-        """Return what was said and answered, the oldest first.
+    async def exchanges(self, conversation: ConversationKey, *, until: int | None = None) -> list[Exchange]:
+        """Return the turns with their answers, the oldest first.
 
         Args:
-            place: Where.
-            until: The last turn that is wanted; None: all.
+            conversation: The conversation.
+            until: The last turn to return; None: all turns.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        async with translated():
-            raw = await self._redis.hgetall(self._key(place))
-        fields = {bytes(key).decode(): value for key, value in raw.items()}  # type: ignore[arg-type]
-        said = [
-            history_codec.read(UserTurn, value) for name, value in fields.items() if name.startswith("said:")
-        ]
-        found = sorted((each for each in said if each is not None), key=lambda each: each.turn_id)
+        fields = await self._fields(conversation)
         return [
-            Exchange(each, history_codec.read(BotReply, fields.get(f"replied:{each.turn_id}")))
-            for each in found
-            if until is None or each.turn_id <= until
+            Exchange(turn, history_codec.read(BotReply, fields.get(bot_reply_field(turn.turn_id))))
+            for turn in history_codec.user_turns(fields)
+            if until is None or turn.turn_id <= until
         ]
 
-    async def measured(self, place: ConversationKey) -> TokenCount | None:
-        """Return what the engine counted last.
+    async def measured(self, conversation: ConversationKey) -> TokenCount | None:
+        """Return the engine's last token count; None if none holds any more.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
-            return history_codec.read(TokenCount, await self._redis.hget(self._key(place), MEASURED))
+            return history_codec.read(TokenCount, await self._redis.hget(self._key(conversation), MEASURED))
 
-    async def first_time(self, place: ConversationKey, what: str) -> bool:
-        """Tell whether something is told here for the first time; from now on it is not.
+    async def first_time(self, conversation: ConversationKey, what: str) -> bool:
+        """Return whether a notice has not been shown in a conversation, and mark it as shown.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
+        key = self._key(conversation)
         async with translated():
-            first = await self._redis.hsetnx(self._key(place), f"told:{what}", "1")
-            await self._redis.expire(self._key(place), RETENTION_S)
+            first = await self._redis.hsetnx(key, notice_field(what), "1")
+            await self._redis.expire(key, RETENTION_S)
         return bool(first)
 
-    async def shown(self, place: ConversationKey, turn_id: int, messages: Sequence[int]) -> None:
-        """Note which messages an answer stands in.
+    async def shown(self, conversation: ConversationKey, turn_id: int, messages: Sequence[int]) -> None:
+        """Set the messages of the answer to a turn. Idempotent.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        key = self._key(conversation)
+        async with translated():
+            await self._redis.hset(key, reply_messages_field(turn_id), " ".join(map(str, messages)))
+            await self._redis.expire(key, RETENTION_S)
+        await self.belongs(conversation, messages)
+
+    async def messages(self, conversation: ConversationKey, turn_id: int) -> tuple[int, ...]:
+        """Return the messages of the answer to a turn.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
-            await self._redis.hset(self._key(place), f"shown:{turn_id}", " ".join(map(str, messages)))
-            await self._redis.expire(self._key(place), RETENTION_S)
-        await self.belongs(place, messages)
-
-    async def messages(self, place: ConversationKey, turn_id: int) -> tuple[int, ...]:
-        """Return which messages an answer stands in.
-
-        Raises:
-            QueueUnavailable: Redis cannot be reached.
-        """
-        async with translated():
-            raw = await self._redis.hget(self._key(place), f"shown:{turn_id}")
+            raw = await self._redis.hget(self._key(conversation), reply_messages_field(turn_id))
         return tuple(map(int, raw.split())) if raw else ()
 
-    async def newest(self, place: ConversationKey, turn_id: int | None = None) -> int | None:
-        """Return the turn that was answered last, and note that it is `turn_id` now, where that is given.
+    async def newest(self, conversation: ConversationKey, turn_id: int | None = None) -> int | None:
+        """Return the turn that was answered last, and set it to `turn_id` if that is given.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
+        key = self._key(conversation)
         async with translated():
-            before = await self._redis.hget(self._key(place), NEWEST)
+            before = await self._redis.hget(key, NEWEST)
             if turn_id is not None:
-                await self._redis.hset(self._key(place), NEWEST, str(turn_id))
-                await self._redis.expire(self._key(place), RETENTION_S)
-                await self._redis.set(self._last + str(place.channel_id), place.name, ex=RETENTION_S)
+                await self._redis.hset(key, NEWEST, str(turn_id))
+                await self._redis.expire(key, RETENTION_S)
+                latest = self._latest + str(conversation.channel_id)
+                await self._redis.set(latest, conversation.name, ex=RETENTION_S)
         return int(before) if before else None
 
     async def latest(self, channel_id: int) -> ConversationKey | None:
-        """Return the conversation of a channel that was answered last.
+        """Return the conversation of a channel that was answered last; None if there is none.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
-            raw = await self._redis.get(self._last + str(channel_id))
+            raw = await self._redis.get(self._latest + str(channel_id))
         return ConversationKey.named(bytes(raw).decode()) if raw else None  # type: ignore[arg-type]
 
-    async def belongs(self, place: ConversationKey, messages: Iterable[int]) -> None:
-        """Note that messages are part of a conversation.
+    async def belongs(self, conversation: ConversationKey, messages: Iterable[int]) -> None:
+        """Add messages to the index of a conversation. Idempotent.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        async with translated(), self._redis.pipeline(transaction=True) as all_:
+        async with translated(), self._redis.pipeline(transaction=True) as pipe:
             for message in messages:
-                all_.sadd(self._index + str(message), place.name)
-                all_.expire(self._index + str(message), RETENTION_S)
-            await all_.execute()
+                pipe.sadd(self._message_index + str(message), conversation.name)
+                pipe.expire(self._message_index + str(message), RETENTION_S)
+            await pipe.execute()
 
     async def places(self, message_id: int) -> list[ConversationKey]:
         """Return the conversations that a message is part of.
@@ -259,98 +265,111 @@ class History:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
-            names = await self._redis.smembers(self._index + str(message_id))
+            names = await self._redis.smembers(self._message_index + str(message_id))
         return [ConversationKey.named(bytes(name).decode()) for name in names]  # type: ignore[arg-type]
 
-    async def refresh(self, place: ConversationKey) -> None:
-        """Keep a conversation, and the index of its messages, for another `RETENTION_S` seconds.
+    async def refresh(self, conversation: ConversationKey) -> None:
+        """Extend a conversation's lifetime, and that of its index entries, to `RETENTION_S` from now.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        async with translated():
-            raw = await self._redis.hgetall(self._key(place))
-            async with self._redis.pipeline(transaction=False) as all_:
-                all_.expire(self._key(place), RETENTION_S)
-                for message in history_codec.messages(raw):
-                    all_.expire(self._index + str(message), RETENTION_S)
-                await all_.execute()
+        fields = await self._fields(conversation)
+        async with translated(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.expire(self._key(conversation), RETENTION_S)
+            for message in history_codec.messages(fields):
+                pipe.expire(self._message_index + str(message), RETENTION_S)
+            await pipe.execute()
 
     async def edit(self, message_id: int, text: str, pictures: Sequence[PostedImage]) -> None:
-        """Let a turn say what its author made of it.
+        """Replace a turn's text and images after its message was edited. Idempotent.
+
+        A turn that was deleted meanwhile stays deleted.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        for place in await self.places(message_id):
+        field = user_turn_field(message_id)
+        for conversation in await self.places(message_id):
+            key = self._key(conversation)
             async with translated():
-                field = f"said:{message_id}"
-                raw = await self._redis.hget(self._key(place), field)
+                raw = await self._redis.hget(key, field)
                 before = history_codec.read(UserTurn, raw)
-                if raw is None or before is None or history_codec.same(before, text, pictures):
+                if raw is None or before is None or history_codec.is_unchanged(before, text, pictures):
                     continue
                 after = before.model_copy(update={"text": text, "pictures": tuple(pictures)})
-                await self._edit(keys=[self._key(place)], args=[field, raw, after.model_dump_json()])
+                await self._edit_script(keys=[key], args=[field, raw, after.model_dump_json()])
 
     async def delete(self, message_id: int) -> dict[ConversationKey, bool]:
-        """Forget what stood in a message: a turn with its answer, an answer, or pictures.
+        """Delete the contents of a deleted message: a turn with its answer, an answer, or images. Idempotent.
 
         Returns:
-            The conversations that it was part of, and whether they lost a picture.
+            The conversations that the message was part of, and whether each lost an image.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        found: dict[ConversationKey, bool] = {}
-        for place in await self.places(message_id):
-            key = self._key(place)
-            async with translated():
-                raw = await self._redis.hgetall(key)
-                gone = [f"said:{message_id}", f"replied:{message_id}", MEASURED]
-                for turn, messages in history_codec.answers(raw).items():
-                    if message_id in messages:
-                        gone.append(f"replied:{turn}")
-                        left = " ".join(str(each) for each in messages if each != message_id)
-                        await self._redis.hset(key, f"shown:{turn}", left)
-                await self._redis.hdel(key, *gone)
-                subject = history_codec.read(Subject, raw.get(SUBJECT.encode()))
-                if subject is not None:
-                    after = history_codec.without(subject, message_id)
-                    await self._redis.hset(key, SUBJECT, after.model_dump_json())
-                await self._redis.expire(key, RETENTION_S)
-            said = history_codec.read(UserTurn, raw.get(f"said:{message_id}".encode()))
-            shown = [*(subject.pictures if subject else ()), *(said.pictures if said else ())]
-            found[place] = any(each.message_id == message_id for each in shown)
+        lost_image: dict[ConversationKey, bool] = {}
+        for conversation in await self.places(message_id):
+            fields = await self._fields(conversation)
+            subject = history_codec.read(Subject, fields.get(SUBJECT))
+            turn = history_codec.read(UserTurn, fields.get(user_turn_field(message_id)))
+            await self._delete_from(conversation, message_id, fields, subject)
+            images = [*(subject.pictures if subject else ()), *(turn.pictures if turn else ())]
+            lost_image[conversation] = any(each.message_id == message_id for each in images)
         async with translated():
-            await self._redis.delete(self._index + str(message_id))
-        return found
+            await self._redis.delete(self._message_index + str(message_id))
+        return lost_image
+
+    async def _delete_from(
+        self, conversation: ConversationKey, message_id: int, fields: dict[str, Any], subject: Subject | None
+    ) -> None:
+        key = self._key(conversation)
+        deleted = [user_turn_field(message_id), bot_reply_field(message_id), MEASURED]
+        async with translated():
+            for turn_id, messages in history_codec.reply_messages(fields).items():
+                if message_id in messages:
+                    deleted.append(bot_reply_field(turn_id))
+                    left = " ".join(str(each) for each in messages if each != message_id)
+                    await self._redis.hset(key, reply_messages_field(turn_id), left)
+            await self._redis.hdel(key, *deleted)
+            if subject is not None:
+                after = history_codec.without_message(subject, message_id)
+                await self._redis.hset(key, SUBJECT, after.model_dump_json())
+            await self._redis.expire(key, RETENTION_S)
 
     async def part(self, channel_id: int) -> None:
-        """Note that what comes next in a channel is no part of the conversation that was answered last.
+        """Detach a channel from the conversation that was answered last: the next turn begins another.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
-            await self._redis.delete(self._last + str(channel_id))
+            await self._redis.delete(self._latest + str(channel_id))
 
-    async def reset(self, place: ConversationKey) -> None:
-        """Forget what was said, but not what it is about.
+    async def reset(self, conversation: ConversationKey) -> None:
+        """Delete everything of a conversation but its subject. Atomic and idempotent.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
-            await self._forget(keys=[self._key(place)], args=[])
+            await self._reset_script(keys=[self._key(conversation)], args=[])
 
     async def forget_channel(self, channel_id: int) -> None:
-        """Forget the conversation that had a channel to itself: the channel is gone.
+        """Delete the conversation that owns a channel, when the channel was deleted. Idempotent.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
+        key = self._key(ConversationKey(channel_id))
         async with translated():
-            await self._redis.delete(self._key(ConversationKey(channel_id)), self._last + str(channel_id))
+            await self._redis.delete(key, self._latest + str(channel_id))
 
-    def _key(self, place: ConversationKey) -> str:
-        return self._name + place.name
+    async def _fields(self, conversation: ConversationKey) -> dict[str, Any]:
+        async with translated():
+            raw = await self._redis.hgetall(self._key(conversation))
+        return {bytes(name).decode(): value for name, value in raw.items()}  # type: ignore[arg-type]
+
+    def _key(self, conversation: ConversationKey) -> str:
+        return self._conversations + conversation.name

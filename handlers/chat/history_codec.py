@@ -1,4 +1,7 @@
-"""The fields of a conversation's hash in Redis, read."""
+"""Field names and JSON of a conversation's hash in Redis.
+
+The names are persisted: a hash that an earlier version wrote must stay readable.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -11,46 +14,87 @@ from handlers.chat.models import PostedImage, StoredModel, Subject, UserTurn
 log = logging.getLogger(__name__)
 
 SUBJECT: Final = "subject"
+"""Field of the `Subject`."""
+MEASURED: Final = "measured"
+"""Field of the `TokenCount`."""
+NEWEST: Final = "newest"
+"""Field of the id of the turn whose answer has the buttons."""
 
-K = TypeVar("K", bound=StoredModel)
+_USER_TURN: Final = "said:"
+_BOT_REPLY: Final = "replied:"
+_REPLY_MESSAGES: Final = "shown:"
+_NOTICE: Final = "told:"
+
+M = TypeVar("M", bound=StoredModel)
 
 
-def without(subject: Subject, message_id: int) -> Subject:
-    """Leave a message's pictures out."""
+def user_turn_field(turn_id: int) -> str:
+    """Return the field of a turn's `UserTurn`."""
+    return f"{_USER_TURN}{turn_id}"
+
+
+def bot_reply_field(turn_id: int) -> str:
+    """Return the field of a turn's `BotReply`."""
+    return f"{_BOT_REPLY}{turn_id}"
+
+
+def reply_messages_field(turn_id: int) -> str:
+    """Return the field of the message ids of a turn's answer, separated by spaces."""
+    return f"{_REPLY_MESSAGES}{turn_id}"
+
+
+def notice_field(notice: str) -> str:
+    """Return the field that is set once a notice was shown in the conversation."""
+    return f"{_NOTICE}{notice}"
+
+
+def read(model: type[M], raw: Any) -> M | None:  # noqa: ANN401 - redis-py types a reply as several types
+    """Parse a field; a missing one is None, and so is one of another version, which is logged."""
+    if raw is None:
+        return None
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError:
+        log.warning("malformed %s in a conversation", model.__name__)
+        return None
+
+
+def turn_ids(names: Sequence[str]) -> list[int]:
+    """Return the turns among field names, in order."""
+    return sorted(int(each.removeprefix(_USER_TURN)) for each in names if each.startswith(_USER_TURN))
+
+
+def user_turns(fields: dict[str, Any]) -> list[UserTurn]:
+    """Parse the turns of a hash, in order."""
+    turns = (read(UserTurn, raw) for name, raw in fields.items() if name.startswith(_USER_TURN))
+    return sorted((each for each in turns if each is not None), key=lambda turn: turn.turn_id)
+
+
+def reply_messages(fields: dict[str, Any]) -> dict[int, tuple[int, ...]]:
+    """Parse the message ids of each turn's answer."""
+    return {
+        int(name.removeprefix(_REPLY_MESSAGES)): tuple(map(int, raw.split()))
+        for name, raw in fields.items()
+        if name.startswith(_REPLY_MESSAGES)
+    }
+
+
+def messages(fields: dict[str, Any]) -> set[int]:
+    """Return all message ids of a hash: of its turns, answers and subject."""
+    found = set(turn_ids(list(fields)))
+    for reply in reply_messages(fields).values():
+        found.update(reply)
+    subject = read(Subject, fields.get(SUBJECT))
+    return found | ({each.message_id for each in subject.pictures} if subject else set())
+
+
+def without_message(subject: Subject, message_id: int) -> Subject:
+    """Remove a deleted message's images from a subject."""
     left = tuple(each for each in subject.pictures if each.message_id != message_id)
     gone = subject.gone or len(left) < len(subject.pictures)
     return subject.model_copy(update={"pictures": left, "gone": gone})
 
 
-def same(said: UserTurn, text: str, pictures: Sequence[PostedImage]) -> bool:
-    """Tell whether an edit is none of the author's: Discord edits a message when it has fetched its links."""
-    return said.text == text and [each.which for each in said.pictures] == [each.which for each in pictures]
-
-
-def read(kind: type[K], raw: Any) -> K | None:  # noqa: ANN401 - whatever redis-py gives
-    """Read what was kept; what another version wrote counts as lost."""
-    if raw is None:
-        return None
-    try:
-        return kind.model_validate_json(raw)
-    except ValidationError:
-        log.warning("a %s in no form that is read here", kind.__name__.lower())
-        return None
-
-
-def answers(raw: dict[Any, Any]) -> dict[int, tuple[int, ...]]:
-    """Read which messages each answer stands in."""
-    return {
-        int(name.removeprefix(b"shown:")): tuple(map(int, value.split()))
-        for name, value in raw.items()
-        if name.startswith(b"shown:")
-    }
-
-
-def messages(raw: dict[Any, Any]) -> set[int]:
-    """Collect the messages of a conversation."""
-    found = {int(name.removeprefix(b"said:")) for name in raw if name.startswith(b"said:")}
-    for messages in answers(raw).values():
-        found.update(messages)
-    subject = read(Subject, raw.get(SUBJECT.encode()))
-    return found | ({each.message_id for each in subject.pictures} if subject else set())
+def is_unchanged(turn: UserTurn, text: str, pictures: Sequence[PostedImage]) -> bool:
+    """Return whether an edit changes nothing: Discord also edits a message to add its links' embeds."""
+    return turn.text == text and [each.which for each in turn.pictures] == [each.which for each in pictures]

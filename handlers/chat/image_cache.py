@@ -1,78 +1,69 @@
-"""The pictures of conversations -> where workers find them, fetched from Discord as seldom as can be."""
+"""Remembers which of a conversation's images are stored for the workers, so that each is fetched once."""
 
 from collections import OrderedDict
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from handlers.chat.models import PostedImage
-from handlers.ports import ImageSource
+from handlers.ports import ImageSource, ImageStore
 from inference.errors import PictureError, PictureGone
 from inference.schema import Picture
 
 MAX_ENTRIES: Final = 2000
-"""Pictures of which is remembered that they were put, or cannot be read; the others are fetched again."""
+"""Images that are remembered as stored, and as unreadable; the least recently added are forgotten."""
 
 Key = tuple[str, tuple[int, str]]
 V = TypeVar("V")
 
 
-class Store(Protocol):
-    """What is needed of `inference.queue.client.InferenceClient`."""
-
-    async def put_picture(self, scope: str, data: bytes) -> Picture:
-        """Keep a picture's bytes for the worker."""
-
-    async def keep_picture(self, picture: Picture) -> bool:
-        """Keep a picture's bytes for longer; False: they are gone."""
-
-
 class ImageCache:
-    """What is known of pictures that are talked about.
+    """Stores images for the workers, fetching each only if it has to.
 
     Args:
-        store: Where workers find them.
+        store: The workers' image store.
+        max_entries: Images that are remembered as stored, and as unreadable.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ImageStore, *, max_entries: int = MAX_ENTRIES) -> None:
         self._store = store
-        self._put: OrderedDict[Key, Picture] = OrderedDict()
-        self._refused: OrderedDict[Key, PictureError] = OrderedDict()
+        self._max_entries = max_entries
+        self._stored: OrderedDict[Key, Picture] = OrderedDict()
+        self._unreadable: OrderedDict[Key, PictureError] = OrderedDict()
 
     async def put(self, scope: str, picture: PostedImage, source: ImageSource) -> Picture:
-        """Have a picture where workers find it.
+        """Make sure that the workers can read an image. Idempotent.
 
         Raises:
-            PictureError: It is gone, or cannot be read.
-            BeholderError: It cannot be put.
+            PictureError: It is gone or unreadable.
+            BeholderError: It cannot be stored.
         """
         key = scope, picture.which
-        if (refused := self._refused.get(key)) is not None:
+        if (refused := self._unreadable.get(key)) is not None:
             raise refused
-        known = self._put.get(key)
-        if known is not None and await self._store.keep_picture(known):
-            return known
+        stored = self._stored.get(key)
+        if stored is not None and await self._store.keep_picture(stored):
+            return stored
         try:
-            put = await self._store.put_picture(scope, await source.fetch())
+            stored = await self._store.put_picture(scope, await source.fetch())
         except PictureError as error:
             self.refuse(scope, picture, error)
             raise
-        _remember(self._put, key, put)
-        return put
+        self._remember(self._stored, key, stored)
+        return stored
 
     def refuse(self, scope: str, picture: PostedImage, error: PictureError) -> None:
-        """Note that a picture cannot be read; one that is only gone may come back."""
+        """Remember that an image is unreadable; one that is gone may come back, and is fetched again."""
         key = scope, picture.which
-        self._put.pop(key, None)
+        self._stored.pop(key, None)
         if not isinstance(error, PictureGone):
-            _remember(self._refused, key, error)
+            self._remember(self._unreadable, key, error)
 
     def changed(self, message_id: int | None) -> None:
-        """Look again at the pictures of a message, or of all, when they are next wanted."""
-        for known in (self._put, self._refused):
+        """Forget the images of an edited message, or of all messages: they are fetched again."""
+        for known in (self._stored, self._unreadable):
             for each in [key for key in known if message_id in {None, key[1][0]}]:
                 del known[each]
 
-
-def _remember(known: OrderedDict[Key, V], key: Key, value: V) -> None:
-    known[key] = value
-    if len(known) > MAX_ENTRIES:
-        known.popitem(last=False)
+    def _remember(self, known: OrderedDict[Key, V], key: Key, value: V) -> None:
+        known[key] = value
+        if len(known) > self._max_entries:
+            known.popitem(last=False)

@@ -1,4 +1,4 @@
-"""What of a conversation goes to a worker: its turns, each with the pictures that came with it."""
+"""Builds the turns of a chat job from a conversation, each with the images posted with it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,24 +10,25 @@ from inference.errors import PictureError
 from inference.schema import MAX_SPEAKER_LENGTH, MAX_TURN_LENGTH, Picture, Turn
 
 PICTURE_WAS_HERE: Final = "(A picture was posted here; it is gone.)"
-"""What the model reads where a picture was deleted, or cannot be read."""
-ABOUT: Final = (
+"""The model reads this in place of an image that was deleted, or is unreadable."""
+SUBJECT_TURNS: Final = (
     Turn(role="user", text="(This is what the conversation is about.)"),
     Turn(role="assistant", text="I see it."),
 )
-"""Around the subject's pictures, where the first turn has others: each turn knows which picture came when."""
+"""Turns with the subject's images, if the first turn has images of its own."""
 
 Put = Callable[[PostedImage], Awaitable[Picture]]
+"""Stores an image for the workers; raises `PictureError` if it is gone or unreadable."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What goes to a worker.
+    """The turns of a chat job.
 
     Attributes:
         turns: The oldest first.
-        pictures: Those that the turns have, in their order.
-        missing: Whether one is left out that is gone or cannot be read.
+        pictures: The turns' images, in order.
+        missing: Whether images were left out because they are gone or unreadable.
     """
 
     turns: tuple[Turn, ...]
@@ -36,82 +37,86 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class _Usable:
-    shown: tuple[PostedImage, ...]
-    put: tuple[Picture, ...]
+class _StoredImages:
+    """Images of one turn: those that could be stored, where the workers find them, and the others' errors."""
+
+    images: tuple[PostedImage, ...]
+    pictures: tuple[Picture, ...]
     errors: tuple[PictureError, ...]
 
 
 async def build_prompt(subject: Subject, exchanges: Sequence[Exchange], put: Put) -> Prompt:
-    """Write a conversation down.
+    """Build the prompt of a conversation.
 
     Args:
-        subject: What it is about.
-        exchanges: What the model gets, the oldest first; the last is the one to be answered.
-        put: Has a picture where the worker finds it; raises PictureError where that cannot be.
+        subject: The conversation's subject.
+        exchanges: The exchanges of the prompt, the oldest first; the last is the one to answer.
+        put: Stores an image for the workers.
 
     Raises:
-        PictureError: The turn to be answered has pictures, and none of them can be used.
-        BeholderError: A picture cannot be put.
+        PictureError: The turn to answer has images, and all of them are gone or unreadable.
+        BeholderError: An image cannot be stored.
     """
-    wanted = [each.said.pictures for each in exchanges]
-    wanted[0] = _others(wanted[0], subject)
-    apart = bool(subject.pictures) and bool(wanted[0])
-    if not apart:
-        wanted[0] = wanted[0] or subject.pictures
-    about = await _usable(subject.pictures if apart else (), put)
-    found = await asyncio.gather(*(_usable(each, put) for each in wanted))
-    if found[-1].errors and not found[-1].put:
-        raise found[-1].errors[0]
-    turns: list[Turn] = [ABOUT[0].model_copy(update={"pictures": about.put}), ABOUT[1]] if about.put else []
-    names = _names(exchanges)
-    for number, (each, usable) in enumerate(zip(exchanges, found, strict=True)):
-        gone = bool(usable.errors) or (not number and (subject.gone or bool(about.errors)))
-        turns.append(_said(each, names[number], usable.put, gone=gone))
+    images = [each.said.pictures for each in exchanges]
+    images[0] = _without_subject(images[0], subject)
+    is_apart = bool(subject.pictures) and bool(images[0])
+    if not is_apart:
+        images[0] = images[0] or subject.pictures
+    about = await _store(subject.pictures if is_apart else (), put)
+    stored = await asyncio.gather(*(_store(each, put) for each in images))
+    if stored[-1].errors and not stored[-1].pictures:
+        raise stored[-1].errors[0]
+    turns: list[Turn] = []
+    if about.pictures:
+        turns += [SUBJECT_TURNS[0].model_copy(update={"pictures": about.pictures}), SUBJECT_TURNS[1]]
+    speakers = _speakers(exchanges)
+    for number, (each, own) in enumerate(zip(exchanges, stored, strict=True)):
+        gone = bool(own.errors) or (not number and (subject.gone or bool(about.errors)))
+        turns.append(_user_turn(each, speakers[number], own.pictures, gone=gone))
         if each.replied is not None and number < len(exchanges) - 1:
             turns.append(Turn(role="assistant", text=each.replied.text[:MAX_TURN_LENGTH]))
     return Prompt(
         tuple(turns),
-        (*about.shown, *(each for usable in found for each in usable.shown)),
-        missing=subject.gone or any(usable.errors for usable in (about, *found)),
+        (*about.images, *(each for own in stored for each in own.images)),
+        missing=subject.gone or any(own.errors for own in (about, *stored)),
     )
 
 
-def _others(pictures: tuple[PostedImage, ...], subject: Subject) -> tuple[PostedImage, ...]:
+def _without_subject(pictures: tuple[PostedImage, ...], subject: Subject) -> tuple[PostedImage, ...]:
     known = {each.which for each in subject.pictures}
     return tuple(each for each in pictures if each.which not in known)
 
 
-async def _usable(pictures: tuple[PostedImage, ...], put: Put) -> _Usable:
-    async def tried(picture: PostedImage) -> Picture | PictureError:
+async def _store(images: tuple[PostedImage, ...], put: Put) -> _StoredImages:
+    async def attempt(image: PostedImage) -> Picture | PictureError:
         try:
-            return await put(picture)
+            return await put(image)
         except PictureError as error:
             return error
 
-    found = list(zip(pictures, await asyncio.gather(*(tried(each) for each in pictures)), strict=True))
-    return _Usable(
-        tuple(shown for shown, each in found if isinstance(each, Picture)),
-        tuple(each for _, each in found if isinstance(each, Picture)),
-        tuple(each for _, each in found if isinstance(each, PictureError)),
+    outcomes = list(zip(images, await asyncio.gather(*(attempt(each) for each in images)), strict=True))
+    return _StoredImages(
+        tuple(image for image, each in outcomes if isinstance(each, Picture)),
+        tuple(each for _, each in outcomes if isinstance(each, Picture)),
+        tuple(each for _, each in outcomes if isinstance(each, PictureError)),
     )
 
 
-def _names(exchanges: Sequence[Exchange]) -> list[str]:
-    """Name who spoke in each turn; the second of one name is told apart by a number."""
-    known: dict[str, list[int]] = {}
-    names = []
-    for said in (each.said for each in exchanges):
-        bearers = known.setdefault(said.speaker, [])
-        if said.author_id is not None and said.author_id not in bearers:
-            bearers.append(said.author_id)
-        number = bearers.index(said.author_id) + 1 if said.author_id is not None else 1
+def _speakers(exchanges: Sequence[Exchange]) -> list[str]:
+    """Return each turn's speaker; users of the same name are told apart by a number, such as `Ada (2)`."""
+    authors: dict[str, list[int]] = {}
+    speakers = []
+    for turn in (each.said for each in exchanges):
+        namesakes = authors.setdefault(turn.speaker, [])
+        if turn.author_id is not None and turn.author_id not in namesakes:
+            namesakes.append(turn.author_id)
+        number = namesakes.index(turn.author_id) + 1 if turn.author_id is not None else 1
         suffix = f" ({number})" if number > 1 else ""
-        names.append(said.speaker[: MAX_SPEAKER_LENGTH - len(suffix)] + suffix)
-    return names
+        speakers.append(turn.speaker[: MAX_SPEAKER_LENGTH - len(suffix)] + suffix)
+    return speakers
 
 
-def _said(exchange: Exchange, name: str, pictures: tuple[Picture, ...], *, gone: bool) -> Turn:
-    said = exchange.said
-    text = f"{PICTURE_WAS_HERE} {said.text}".strip() if gone else said.text
-    return Turn(role="user", speaker=name, text=text[:MAX_TURN_LENGTH], pictures=pictures)
+def _user_turn(exchange: Exchange, speaker: str, pictures: tuple[Picture, ...], *, gone: bool) -> Turn:
+    text = exchange.said.text
+    text = f"{PICTURE_WAS_HERE} {text}".strip() if gone else text
+    return Turn(role="user", speaker=speaker, text=text[:MAX_TURN_LENGTH], pictures=pictures)

@@ -1,95 +1,38 @@
-"""A conversation and what was just said -> what the model says next, as it says it."""
+"""Submits chat jobs: a conversation's prompt, and the model's next turn, streamed."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
+from handlers.chat.context_window import (
+    DEFAULT_TOKEN_SIZES,
+    FittedHistory,
+    count_tokens,
+    fit_history,
+    learn_token_sizes,
+)
 from handlers.chat.history import ConversationKey, History
 from handlers.chat.image_cache import ImageCache
-from handlers.chat.models import (
-    SIZES,
-    BotReply,
-    FittedHistory,
-    PostedImage,
-    Subject,
-    TokenCount,
-    learned,
-    measured,
-    trim,
-)
+from handlers.chat.models import BotReply, PostedImage, Subject, TokenCount
 from handlers.chat.prompt import Prompt, build_prompt
-from handlers.ports import ImageSource, JobContext
+from handlers.ports import ChatQueue, ImageSource, JobContext, Ticket
 from inference.errors import BeholderError, ConversationTooLong, JobFailed, PictureError
-from inference.schema import (
-    Converse,
-    Conversed,
-    Delta,
-    Group,
-    Picture,
-    Priority,
-    Progress,
-    Result,
-    Task,
-    job_id,
-)
+from inference.schema import Converse, Conversed, Group, Picture, job_id
 
 log = logging.getLogger(__name__)
 
 MAX_REVISIONS: Final = 6
-"""How often an answer is tried with less. What a model has counted makes the next guess nearly right."""
-
-
-class Ticket(Protocol):
-    """An answer that is under way."""
-
-    async def result(self) -> Result:
-        """Wait for what it comes to."""
-
-    async def position(self) -> int | None:
-        """Say how many jobs are before it; None once a worker has it."""
-
-    def deltas(self) -> AsyncIterator[Delta | Progress]:
-        """Yield its pieces as they come."""
-
-
-class Queue(Protocol):
-    """What is needed of `inference.queue.client.InferenceClient`."""
-
-    async def put_picture(self, scope: str, data: bytes) -> Picture:
-        """Keep a picture's bytes for the worker."""
-
-    async def keep_picture(self, picture: Picture) -> bool:
-        """Keep a picture's bytes for longer; False: they are gone."""
-
-    async def submit(
-        self,
-        request: Converse,
-        *,
-        id: str,  # noqa: A002 - what it is called on the wire
-        priority: Priority,
-        asker: str,
-        group: Group,
-    ) -> Ticket:
-        """Hand a job in, or find it again where it was handed in before."""
-
-    async def stop(self, job_id: str) -> None:
-        """End an answer; whoever waits gets what there was of it."""
-
-    async def close_request(self, ids: Iterable[str]) -> None:
-        """Forget the results of jobs whose outcome is visible."""
-
-    async def workers_ready(self, tasks: Iterable[Task]) -> bool:
-        """Say whether a worker that lives serves each of `tasks`."""
+"""Attempts with a smaller prompt. One nearly always suffices: the refusal has the model's token count."""
 
 
 @dataclass(frozen=True)
 class Revision:
-    """What was learned when a worker refused a conversation as it was.
+    """Instructions for a smaller prompt, after a worker refused one.
 
     Attributes:
-        number: From 1 on, for each attempt to answer the turn.
-        known: What the refused conversation has, where that was the reason.
+        number: From 1, counted for each attempt to answer the turn.
+        known: The refused prompt's token count, if it was too long.
     """
 
     number: int
@@ -98,14 +41,14 @@ class Revision:
 
 @dataclass(frozen=True)
 class ChatJob:
-    """An answer that is under way.
+    """A submitted chat job.
 
     Attributes:
-        ticket: The job.
-        scope: The server or DM that it belongs to.
-        fitting: What the model was given of the history.
-        prompt: How it was written down.
-        revisions: How often it was revised.
+        ticket: The job's ticket.
+        scope: Guild or DM of the conversation.
+        fitting: The part of the history in the prompt.
+        prompt: The prompt.
+        revisions: The number of revisions before it.
     """
 
     ticket: Ticket
@@ -116,123 +59,124 @@ class ChatJob:
 
 
 class ChatService:
-    """Has conversations answered.
+    """Answers turns of conversations.
 
     Args:
-        queue: Where the jobs go.
-        history: What was said.
-        context: Tokens that the model reads, its answer included; workers must be told the same. A model that
-            reads fewer says so when a conversation is too long for it.
+        queue: The job queue.
+        history: The conversations.
+        context: Tokens of the context window, including the answer; the workers' setting must be the same. A
+            model with a smaller one says so when a prompt is too long.
     """
 
-    def __init__(self, queue: Queue, history: History, *, context: int) -> None:
+    def __init__(self, queue: ChatQueue, history: History, *, context: int) -> None:
         self._queue = queue
         self._history = history
-        self._pictures = ImageCache(queue)
-        self._context = context
-        self._sizes = SIZES
+        self._images = ImageCache(queue)
+        self._max_tokens = context
+        self._token_sizes = DEFAULT_TOKEN_SIZES
 
     @staticmethod
     def jobs(turn_id: int, attempt: int) -> list[str]:
-        """Name the jobs of an attempt to answer a turn: the first, and one for each revision."""
+        """Return the ids of the jobs of one attempt: the first prompt, and each revision."""
         return [job_id("converse", turn_id, attempt, number) for number in range(MAX_REVISIONS + 1)]
 
     async def ask(
         self,
-        asked: JobContext,
-        place: ConversationKey,
+        context: JobContext,
+        conversation: ConversationKey,
         turn_id: int,
         attempt: int,
         source: Callable[[PostedImage], ImageSource],
         revision: Revision | None = None,
     ) -> ChatJob:
-        """Have a turn answered, with what was said before it.
+        """Submit the job that answers a turn. Idempotent while the history is the same.
 
         Args:
-            asked: Who asks.
-            place: The conversation.
-            turn_id: The turn, which is in the history.
-            attempt: As the request has it.
-            source: Makes what a picture is fetched by.
-            revision: What `revise` made of a refusal.
+            context: The request.
+            conversation: The conversation.
+            turn_id: The turn; it is in the history.
+            attempt: The attempt, as in the request.
+            source: Returns an image's source.
+            revision: From `revise`, after a refusal.
 
         Raises:
-            BeholderError: It cannot be.
+            BeholderError: An image of the turn is unreadable, the queue is full, or Redis is away.
         """
-        subject = await self._history.subject(place) or Subject()
-        exchanges = await self._history.exchanges(place, until=turn_id)
-        known = revision.known if revision else await self._history.measured(place)
-        fitting = trim(subject, exchanges, known, self._context, self._sizes)
+        subject = await self._history.subject(conversation) or Subject()
+        exchanges = await self._history.exchanges(conversation, until=turn_id)
+        known = revision.known if revision else await self._history.measured(conversation)
+        fitting = fit_history(subject, exchanges, known, self._max_tokens, self._token_sizes)
 
         async def put(picture: PostedImage) -> Picture:
-            return await self._pictures.put(asked.scope, picture, source(picture))
+            return await self._images.put(context.scope, picture, source(picture))
 
         prompt = await build_prompt(fitting.subject, fitting.exchanges, put)
         number = revision.number if revision else 0
         ticket = await self._queue.submit(
-            Converse(scope=asked.scope, turns=prompt.turns),
+            Converse(scope=context.scope, turns=prompt.turns),
             id=self.jobs(turn_id, attempt)[number],
-            priority=asked.priority,
-            asker=str(asked.asker),
-            group=Group(id=asked.request, size=1),
+            priority=context.priority,
+            asker=str(context.asker),
+            group=Group(id=context.request, size=1),
         )
-        return ChatJob(ticket, asked.scope, fitting, prompt, number)
+        return ChatJob(ticket, context.scope, fitting, prompt, number)
 
-    def revise(self, answering: ChatJob, error: BeholderError) -> Revision:
-        """Learn from a refusal: a picture that cannot be read, or how long a conversation may be.
+    def revise(self, job: ChatJob, error: BeholderError) -> Revision:
+        """Plan a smaller prompt after a refusal: without an unreadable image, or with fewer turns.
 
         Raises:
-            BeholderError: The error itself, where nothing can be left out that would help.
+            BeholderError: The error itself, if a smaller prompt does not help.
         """
-        if answering.revisions == MAX_REVISIONS:
+        if job.revisions == MAX_REVISIONS:
             raise error
-        number = answering.revisions + 1
+        number = job.revisions + 1
         if isinstance(error, PictureError):
-            shown = answering.prompt.pictures[int(error.detail.get("picture", 1)) - 1]
-            self._pictures.refuse(answering.scope, shown, error)
+            unreadable = job.prompt.pictures[int(error.detail.get("picture", 1)) - 1]
+            self._images.refuse(job.scope, unreadable, error)
             return Revision(number)
         if isinstance(error, ConversationTooLong):
-            return Revision(number, self._shorter(answering, error))
+            return Revision(number, self._shorten(job, error))
         raise error
 
-    def _shorter(self, answering: ChatJob, error: ConversationTooLong) -> TokenCount:
+    def _shorten(self, job: ChatJob, error: ConversationTooLong) -> TokenCount:
+        """Learn the model's context window and token sizes, and return the refused prompt's token count."""
         limit, tokens = int(error.detail["limit"]), int(error.detail["value"])
-        log.info("a conversation of %d tokens is too long: the model reads %d", tokens, limit)
-        subject, exchanges = answering.fitting.subject, answering.fitting.exchanges
-        self._context = min(self._context, limit)
-        pictures = len(answering.prompt.pictures)
-        self._sizes = learned(exchanges, pictures, tokens, int(error.detail["picture_tokens"]))
+        log.info("prompt of %d tokens is too long for a context of %d", tokens, limit)
+        subject, exchanges = job.fitting.subject, job.fitting.exchanges
+        self._max_tokens = min(self._max_tokens, limit)
+        images = len(job.prompt.pictures)
+        self._token_sizes = learn_token_sizes(exchanges, images, tokens, int(error.detail["picture_tokens"]))
         known = TokenCount(turns=tuple(each.said.turn_id for each in exchanges), tokens=tokens)
-        again = trim(subject, exchanges, known, self._context, self._sizes)
+        again = fit_history(subject, exchanges, known, self._max_tokens, self._token_sizes)
         if (again.subject, again.exchanges) == (subject, exchanges):
             raise error
         return known
 
-    async def result(self, answering: ChatJob) -> Conversed:
+    async def result(self, job: ChatJob) -> Conversed:
         """Wait for the whole answer.
 
         Raises:
-            BeholderError: There is none.
+            BeholderError: The job failed, or its deadline passed.
         """
-        outcome = (await answering.ticket.result()).outcome
+        outcome = (await job.ticket.result()).outcome
         if not isinstance(outcome, Conversed):
-            raise JobFailed(f"A conversation was to go on and a {outcome.task!r} came back.")
+            raise JobFailed(f"The worker returned the outcome of another task: {outcome.task!r}.")
         return outcome
 
     async def keep(
-        self, place: ConversationKey, turn_id: int, attempt: int, answering: ChatJob, outcome: Conversed
+        self, conversation: ConversationKey, turn_id: int, attempt: int, job: ChatJob, outcome: Conversed
     ) -> None:
-        """Note an answer in the history.
+        """Store an answer in the history. Idempotent.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
         replied = BotReply(turn_id=turn_id, attempt=attempt, text=outcome.text, stopped=outcome.stopped)
-        known = measured(answering.fitting, outcome.prompt_tokens, outcome.reply_tokens, self._sizes)
-        await self._history.reply(place, replied, known)
+        known = count_tokens(job.fitting, outcome.prompt_tokens, outcome.reply_tokens, self._token_sizes)
+        await self._history.reply(conversation, replied, known)
 
     async def ready(self) -> bool:
-        """Tell whether a worker that converses is up.
+        """Return whether a live worker serves chat.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
@@ -240,7 +184,7 @@ class ChatService:
         return await self._queue.workers_ready(["converse"])
 
     async def stop(self, turn_id: int, attempt: int) -> None:
-        """End an answer, on the server too.
+        """Stop generating an answer, on the worker too. Idempotent.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
@@ -248,14 +192,14 @@ class ChatService:
         for each in self.jobs(turn_id, attempt):
             await self._queue.stop(each)
 
-    async def forget(self, turn_id: int, attempt: int) -> None:
-        """Let go of a result: it is in the history.
+    async def release_results(self, turn_id: int, attempt: int) -> None:
+        """Delete an attempt's stored results, once the answer is in the history. Idempotent.
 
         Raises:
-            QueueUnavailable: Redis cannot be reached.
+            QueueUnavailable: Redis cannot be reached; the results expire by themselves.
         """
         await self._queue.close_request(self.jobs(turn_id, attempt))
 
     def changed(self, message_id: int | None) -> None:
-        """Look again at the pictures of a message, or of all, when they are next wanted."""
-        self._pictures.changed(message_id)
+        """Fetch the images of an edited message, or of all messages, again when they are needed next."""
+        self._images.changed(message_id)

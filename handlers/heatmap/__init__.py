@@ -1,1 +1,1 @@
-"""The similarity matrix as a picture, drawn in a child process."""
+"""Draws the similarity matrix of images and labels as a PNG, in a child process."""

@@ -1,7 +1,6 @@
-"""The process that draws: `handlers.heatmap.render` starts it, asks it once, and it ends.
+"""Child process that draws one matrix; `handlers.heatmap.render` starts it.
 
-The question is a frame of JSON (`labels`, `cosine`) and then one frame for each thumbnail; the answer is a
-PNG.
+It reads a frame of JSON (`labels`, `cosine`) and a frame for each thumbnail, and writes a PNG.
 """
 
 import json
@@ -13,8 +12,8 @@ from inference.sandbox.child import answer_once
 
 def answer(frames: list[bytes]) -> bytes:
     """Draw the matrix that the frames describe."""
-    told = json.loads(frames[0])
-    return draw(frames[1:], told["labels"], told["cosine"])
+    table = json.loads(frames[0])
+    return draw(frames[1:], table["labels"], table["cosine"])
 
 
 if __name__ == "__main__":

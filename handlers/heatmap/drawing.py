@@ -1,6 +1,6 @@
-"""The similarity matrix as CLIP's demonstrations draw it: cells in viridis, each with its number.
+"""Draws the similarity matrix like CLIP's published examples: cells in viridis, each with its cosine.
 
-Runs in the drawing process only (`handlers.heatmap.child`). Thumbnails and labels are hostile here.
+Runs in the child process only (`handlers.heatmap.child`). Thumbnails and labels are untrusted.
 """
 
 import io
@@ -10,33 +10,42 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw
 
 from handlers.heatmap.fonts import Typefaces
-from handlers.heatmap.layout import LABELS, LINE, NUMBERS, SMALL, Box, Layout, lay_out, room_for_labels
+from handlers.heatmap.layout import (
+    LABEL_SIZE,
+    LINE_HEIGHT,
+    NUMBER_SIZE,
+    SMALL_SIZE,
+    Box,
+    Layout,
+    lay_out,
+    room_for_labels,
+)
 from handlers.heatmap.typesetting import Typesetter
 from handlers.heatmap.viridis import Colour, colour, ink_on
 from handlers.text import two_decimals
 
 SCALES = (3, 2, 1)
-"""Pixels a unit: the first whose file is small enough is taken."""
+"""Pixels per unit, in order of preference: the first whose file is small enough is used."""
 MAX_FILE_BYTES = 1_000_000
-"""Bytes of the PNG."""
-MAX_SIDE = 1024
-"""Pixels of a thumbnail; ours have 320."""
-NO_PICTURE = (320, 240)
-"""The shape of the crossed-out box."""
+"""Of the PNG."""
+MAX_THUMBNAIL_SIDE = 1024
+"""Pixels; a worker's thumbnails have 320."""
+MISSING_SIZE = (320, 240)
+"""Size of the crossed box that stands for a missing thumbnail."""
 MAX_LINES = 2
-"""Of a label, where there are many; few labels may take `MAX_LINES_OF_FEW`."""
+"""Of a label. Up to `FEW_LABELS` labels may have `MAX_LINES_OF_FEW` lines each."""
 MAX_LINES_OF_FEW = 3
-FEW = 12
+FEW_LABELS = 12
 MAX_COSINE = 1.01
-"""1, and what float16 makes of it."""
-NARROWEST_RANGE = 0.05
-"""Of cosines from the darkest to the brightest colour: what differs by little shall not look like much."""
+"""1, and float16's rounding error."""
+MIN_COLOUR_RANGE = 0.05
+"""Of the cosines from the darkest to the brightest colour, so that noise does not look like much."""
 
 PANEL: Colour = (30, 31, 34)
 EDGE: Colour = (128, 132, 142)
 TEXT: Colour = (242, 243, 245)
 QUIET: Colour = (181, 186, 193)
-"""A dark panel with a grey edge: it stands out from Discord's dark theme (#313338) and from its light one."""
+"""A dark panel with a grey edge stands out from dark and light backgrounds (#313338, #ffffff)."""
 NOTE = "Cosine similarity; framed: each picture\u2019s best label"
 
 
@@ -45,24 +54,26 @@ def draw(
     labels: Sequence[str],
     cosine: Sequence[Sequence[float]],
     faces: Typefaces | None = None,
+    max_file_bytes: int = MAX_FILE_BYTES,
 ) -> bytes:
     """Draw the matrix.
 
     Args:
-        thumbnails: JPEG or PNG files; what is neither is drawn as a crossed-out box.
-        labels: Anything.
-        cosine: A row for each picture, a column for each label; what is no cosine is drawn as "?".
+        thumbnails: JPEG or PNG files; other bytes are drawn as a crossed box.
+        labels: Any text.
+        cosine: A row for each image, a column for each label; a value beyond `MAX_COSINE` is drawn as "?".
         faces: The fonts; None: the bundled ones and the system's.
+        max_file_bytes: Bytes of the PNG.
 
     Returns:
-        A PNG file of at most `MAX_FILE_BYTES` bytes (or, if even the smallest scale has more, that one).
+        A PNG file of at most `max_file_bytes` bytes, unless the smallest scale has more.
     """
     faces = faces or Typefaces()
     pictures = [_open(data) for data in thumbnails]
-    known = [[value if abs(value) <= MAX_COSINE else math.nan for value in row] for row in cosine]
+    finite = [[value if abs(value) <= MAX_COSINE else math.nan for value in row] for row in cosine]
     for scale in SCALES:
-        png = _encode(_Figure(faces, pictures, labels, scale).draw(known))
-        if len(png) <= MAX_FILE_BYTES:
+        png = _encode(_Figure(faces, pictures, labels, scale).draw(finite))
+        if len(png) <= max_file_bytes:
             break
     return png
 
@@ -76,15 +87,15 @@ def _encode(figure: Image.Image) -> bytes:
 def _open(data: bytes) -> Image.Image | None:
     try:
         picture = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
-        if max(picture.size) > MAX_SIDE:
+        if max(picture.size) > MAX_THUMBNAIL_SIDE:
             return None
         return picture.convert("RGB")
-    except Exception:  # noqa: BLE001 - whatever a decoder raises on a broken file, the figure goes on without it
+    except Exception:  # noqa: BLE001 - decoders raise all kinds of errors on broken files
         return None
 
 
 class _Figure:
-    """One drawing at one scale."""
+    """One figure at one scale."""
 
     def __init__(
         self,
@@ -93,16 +104,16 @@ class _Figure:
         labels: Sequence[str],
         scale: int,
     ) -> None:
-        self._words = Typesetter(faces, LABELS * scale)
-        self._numbers = Typesetter(faces, NUMBERS * scale)
-        self._small = Typesetter(faces, SMALL * scale)
+        self._label_setter = Typesetter(faces, LABEL_SIZE * scale)
+        self._number_setter = Typesetter(faces, NUMBER_SIZE * scale)
+        self._small_setter = Typesetter(faces, SMALL_SIZE * scale)
         self._pictures = pictures
         room = room_for_labels(len(pictures)) * scale
-        most = MAX_LINES if len(labels) > FEW else MAX_LINES_OF_FEW
-        self._labels = [self._words.wrap(label, room, most) for label in labels]
-        longest = max(self._words.width(line) for lines in self._labels for line in lines)
+        max_lines = MAX_LINES if len(labels) > FEW_LABELS else MAX_LINES_OF_FEW
+        self._labels = [self._label_setter.wrap(label, room, max_lines) for label in labels]
+        longest = max(self._label_setter.width(line) for lines in self._labels for line in lines)
         self.layout: Layout = lay_out(
-            [picture.size if picture else NO_PICTURE for picture in pictures],
+            [picture.size if picture else MISSING_SIZE for picture in pictures],
             [len(lines) for lines in self._labels],
             math.ceil(min(longest, room) / scale),
             scale,
@@ -111,7 +122,7 @@ class _Figure:
         self._pen = ImageDraw.Draw(self._image)
 
     def draw(self, cosine: Sequence[Sequence[float]]) -> Image.Image:
-        """Draw it all."""
+        """Draw the figure."""
         scale, (width, height) = self.layout.scale, self.layout.size
         self._pen.rectangle((0, 0, width - 1, height - 1), outline=EDGE, width=scale)
         for box, lines in zip(self.layout.labels, self._labels, strict=True):
@@ -122,18 +133,18 @@ class _Figure:
             for number, (box, value) in enumerate(zip(column, row, strict=True)):
                 self._draw_cell(box, value, (value - low) / (high - low), is_best=number == best)
         for number, box in enumerate(self.layout.captions, 1):
-            self._write(self._small, str(number), box, QUIET)
+            self._write(self._small_setter, str(number), box, QUIET)
         for box, picture in zip(self.layout.thumbnails, self._pictures, strict=True):
             self._draw_picture(box, picture)
-        self._write(self._small, NOTE, self.layout.footnote, QUIET)
+        self._write(self._small_setter, NOTE, self.layout.footnote, QUIET)
         return self._image
 
     def _draw_label(self, box: Box, lines: Sequence[str]) -> None:
         left, top, right, bottom = box
-        line = LINE * self.layout.scale
+        line = LINE_HEIGHT * self.layout.scale
         first = top + (bottom - top - line * len(lines)) // 2
         for number, text in enumerate(lines):
-            mask = self._words.draw(text, right - left, line)
+            mask = self._label_setter.draw(text, right - left, line)
             self._image.paste(TEXT, (left, first + number * line), mask)
 
     def _draw_cell(self, box: Box, value: float, part: float, *, is_best: bool) -> None:
@@ -146,7 +157,7 @@ class _Figure:
             scale = self.layout.scale
             inside = (left + scale, top + scale, right - 2 - scale, bottom - 2 - scale)
             self._pen.rounded_rectangle(inside, radius=3 * scale, outline=ink, width=max(1, 3 * scale // 2))
-        self._write(self._numbers, two_decimals(value), box, ink)
+        self._write(self._number_setter, two_decimals(value), box, ink)
 
     def _draw_picture(self, box: Box, picture: Image.Image | None) -> None:
         left, top, right, bottom = box
@@ -160,7 +171,7 @@ class _Figure:
         self._pen.line((left, bottom - 1, right - 1, top), fill=QUIET, width=width)
 
     def _write(self, setter: Typesetter, text: str, box: Box, ink: Colour) -> None:
-        """Write a short text of our own in the middle of a box."""
+        """Draw a short text in the middle of a box."""
         left, top, right, bottom = box
         wide = math.ceil(setter.width(text))
         mask = setter.draw(text, wide, bottom - top)
@@ -168,14 +179,14 @@ class _Figure:
 
 
 def colour_range(cosine: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """Return the cosines of the darkest and the brightest colour, at least `NARROWEST_RANGE` apart."""
+    """Return the cosines of the darkest and the brightest colour, at least `MIN_COLOUR_RANGE` apart."""
     known = [value for row in cosine for value in row if math.isfinite(value)] or [0.0]
     low, high = min(known), max(known)
-    missing = max(0.0, NARROWEST_RANGE - (high - low)) / 2
+    missing = max(0.0, MIN_COLOUR_RANGE - (high - low)) / 2
     return low - missing, high + missing
 
 
 def best_of(row: Sequence[float]) -> int:
-    """Return the index of the highest score, the first of equals; -1 where no score is a number."""
+    """Return the index of the highest score, the first of equals; -1 if no score is a number."""
     known = [number for number, value in enumerate(row) if math.isfinite(value)]
     return max(known, key=lambda number: row[number], default=-1)

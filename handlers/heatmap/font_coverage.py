@@ -1,7 +1,7 @@
-"""Which characters a font file has glyphs for: the `cmap` table of TrueType and OpenType, read by hand.
+"""Reads which characters a font file has glyphs for, from the `cmap` table of TrueType and OpenType.
 
-Pillow draws a hollow box for a character that a font lacks and has no way to ask. The files read here are the
-bundled ones and the system's own, so a damaged one is merely passed over.
+Pillow draws a hollow box for a character that the font lacks, and has no function that tells. The files are
+the bundled ones and the system's own.
 
 Source: OpenType specification 1.9, "cmap" and "The OpenType font file".
 """
@@ -12,21 +12,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 Span = tuple[int, int]
-"""The first and the last code point of an unbroken row of them."""
+"""The first and the last code point of a contiguous range."""
 
 _SCALABLE = (b"glyf", b"CFF ", b"CFF2")
 _BITMAPS = (b"CBDT", b"sbix")
-"""Colour bitmaps of one size: they cannot be drawn in the text's colour and size."""
+"""Tables with colour bitmaps of one size, which cannot be drawn in any colour and size."""
 _PREFERRED = ((3, 10), (0, 6), (0, 4), (3, 1), (0, 3))
-"""Platform and encoding of the Unicode subtables, the whole of Unicode before its first plane."""
+"""Platform and encoding of the Unicode subtables: all of Unicode first, then its first plane only."""
 
 
 class UnusableFont(ValueError):
-    """The file is no scalable TrueType or OpenType font with a Unicode table."""
+    """The file is not a scalable TrueType or OpenType font with a Unicode table."""
 
 
 class Coverage:
-    """A set of code points, kept as spans."""
+    """A set of code points, stored as spans."""
 
     def __init__(self, spans: Iterator[Span]) -> None:
         ordered = sorted(spans)
@@ -39,10 +39,10 @@ class Coverage:
 
 
 def read_coverage(path: Path) -> Coverage:
-    """Read which characters the font has; of a collection (.ttc), its first font.
+    """Return the characters that a font has; of a collection (.ttc), its first font.
 
     Raises:
-        UnusableFont: It is none that text can be drawn with.
+        UnusableFont: The font is damaged, or not scalable.
         OSError: The file cannot be read.
     """
     try:

@@ -1,6 +1,6 @@
-"""The fonts that labels are drawn with: two that are bundled, and the system's for scripts that these lack.
+"""Finds the fonts for labels: two are bundled, and the system's cover other scripts.
 
-Runs in the drawing process only.
+Runs in the child process only.
 """
 
 import time
@@ -13,23 +13,25 @@ from PIL import ImageFont, features
 from handlers.heatmap.font_coverage import Coverage, UnusableFont, read_coverage
 
 BUNDLED = Path(__file__).parent / "font_files"
+BUNDLED_TEXT = BUNDLED / "DejaVuSans.ttf"
+BUNDLED_EMOJI = BUNDLED / "NotoEmoji.ttf"
 SYSTEM = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path("/Library/Fonts"))
 MAX_FILES = 400
-"""Font files of the system that are looked at, the likeliest first."""
+"""Of the system's fonts, the likeliest first."""
 SEARCH_TIMEOUT_S = 2.0
-"""How long a drawing may spend on looking for glyphs; what is not found by then is drawn as `MISSING`."""
+"""Of one drawing, in all; characters that are not found by then are drawn as `MISSING`."""
 MAX_FILE_BYTES = 40 * 2**20
-"""Bytes; Noto Sans CJK has 20 MB."""
+"""Of a font; Noto Sans CJK has 20 MB."""
 MISSING = "\u25a1"
-"""A white square, for characters that no font has."""
-LIKELY = ("noto", "droid", "wqy", "unifont", "fallback")
-UNLIKELY = ("bold", "italic", "oblique", "mono", "serif", "light", "thin", "black", "condensed")
+"""White square, for characters that no font has."""
+LIKELY_NAMES = ("noto", "droid", "wqy", "unifont", "fallback")
+UNLIKELY_NAMES = ("bold", "italic", "oblique", "mono", "serif", "light", "thin", "black", "condensed")
 FIRST_EMOJI = 0x1F000
-"""From here on the emoji font comes first; below it the text font, which has most symbols too."""
+"""Code point from which the emoji font is preferred; below, the text font, which has most symbols too."""
 
-SHAPES = features.check_feature("raqm") and features.check_feature("fribidi")
-"""Whether text is shaped: letters joined, right to left. Pillow brings Raqm, the system brings FriBiDi
-(Debian: libfribidi0); without it Arabic and Hebrew are drawn letter by letter, in reverse."""
+CAN_SHAPE = features.check_feature("raqm") and features.check_feature("fribidi")
+"""Whether Pillow shapes text (joins letters, orders right to left). Pillow brings Raqm, the system FriBiDi
+(Debian: libfribidi0); without them Arabic and Hebrew are drawn letter by letter, in reverse."""
 
 Font = ImageFont.FreeTypeFont
 
@@ -41,10 +43,10 @@ class Typeface:
         self.path = path
         self.coverage = coverage
 
-    @lru_cache(maxsize=8)  # noqa: B019 - as many as there are sizes, in a process that draws one picture
+    @lru_cache(maxsize=8)  # noqa: B019 - a few sizes, in a process that draws one figure
     def at(self, size: int) -> Font:
-        """Return the font at a size in pixels an em."""
-        layout = ImageFont.Layout.RAQM if SHAPES else ImageFont.Layout.BASIC
+        """Return the font at a size in pixels per em."""
+        layout = ImageFont.Layout.RAQM if CAN_SHAPE else ImageFont.Layout.BASIC
         return ImageFont.truetype(str(self.path), size, layout_engine=layout)
 
 
@@ -52,27 +54,35 @@ class Typefaces:
     """Finds a typeface for each character.
 
     Args:
-        folders: Where the system keeps fonts.
+        folders: The system's font folders.
+        emoji: The bundled emoji font.
+        search_timeout_s: Seconds for searching the system's fonts, in all.
     """
 
-    def __init__(self, folders: Sequence[Path] = SYSTEM) -> None:
-        self._text = _bundled("DejaVuSans.ttf")
-        self._emoji = _bundled("NotoEmoji.ttf")
+    def __init__(
+        self,
+        folders: Sequence[Path] = SYSTEM,
+        *,
+        emoji: Path = BUNDLED_EMOJI,
+        search_timeout_s: float = SEARCH_TIMEOUT_S,
+    ) -> None:
+        self._text = _typeface(BUNDLED_TEXT)
+        self._emoji = _typeface(emoji)
         self._found: list[Typeface] = []
         self._candidates = _candidates(folders)
         self._missing: set[int] = set()
-        self._seconds_left = SEARCH_TIMEOUT_S
+        self._seconds_left = search_timeout_s
 
     def text(self) -> Typeface:
-        """Return the typeface for the figure's own words and numbers."""
+        """Return the bundled text typeface, also used for the figure's own text and numbers."""
         return self._text
 
     def emoji(self) -> Typeface:
-        """Return the typeface for emoji."""
+        """Return the bundled emoji typeface."""
         return self._emoji
 
     def of(self, char: str) -> Typeface | None:
-        """Return the typeface that draws a character, or None where nothing on this machine does."""
+        """Return a typeface that has a character; None if no font on this machine does, or time is over."""
         code = ord(char)
         bundled = (self._emoji, self._text) if code >= FIRST_EMOJI else (self._text, self._emoji)
         for face in (*bundled, *self._found):
@@ -97,25 +107,26 @@ class Typefaces:
         return None
 
 
-def _bundled(name: str) -> Typeface:
-    path = BUNDLED / name
+def _typeface(path: Path) -> Typeface:
     return Typeface(path, read_coverage(path))
 
 
 def _candidates(folders: Sequence[Path]) -> Iterator[Typeface]:
-    """Go through the system's usable fonts, the likeliest first; a file is read when its turn comes."""
-    files = (path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    """Yield the system's usable fonts, the likeliest first. Lazy: a file is read when it is needed."""
+    files = (
+        path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in _FONT_SUFFIXES
+    )
     for path in sorted(files, key=_unlikeliness)[:MAX_FILES]:
         try:
             if path.stat().st_size <= MAX_FILE_BYTES:
-                yield Typeface(path, read_coverage(path))
+                yield _typeface(path)
         except (OSError, UnusableFont):
             continue
 
 
-_SUFFIXES = (".ttf", ".otf", ".ttc")
+_FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
 
 
 def _unlikeliness(path: Path) -> tuple[int, str]:
     name = path.name.lower()
-    return sum(word in name for word in UNLIKELY) - 2 * any(word in name for word in LIKELY), name
+    return sum(word in name for word in UNLIKELY_NAMES) - 2 * any(word in name for word in LIKELY_NAMES), name

@@ -1,6 +1,6 @@
-"""Labels as lines of drawn text: runs of one typeface each, wrapped to a width, cut with an ellipsis.
+"""Sets labels as lines of text: runs of one typeface each, wrapped to a width, cut with an ellipsis.
 
-Runs in the drawing process only.
+Runs in the child process only.
 """
 
 import unicodedata
@@ -9,19 +9,19 @@ from itertools import groupby
 
 from PIL import Image, ImageDraw
 
-from handlers.heatmap.fonts import MISSING, SHAPES, Typeface, Typefaces
+from handlers.heatmap.fonts import CAN_SHAPE, MISSING, Typeface, Typefaces
 from handlers.text import is_modifier, is_right_to_left, is_variation, tidy
 
 ELLIPSIS = "\u2026"
-NOTHING = "\u2013"
-"""A dash, for a label of which nothing is left."""
+BLANK = "\u2013"
+"""Dash, for a label without a character that can be drawn."""
 MAX_LENGTH = 400
-"""Characters of a label that are looked at: twice what a request may hold."""
+"""Characters of a label that are drawn: twice what a request may hold."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """Neighbouring characters of one typeface."""
+    """Consecutive characters of one typeface."""
 
     text: str
     face: Typeface
@@ -32,7 +32,7 @@ class Typesetter:
 
     Args:
         faces: The fonts.
-        size: Pixels an em.
+        size: Pixels per em.
     """
 
     def __init__(self, faces: Typefaces, size: int) -> None:
@@ -40,16 +40,16 @@ class Typesetter:
         self._size = size
 
     def width(self, text: str) -> float:
-        """Return how many pixels wide a line of drawable text is."""
+        """Return the width of a line of drawable text, in pixels."""
         return sum(run.face.at(self._size).getlength(run.text) for run in self._runs(text))
 
     def wrap(self, label: str, width: int, lines: int) -> list[str]:
         """Break a label into lines.
 
         Args:
-            label: Anything.
-            width: Pixels that a line may take.
-            lines: How many there may be; what does not fit is cut, with an ellipsis.
+            label: Any text.
+            width: Pixels of a line.
+            lines: The number of lines; text that does not fit is cut, with an ellipsis.
 
         Returns:
             1 to `lines` lines of drawable text.
@@ -64,34 +64,34 @@ class Typesetter:
         return wrapped
 
     def drawable(self, label: str) -> str:
-        """Tidy a label, put `MISSING` for letters that no font has, leave out marks that do not fit."""
+        """Tidy a label, replace letters that no font has by `MISSING`, drop undrawable marks."""
         kept: list[str] = []
         base = self._faces.text()
         for char in tidy(label[:MAX_LENGTH]):
             if char == " ":
                 kept.append(char)
-            elif _clings(char):
-                # In another font than its letter's, a mark stands beside it on a dotted circle.
-                is_drawn = ord(char) in base.coverage and (SHAPES or not is_modifier(char))
+            elif _is_attached(char):
+                # A mark from another font than its letter's is drawn beside it, on a dotted circle.
+                is_drawn = ord(char) in base.coverage and (CAN_SHAPE or not is_modifier(char))
                 kept.extend([char] if is_drawn and not is_variation(char) else [])
             else:
                 face = self._faces.of(char)
                 kept.append(char if face else MISSING)
                 base = face or self._faces.text()
-        return "".join(kept).strip() or NOTHING
+        return "".join(kept).strip() or BLANK
 
     def draw(self, text: str, width: int, height: int) -> Image.Image:
-        """Draw one line as a mask: its middle at half the height, aligned to the side where it begins.
+        """Draw one line as a mask, centred vertically, aligned to the side where its text begins.
 
         Returns:
-            An image of mode L, 255 where there is ink. Whatever would stand out of it is clipped: a letter
-            with a tower of marks never reaches its neighbours.
+            An image of mode L, 255 for ink. Ink outside of it is clipped, so that stacked marks never reach
+            the neighbouring lines.
         """
         mask = Image.new("L", (width, height))
         pen = ImageDraw.Draw(mask)
         runs = self._runs(text)
         x = 0.0
-        if _begins_right(text):
+        if _starts_right_to_left(text):
             x = max(0.0, width - self.width(text))
             runs.reverse()
         for run in runs:
@@ -112,16 +112,16 @@ class Typesetter:
         ]
 
     def _face(self, char: str, before: Typeface) -> Typeface:
-        """Return a character's typeface: where it belongs to the one before it, that one's."""
+        """Return a character's typeface; a mark or a space takes the typeface of the character before it."""
         if char == " ":
-            # Emoji fonts have spaces as wide as an emoji.
+            # A space of the emoji font is as wide as an emoji.
             return self._faces.text() if before is self._faces.emoji() else before
-        if _clings(char) and ord(char) in before.coverage:
+        if _is_attached(char) and ord(char) in before.coverage:
             return before
         return self._faces.of(char) or self._faces.text()
 
     def _break(self, text: str, width: int) -> tuple[str, str]:
-        """Take the first line off a text: at a space if one is there, else between letters."""
+        """Split off the first line of a text, at a space if there is one."""
         if self.width(text) <= width:
             return text, ""
         fitting = self._fitting(text, width)
@@ -135,7 +135,7 @@ class Typesetter:
         return text[: self._fitting(text, width, ELLIPSIS)].rstrip() + ELLIPSIS
 
     def _fitting(self, text: str, width: int, tail: str = "") -> int:
-        """Return how many characters fit, one at least, never parting a letter from its marks."""
+        """Return how many characters fit: at least one, and never a letter without its marks."""
         low, high = 1, len(text)
         while low < high:
             middle = (low + high + 1) // 2
@@ -143,13 +143,13 @@ class Typesetter:
                 low = middle
             else:
                 high = middle - 1
-        while 1 < low < len(text) and (_clings(text[low]) or text[low - 1] == "\u200d"):
+        while 1 < low < len(text) and (_is_attached(text[low]) or text[low - 1] == "\u200d"):
             low -= 1
         return low
 
 
-def _clings(char: str) -> bool:
-    """Tell whether a character belongs to the one before it: a mark, a joiner or a skin tone."""
+def _is_attached(char: str) -> bool:
+    """Return whether a character modifies the one before it: a mark, a joiner or a skin tone."""
     return (
         unicodedata.category(char) in ("Mn", "Mc", "Me")
         or is_modifier(char)
@@ -157,8 +157,8 @@ def _clings(char: str) -> bool:
     )
 
 
-def _begins_right(text: str) -> bool:
-    """Tell whether the first letter is one that is written from right to left."""
+def _starts_right_to_left(text: str) -> bool:
+    """Return whether the first letter is written from right to left."""
     return next(
         (is_right_to_left(char) for char in text if unicodedata.bidirectional(char) in ("L", "R", "AL")),
         False,

@@ -1,8 +1,8 @@
-"""The colour map viridis, and the text colour that reads best on it.
+"""Colour map viridis, and the text colour with the highest contrast on it.
 
 Source: matplotlib's viridis (matplotlib 3.11.2, `_cm_listed.py`, 256 colours, here rounded to 8 bits), by
-Nathaniel J. Smith, Stefan van der Walt and Eric Firing, given to the public under CC0
-(https://bids.github.io/colormap). The table stands here because nothing that the bot starts imports
+Nathaniel J. Smith, Stefan van der Walt and Eric Firing, published under CC0
+(https://bids.github.io/colormap). The table is copied so that the bot does not need
 matplotlib.
 """
 
@@ -38,7 +38,7 @@ TABLE: tuple[Colour, ...] = tuple(
 
 
 def colour(value: float) -> Colour:
-    """Return the colour of `value`, which is taken as 0 below 0 and as 1 above 1."""
+    """Return the colour of `value`, clamped to 0 to 1."""
     return TABLE[round(min(1.0, max(0.0, value)) * 255)]
 
 
@@ -55,7 +55,7 @@ def luminance(of: Colour) -> float:
 
 
 def contrast(one: Colour, other: Colour) -> float:
-    """Return the contrast ratio of two colours, 1 (none) to 21.
+    """Return the contrast ratio of two colours, 1 (equal) to 21.
 
     Source: WCAG 2.2, "contrast ratio"; it asks for 4.5 at least.
     """
@@ -64,5 +64,5 @@ def contrast(one: Colour, other: Colour) -> float:
 
 
 def ink_on(background: Colour) -> Colour:
-    """Return black or white, whichever stands out more from `background`."""
+    """Return black or white, the one with the higher contrast on `background`."""
     return max(DARK, LIGHT, key=lambda ink: contrast(ink, background))

@@ -1,1 +1,1 @@
-"""Pictures scored against labels: the labels as typed, the jobs, and the scores as text."""
+"""Scores images against labels: parsing the labels, the jobs, and the scores as text."""

@@ -1,6 +1,6 @@
-"""The labels that a person gives: a line of text with commas -> what CLIP is asked, and how it is shown.
+"""Parses the labels that a user types, separated by commas, into CLIP's prompts.
 
-Labels are anything that somebody can type: what is invisible, or would turn the text around it, goes here.
+Labels are untrusted text: `tidy` removes invisible characters and marks that change the writing direction.
 """
 
 import re
@@ -10,57 +10,56 @@ from inference.errors import LabelTooLong, RequestError
 from inference.schema import MAX_LABEL_LENGTH, MAX_LABELS
 
 SEPARATORS = re.compile("[,\uff0c\u3001\u060c]")
-"""The comma, and those that Chinese, Japanese and Arabic keyboards give."""
+"""The comma, and those of Chinese, Japanese and Arabic keyboards."""
 
 
 class LabelsError(RequestError):
-    """The labels cannot be used as they were given."""
+    """Base of the errors in a list of labels."""
 
     code = "labels"
 
 
 class NoLabels(LabelsError):
-    """There is no label at all."""
+    """The list has no label."""
 
     code = "no_labels"
 
 
 class EmptyLabel(LabelsError):
-    """There is nothing between two commas, or beside the outermost (label: its number from 1)."""
+    """A label is empty (detail: `label`, its number from 1)."""
 
     code = "empty_label"
 
 
 class TooManyLabels(LabelsError):
-    """There are more labels than are scored at a time (limit, value)."""
+    """The list has more than `MAX_LABELS` labels (detail: `limit`, `value`)."""
 
     code = "too_many_labels"
 
 
 def parse_labels(text: str) -> tuple[str, ...]:
-    """Read labels separated by commas.
+    """Parse labels separated by commas.
 
-    A label that was given before (in capitals or not: CLIP reads small letters only) is dropped; the limit
-    counts what was given.
+    Duplicates are dropped, compared without case since CLIP lowercases its input. The limit counts them too.
 
     Args:
-        text: As it was typed.
+        text: As the user typed it.
 
     Returns:
-        1 to `MAX_LABELS` different labels of 1 to `MAX_LABEL_LENGTH` characters, tidied, in their order.
+        1 to `MAX_LABELS` different labels of 1 to `MAX_LABEL_LENGTH` characters, tidied, in order.
 
     Raises:
-        NoLabels: There is nothing but commas and spaces.
-        EmptyLabel: A label is empty (detail: label).
-        TooManyLabels: There are too many (detail: limit, value).
-        LabelTooLong: A label is too long (detail: label, limit, value, unit).
+        NoLabels: There are only commas and spaces.
+        EmptyLabel: A label is empty (detail: `label`).
+        TooManyLabels: There are too many labels (detail: `limit`, `value`).
+        LabelTooLong: A label is too long (detail: `label`, `limit`, `value`, `unit`).
     """
     labels = [tidy(part) for part in SEPARATORS.split(text)]
     if not any(labels):
-        raise NoLabels("There are no labels: give some, separated by commas, such as `a cat, a dog`.")
+        raise NoLabels("There are no labels: write some, separated by commas, such as `a cat, a dog`.")
     if len(labels) > MAX_LABELS:
         raise TooManyLabels(
-            f"{len(labels)} labels were given, {MAX_LABELS} are the most: leave some out.",
+            f"There are {len(labels)} labels, the limit is {MAX_LABELS}: remove some.",
             limit=MAX_LABELS,
             value=len(labels),
         )
@@ -74,12 +73,10 @@ def parse_labels(text: str) -> tuple[str, ...]:
 
 def _check(number: int, label: str) -> None:
     if not label:
-        raise EmptyLabel(
-            f"Label {number} is empty: there is a comma too many, or a word is missing.", label=number
-        )
+        raise EmptyLabel(f"Label {number} is empty: remove a comma, or write a word there.", label=number)
     if len(label) > MAX_LABEL_LENGTH:
         raise LabelTooLong(
-            f"Label {number} has {len(label)} characters, {MAX_LABEL_LENGTH} are the most: shorten it.",
+            f"Label {number} has {len(label)} characters, the limit is {MAX_LABEL_LENGTH}: shorten it.",
             label=number,
             limit=MAX_LABEL_LENGTH,
             value=len(label),

@@ -1,36 +1,35 @@
-"""CLIP's scores as words: ranked labels with bars, the table, the alt text, and a .csv file.
+"""CLIP's scores as text: ranked labels with bars, a table, the alt text and a CSV file.
 
-Written for Discord: markdown that a label holds is shown, not obeyed. Written to be heard as well: the words
-come first and stand alone, a bar comes after them and only where there is something to show.
+Limits count UTF-16 units, and are the caller's; so is the function that escapes a label's markup. Text comes
+before bars, so that screen readers read a sentence.
 """
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from handlers.text import is_right_to_left, tidy, two_decimals
+from inference.schema import MAX_LABEL_LENGTH
 
-MAX_ALT_LENGTH = 1024
-"""Discord's limit of an attachment's description."""
 RELATIVE = "Scores are relative to the labels given: another list, other shares."
 BLANK = "(blank)"
-BAR = 20
-"""Blocks of a bar that stands for 100 %."""
+"""Text for a label without a visible character."""
+BAR_LENGTH = 20
+"""Blocks of a bar of 100 %."""
 _EIGHTHS = " \u258f\u258e\u258d\u258c\u258b\u258a\u2589"
 _BLOCK = "\u2588"
 _ELLIPSIS = "\u2026"
-_MARKDOWN = re.compile(r"([\\*_~`|<>\[\]:@/])")
-_FORMULA = re.compile(r"^\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+_FORMULA_START = re.compile(r"^\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 _TABLE_HEAD = "label"
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """One label's scores for one picture.
+    """One label's scores for one image.
 
     Attributes:
-        label: As it was given.
+        label: As the user typed it.
         share: The softmax over the labels, 0 to 1.
         cosine: The cosine similarity, -1 to 1.
     """
@@ -41,52 +40,54 @@ class Ranked:
 
 
 def rank(labels: Sequence[str], cosine: Sequence[float], share: Sequence[float]) -> tuple[Ranked, ...]:
-    """Sort one picture's labels, the best first, equals in the order given.
+    """Sort one image's labels by cosine, the highest first. Stable: equal labels keep their order.
 
     Raises:
         ValueError: There are not as many scores as labels.
     """
     rows = [Ranked(*row) for row in zip(labels, share, cosine, strict=True)]
-    return tuple(sorted(rows, key=lambda row: -_known(row.cosine)))
+    return tuple(sorted(rows, key=lambda row: -_finite_or(row.cosine)))
 
 
-def ranked_text(ranked: Sequence[Ranked], limit: int) -> str:
-    """Write ranked labels as markdown: `1. **a red circle** \u2014 91 % (cosine 0.31)`, and a bar below.
+def ranked_text(ranked: Sequence[Ranked], limit: int, escape: Callable[[str], str]) -> str:
+    """Format ranked labels as Markdown: `1. **a red circle** \u2014 91 % (cosine 0.31)` and a bar.
 
     Args:
         ranked: As `rank` returns them.
-        limit: The most characters; what does not fit is left out from the end, and the text says how much.
+        limit: UTF-16 units; labels that do not fit are left out from the end, and the last line counts them.
+        escape: Escapes Markdown in a label.
 
     Returns:
-        At most `limit` characters (UTF-16 units).
+        At most `limit` UTF-16 units.
     """
-    entries = [_entry(place, row) for place, row in enumerate(ranked, 1)]
+    entries = [_entry(place, row, escape) for place, row in enumerate(ranked, 1)]
     for shown in range(len(entries), -1, -1):
         left = len(entries) - shown
         text = "\n".join(entries[:shown] + ([f"{_ELLIPSIS} and {left} more"] if left else []))
-        if units(text) <= limit:
+        if utf16_length(text) <= limit:
             return text
     return ""
 
 
-def _entry(place: int, row: Ranked) -> str:
-    words = f"{place}. **{shown(row.label)}** \u2014 {percent(row.share)} (cosine {two_decimals(row.cosine)})"
+def _entry(place: int, row: Ranked, escape: Callable[[str], str]) -> str:
+    label = _isolated(escape(tidy(row.label)) or BLANK)
+    words = f"{place}. **{label}** \u2014 {percent(row.share)} (cosine {two_decimals(row.cosine)})"
     blocks = bar(row.share)
     return f"{words}\n   {blocks}" if blocks else words
 
 
 def bar(share: float) -> str:
-    """Draw a share as blocks, `BAR` for all, in steps of an eighth; nothing for next to nothing.
+    """Draw a share from 0 to 1 as blocks, `BAR_LENGTH` for 1, in steps of an eighth of a block.
 
-    Only what is full is drawn, so that a reader for the blind has little to say of it.
+    The rest of the bar is not drawn: a screen reader would read it out.
     """
-    eighths = round(min(1.0, max(0.0, _known(share, 0.0))) * BAR * 8)
+    eighths = round(min(1.0, max(0.0, _finite_or(share, 0.0))) * BAR_LENGTH * 8)
     full, rest = divmod(eighths, 8)
     return _BLOCK * full + _EIGHTHS[rest].strip()
 
 
 def percent(share: float) -> str:
-    """Write a share: `91 %`; below 10 and above 99 with one decimal, `under 0.1 %` where that would be 0."""
+    """Format a share: `91 %`; one decimal below 10 and above 99 %, `under 0.1 %` if that would be 0."""
     if not math.isfinite(share):
         return "? %"
     hundred = share * 100
@@ -97,45 +98,40 @@ def percent(share: float) -> str:
     return f"{hundred:.0f} %" if is_whole else f"{tenths} %"
 
 
-def shown(label: str) -> str:
-    """Write a label so that Discord shows it as it is: no markdown, no mention, no link, no turned text."""
-    escaped = _MARKDOWN.sub(r"\\\1", tidy(label)) or BLANK
-    return _isolated(escaped)
-
-
-def alt_text(labels: Sequence[str], cosine: Sequence[Sequence[float]]) -> str:
-    """Describe the matrix for who does not see it: each picture's best label.
+def alt_text(labels: Sequence[str], cosine: Sequence[Sequence[float]], limit: int) -> str:
+    """Describe the similarity matrix for screen readers: the best label of each image.
 
     Args:
-        labels: The labels.
-        cosine: A row for each picture, a column for each label.
+        labels: The matrix's rows.
+        cosine: A row for each image, a column for each label.
+        limit: UTF-16 units; 50 are always needed.
 
     Returns:
-        At most `MAX_ALT_LENGTH` characters (UTF-16 units); long labels are cut, all to the same length.
+        At most `limit` UTF-16 units; long labels are cut, all to the same length.
     """
-    bests = [max(zip(row, labels, strict=True), key=lambda pair: _known(pair[0])) for row in cosine]
-    head = f"Similarity of {_count(len(cosine), 'picture')} to {_count(len(labels), 'label')}"
-    for most in range(200, 0, -1):
+    bests = [max(zip(row, labels, strict=True), key=lambda pair: _finite_or(pair[0])) for row in cosine]
+    head = f"Similarity of {_plural(len(cosine), 'picture')} to {_plural(len(labels), 'label')}"
+    for length in range(MAX_LABEL_LENGTH, 0, -1):
         parts = [
-            f"picture {number}: {_isolated(_cut(tidy(label), most))} ({two_decimals(value)})"
+            f"picture {number}: {_isolated(_cut(tidy(label), length))} ({two_decimals(value)})"
             for number, (value, label) in enumerate(bests, 1)
         ]
         text = f"{head}. Best label of {'; '.join(parts)}."
-        if units(text) <= MAX_ALT_LENGTH:
+        if utf16_length(text) <= limit:
             return text
     return head + "."
 
 
 def table_text(labels: Sequence[str], cosine: Sequence[Sequence[float]], limit: int) -> str | None:
-    """Write the whole table as a code block, the numbers before the labels: so they align in any script.
+    """Format the cosines as a Markdown code block; numbers come first, so that they align in any script.
 
     Args:
-        labels: The labels, a row for each.
-        cosine: A row for each picture, a column for each label.
-        limit: The most characters.
+        labels: The table's rows.
+        cosine: A row for each image, a column for each label.
+        limit: UTF-16 units.
 
     Returns:
-        The block, or None where it has more than `limit` characters (UTF-16 units).
+        The block; None if it is longer than `limit`.
     """
     head = "".join(f"{number:>6}" for number in range(1, len(cosine) + 1))
     rows = [
@@ -145,22 +141,22 @@ def table_text(labels: Sequence[str], cosine: Sequence[Sequence[float]], limit: 
         for label, column in zip(labels, zip(*cosine, strict=True), strict=True)
     ]
     text = "\n".join(["```", f"{head}  {_TABLE_HEAD}", *rows, "```"])
-    return text if units(text) <= limit else None
+    return text if utf16_length(text) <= limit else None
 
 
 def table_csv(
     labels: Sequence[str], cosine: Sequence[Sequence[float]], share: Sequence[Sequence[float]]
 ) -> bytes:
-    """Write the whole table as a file for spreadsheets.
+    """Format cosines and shares as a CSV file.
 
     Args:
-        labels: The labels, a row for each.
-        cosine: A row for each picture, a column for each label.
+        labels: The table's rows.
+        cosine: A row for each image, a column for each label.
         share: The same shape.
 
     Returns:
-        RFC 4180 in UTF-8, with a byte order mark, without which Excel reads another encoding. A label that a
-        spreadsheet would take for a formula has an apostrophe before it.
+        RFC 4180 in UTF-8 with a byte order mark, without which Excel reads another encoding. A label that a
+        spreadsheet would read as a formula has an apostrophe before it.
         Source: OWASP, "CSV Injection".
     """
     numbers = range(1, len(cosine) + 1)
@@ -172,8 +168,8 @@ def table_csv(
     return ("\r\n".join(lines) + "\r\n").encode("utf-8-sig")
 
 
-def units(text: str) -> int:
-    """Count characters in the way that never gives less than Discord's: in UTF-16 units."""
+def utf16_length(text: str) -> int:
+    """Count UTF-16 units: never fewer than code points, and what JavaScript clients count."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
@@ -182,21 +178,21 @@ def _quoted(text: str) -> str:
 
 
 def _harmless(label: str) -> str:
-    return f"'{label}" if _FORMULA.match(label) else label
+    return f"'{label}" if _FORMULA_START.match(label) else label
 
 
 def _isolated(label: str) -> str:
-    """Keep a label that is written from right to left from turning the numbers after it around."""
+    """Wrap a right-to-left label in isolates, so that the numbers after it keep their order."""
     return f"\u2068{label}\u2069" if is_right_to_left(label) else label
 
 
-def _cut(label: str, most: int) -> str:
-    return label if len(label) <= most else label[: most - 1].rstrip() + _ELLIPSIS
+def _cut(label: str, length: int) -> str:
+    return label if len(label) <= length else label[: length - 1].rstrip() + _ELLIPSIS
 
 
-def _known(value: float, otherwise: float = -math.inf) -> float:
+def _finite_or(value: float, otherwise: float = -math.inf) -> float:
     return value if math.isfinite(value) else otherwise
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

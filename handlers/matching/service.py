@@ -1,22 +1,33 @@
-"""Pictures and labels -> how well they match, and the matrix that shows it."""
+"""Scores images against labels in one job, and has the similarity matrix drawn."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from handlers.heatmap.render import draw_matrix
-from handlers.ports import ImageSource, JobContext, Queue, Ticket, fetch_thumbnail, store_image
+from handlers.ports import (
+    MAX_THUMBNAIL_BYTES,
+    ImageSource,
+    JobContext,
+    JobQueue,
+    Ticket,
+    fetch_thumbnail,
+    store_image,
+)
 from inference.errors import JobFailed, PictureError
 from inference.schema import Group, Match, Matched, Picture, job_id
+
+Draw = Callable[[Sequence[bytes], Sequence[str], Sequence[Sequence[float]]], Awaitable[bytes]]
+"""Draws a matrix of thumbnails by labels, as `handlers.heatmap.render.draw_matrix` does."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a match came to.
+    """Outcome of a match.
 
     Attributes:
-        labels: As they were asked for.
-        matched: A row for each picture, a column for each label.
+        labels: The labels of the request.
+        matched: A row for each image, a column for each label.
     """
 
     labels: tuple[str, ...]
@@ -24,84 +35,98 @@ class Scores:
 
 
 class Matcher:
-    """Has pictures scored against labels.
+    """Submits match jobs, and turns their results into scores and a matrix.
 
     Args:
-        queue: Where the jobs go, and thumbnails come from.
+        queue: The job queue; it stores the thumbnails too.
+        draw: Draws the matrix.
+        max_thumbnail_bytes: Larger thumbnails count as missing.
     """
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(
+        self, queue: JobQueue, *, draw: Draw = draw_matrix, max_thumbnail_bytes: int = MAX_THUMBNAIL_BYTES
+    ) -> None:
         self._queue = queue
+        self._draw = draw
+        self._max_thumbnail_bytes = max_thumbnail_bytes
 
     async def submit(
-        self, asked: JobContext, sources: Sequence[ImageSource], labels: Sequence[str]
+        self, context: JobContext, sources: Sequence[ImageSource], labels: Sequence[str]
     ) -> Ticket:
-        """Hand the pictures and labels in; the same request is the same job.
+        """Store the images and submit the job. Idempotent: the same request is the same job.
 
         Args:
-            asked: Who asks.
-            sources: 1 to `inference.schema.MAX_PICTURES` pictures.
-            labels: As `handlers.matching.labels.parse_labels` gives them.
+            context: The request.
+            sources: 1 to `inference.schema.MAX_PICTURES` images.
+            labels: As `handlers.matching.labels.parse_labels` returns them.
 
         Raises:
-            PictureError: One of the pictures cannot be used (of several: `picture`, its number from 1).
-            BeholderError: There is no room, nobody who could do it, or no Redis.
+            PictureError: An image cannot be used (`picture`: its number from 1, if there are several).
+            BeholderError: The queue is full, no worker serves matches, or Redis cannot be reached.
         """
-        pictures = await self._stored(asked, sources)
+        pictures = await self._stored(context, sources)
         return await self._queue.submit(
             Match(pictures=tuple(pictures), labels=tuple(labels)),
-            id=_job(asked),
-            priority=asked.priority,
-            asker=str(asked.asker),
-            group=Group(id=asked.request, size=1),
+            id=_job(context),
+            priority=context.priority,
+            asker=str(context.asker),
+            group=Group(id=context.request, size=1),
         )
 
     async def scores(self, ticket: Ticket, pictures: int, labels: Sequence[str]) -> Scores:
-        """Wait for the scores.
+        """Wait for the job's scores.
+
+        Args:
+            ticket: The job.
+            pictures: The number of images it was submitted with.
+            labels: The labels it was submitted with.
 
         Raises:
-            PictureError: One of the pictures cannot be used (of several: `picture`, its number from 1).
-            LabelTooLong: A label has more tokens than the model reads (`label`, its number from 1).
-            BeholderError: It failed, or nobody answered before its deadline.
+            PictureError: An image cannot be used (`picture`: its number from 1, if there are several).
+            LabelTooLong: A label has more tokens than the model reads (`label`: its number from 1).
+            BeholderError: The job failed, or its deadline passed.
         """
         outcome = (await ticket.result()).outcome
         if not isinstance(outcome, Matched):
-            raise JobFailed(f"A match was asked for and a {outcome.task!r} came back.")
+            raise JobFailed(f"The worker returned the outcome of another task: {outcome.task!r}.")
         shape = [len(labels)] * pictures
         if [len(row) for row in outcome.cosine] != shape or [len(row) for row in outcome.share] != shape:
-            raise JobFailed(f"{pictures} rows of {len(labels)} scores were asked for, and others came back.")
+            raise JobFailed(f"The worker returned scores of another shape than {pictures} by {len(labels)}.")
         return Scores(tuple(labels), outcome)
 
-    async def matrix(self, asked: JobContext, scores: Scores) -> bytes:
-        """Draw the similarity matrix; a picture of which no thumbnail is to be had is drawn as missing.
+    async def matrix(self, context: JobContext, scores: Scores) -> bytes:
+        """Draw the similarity matrix; an image without a thumbnail is drawn as a crossed box.
 
         Returns:
             A PNG file, at most 1 MB.
 
         Raises:
-            MatrixNotDrawn: It could not be drawn: the scores stand for themselves.
+            MatrixNotDrawn: Drawing failed.
         """
-        thumbnails = await self.thumbnails(asked, scores)
-        return await draw_matrix(thumbnails, scores.labels, scores.matched.cosine)
+        thumbnails = await self.thumbnails(context, scores)
+        return await self._draw(thumbnails, scores.labels, scores.matched.cosine)
 
-    async def thumbnails(self, asked: JobContext, scores: Scores) -> list[bytes]:
-        """Fetch a small JPEG file of each picture; empty bytes where there is none to be had."""
-        kept, count = scores.matched.thumbnails, len(scores.matched.cosine)
-        if len(kept) != count:
+    async def thumbnails(self, context: JobContext, scores: Scores) -> list[bytes]:
+        """Return each image's thumbnail, a JPEG file; empty if there is none."""
+        stored, count = scores.matched.thumbnails, len(scores.matched.cosine)
+        if len(stored) != count:
             return [b""] * count
-        return await asyncio.gather(*(fetch_thumbnail(self._queue, asked, each) for each in kept))
+        limit = self._max_thumbnail_bytes
+        return await asyncio.gather(
+            *(fetch_thumbnail(self._queue, context, thumbnail, limit) for thumbnail in stored)
+        )
 
-    async def forget(self, asked: JobContext) -> None:
-        """Let go of the result: its outcome is visible.
+    async def release_results(self, context: JobContext) -> None:
+        """Delete the stored result, once it is visible in Discord. Idempotent.
 
         Raises:
-            QueueUnavailable: Redis cannot be reached; it goes by itself after some time.
+            QueueUnavailable: Redis cannot be reached; the result expires by itself.
         """
-        await self._queue.close_request([_job(asked)])
+        await self._queue.close_request([_job(context)])
 
-    async def _stored(self, asked: JobContext, sources: Sequence[ImageSource]) -> list[Picture]:
+    async def _stored(self, context: JobContext, sources: Sequence[ImageSource]) -> list[Picture]:
         stored = await asyncio.gather(
-            *(store_image(self._queue, asked, s) for s in sources), return_exceptions=True
+            *(store_image(self._queue, context, s) for s in sources), return_exceptions=True
         )
         pictures = []
         for number, each in enumerate(stored, 1):
@@ -113,5 +138,5 @@ class Matcher:
         return pictures
 
 
-def _job(asked: JobContext) -> str:
-    return job_id(asked.request, "match")
+def _job(context: JobContext) -> str:
+    return job_id(context.request, "match")

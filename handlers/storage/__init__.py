@@ -1,1 +1,1 @@
-"""What the bot keeps in Redis besides conversations: open requests, read cursors, tokens, settings."""
+"""The bot's state in Redis, except for conversations: open requests, read cursors, tokens, settings."""

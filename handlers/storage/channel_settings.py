@@ -1,4 +1,4 @@
-"""What a channel has chosen."""
+"""Per-channel caption setting in Redis."""
 
 from collections.abc import Iterable
 
@@ -6,12 +6,12 @@ from inference.queue.connection import Client, translated
 
 
 class ChannelSettings:
-    """Which channels have captions on.
+    """Switches automatic captions on and off, for each channel and thread. Settings never expire.
 
     Args:
-        redis: Where choices are kept.
-        defaults: Channels that have captions on as long as nobody has chosen.
-        prefix: Of the key names.
+        redis: The Redis client.
+        defaults: Channels whose captions are on unless they are switched off.
+        prefix: Prefix of the key names.
     """
 
     def __init__(self, redis: Client, defaults: Iterable[int] = (), *, prefix: str = "beholder") -> None:
@@ -20,28 +20,27 @@ class ChannelSettings:
         self._key = f"{prefix}:captions"
 
     async def captions_on(self, channel: int, parent: int | None = None) -> bool:
-        """Tell whether posts in a channel are captioned unasked.
+        """Return whether images posted in a channel are captioned unasked.
 
         Args:
-            channel: A channel's or thread's id.
-            parent: The channel that a thread belongs to: a thread does as its channel, unless it has chosen
-                for itself.
+            channel: The id of a channel or thread.
+            parent: The channel of a thread: its setting applies to a thread that has none.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        asked = [channel] if parent is None else [channel, parent]
+        candidates = [channel] if parent is None else [channel, parent]
         async with translated():
-            choices = await self._redis.hmget(self._key, [str(each) for each in asked])
-        for each, choice in zip(asked, choices, strict=True):
-            if choice is not None:
-                return bool(choice == b"on")
+            settings = await self._redis.hmget(self._key, [str(each) for each in candidates])
+        for each, setting in zip(candidates, settings, strict=True):
+            if setting is not None:
+                return bool(setting == b"on")
             if each in self._defaults:
                 return True
         return False
 
     async def set_captions(self, channel: int, *, on: bool) -> None:
-        """Keep a channel's choice.
+        """Set a channel's or thread's captions. Idempotent.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
@@ -50,7 +49,7 @@ class ChannelSettings:
             await self._redis.hset(self._key, str(channel), "on" if on else "off")
 
     async def forget(self, channel: int) -> None:
-        """Drop a channel's choice, as when the channel is gone.
+        """Delete a channel's setting, when the channel was deleted. Idempotent.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.

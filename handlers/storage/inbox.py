@@ -1,4 +1,4 @@
-"""Requests that survive a restart: written down before work starts, crossed out when the outcome is seen."""
+"""Open requests in Redis, so that they survive a restart: stored before work, closed once it is visible."""
 
 import enum
 import logging
@@ -17,24 +17,26 @@ from pydantic import (
     ValidationError,
 )
 
+from handlers.scripts import source
 from handlers.snowflake import Id
 from inference.queue.connection import Client, translated
 
 log = logging.getLogger(__name__)
 
 CLOSED_RETENTION_S = 48 * 3600
-"""Seconds for which a closed request is known as such: longer than any catch-up looks back (24 h)."""
+"""Seconds for which a closed request is remembered: longer than a backfill looks back (24 h)."""
 
 Why = Literal["unasked", "mention", "dm"]
 
 
-class _Open(BaseModel):
-    """What every request says of itself.
+class _OpenRequest(BaseModel):
+    """Fields of every open request. Stored as JSON: a field's name is its JSON name.
 
     Attributes:
-        guild_id: The server; None in a DM.
-        author_id: The person who asks.
-        accepted: Unix time in seconds.
+        v: Version of the format.
+        guild_id: The guild; None in a DM.
+        author_id: The user who made the request.
+        accepted: Unix time in seconds at which it was accepted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,15 +49,15 @@ class _Open(BaseModel):
 
     @property
     def scope(self) -> str:
-        """What its pictures belong to: nothing is shared across scopes."""
+        """Guild or DM that its images belong to; nothing is shared across scopes."""
         return f"dm:{self.channel_id}" if self.guild_id is None else f"guild:{self.guild_id}"
 
 
-class OpenPost(_Open):
-    """A message whose pictures are to be captioned.
+class OpenPost(_OpenRequest):
+    """A message whose images are to be captioned.
 
     Attributes:
-        why: `unasked`: it was posted where captions are on; else somebody waits for the answer.
+        why: `unasked`: it was posted where captions are on; otherwise its author waits for the answer.
     """
 
     kind: Literal["post"] = "post"
@@ -64,23 +66,23 @@ class OpenPost(_Open):
 
     @property
     def id(self) -> str:
-        """The same for the same message, whenever and by whichever process it is met."""
+        """Request id, derived from the message."""
         return f"post:{self.message_id}"
 
     @property
     def born(self) -> int:
-        """Discord's id of what it came from: they grow with time."""
+        """Snowflake of the message or interaction that it came from: requests are handled in this order."""
         return self.message_id
 
 
-class OpenCommand(_Open):
-    """An interaction that waits for its outcome. Its token is kept apart: see `storage.interaction_tokens`.
+class OpenCommand(_OpenRequest):
+    """An interaction that is not answered yet. Its token is in `handlers.storage.interaction_tokens`.
 
     Attributes:
-        name: What is to be done, such as `ask`.
-        private: Whether the person alone sees what comes of it.
-        arguments: What it is to be done with: JSON that whoever does it reads.
-        outcome: The message that its outcome is, where that is visible and something is left to be done.
+        name: The command, such as `ask`.
+        private: Whether the response is ephemeral.
+        arguments: The command's arguments, as its cog stores and reads them.
+        outcome: The message of the response, if it is visible and something remains to be done.
     """
 
     kind: Literal["command"] = "command"
@@ -92,24 +94,24 @@ class OpenCommand(_Open):
 
     @property
     def id(self) -> str:
-        """The same for the same interaction, whenever and by whichever process it is met."""
+        """Request id, derived from the interaction."""
         return f"command:{self.interaction_id}"
 
     @property
     def born(self) -> int:
-        """Discord's id of what it came from: they grow with time."""
+        """Snowflake of the message or interaction that it came from: requests are handled in this order."""
         return self.interaction_id
 
 
-class OpenTurn(_Open):
-    """A turn of a conversation that is to be answered; what was said is in `handlers.chat.history`.
+class OpenTurn(_OpenRequest):
+    """A turn of a conversation that is not answered yet. Its text is in `handlers.chat.history`.
 
     Attributes:
-        turn_id: The message or the interaction that it came from.
-        hangs_on: In place: the message that the conversation hangs on; None: it has the channel to itself.
-        reply_to: The message that is answered; None: no message of a person's says it.
-        attempt: The interaction that asked for another answer; 0: the first one.
-        messages: The answer's messages so far.
+        turn_id: The message or interaction that it came from.
+        hangs_on: Root message of a conversation in a shared channel; None if it owns its channel.
+        reply_to: The message that is replied to; None if the turn did not come from a message.
+        attempt: The interaction that requested another answer; 0 for the first answer.
+        messages: The messages of the answer so far.
     """
 
     kind: Literal["turn"] = "turn"
@@ -121,23 +123,23 @@ class OpenTurn(_Open):
 
     @property
     def id(self) -> str:
-        """The same for the same turn and attempt, whenever and by whichever process it is met."""
+        """Request id, derived from the turn and the attempt."""
         return f"turn:{self.turn_id}:{self.attempt}"
 
     @property
     def born(self) -> int:
-        """Discord's id of what it came from: they grow with time."""
+        """Snowflake of the message or interaction that it came from: requests are handled in this order."""
         return self.attempt or self.turn_id
 
 
-def _kind(value: Any) -> str:  # noqa: ANN401 - pydantic gives what it was given
-    found = value.get("kind", "post") if isinstance(value, dict) else value.kind
-    return str(found)
+def _kind(value: Any) -> str:  # noqa: ANN401 - JSON or a model
+    kind = value.get("kind", "post") if isinstance(value, dict) else value.kind
+    return str(kind)
 
 
 Open = OpenPost | OpenCommand | OpenTurn
-"""A request that has no outcome yet."""
-_reader: TypeAdapter[Open] = TypeAdapter(
+"""Any open request."""
+_adapter: TypeAdapter[Open] = TypeAdapter(
     Annotated[
         Annotated[OpenPost, Tag("post")]
         | Annotated[OpenCommand, Tag("command")]
@@ -148,33 +150,22 @@ _reader: TypeAdapter[Open] = TypeAdapter(
 
 
 class AcceptResult(enum.Enum):
-    """Where a request stands that was brought to the inbox."""
+    """State of a request before it was accepted."""
 
     NEW = "new"
     OPEN = "open"
-    """It was written down before (by us, another process or an earlier life) and has no outcome yet."""
+    """It was accepted before, by this process or another, and is not closed."""
     CLOSED = "closed"
-    """Its outcome has been visible already."""
-
-
-_ACCEPT = """
-if redis.call('ZSCORE', KEYS[2], ARGV[1]) then return 'closed' end
-if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 1 then return 'new' end
-return 'open'
-"""
-_AMEND = """
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
-"""
 
 
 class Inbox:
-    """The open requests of one bot.
+    """Stores the open requests of one bot.
 
     Args:
-        redis: Where they are kept.
+        redis: The Redis client.
         bot: The bot's name, the same after a restart.
-        prefix: Of the key names.
-        clock: Unix time in seconds.
+        prefix: Prefix of the key names.
+        clock: Returns Unix time in seconds.
     """
 
     def __init__(
@@ -184,63 +175,63 @@ class Inbox:
         self._open = f"{prefix}:inbox:{bot}"
         self._closed = f"{prefix}:closed:{bot}"
         self._clock = clock
-        self._script = redis.register_script(_ACCEPT)
-        self._amend = redis.register_script(_AMEND)
+        self._accept_script = redis.register_script(source("accept_request"))
+        self._amend_script = redis.register_script(source("amend_request"))
 
     async def accept(self, request: Open) -> AcceptResult:
-        """Write a request down. Doing it twice changes nothing.
+        """Store a request, unless it is open or closed already. Atomic and idempotent.
 
         Returns:
-            Where it stood before.
+            Its state before.
 
         Raises:
-            QueueUnavailable: Redis cannot be reached: it may or may not be written down.
+            QueueUnavailable: Redis cannot be reached: the request may or may not be stored.
         """
         async with translated():
-            answer = await self._script(
+            answer = await self._accept_script(
                 keys=[self._open, self._closed], args=[request.id, request.model_dump_json()]
             )
         return AcceptResult(answer.decode())
 
     async def amend(self, request: Open) -> None:
-        """Write down what was found out about a request; one that is not open stays as it is.
+        """Overwrite an open request; one that is not open is not stored. Atomic and idempotent.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
-            await self._amend(keys=[self._open], args=[request.id, request.model_dump_json()])
+            await self._amend_script(keys=[self._open], args=[request.id, request.model_dump_json()])
 
     async def close(self, request_id: str) -> None:
-        """Cross a request out: its outcome is visible, or nobody is there any more to see it.
+        """Close a request, once its outcome is visible or its channel is gone. Atomic and idempotent.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
         now = self._clock()
-        async with translated(), self._redis.pipeline(transaction=True) as both:
-            both.hdel(self._open, request_id)
-            both.zadd(self._closed, {request_id: now})
-            both.zremrangebyscore(self._closed, "-inf", now - CLOSED_RETENTION_S)
-            await both.execute()
+        async with translated(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.hdel(self._open, request_id)
+            pipe.zadd(self._closed, {request_id: now})
+            pipe.zremrangebyscore(self._closed, "-inf", now - CLOSED_RETENTION_S)
+            await pipe.execute()
 
     async def waiting(self) -> Sequence[Open]:
-        """Return the open requests, the oldest first. What cannot be read is dropped and logged by its id.
+        """Return the open requests, the oldest first. A malformed one is deleted, and its id logged.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
             raw = await self._redis.hgetall(self._open)
-        found = []
+        requests = []
         for key, value in raw.items():
             try:
-                found.append(_reader.validate_json(value))
+                requests.append(_adapter.validate_json(value))
             except ValidationError:
-                log.warning("inbox: %r is in no form that is read here: dropped", key)
-                await self._drop(key)
-        return sorted(found, key=lambda request: request.born)
+                log.warning("inbox: malformed request %r deleted", key)
+                await self._delete(key)
+        return sorted(requests, key=lambda request: request.born)
 
-    async def _drop(self, key: bytes | str) -> None:
+    async def _delete(self, key: bytes | str) -> None:
         async with translated():
             await self._redis.hdel(self._open, key)

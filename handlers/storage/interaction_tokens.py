@@ -1,4 +1,4 @@
-"""Interactions' tokens: with one anybody may answer in the bot's name, so they are kept apart and briefly."""
+"""Tokens of open interactions in Redis, apart from the requests: a token allows to answer as the bot."""
 
 import time
 from collections.abc import Callable
@@ -8,17 +8,17 @@ from pydantic import SecretStr
 from inference.queue.connection import Client, translated
 
 TOKEN_LIFETIME_S = 900.0
-"""Seconds from an interaction's beginning for which Discord takes its token."""
+"""Seconds for which Discord accepts a token, from the interaction's creation."""
 
 
 class InteractionTokens:
-    """The tokens of one bot's open interactions, each in a key of its own that expires with it.
+    """Stores the tokens of one bot's open interactions, each in a key that expires with the token.
 
     Args:
-        redis: Where they are kept.
+        redis: The Redis client.
         bot: The bot's name, the same after a restart.
-        prefix: Of the key names.
-        clock: Unix time in seconds.
+        prefix: Prefix of the key names.
+        clock: Returns Unix time in seconds.
     """
 
     def __init__(
@@ -29,17 +29,17 @@ class InteractionTokens:
         self._clock = clock
 
     async def keep(self, interaction_id: int, token: SecretStr, begun: float) -> None:
-        """Keep a token until Discord takes it no longer.
+        """Store a token until Discord no longer accepts it. Idempotent.
 
         Args:
-            interaction_id: Whose it is.
-            token: The token.
-            begun: Unix time in seconds of the interaction's beginning.
+            interaction_id: The interaction.
+            token: Its token.
+            begun: Unix time in seconds of the interaction's creation.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        # Whatever the two clocks say, no longer than it can live.
+        # If the clocks differ, `begun` may lie in the future.
         left = min(TOKEN_LIFETIME_S, begun + TOKEN_LIFETIME_S - self._clock())
         if left > 0:
             async with translated():
@@ -48,7 +48,7 @@ class InteractionTokens:
                 )
 
     async def get(self, interaction_id: int) -> SecretStr | None:
-        """Return an interaction's token, where it still works.
+        """Return an interaction's token; None if it has expired.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
@@ -58,7 +58,7 @@ class InteractionTokens:
         return None if raw is None else SecretStr(bytes(raw).decode())  # type: ignore[arg-type]
 
     async def drop(self, interaction_id: int) -> None:
-        """Forget a token: its outcome is there.
+        """Delete a token, once its interaction is answered. Idempotent.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.

@@ -1,4 +1,4 @@
-"""Draw a similarity matrix of nine photograph-like pictures by 25 labels, to look at.
+"""Draw a similarity matrix of nine synthetic photographs by 25 labels, for inspection.
 
 python -m tests.bench.draw_matrix OUT.png
 """
@@ -53,7 +53,7 @@ LABELS = [
 
 
 def scores(pictures: int, labels: int) -> list[list[float]]:
-    """Make up scores in CLIP's usual range, each picture with one label that fits."""
+    """Return random scores in CLIP's usual range, with one matching label for each image."""
     rng = random.Random(7)
     rows = [[rng.gauss(0.19, 0.025) for _ in range(labels)] for _ in range(pictures)]
     for number, row in enumerate(rows):
@@ -62,7 +62,7 @@ def scores(pictures: int, labels: int) -> list[list[float]]:
 
 
 def main(out: str) -> None:
-    """Draw the picture and say what it took."""
+    """Draw the matrix, and print its size and the time it took."""
     pictures = [photograph(shape, seed) for seed, shape in enumerate(SHAPES)]
     begun = time.perf_counter()
     png = asyncio.run(draw_matrix(pictures, LABELS, scores(len(pictures), len(LABELS))))

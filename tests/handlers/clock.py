@@ -1,5 +1,5 @@
 class Clock:
-    """A clock that stands still until it is moved."""
+    """A clock that only the test moves; `now` is Unix time in seconds."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0

@@ -1,4 +1,4 @@
-"""Pictures that look like photographs to a compressor and to the eye: skies, hills, light and grain."""
+"""Synthetic photographs (sky, hills, light and grain) that compress like real ones."""
 
 import io
 import random
@@ -7,11 +7,11 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 
 def photograph(size: tuple[int, int], seed: int) -> bytes:
-    """Draw a landscape of its own for each seed.
+    """Draw a random landscape.
 
     Args:
         size: Width and height in pixels.
-        seed: Same seed, same picture.
+        seed: The same seed draws the same image.
 
     Returns:
         A JPEG file.

@@ -124,7 +124,7 @@ class CaptionService(MessageHandler):
         await self._runner.close(request.id)
         if images:
             with contextlib.suppress(QueueUnavailable):
-                await self._captioner.forget(context, self._sources(request, images))
+                await self._captioner.release_results(context, self._sources(request, images))
         log.info("%s: done in %.2f s, %d pictures", request.id, time.monotonic() - started, len(images))
 
     async def _images(

@@ -154,7 +154,7 @@ class ChatTurnRunner:
                 self._claims.pop(request.id, None)
             await self._runner.close(request.id)
         with contextlib.suppress(QueueUnavailable):
-            await self._chat.forget(request.turn_id, request.attempt)
+            await self._chat.release_results(request.turn_id, request.attempt)
         log.info("%s: done in %.2f s", request.id, time.monotonic() - started)
 
     async def _answer(self, key: ConversationKey, request: OpenTurn, *, resumed: bool) -> None:

@@ -122,7 +122,7 @@ class ChatStarter:
         """Show a picture that no other member sees, as a small copy, and talk about that message."""
         request, job_context = context.request, _job_context(context.request)
         pictures = image_sources(context, arguments)
-        context.cleanup(lambda: self._captioner.forget(job_context, pictures))
+        context.cleanup(lambda: self._captioner.release_results(job_context, pictures))
         [caption] = await self._captioner.caption(job_context, pictures, None, context.watch)
         if isinstance(caption, BeholderError):
             raise caption
@@ -191,7 +191,7 @@ class ChatStarter:
             return arguments
         job_context = _job_context(context.request)
         pictures = image_sources(context, arguments)[:1]
-        context.cleanup(lambda: self._captioner.forget(job_context, pictures))
+        context.cleanup(lambda: self._captioner.release_results(job_context, pictures))
         try:
             async with asyncio.timeout(CAPTION_TIMEOUT_S):
                 [caption] = await self._captioner.caption(job_context, pictures)

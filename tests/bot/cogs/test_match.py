@@ -13,7 +13,9 @@ from PIL import Image
 from bot.formatting.markdown import MAX_MESSAGE_LENGTH
 from bot.formatting.scores import IN_FILE, NOT_DRAWN
 from bot.images.lookup import NO_PICTURE
+from handlers.heatmap.render import MatrixNotDrawn
 from handlers.matching.scores import RELATIVE
+from handlers.matching.service import Matcher
 from inference.errors import LabelTooLong
 from inference.schema import Answer, Caption, Match
 from tests.bot.command_calls import EPHEMERAL, FILE, LOADING, TEXT, CommandCaller, option
@@ -144,7 +146,10 @@ async def test_nine_pictures_and_25_labels_come_with_a_file(harness: Harness) ->
 async def test_a_matrix_that_cannot_be_drawn_is_a_table_all_the_same(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.heatmap.render.PROGRAM", ("-c", "raise SystemExit(1)"))
+    async def fails(*_: object) -> bytes:
+        raise MatrixNotDrawn
+
+    monkeypatch.setattr(Matcher, "matrix", fails)
     async with matching(harness):
         done = await answered(harness, COLOURS, ("a.png", BLUE), ("b.png", RED))
     assert done["attachments"] == []

@@ -66,6 +66,29 @@ def test_one_pictures_labels_are_ranked() -> None:
     assert outcome.files == []
 
 
+@pytest.mark.parametrize(
+    "label",
+    [
+        "**bold**",
+        "||spoiler||",
+        "@everyone",
+        "<@123>",
+        "[x](http://evil.example)",
+        "`code`",
+        "~~s~~",
+        "\\",
+        "a_b_c",
+    ],
+)
+def test_markdown_in_a_label_is_shown_not_obeyed(label: str) -> None:
+    text = ranked(scored((label,), 1)).text.splitlines()[0]
+    written = text.removeprefix("1. **").rsplit("** \u2014", 1)[0]
+    assert re.sub(r"\\(.)", r"\1", written).replace("@\u200b", "@") == label
+    assert not re.search(r"(?<!\\)(?:\\\\)*[*_~`|<>\[]", written)
+    assert "@everyone" not in written
+    assert "http://" not in written
+
+
 def test_one_picture_that_stands_nowhere_else_is_shown() -> None:
     [shown] = ranked(scored(("a cat", "a dog"), 1), thumbnail=b"JPEG", spoiler=True).files
     assert (shown.name, shown.data, shown.spoiler) == (THUMBNAIL_NAME, b"JPEG", True)

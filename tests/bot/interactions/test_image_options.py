@@ -13,7 +13,8 @@ from PIL.ExifTags import GPS, IFD, Base
 from bot.formatting.errors import error_sentence
 from bot.images.fetcher import Fetcher
 from inference.errors import PictureGone
-from inference.schema import Task
+from inference.queue.client import InferenceClient
+from inference.schema import Picture, Task
 from tests.bot.command_calls import FILE, TEXT, CommandCaller, option
 from tests.bot.harness import Harness
 from tests.inference.asking import BLUE, settings, working
@@ -88,7 +89,10 @@ async def test_it_is_a_jpeg_that_says_nothing_of_place_time_and_maker(
 async def test_where_there_is_no_small_copy_to_be_had_nothing_is_shown(
     harness: Harness, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.ports.MAX_THUMBNAIL_BYTES", 1)
+    async def gone(_client: InferenceClient, _picture: Picture) -> bytes:
+        raise PictureGone
+
+    monkeypatch.setattr(InferenceClient, "picture", gone)
     assert await shown(harness, name, taken("JPEG")) == []
 
 

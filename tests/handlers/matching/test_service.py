@@ -1,4 +1,4 @@
-"""Matches through a real Redis and a real worker whose model knows four colours."""
+"""Matches through a real Redis and a real worker; its model scores four colours."""
 
 import io
 from collections.abc import AsyncIterator, Sequence
@@ -10,7 +10,8 @@ from redis.asyncio import Redis
 from handlers.matching.service import Matcher, Scores
 from handlers.ports import ImageSource, JobContext
 from inference.errors import BeholderError, BrokenPicture, JobFailed, PictureError, QueueFull
-from inference.schema import Captioned, Matched, Picture, Result
+from inference.schema import Captioned, Matched, Result
+from tests.handlers.finished_ticket import FinishedTicket
 from tests.inference.asking import BLUE, RED, Asker, asking, settings, working
 from tests.inference.engines import ColourEngine
 from tests.inference.pictures import near
@@ -49,7 +50,7 @@ async def match(matcher: Matcher, pictures: Sequence[ImageSource], labels: Seque
 
 
 def colours(png: bytes) -> set[str]:
-    """Tell which of red and blue a drawing has much of."""
+    """Return which of red and blue cover more than 500 pixels of a drawing."""
     with Image.open(io.BytesIO(png)) as picture:
         counted = picture.convert("RGB").getcolors(2**24) or []
     wanted = {"red": (255, 0, 0), "blue": (0, 0, 255)}
@@ -60,79 +61,70 @@ def colours(png: bytes) -> set[str]:
     }
 
 
-async def test_every_picture_is_scored_against_every_label(matcher: Matcher) -> None:
+async def test_every_image_is_scored_against_every_label(matcher: Matcher) -> None:
     scores = await match(matcher, sources(RED, BLUE))
     assert scores.labels == LABELS
     assert scores.matched.cosine == ((1, 0, 0), (0, 1, 0))
 
 
-async def test_the_matrix_shows_the_pictures(matcher: Matcher) -> None:
+async def test_the_matrix_shows_the_images(matcher: Matcher) -> None:
     scores = await match(matcher, sources(RED, BLUE))
     png = await matcher.matrix(COMMAND, scores)
     assert png.startswith(b"\x89PNG")
     assert colours(png) == {"red", "blue"}
 
 
-async def test_thumbnails_that_are_gone_or_not_this_places_are_not_shown(
+async def test_thumbnails_that_are_gone_or_of_another_scope_are_not_shown(
     matcher: Matcher, asker: Asker, redis_url: str
 ) -> None:
     scores = await match(matcher, sources(RED, BLUE))
     elsewhere = await asker.client.put_picture("guild:8", BLUE)
+    red, blue = await matcher.thumbnails(COMMAND, scores)
+    assert red != blue != b""
     mixed = scores.matched.model_copy(update={"thumbnails": (scores.matched.thumbnails[0], elsewhere)})
-    assert colours(await matcher.matrix(COMMAND, Scores(LABELS, mixed))) == {"red"}
+    assert await matcher.thumbnails(COMMAND, Scores(LABELS, mixed)) == [red, b""]
     async with Redis.from_url(redis_url) as redis:
         await redis.delete(*[key async for key in redis.scan_iter("beholder:picture:*")])
-    assert colours(await matcher.matrix(COMMAND, scores)) == set()
+    assert await matcher.thumbnails(COMMAND, scores) == [b"", b""]
     none = scores.matched.model_copy(update={"thumbnails": ()})
-    assert (await matcher.matrix(COMMAND, Scores(LABELS, none))).startswith(b"\x89PNG")
+    assert await matcher.thumbnails(COMMAND, Scores(LABELS, none)) == [b"", b""]
 
 
 @pytest.mark.parametrize("bad", [BrokenPicture(), b"no picture"])
-async def test_of_several_pictures_the_bad_one_is_named(matcher: Matcher, bad: bytes | BeholderError) -> None:
+async def test_an_error_names_the_image_if_there_are_several(
+    matcher: Matcher, bad: bytes | BeholderError
+) -> None:
     with pytest.raises(PictureError) as caught:
         await match(matcher, sources(RED, bad, BLUE))
     assert caught.value.detail == {"picture": 2}
 
 
 @pytest.mark.parametrize("bad", [BrokenPicture(), b"no picture"])
-async def test_a_single_bad_picture_needs_no_number(matcher: Matcher, bad: bytes | BeholderError) -> None:
+async def test_an_error_of_the_only_image_has_no_number(matcher: Matcher, bad: bytes | BeholderError) -> None:
     with pytest.raises(PictureError) as caught:
         await match(matcher, sources(bad))
     assert caught.value.detail == {}
 
 
-async def test_what_is_no_pictures_fault_names_none(matcher: Matcher) -> None:
+async def test_an_error_that_no_image_caused_names_none(matcher: Matcher) -> None:
     with pytest.raises(QueueFull) as caught:
         await match(matcher, sources(RED, QueueFull("", retry_after=3)))
     assert caught.value.detail == {"retry_after": 3}
 
 
-async def test_the_same_request_is_the_same_job_until_it_is_forgotten(
+async def test_the_same_request_is_the_same_job_until_its_result_is_released(
     matcher: Matcher, redis_url: str
 ) -> None:
     await match(matcher, sources(RED))
     async with Redis.from_url(redis_url) as redis:
 
-        async def kept() -> int:
+        async def stored_results() -> int:
             return len([key async for key in redis.scan_iter("beholder:result:*")])
 
         await match(matcher, sources(RED))
-        assert await kept() == 1
-        await matcher.forget(COMMAND)
-        assert await kept() == 0
-
-
-class Finished:
-    """A job that came to something."""
-
-    def __init__(self, outcome: Matched | Captioned) -> None:
-        self._outcome = outcome
-
-    async def result(self) -> Result:
-        return Result(job_id="0", outcome=self._outcome)
-
-    async def position(self) -> None:
-        return None
+        assert await stored_results() == 1
+        await matcher.release_results(COMMAND)
+        assert await stored_results() == 0
 
 
 @pytest.mark.parametrize(
@@ -144,15 +136,29 @@ class Finished:
         Matched(cosine=((1, 0, 0),) * 2, share=((1, 0, 0),) * 2),
     ],
 )
-async def test_what_no_match_can_come_to_is_refused(matcher: Matcher, outcome: Matched | Captioned) -> None:
-    with pytest.raises(JobFailed):
-        await matcher.scores(Finished(outcome), 1, LABELS)
-
-
-async def test_a_thumbnail_that_is_too_large_is_not_fetched(
-    matcher: Matcher, caplog: pytest.LogCaptureFixture
+async def test_a_result_of_another_task_or_shape_is_refused(
+    matcher: Matcher, outcome: Matched | Captioned
 ) -> None:
-    huge = Picture(scope="guild:7", digest="0" * 64, size=2**28)
-    scores = Scores(("red",), Matched(cosine=((1,),), share=((1,),), thumbnails=(huge,)))
-    assert (await matcher.matrix(COMMAND, scores)).startswith(b"\x89PNG")
-    assert "too large" in caplog.text
+    with pytest.raises(JobFailed):
+        await matcher.scores(FinishedTicket(Result(job_id="0", outcome=outcome)), 1, LABELS)
+
+
+async def test_a_thumbnail_that_is_too_large_is_not_fetched(asker: Asker) -> None:
+    matcher = Matcher(asker.client, max_thumbnail_bytes=1)
+    scores = await match(matcher, sources(RED))
+    assert await matcher.thumbnails(COMMAND, scores) == [b""]
+
+
+async def test_the_matrix_is_drawn_without_the_thumbnails_that_are_missing(asker: Asker) -> None:
+    drawn: list[Sequence[bytes]] = []
+
+    async def draw(
+        thumbnails: Sequence[bytes], _labels: Sequence[str], _cosine: Sequence[Sequence[float]]
+    ) -> bytes:
+        drawn.append(thumbnails)
+        return b"matrix"
+
+    scores = await match(Matcher(asker.client), sources(RED))
+    matcher = Matcher(asker.client, draw=draw, max_thumbnail_bytes=1)
+    assert await matcher.matrix(COMMAND, scores) == b"matrix"
+    assert drawn == [[b""]]

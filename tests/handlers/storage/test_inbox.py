@@ -1,24 +1,15 @@
-from collections.abc import AsyncIterator
-
 import pytest
 
 from handlers.storage.inbox import CLOSED_RETENTION_S, AcceptResult, Inbox, OpenPost
-from inference.queue.connection import Client, connect
+from inference.queue.connection import Client
 from tests.handlers.clock import Clock
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Client]:
-    client = connect(redis_url)
-    yield client
-    await client.aclose()
 
 
 def post(number: int, guild: int | None = 7) -> OpenPost:
     return OpenPost(message_id=number, channel_id=5, guild_id=guild, author_id=6, why="unasked", accepted=1.0)
 
 
-async def test_what_is_accepted_is_waiting_until_it_is_closed(redis: Client) -> None:
+async def test_an_accepted_request_is_open_until_it_is_closed_oldest_first(redis: Client) -> None:
     inbox = Inbox(redis, "bot")
     assert await inbox.accept(post(2)) is AcceptResult.NEW
     assert await inbox.accept(post(1)) is AcceptResult.NEW
@@ -27,7 +18,7 @@ async def test_what_is_accepted_is_waiting_until_it_is_closed(redis: Client) -> 
     assert list(await inbox.waiting()) == [post(2)]
 
 
-async def test_accepting_again_tells_where_it_stands(redis: Client) -> None:
+async def test_accepting_again_returns_the_requests_state(redis: Client) -> None:
     inbox = Inbox(redis, "bot")
     await inbox.accept(post(1))
     assert await inbox.accept(post(1)) is AcceptResult.OPEN
@@ -36,8 +27,7 @@ async def test_accepting_again_tells_where_it_stands(redis: Client) -> None:
     assert list(await inbox.waiting()) == []
 
 
-async def test_what_was_closed_is_forgotten_after_two_days(redis: Client) -> None:
-    clock = Clock()
+async def test_closed_requests_are_remembered_for_two_days(redis: Client, clock: Clock) -> None:
     inbox = Inbox(redis, "bot", clock=clock)
     await inbox.close(post(1).id)
     clock.now += CLOSED_RETENTION_S + 1
@@ -46,12 +36,12 @@ async def test_what_was_closed_is_forgotten_after_two_days(redis: Client) -> Non
     assert await inbox.accept(post(2)) is AcceptResult.CLOSED
 
 
-async def test_bots_do_not_see_each_others_requests(redis: Client) -> None:
+async def test_bots_have_separate_inboxes(redis: Client) -> None:
     await Inbox(redis, "one").accept(post(1))
     assert list(await Inbox(redis, "two").waiting()) == []
 
 
-async def test_garbage_is_dropped_and_logged_without_its_content(
+async def test_a_malformed_request_is_deleted_and_logged_without_its_content(
     redis: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     inbox = Inbox(redis, "bot")
@@ -63,6 +53,6 @@ async def test_garbage_is_dropped_and_logged_without_its_content(
     assert await redis.hlen("beholder:inbox:bot") == 1
 
 
-def test_nothing_is_shared_between_servers_and_dms() -> None:
+def test_the_scope_is_the_guild_or_the_dm() -> None:
     assert post(1).scope == "guild:7"
     assert post(1, guild=None).scope == "dm:5"

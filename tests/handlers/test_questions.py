@@ -10,12 +10,12 @@ def test_a_question_becomes_one_clean_line() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "\u200b\u2800"])
-def test_nothing_is_no_question(text: str) -> None:
+def test_a_question_without_visible_characters_is_refused(text: str) -> None:
     with pytest.raises(NoQuestion):
         parse_question(text)
 
 
-def test_the_limit_is_the_queues() -> None:
+def test_a_question_of_500_characters_is_accepted_and_one_more_refused() -> None:
     assert len(parse_question("x" * MAX_QUESTION_LENGTH)) == MAX_QUESTION_LENGTH
     with pytest.raises(QuestionTooLong) as raised:
         parse_question("x" * (MAX_QUESTION_LENGTH + 1))
