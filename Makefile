@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint models train bench screenshots clean
+.PHONY: help run test lint models train bench figure screenshots clean
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 16
@@ -34,6 +34,9 @@ train: $(READY) ## Train the tiny models again (an hour or two on two cores)
 
 bench: $(READY) ## Every benchmark, as tables
 	for file in tests/bench/bench_*.py; do $(BIN)/python -m tests.bench.$$(basename $$file .py) || exit 1; done
+
+figure: $(READY) ## docs/architecture.svg, anew from the code
+	$(BIN)/python -m tests.bench.draw_architecture docs/architecture.svg
 
 screenshots: $(READY) ## The README's pictures, anew (needs Chromium)
 	$(BIN)/python -m tests.e2e.screenshots docs/screenshots

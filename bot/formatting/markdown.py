@@ -57,7 +57,7 @@ def escaped_units(text: str, *, first: bool = True) -> list[str]:
 
 def unescape(text: str) -> str:
     """Undo `escape`."""
-    return re.sub(r"\\([^\w\s])", r"\1", text).replace("@\u200b", "@")
+    return re.sub(r"\\([^\w\s]|_)", r"\1", text).replace("@\u200b", "@")
 
 
 def cut(units: Sequence[str], max_length: int) -> str:
