@@ -90,18 +90,18 @@ _SENTENCES = {
     "picture_too_slow": "This picture takes too long to open. Save it as a plain PNG or JPEG and post that.",
     "picture_gone": "I couldn't get this picture from Discord. Post it again.",
     "not_served": "None of my models can do this. My operator can start a worker that does.",
-    "expired": "I didn't get to this in time. Post the picture again to have me try again.",
-    "chat_unavailable": "I can't talk right now: Ollama, which runs my model for that, isn't there. Ask my "
+    "expired": "I could not answer this in time. Post the picture again to have me try again.",
+    "chat_unavailable": "I can't chat right now: Ollama, which runs my chat model, can't be reached. Ask my "
     "operator to start it, and then me again.",
-    "chat_model_missing": "I can't talk: Ollama doesn't have my model for that and can't fetch it. My "
+    "chat_model_missing": "I can't chat: Ollama doesn't have my chat model and can't fetch it. My "
     "operator can correct BEHOLDER_CHAT_MODEL.",
-    "chat_model_pulling": "My model for talking is still being fetched. Try again in a few minutes.",
-    "chat_interrupted": "I lost the thread in the middle of my answer. Ask again.",
-    "conversation_too_long": "Our conversation is longer than I can keep in mind. Shorten your message, or "
+    "chat_model_pulling": "My chat model is still being downloaded. Try again in a few minutes.",
+    "chat_interrupted": "My answer broke off in the middle. Ask again.",
+    "conversation_too_long": "Our conversation is longer than my model can read. Shorten your message, or "
     "begin a new one.",
     "model_failed": "My model failed on this picture. Try again, or post the picture in another format.",
-    "worker_lost": "My models went down over this picture several times. Try another version of it.",
-    "queue_unavailable": "I can't reach my own memory right now. Try again in a few minutes.",
+    "worker_lost": "My model crashed on this picture several times. Try another version of it.",
+    "queue_unavailable": "I can't reach my database right now. Try again in a few minutes.",
 }
 
 

@@ -6,10 +6,15 @@ NO_IMAGE_HERE = (
     "I see no picture here. Post one in the same message as my name, or send it to me in a direct message, "
     "and I'll say what is in it."
 )
-NO_WORKER = "I have your message. My models aren't up yet: the answer will appear here as soon as they are."
+NO_WORKER = "I have your message. My models are not running yet: the answer will appear here when they are."
 INTERNAL_ERROR = "Something went wrong on my side. Please try again; if it happens again, tell my operator."
-REDIS_AWAY = "I can't reach my own memory right now: the answer will appear here as soon as I can."
-PLACEHOLDERS = frozenset({NO_WORKER, REDIS_AWAY})
+REDIS_AWAY = "I can't reach my database right now: the answer will appear here when I can."
+_EARLIER = {
+    "I have your message. My models aren't up yet: the answer will appear here as soon as they are.",
+    "I can't reach my own memory right now: the answer will appear here as soon as I can.",
+}
+"""What they said before 2026-11-26: such replies may still wait for their outcome."""
+PLACEHOLDERS = frozenset({NO_WORKER, REDIS_AWAY, *_EARLIER})
 """Texts of a reply that its outcome replaces."""
 
 

@@ -1,6 +1,7 @@
 """Remembers which of a conversation's images are stored for the workers, so that each is fetched once."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 from handlers.chat.models import PostedImage
@@ -29,8 +30,15 @@ class ImageCache:
         self._stored: OrderedDict[Key, Picture] = OrderedDict()
         self._unreadable: OrderedDict[Key, PictureError] = OrderedDict()
 
-    async def put(self, scope: str, picture: PostedImage, source: ImageSource) -> Picture:
+    async def put(
+        self, scope: str, picture: PostedImage, source: Callable[[PostedImage], ImageSource]
+    ) -> Picture:
         """Make sure that the workers can read an image. Idempotent.
+
+        Args:
+            scope: The server or DM that it belongs to.
+            picture: The image.
+            source: Returns its source; called where its bytes are not stored.
 
         Raises:
             PictureError: It is gone or unreadable.
@@ -43,7 +51,7 @@ class ImageCache:
         if stored is not None and await self._store.keep_picture(stored):
             return stored
         try:
-            stored = await self._store.put_picture(scope, await source.fetch())
+            stored = await self._store.put_picture(scope, await source(picture).fetch())
         except PictureError as error:
             self.refuse(scope, picture, error)
             raise

@@ -108,7 +108,7 @@ class ChatService:
         fitting = fit_history(subject, exchanges, known, self._max_tokens, self._token_sizes)
 
         async def put(picture: PostedImage) -> Picture:
-            return await self._images.put(context.scope, picture, source(picture))
+            return await self._images.put(context.scope, picture, source)
 
         prompt = await build_prompt(fitting.subject, fitting.exchanges, put)
         number = revision.number if revision else 0

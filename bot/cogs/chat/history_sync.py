@@ -21,7 +21,12 @@ log = logging.getLogger(__name__)
 HISTORY_LIMIT = 100
 """Messages that are read."""
 _ASKED = re.compile(re.escape(SMALL_PRINT) + r"(.+?) asked: (.+)")
-_RESET = re.compile("^" + re.escape(strings.RESET).replace(re.escape("{who}"), ".+") + "$")
+_RESET = re.compile(
+    "|".join(
+        f"^{re.escape(text).replace(re.escape('{who}'), '.+')}$"
+        for text in (strings.RESET, strings.EARLIER_RESET)
+    )
+)
 
 
 async def check_history(client: discord.Client, history: History, key: ConversationKey, bot_id: int) -> None:

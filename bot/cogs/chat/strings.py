@@ -12,27 +12,33 @@ MAX_SPEAKER_LENGTH, MAX_QUESTION_LENGTH = 80, 600
 """UTF-16 code units of the name and the question that are shown above an answer."""
 
 STOPPED = SMALL_PRINT + "Stopped."
-TRIMMED = SMALL_PRINT + "It got long: I no longer have the oldest part of this conversation in mind."
-UNSEEN_ONES = SMALL_PRINT + "These are more pictures than I can keep in mind: I look at the first {seen}."
+TRIMMED = SMALL_PRINT + "This conversation is long: my model no longer reads its oldest part."
+UNSEEN_ONES = (
+    SMALL_PRINT + "These are more pictures than my model can read at once: I look at the first {seen}."
+)
 GONE = SMALL_PRINT + "A picture is gone, or can't be read: I go on without it."
-INTERRUPTED = SMALL_PRINT + "I was interrupted here. Press Retry to have this answered anew."
+INTERRUPTED = SMALL_PRINT + "I was interrupted here. Press Retry to have this answered again."
 NOTHING_SAID = SMALL_PRINT + "I have nothing to say to that. Put it in other words, or press Regenerate."
-RESET = SMALL_PRINT + "{who} began anew: I have forgotten what was said before this, but not the picture."
+RESET = SMALL_PRINT + "{who} reset this conversation: what was said before is deleted, but not the picture."
+EARLIER_RESET = (
+    SMALL_PRINT + "{who} began anew: I have forgotten what was said before this, but not the picture."
+)
+"""`RESET` before 2026-11-26: threads with it may still be read again."""
 UNSEEN = (
     SMALL_PRINT
     + "I can't read what is written here: my operator has not turned on the Message Content intent. "
     "Mention me in your message, or reply to one of mine, and I'll answer."
 )
 NOTHING_THERE = (
-    SMALL_PRINT + "I find neither words nor a picture in this. Write your question, or post a picture."
+    SMALL_PRINT + "I find neither text nor a picture in this. Write your question, or post a picture."
 )
-LOST = SMALL_PRINT + "I no longer have this conversation in mind. Start it again from its picture."
+LOST = SMALL_PRINT + "This conversation has expired. Start it again from its picture."
 
 ENDED = "This answer is finished already: there is nothing to stop."
 NOT_NEWEST = "There is a newer answer: use the buttons below that one."
 STILL_ANSWERING = "I'm still answering here. Wait for that, or press Stop first."
-FORGOTTEN = "I no longer have that turn in mind. Write it again, or start with another picture."
-MAY_NOT = "You may not write here, so I don't write here for you either."
+FORGOTTEN = "That question has expired. Write it again, or start with another picture."
+MAY_NOT = "You may not write here, so I may not write here for you either."
 MAY_NOT_OPEN = "I'd open a thread for this, and you may not do that here. Ask somebody who may."
 LOCKED = "This thread is locked: I can't change anything here. Ask a moderator to unlock it."
 JUST_WRITE = "This is a conversation with me already: just write your question here."
@@ -47,11 +53,11 @@ NO_PICTURE_HERE = (
 )
 
 _FAILED = {
-    "chat_model_pulling": "My model is still being fetched, which happens once. Retry in a few minutes.",
-    "chat_interrupted": "I lost the thread in the middle of my answer. Press Retry.",
-    "expired": "I didn't get to this in time. Press Retry to have me try again.",
+    "chat_model_pulling": "My model is still being downloaded, which happens once. Retry in a few minutes.",
+    "chat_interrupted": "My answer broke off in the middle. Press Retry.",
+    "expired": "I could not answer this in time. Press Retry to have me try again.",
     "model_failed": "My model failed at this. Press Retry, or put it in other words.",
-    "worker_lost": "My model went down over this several times. Put it in other words.",
+    "worker_lost": "My model crashed on this several times. Put it in other words.",
 }
 """Sentences that differ from those elsewhere, since a conversation has a Retry button."""
 
@@ -93,5 +99,5 @@ def thread_name(words: str, otherwise: str) -> str:
 
 def pulling(done: float | None) -> str:
     """Say that the model is being fetched, and how much of it is there (0 to 1, None: not known)."""
-    share = "" if done is None else f" {done:.0%} of it is here."
-    return f"My model has to be fetched first, which happens once.{share} The answer will appear here."
+    share = "" if done is None else f" {done:.0%} of it is done."
+    return f"My model has to be downloaded first, which happens once.{share} The answer will appear here."

@@ -48,7 +48,7 @@ def image(message: int) -> PostedImage:
 
 async def attempt(cache: ImageCache, fetches: Fetches, message: int) -> Picture | PictureError:
     try:
-        return await cache.put(SCOPE, image(message), fetches.source(message))
+        return await cache.put(SCOPE, image(message), lambda _: fetches.source(message))
     except PictureError as error:
         return error
 

@@ -405,7 +405,7 @@ async def test_a_model_that_reads_less_than_was_thought_gets_less_and_nobody_not
         [*_, sorry] = await seen(
             harness, place, lambda found: len(found) == 7 and "Retry" in buttons(found[-1])
         )
-        assert "longer than I can keep in mind" in sorry["content"]
+        assert "longer than my model can read" in sorry["content"]
         await harness.ada.post(place, "and now?")
         assert "Ada says and now?" in (await finished(harness, place, 8))[-1]["content"]
 
