@@ -40,7 +40,7 @@ class Checkpoint:
 
     @property
     def label(self) -> str:
-        """What it is called in logs and `/healthz`: no path of this machine."""
+        """What it is called in logs: without a path of this machine."""
         if self.folder is None:
             return str(self)
         return f"tiny {self.folder.name}" if self.folder.parent == TINY_WEIGHTS else self.folder.name

@@ -11,9 +11,10 @@ from PIL import Image
 from transformers import LlavaForConditionalGeneration, LlavaProcessor, StoppingCriteria, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
 
-from inference.engines import MAX_REPLY_TOKENS, ChatPiece, PromptTurn, Usage, neutralized
+from inference.engines import MAX_REPLY_TOKENS, ChatPiece, PromptTurn, Usage
 from inference.errors import ConversationTooLong
 from inference.model_thread import ModelThread
+from inference.models.prompt_text import neutralized
 
 LEAST_REPLY: Final = 16
 """Tokens that must be left for an answer."""

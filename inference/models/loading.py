@@ -17,7 +17,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from inference.engine import Engine
+from inference.engines import Engine
 from inference.models.blip.answer import BlipAnswerer
 from inference.models.blip.caption import BlipCaptioner
 from inference.models.catalogue import Checkpoint, checkpoint_for

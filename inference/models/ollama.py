@@ -13,7 +13,7 @@ from ollama import AsyncClient, ChatResponse, Image, Message, ProgressResponse, 
 from PIL import Image as Pictures
 from pydantic import ValidationError
 
-from inference.engines import MAX_REPLY_TOKENS, ChatPiece, PromptTurn, Pulling, Usage
+from inference.engines import MAX_REPLY_TOKENS, ChatPiece, PromptTurn, PullProgress, Usage
 from inference.errors import ChatInterrupted, ChatModelMissing, ChatUnavailable, ModelFailed
 from inference.models.pulling import Puller
 from inference.ollama_address import address
@@ -89,7 +89,7 @@ class OllamaChat:
             async with contextlib.aclosing(self._puller.wait()) as pulling:
                 async for step in pulling:
                     yield step
-            yield Pulling(1.0)
+            yield PullProgress(1.0)
         else:
             return
         try:

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from ollama import ProgressResponse
 
-from inference.engines import Pulling
+from inference.engines import PullProgress
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Puller:
         self._task: asyncio.Task[None] | None = None
         self._done: float | None = None
 
-    async def wait(self) -> AsyncGenerator[Pulling, None]:
+    async def wait(self) -> AsyncGenerator[PullProgress, None]:
         """Wait until the model is there.
 
         Yields:
@@ -57,7 +57,7 @@ class Puller:
         while not task.done():
             if told != self._done:
                 told = self._done
-                yield Pulling(told)
+                yield PullProgress(told)
             await asyncio.wait([task], timeout=TELL_SECONDS)
         task.result()
 

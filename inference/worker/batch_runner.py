@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from inference.engine import Engine
+from inference.engines import Engine
 from inference.errors import BeholderError, ModelFailed
 from inference.model_thread import CallTimeout, ModelThread
 from inference.schema import Answered, Captioned, Failure, Matched, Result, Timings

@@ -6,11 +6,12 @@ import logging
 import time
 from typing import Final
 
-from inference.engines import ChatEngine, Pulling, Usage, prompt_turns
+from inference.engines import ChatEngine, PullProgress, Usage
 from inference.errors import BeholderError, ChatModelPulling, Expired, ModelFailed, QueueUnavailable
 from inference.images.decoder_pool import DecoderUnavailable
 from inference.images.reader import PictureReader
 from inference.model_thread import CallTimeout
+from inference.models.prompt_text import prompt_turns
 from inference.queue.consumer import ClaimedJob, Consumer, StreamStart
 from inference.schema import Converse, Conversed, Delta, Failure, Progress, Result, Timings
 from inference.worker.batch_runner import where
@@ -52,7 +53,7 @@ class ChatGeneration:
         self._decode = 0.0
         self._text = ""
         self._usage = Usage()
-        self._pulling: Pulling | None = None
+        self._pulling: PullProgress | None = None
         self._fetching = False
         self._published = 0
         self._stopped = asyncio.Event()
@@ -133,9 +134,9 @@ class ChatGeneration:
                 if isinstance(piece, Usage):
                     self._usage = piece
                     continue
-                if isinstance(piece, Pulling):
+                if isinstance(piece, PullProgress):
                     self._pulling = piece
-                    self._fetching = piece.done != 1.0
+                    self._fetching = piece.fraction != 1.0
                 else:
                     self._text += piece
                 self._news.set()
@@ -158,7 +159,7 @@ class ChatGeneration:
         wanted = True
         if (pulling := self._pulling) is not None:
             self._pulling = None
-            wanted = await self._consumer.publish_delta(job, Progress(job_id=job.id, done=pulling.done))
+            wanted = await self._consumer.publish_delta(job, Progress(job_id=job.id, done=pulling.fraction))
         if piece := self._text[self._published :]:
             self._published += len(piece)
             delta = Delta(job_id=job.id, attempt=attempt, seq=seq, text=piece)

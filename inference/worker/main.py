@@ -19,8 +19,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
-from inference.engine import Engine
-from inference.engines import ChatEngine
+from inference.engines import ChatEngine, Engine
 from inference.errors import BeholderError
 from inference.images.decoder_pool import DecoderPool
 from inference.images.reader import PictureReader

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from inference.engine import Engine
+from inference.engines import Engine
 from inference.errors import BeholderError, Expired, ModelFailed, QueueUnavailable
 from inference.images.decoder_pool import DecoderUnavailable
 from inference.images.reader import Decoder

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from inference.engine import Engine
+from inference.engines import Engine
 from inference.errors import QueueFull
 from inference.images.reader import Decoder, PictureReader, PictureSource
 from inference.images.thumbnails import thumbnails

@@ -8,8 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from inference.engine import Engine
-from inference.engines import ChatEngine
+from inference.engines import ChatEngine, Engine
 from inference.errors import BeholderError
 from inference.queue.client import InferenceClient, Ticket
 from inference.schema import (

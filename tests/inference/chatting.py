@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from inference.engines import ChatPiece, PromptTurn, Pulling, Usage
+from inference.engines import ChatPiece, PromptTurn, PullProgress, Usage
 from inference.errors import ChatUnavailable, ConversationTooLong
 from tests.inference.engines import colour_of
 
@@ -79,7 +79,7 @@ class ScriptedChat:
             os.kill(os.getpid(), signal.SIGKILL)
         if "pull" in asked:
             for done in (None, 0.5, 1.0):
-                yield Pulling(done)
+                yield PullProgress(done)
         for number, word in enumerate(asked.split()):
             if "hold" in asked and number:
                 await self.go.wait()

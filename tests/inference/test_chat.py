@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.engines import neutralized, prompt_turns
+from inference.models.prompt_text import neutralized, prompt_turns
 from inference.ollama_address import address
 from inference.schema import Picture, Turn
 from tests.inference.making import SCOPE

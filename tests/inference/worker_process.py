@@ -13,8 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from inference.engine import Engine
-from inference.engines import ChatEngine
+from inference.engines import ChatEngine, Engine
 from inference.models.unavailable import ModelUnavailable
 from inference.schema import Task
 from inference.settings import WorkerSettings

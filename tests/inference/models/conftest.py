@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from inference.engine import Engine
+from inference.engines import Engine
 from inference.models.loading import load_folder
 from inference.schema import Picture, Task
 from tests.inference.models import random_models

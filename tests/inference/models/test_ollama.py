@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from inference.engines import ChatPiece, PromptTurn, Pulling, Usage
+from inference.engines import ChatPiece, PromptTurn, PullProgress, Usage
 from inference.errors import (
     BeholderError,
     ChatInterrupted,
@@ -205,9 +205,9 @@ async def test_a_model_that_is_missing_is_fetched_with_its_progress(
     heard: list[ChatPiece] = []
     async for piece in engine.chat(asked("hello")):
         heard.append(piece)
-        if piece == Pulling(0.5):
+        if piece == PullProgress(0.5):
             ollama.pull.set()
-    assert heard[:3] == [Pulling(None), Pulling(0.5), Pulling(1.0)]
+    assert heard[:3] == [PullProgress(None), PullProgress(0.5), PullProgress(1.0)]
     assert heard[3:] == ["hello ", Usage(600, 2)]
     assert ollama.pulled == 1
 
@@ -224,7 +224,7 @@ async def test_several_who_need_it_wait_for_one_fetch(engine: OllamaChat, ollama
 async def test_a_fetch_goes_on_though_who_asked_has_gone(engine: OllamaChat, ollama: StandInOllama) -> None:
     ollama.models.clear()
     pieces = engine.chat(asked("hello"))
-    assert isinstance(await anext(pieces), Pulling)
+    assert isinstance(await anext(pieces), PullProgress)
     await pieces.aclose()
     ollama.pull.set()
     await until(lambda: ollama.models)

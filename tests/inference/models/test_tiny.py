@@ -5,7 +5,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from inference.engine import Engine
+from inference.engines import Engine
 from inference.models.catalogue import CATALOGUE, TASKS
 from inference.models.loading import load
 from inference.schema import Answer, Answered, Caption, Captioned, Match, Matched, Picture, Task
