@@ -10,10 +10,10 @@ from transformers import CLIPModel, CLIPProcessor
 
 from inference.errors import LabelTooLong
 from inference.models.blip.vision import blank
-from inference.models.framing import tiles
-from inference.models.kept import TensorCache
-from inference.models.sight import Seen, Sight
-from inference.models.tokens import most_tokens, plain_tokens
+from inference.models.tensor_cache import TensorCache
+from inference.models.tiling import tiles
+from inference.models.tokenization import most_tokens, plain_tokens
+from inference.models.vision_encoder import Seen, Sight
 from inference.schema import Answer, Caption, Match, Matched, Picture
 
 KEPT_BYTES = 16 * 2**20

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from inference.models.unavailable import ModelUnavailable
+from inference.models.errors import ModelUnavailable
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 

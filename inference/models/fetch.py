@@ -4,9 +4,9 @@ import logging
 import sys
 
 from inference.models.catalogue import checkpoints
-from inference.models.downloading import folder_of
+from inference.models.errors import ModelUnavailable
+from inference.models.hub_download import folder_of
 from inference.models.progress import Progress
-from inference.models.unavailable import ModelUnavailable
 from inference.settings import WorkerSettings
 
 

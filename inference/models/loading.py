@@ -23,10 +23,10 @@ from inference.models.blip.caption import BlipCaptioner
 from inference.models.catalogue import Checkpoint, checkpoint_for
 from inference.models.clip import ClipMatcher
 from inference.models.device import device_for, dtype_for, use_our_cores
-from inference.models.downloading import folder_of
+from inference.models.errors import ModelUnavailable
+from inference.models.hub_download import folder_of
 from inference.models.llava import LlavaChat
 from inference.models.progress import Progress
-from inference.models.unavailable import ModelUnavailable
 from inference.schema import Task
 from inference.settings import WorkerSettings
 

@@ -40,7 +40,7 @@ def cached_snapshot(name: str, revision: str) -> Path | None:
     """Find a model that was fetched before.
 
     Where `main` has no safetensors, the hub's own conversion of it was fetched instead
-    (`inference/models/downloading.py`): that is found as well, the newest first.
+    (`inference/models/hub_download.py`): that is found as well, the newest first.
 
     Args:
         name: The model's name on the hub, `owner/name`.

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from inference.engines import MAX_REPLY_TOKENS, ChatPiece, PromptTurn, PullProgress, Usage
 from inference.errors import ChatInterrupted, ChatModelMissing, ChatUnavailable, ModelFailed
-from inference.models.pulling import Puller
+from inference.models.ollama_pull import Puller
 from inference.ollama_address import address
 
 log = logging.getLogger(__name__)

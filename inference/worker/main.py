@@ -24,7 +24,7 @@ from inference.errors import BeholderError
 from inference.images.decoder_pool import DecoderPool
 from inference.images.reader import PictureReader
 from inference.model_thread import ModelThread, all_ended
-from inference.models.unavailable import ModelUnavailable
+from inference.models.errors import ModelUnavailable
 from inference.queue.backlog import Backlog
 from inference.queue.cancellations import CancellationListener
 from inference.queue.connection import connect
@@ -145,9 +145,9 @@ def load_chat(settings: WorkerSettings) -> ChatEngine | None:
     Raises:
         ModelUnavailable: It cannot be had; the sentence says what to do.
     """
-    from inference.models import conversation  # noqa: PLC0415 - it may import torch
+    from inference.models import chat_loading  # noqa: PLC0415 - it may import torch
 
-    return conversation.load_chat(settings)
+    return chat_loading.load_chat(settings)
 
 
 def main(settings: WorkerSettings, load: Load = load_model, load_chat: LoadChat = load_chat) -> int:

@@ -22,7 +22,7 @@ from transformers import (
 from inference.models.blip import answer, caption
 from inference.models.clip import ClipMatcher
 from inference.models.device import device_for, dtype_for, use_our_cores
-from inference.models.kept import TensorCache
+from inference.models.tensor_cache import TensorCache
 from inference.schema import Answer, Caption, Match
 from tests.inference.models.conftest import name_of, picture_of
 from tests.inference.models.random_models import blip_processor, clip_processor

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from inference.engines import ChatEngine, Engine
-from inference.models.unavailable import ModelUnavailable
+from inference.models.errors import ModelUnavailable
 from inference.schema import Task
 from inference.settings import WorkerSettings
 from inference.worker.main import main

@@ -9,12 +9,12 @@ from PIL import Image
 from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from inference.errors import QuestionTooLong
-from inference.models.blip.decoding import greedy
+from inference.models.blip.detokenize import joined
+from inference.models.blip.greedy_decoding import greedy
 from inference.models.blip.vision import blank, sight
-from inference.models.blip.wording import joined
-from inference.models.kept import TensorCache
-from inference.models.sight import Seen
-from inference.models.tokens import most_tokens, plain_tokens
+from inference.models.tensor_cache import TensorCache
+from inference.models.tokenization import most_tokens, plain_tokens
+from inference.models.vision_encoder import Seen
 from inference.schema import Answer, Answered, Caption, Match, Picture
 
 MAX_TOKENS = 24

@@ -6,11 +6,11 @@ import torch
 from PIL import Image
 from transformers import BlipForConditionalGeneration, BlipProcessor
 
-from inference.models.blip.decoding import greedy
+from inference.models.blip.detokenize import as_caption
+from inference.models.blip.greedy_decoding import greedy
 from inference.models.blip.vision import blank, sight
-from inference.models.blip.wording import as_caption
-from inference.models.kept import TensorCache
-from inference.models.sight import Seen
+from inference.models.tensor_cache import TensorCache
+from inference.models.vision_encoder import Seen
 from inference.schema import Answer, Caption, Captioned, Match, Picture
 
 MAX_TOKENS = 40

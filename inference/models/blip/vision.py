@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 from transformers import BlipProcessor
 
-from inference.models.kept import TensorCache
-from inference.models.sight import Sight
+from inference.models.tensor_cache import TensorCache
+from inference.models.vision_encoder import Sight
 
 
 def sight(model: Any, processor: BlipProcessor, kept: TensorCache) -> Sight:  # noqa: ANN401 - either BLIP

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from inference.errors import QuestionTooLong
 from inference.models.blip.answer import Asked, BlipAnswerer
-from inference.models.blip.wording import joined
+from inference.models.blip.detokenize import joined
 from inference.schema import Answer, Answered, Caption
 from tests.inference.models.conftest import LoadRandom, name_of, picture_of
 from tests.inference.models.random_models import TEXT_LENGTH, WORDS

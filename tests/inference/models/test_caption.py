@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference.models.blip.caption import MAX_TOKENS, BlipCaptioner
-from inference.models.blip.wording import as_caption
-from inference.models.sight import Seen
+from inference.models.blip.detokenize import as_caption
+from inference.models.vision_encoder import Seen
 from inference.schema import Caption
 from tests.inference.models.conftest import LoadRandom, name_of, picture_of
 

@@ -3,7 +3,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from inference.models.framing import MAX_TILES, NEARLY, STEP, tiles
+from inference.models.tiling import MAX_TILES, NEARLY, STEP, tiles
 
 
 def numbered(width: int, height: int) -> Image.Image:

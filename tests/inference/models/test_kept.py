@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.models.kept import TensorCache
+from inference.models.tensor_cache import TensorCache
 
 
 class Clock:

@@ -16,10 +16,10 @@ from pydantic import SecretStr
 from inference.engines import ChatPiece, PromptTurn, Usage
 from inference.errors import ConversationTooLong
 from inference.models.catalogue import CHAT, Checkpoint
-from inference.models.conversation import load_chat
+from inference.models.chat_loading import load_chat
+from inference.models.errors import ModelUnavailable
 from inference.models.llava import LlavaChat
 from inference.models.loading import load_llava
-from inference.models.unavailable import ModelUnavailable
 from inference.schema import Conversed, Delta, Turn
 from inference.settings import WorkerSettings
 from tests.inference.asking import RED, asking, outcome, working

@@ -9,8 +9,8 @@ import torch
 
 from inference.models import device
 from inference.models.device import device_for, dtype_for
+from inference.models.errors import ModelUnavailable
 from inference.models.loading import load, load_folder
-from inference.models.unavailable import ModelUnavailable
 from inference.schema import Task
 from inference.settings import WorkerSettings
 

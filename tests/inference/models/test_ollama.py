@@ -15,9 +15,9 @@ from inference.errors import (
     ChatUnavailable,
     ModelFailed,
 )
-from inference.models.conversation import load_chat
+from inference.models.chat_loading import load_chat
+from inference.models.errors import ModelUnavailable
 from inference.models.ollama import OllamaChat
-from inference.models.unavailable import ModelUnavailable
 from inference.settings import WorkerSettings
 from tests.inference.pictures import plain
 from tests.inference.processes import until

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.models.blip.wording import as_caption, joined
+from inference.models.blip.detokenize import as_caption, joined
 
 
 @pytest.mark.parametrize(

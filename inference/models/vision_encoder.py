@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from PIL import Image
 
-from inference.models.kept import TensorCache
+from inference.models.tensor_cache import TensorCache
 from inference.schema import Picture
 
 PASS = 16

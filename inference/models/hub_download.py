@@ -18,9 +18,9 @@ from huggingface_hub.errors import (
 from huggingface_hub.errors import HTTPError as ConnectionTrouble  # type: ignore[attr-defined]
 
 from inference.models.catalogue import Checkpoint
+from inference.models.errors import ModelUnavailable
 from inference.models.local_cache import WEIGHTS, WEIGHTS_INDEX, complete
 from inference.models.progress import Progress, hub_bar, shown
-from inference.models.unavailable import ModelUnavailable
 
 log = logging.getLogger(__name__)
 

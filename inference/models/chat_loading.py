@@ -4,7 +4,7 @@ import logging
 
 from inference.engines import ChatEngine
 from inference.models.catalogue import chat_checkpoint, served
-from inference.models.unavailable import ModelUnavailable
+from inference.models.errors import ModelUnavailable
 from inference.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
