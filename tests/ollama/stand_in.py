@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from aiohttp import web
 from PIL import Image
 
-from tests.inference.engines import colour_of
+from tests.inference.fake_engine import colour_of
 from tests.ollama.description import Description
 
 MODEL: Final = "llava-phi3"

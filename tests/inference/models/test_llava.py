@@ -22,12 +22,12 @@ from inference.models.llava import LlavaChat
 from inference.models.loading import load_llava
 from inference.schema import Conversed, Delta, Turn
 from inference.settings import WorkerSettings
-from tests.inference.asking import RED, asking, outcome, working
-from tests.inference.making import SCOPE
+from tests.inference.image_files import encode
+from tests.inference.job_factory import SCOPE
 from tests.inference.models import random_models
 from tests.inference.models.conftest import picture_of
-from tests.inference.pictures import encode
-from tests.inference.processes import until
+from tests.inference.process_probes import until
+from tests.inference.worker_harness import RED, asking, outcome, working
 
 PICTURE_TOKENS = 16
 CONTEXT = 200

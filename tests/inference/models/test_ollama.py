@@ -19,8 +19,8 @@ from inference.models.chat_loading import load_chat
 from inference.models.errors import ModelUnavailable
 from inference.models.ollama import OllamaChat
 from inference.settings import WorkerSettings
-from tests.inference.pictures import plain
-from tests.inference.processes import until
+from tests.inference.image_files import plain
+from tests.inference.process_probes import until
 from tests.ollama.description import DESCRIPTION
 from tests.ollama.stand_in import MODEL, StandInOllama, stand_in_ollama
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from inference.queue.keys import Keys
-from tests.inference.queue.rig import Rig, rig_on
+from tests.inference.queue.harness import Rig, rig_on
 
 
 @pytest.fixture

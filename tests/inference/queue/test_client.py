@@ -8,7 +8,7 @@ from inference.errors import Expired, ModelFailed, NotServed, PictureTooLarge, Q
 from inference.queue.image_store import retry_after
 from inference.queue.keys import GROUP
 from inference.schema import Failure, Match, Picture, job_id
-from tests.inference.queue.rig import (
+from tests.inference.queue.harness import (
     AT_ONCE_MS,
     SCOPE,
     Clock,

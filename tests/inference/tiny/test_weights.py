@@ -15,7 +15,7 @@ from safetensors import safe_open
 from inference.tiny.evaluate import PAINTERS, held_out, score_answers, score_captions, score_labels
 from inference.tiny.grammar import LABELS, ask, caption_of, label_of
 from inference.tiny.readers import WEIGHTS, Answerer, Captioner, Matcher
-from tests.inference.tiny.other_hands import HANDS, Names
+from tests.inference.tiny.independent_drawings import HANDS, Names
 
 CAPTIONS = {1: 0.93, 2: 0.86, 3: 0.72}
 ANSWERS = 0.92

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from inference.errors import WorkerLost
 from inference.queue.monitor import watch_results
 from inference.schema import Failure, Result, job_id
-from tests.inference.queue.rig import Rig, captioned, text_of
+from tests.inference.queue.harness import Rig, captioned, text_of
 
 
 async def first(seen: AsyncIterator[Result | Failure]) -> Result | Failure:

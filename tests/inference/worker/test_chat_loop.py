@@ -12,11 +12,11 @@ from inference.queue.client import Ticket
 from inference.queue.keys import GROUP, Keys
 from inference.schema import Conversed, Delta, Progress, Turn
 from inference.worker.batch_runner import MAX_FAILURES, ModelBroken
-from tests.inference.asking import BLUE, RED, Asker, asking, outcome, settings, working
-from tests.inference.chatting import ScriptedChat
-from tests.inference.engines import ColourEngine
-from tests.inference.making import SCOPE
-from tests.inference.processes import until, until_told
+from tests.inference.fake_chat_engine import ScriptedChat
+from tests.inference.fake_engine import ColourEngine
+from tests.inference.job_factory import SCOPE
+from tests.inference.process_probes import until, until_told
+from tests.inference.worker_harness import BLUE, RED, Asker, asking, outcome, settings, working
 
 
 @pytest.fixture

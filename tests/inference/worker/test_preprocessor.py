@@ -13,9 +13,9 @@ from inference.images.thumbnails import thumbnail
 from inference.queue.consumer import ClaimedJob
 from inference.schema import Caption, Match, Picture, Task
 from inference.worker.preprocessor import InFlightJob, Preprocessor
-from tests.inference.engines import ColourEngine, Seen
-from tests.inference.making import SCOPE, job, request
-from tests.inference.pictures import plain
+from tests.inference.fake_engine import ColourEngine, Seen
+from tests.inference.image_files import plain
+from tests.inference.job_factory import SCOPE, job, request
 
 ENGINES = {"caption": ColourEngine(), "answer": ColourEngine(), "match": ColourEngine()}
 

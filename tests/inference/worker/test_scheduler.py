@@ -17,7 +17,7 @@ from inference.worker.scheduler import (
     plan,
     share,
 )
-from tests.inference.making import job
+from tests.inference.job_factory import job
 
 NOW = 1000.0
 NEVER: Mapping[Task, float] = {}

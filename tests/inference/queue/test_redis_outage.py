@@ -17,7 +17,7 @@ from inference.queue.embedded_redis import running_redis
 from inference.queue.keys import Keys
 from inference.schema import job_id
 from inference.settings import QueueSettings
-from tests.inference.queue.rig import Rig, captioned, names_of, rig_on, until
+from tests.inference.queue.harness import Rig, captioned, names_of, rig_on, until
 
 
 @pytest.fixture

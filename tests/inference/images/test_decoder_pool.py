@@ -20,8 +20,8 @@ from PIL import Image
 from inference.errors import BrokenPicture, NotAPicture, PictureError, PictureTooLarge, PictureTooSlow
 from inference.images.decoder_pool import DecoderPool, DecoderUnavailable
 from inference.images.decoding import webp_canvas
-from tests.inference.pictures import bomb, chunk, encode, halves, intake, near, plain
-from tests.inference.processes import alive, environment, halt, has_input, limits, until
+from tests.inference.image_files import bomb, chunk, encode, halves, intake, near, plain
+from tests.inference.process_probes import alive, environment, halt, has_input, limits, until
 
 RED, BLUE, WHITE, BLACK = (255, 0, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 
@@ -426,7 +426,7 @@ async def test_too_much_processor_time_ends_the_child() -> None:
 async def test_children_die_with_a_worker_that_is_killed() -> None:
     code = (
         "import asyncio, pathlib, sys\n"
-        "from tests.inference.pictures import intake\n"
+        "from tests.inference.image_files import intake\n"
         "async def main():\n"
         "    async with intake(children=2) as two:\n"
         "        print(*two.pids, flush=True)\n"
@@ -434,7 +434,7 @@ async def test_children_die_with_a_worker_that_is_killed() -> None:
         "asyncio.run(main())\n"
     )
     parent = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+        sys.executable, "-c", code, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]
     )
     assert parent.stdout is not None
     pids = [int(pid) for pid in (await parent.stdout.readline()).split()]

@@ -25,9 +25,9 @@ from inference.schema import (
 )
 from inference.settings import WorkerSettings
 from inference.worker.main import serve
-from tests.inference.making import SCOPE, request
-from tests.inference.pictures import encode, plain
-from tests.inference.processes import until_told
+from tests.inference.image_files import encode, plain
+from tests.inference.job_factory import SCOPE, request
+from tests.inference.process_probes import until_told
 
 RED = encode(plain("red"), "PNG")
 BLUE = encode(plain("blue"), "PNG")

@@ -8,7 +8,7 @@ from inference.queue.backlog import Backlog
 from inference.queue.connection import Client, connect
 from inference.queue.consumer import Consumer
 from inference.queue.keys import Keys
-from tests.inference.asking import Asker, asking, settings
+from tests.inference.worker_harness import Asker, asking, settings
 
 
 @pytest.fixture

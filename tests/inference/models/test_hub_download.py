@@ -96,7 +96,7 @@ async def test_models_are_fetched_with_their_progress_and_work_offline_afterward
         # What must never be fetched lies beside what must.
         junk = {"pytorch_model.bin": b"pickle", "modeling.py": b"raise SystemExit", "tf_model.h5": b"h5"}
         hub.repositories[f"ours/{task}"] = {"main": {**files_of(served[task]), **junk}}
-    first = await newcomer.run("tests.inference.models.load_and_try", **overrides(*TASKS))
+    first = await newcomer.run("tests.inference.models.load_and_run", **overrides(*TASKS))
     assert first.code == 0, first.err
     tenths = re.findall(r"Fetching model\.safetensors: (\d+) % of", first.err)
     assert tenths[0] == "0"
@@ -112,7 +112,7 @@ async def test_models_are_fetched_with_their_progress_and_work_offline_afterward
 
     listener = await asyncio.start_server(hang_up, "127.0.0.1", hub.port)
     async with listener:
-        again = await newcomer.run("tests.inference.models.load_and_try", **overrides(*TASKS))
+        again = await newcomer.run("tests.inference.models.load_and_run", **overrides(*TASKS))
     assert again.code == 0, again.err
     assert again.out == first.out
     assert len(again.out.splitlines()) == len(TASKS)

@@ -121,8 +121,8 @@ def test_no_child_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
         tmp_path, "os.write(os.open(frames[0], os.O_WRONLY), str(os.getpid()).encode()); time.sleep(600)"
     )
     asker = (
-        "import asyncio\nfrom inference.sandbox.child import Limits, ask\n"
-        f"asyncio.run(ask(({script!r},), [{str(told).encode()!r}], Limits(600, 2**29, 1)))"
+        "import asyncio\nfrom inference.sandbox.child import ChildLimits, ask_child\n"
+        f"asyncio.run(ask_child(({script!r},), [{str(told).encode()!r}], ChildLimits(600, 2**29, 1)))"
     )
     with subprocess.Popen([sys.executable, "-c", asker]) as parent:
         child = os.pidfd_open(int(os.read(reader, 20)))

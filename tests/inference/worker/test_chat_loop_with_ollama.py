@@ -10,9 +10,9 @@ from inference.errors import ChatInterrupted, ChatModelPulling, ChatUnavailable
 from inference.models.ollama import OllamaChat
 from inference.schema import Conversed, Delta, Progress, Turn
 from inference.worker.generation import MARGIN_SECONDS
-from tests.inference.asking import BLUE, RED, Asker, asking, outcome, settings, working
-from tests.inference.making import SCOPE
-from tests.inference.processes import until
+from tests.inference.job_factory import SCOPE
+from tests.inference.process_probes import until
+from tests.inference.worker_harness import BLUE, RED, Asker, asking, outcome, settings, working
 from tests.ollama.stand_in import MODEL, StandInOllama, stand_in_ollama
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from inference.queue.client import Ticket
 from inference.schema import Delta
-from tests.inference.asking import Asker, asking, outcome, settings
+from tests.inference.worker_harness import Asker, asking, outcome, settings
 from tests.inference.worker_process import worker
 
 QUICK = {"BEHOLDER_CLAIM_SECONDS": "1", "BEHOLDER_TASKS": "answer,converse"}

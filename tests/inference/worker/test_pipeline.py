@@ -20,11 +20,11 @@ from inference.queue.embedded_redis import running_redis
 from inference.schema import Matched
 from inference.settings import QueueSettings, WorkerSettings
 from inference.worker.batch_runner import MAX_FAILURES, ModelBroken
-from tests.inference.asking import BLUE, RED, Asker, asking, outcome, settings, working
-from tests.inference.engines import ColourEngine
-from tests.inference.making import SCOPE
-from tests.inference.pictures import encode, near, plain
-from tests.inference.processes import until, until_told
+from tests.inference.fake_engine import ColourEngine
+from tests.inference.image_files import encode, near, plain
+from tests.inference.job_factory import SCOPE
+from tests.inference.process_probes import until, until_told
+from tests.inference.worker_harness import BLUE, RED, Asker, asking, outcome, settings, working
 
 RGB = ((255, 0, 0), (0, 0, 255))
 """Red and blue."""

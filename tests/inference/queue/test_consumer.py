@@ -9,7 +9,7 @@ from inference.errors import Expired, PictureGone, QueueFull, WorkerLost
 from inference.queue.consumer import Consumer
 from inference.queue.keys import GROUP
 from inference.schema import Answer, Delta, Failure, Match, Picture, job_id
-from tests.inference.queue.rig import (
+from tests.inference.queue.harness import (
     AT_ONCE_MS,
     SCOPE,
     Clock,

@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 from inference.queue.keys import Keys
 from inference.schema import Answered, Failure, Result, replies
 from inference.worker.main import FAILED, FATAL
-from tests.inference.asking import Asker, asking, outcome, settings
-from tests.inference.processes import until, until_told
+from tests.inference.process_probes import until, until_told
+from tests.inference.worker_harness import Asker, asking, outcome, settings
 from tests.inference.worker_process import worker
 
 QUICK = {"BEHOLDER_CLAIM_SECONDS": "1", "BEHOLDER_TASKS": "answer"}

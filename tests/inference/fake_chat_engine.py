@@ -9,7 +9,7 @@ from pathlib import Path
 
 from inference.engines import ChatPiece, PromptTurn, PullProgress, Usage
 from inference.errors import ChatUnavailable, ConversationTooLong
-from tests.inference.engines import colour_of
+from tests.inference.fake_engine import colour_of
 
 
 @dataclass

@@ -19,7 +19,7 @@ from inference.schema import (
     job_id,
     replies,
 )
-from tests.inference.queue.rig import SCOPE, Rig, conversation, said
+from tests.inference.queue.harness import SCOPE, Rig, conversation, said
 
 PICTURE = Picture.of(SCOPE, b"one")
 

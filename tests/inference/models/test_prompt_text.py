@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from inference.models.prompt_text import neutralized, prompt_turns
 from inference.ollama_address import address
 from inference.schema import Picture, Turn
-from tests.inference.making import SCOPE
-from tests.inference.pictures import plain
+from tests.inference.image_files import plain
+from tests.inference.job_factory import SCOPE
 
 ONE, TWO = Picture.of(SCOPE, b"1"), Picture.of(SCOPE, b"2")
 

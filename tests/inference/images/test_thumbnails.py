@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from inference.images.thumbnails import LONG_SIDE, MAX_BYTES, thumbnail
-from tests.inference.pictures import halves, near, plain
+from tests.inference.image_files import halves, near, plain
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from inference.queue.client import InferenceClient
 from inference.queue.consumer import MAX_ATTEMPTS, ClaimedJob
 from inference.queue.keys import Keys
 from inference.schema import Failure, Priority, Result, job_id, replies
-from tests.inference.queue.rig import AT_ONCE_MS, Rig, captioned
+from tests.inference.queue.harness import AT_ONCE_MS, Rig, captioned
 
 NAMES = "abcde"
 WORKERS = ("one", "two")
