@@ -31,7 +31,7 @@ class LlavaChat:
         name: The model's name and revision.
         context: Tokens that a conversation may have; the model's own limit holds besides.
         chats: Conversations at a time; a further one waits.
-        longest: Seconds after which a generation counts as hanging.
+        timeout_s: Seconds after which a generation counts as hanging.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class LlavaChat:
         *,
         context: int,
         chats: int,
-        longest: float,
+        timeout_s: float,
     ) -> None:
         self.name = name
         self._model = model
@@ -51,8 +51,8 @@ class LlavaChat:
         self._context = min(context, own or context)
         self._marks = [mark for mark in _marks(processor) if len(mark) > 1]
         # Tokenizers may not be used by two threads at a time: one prepares, several generate.
-        self._prepare = ModelThread("llava prepare", longest)
-        self._lanes = [ModelThread(f"llava {number}", longest) for number in range(chats)]
+        self._prepare = ModelThread("llava prepare", timeout_s)
+        self._lanes = [ModelThread(f"llava {number}", timeout_s) for number in range(chats)]
         self._idle: asyncio.LifoQueue[ModelThread] = asyncio.LifoQueue()
         for lane in self._lanes:
             self._idle.put_nowait(lane)

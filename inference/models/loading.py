@@ -113,7 +113,7 @@ def load_llava(
         name,
         context=settings.chat_context,
         chats=settings.chats,
-        longest=settings.job_seconds,
+        timeout_s=settings.job_seconds,
     )
 
 

@@ -59,7 +59,7 @@ async def test_a_call_that_was_cancelled_before_it_began_is_never_made() -> None
 
 
 async def test_a_call_that_hangs_is_noticed_and_its_thread_is_known_to_be_left() -> None:
-    lane, go = ModelThread("test", longest=0.05), threading.Event()
+    lane, go = ModelThread("test", timeout_s=0.05), threading.Event()
     with pytest.raises(CallTimeout, match=r"0\.05 s"):
         await lane.call(go.wait, 30)
     lane.close()

@@ -46,7 +46,7 @@ def settings(**given: Any) -> WorkerSettings:
 async def chat_of(folder: Path, *, context: int = CONTEXT, chats: int = 2) -> AsyncIterator[LlavaChat]:
     loaded = load_llava(Checkpoint(str(folder)), settings())
     await loaded.close()
-    engine = LlavaChat(loaded._model, loaded._processor, "random", context=context, chats=chats, longest=60)
+    engine = LlavaChat(loaded._model, loaded._processor, "random", context=context, chats=chats, timeout_s=60)
     try:
         yield engine
     finally:

@@ -137,7 +137,7 @@ def names_of(taken: list[ClaimedJob], names: str) -> str:
 
 async def claim_when_idle(worker: Consumer) -> list[ClaimedJob]:
     """Claim until there is something; the caller's timeout ends it."""
-    return await until(worker.take_abandoned)
+    return await until(worker.claim_abandoned)
 
 
 async def until(look: Callable[[], Awaitable[T]]) -> T:

@@ -135,4 +135,4 @@ async def test_stopping_what_is_finished_or_no_conversation_changes_nothing(rig:
     assert await talk.result() == answer(taken[talk.id])
     failure = Failure(job_id=caption.id, code="model_failed")
     await worker.finish(taken[caption.id], failure)
-    assert await rig.redis.xlen(rig.keys.stops) == 0
+    assert await rig.redis.xlen(rig.keys.cancellations) == 0

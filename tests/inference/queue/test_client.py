@@ -144,7 +144,7 @@ async def test_a_share_does_not_leak_however_a_job_ends(rig: Rig, end: str) -> N
         await worker.take(8, 0)
     elif end == "dies":
         await worker.take(8, 0)
-        await until(lambda: given_up(rig, worker.take_abandoned))
+        await until(lambda: given_up(rig, worker.claim_abandoned))
     elif end == "is lost":
         await rig.redis.delete(stream)
     elif end == "is garbage":
@@ -158,8 +158,8 @@ async def test_a_share_does_not_leak_however_a_job_ends(rig: Rig, end: str) -> N
     assert await rig.redis.zcard(rig.keys.open) == 1
 
 
-async def given_up(rig: Rig, take_abandoned: object) -> bool:
-    await take_abandoned()  # type: ignore[operator]
+async def given_up(rig: Rig, claim_abandoned: object) -> bool:
+    await claim_abandoned()  # type: ignore[operator]
     return bool(await rig.redis.exists(rig.keys.dead))
 
 
@@ -351,4 +351,4 @@ async def test_a_lone_jobs_failure_is_kept_too(rig: Rig) -> None:
 def test_when_to_come_back_follows_from_the_recent_pace(
     finished: list[float], jobs: int, expected: int
 ) -> None:
-    assert retry_after(finished, now=1000.0, jobs=jobs) == expected
+    assert retry_after(finished, now=1000.0, max_jobs=jobs) == expected

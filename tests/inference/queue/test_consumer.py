@@ -28,7 +28,7 @@ async def test_a_job_goes_out_and_its_result_comes_back(rig: Rig) -> None:
     client, worker = await rig.client(), rig.worker()
     ticket = await rig.submit(client, "a")
     [taken] = await worker.take(8, 0)
-    assert not taken.alone
+    assert not taken.isolated
     await worker.finish(taken, captioned(taken))
     assert text_of(await ticket.result()) == f"caption of {job_id('a')}"
 
@@ -149,10 +149,10 @@ async def test_a_dead_workers_job_is_claimed_and_runs_alone(rig: Rig) -> None:
     heir = rig.worker("heir", claim_seconds=AT_ONCE_MS)
     for ticket in tickets:
         [taken] = await claim_when_idle(heir)
-        assert taken.alone
+        assert taken.isolated
         await heir.finish(taken, captioned(taken))
         assert text_of(await ticket.result()).endswith(ticket.id)
-    assert await heir.take_abandoned() == []
+    assert await heir.claim_abandoned() == []
 
 
 async def test_a_job_that_is_renewed_is_not_claimed(rig: Rig) -> None:
@@ -164,8 +164,8 @@ async def test_a_job_that_is_renewed_is_not_claimed(rig: Rig) -> None:
         await rig.redis.xclaim(each.stream, GROUP, "slow", 0, [each.entry_id], idle=3_600_000, justid=True)
     await worker.renew([renewed])
     heir = rig.worker("heir", claim_seconds=600)
-    assert [each.entry_id for each in await heir.take_abandoned()] == [silent.entry_id]
-    assert await heir.take_abandoned() == []
+    assert [each.entry_id for each in await heir.claim_abandoned()] == [silent.entry_id]
+    assert await heir.claim_abandoned() == []
 
 
 async def test_renewing_does_not_take_back_what_another_took_over(rig: Rig) -> None:
@@ -211,8 +211,8 @@ async def test_a_killer_ends_in_the_dead_letters_and_the_nine_beside_it_are_answ
     heir = rig.worker("heir 0", claim_seconds=AT_ONCE_MS)
     async with asyncio.timeout(30):
         while await rig.redis.zcard(rig.keys.open):
-            for taken in await heir.take_abandoned():
-                assert taken.alone
+            for taken in await heir.claim_abandoned():
+                assert taken.isolated
                 if taken.job.id == killer:
                     attempts, lives = attempts + 1, lives + 1
                     heir = rig.worker(f"heir {lives}", claim_seconds=AT_ONCE_MS)
@@ -254,7 +254,7 @@ async def test_a_dead_letter_says_nothing_that_people_wrote(rig: Rig) -> None:
 
 
 async def exists_after_claim(rig: Rig, heir: Consumer) -> bool:
-    assert await heir.take_abandoned() == []
+    assert await heir.claim_abandoned() == []
     return bool(await rig.redis.exists(rig.keys.dead))
 
 
@@ -264,7 +264,7 @@ async def test_a_worker_that_leaves_gives_its_jobs_back_at_once(rig: Rig) -> Non
     await worker.take(8, 0)
     await worker.leave()
     [taken] = await other.take(8, 0)
-    assert not taken.alone
+    assert not taken.isolated
     await other.finish(taken, captioned(taken))
     await ticket.result()
 
@@ -278,8 +278,8 @@ async def test_a_lone_job_given_back_stays_alone_and_the_attempt_does_not_count(
     assert await rig.redis.hget(rig.keys.record(job_id("a")), "attempts") == b"0"
     patient = rig.worker("patient", claim_seconds=3600)
     assert await patient.take(8, 0) == []
-    [taken] = await patient.take_abandoned()
-    assert taken.alone
+    [taken] = await patient.claim_abandoned()
+    assert taken.isolated
 
 
 async def test_pictures_come_back_whole_or_are_gone(rig: Rig) -> None:

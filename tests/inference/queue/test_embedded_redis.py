@@ -175,15 +175,14 @@ async def test_a_long_path_gets_a_short_socket_in_a_private_folder(tmp_path: Pat
     path.parent.rmdir()
 
 
-def test_a_short_folder_that_is_a_trap_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded_redis, "SHORT_BASE", tmp_path)
+def test_a_short_folder_that_is_a_trap_is_refused(tmp_path: Path) -> None:
     folder = Path("/" + "x" * 120)
-    short = socket_path(folder).parent
+    short = socket_path(folder, tmp_path).parent
     assert short.parent == tmp_path
     short.rmdir()
     short.symlink_to(tmp_path)
     with pytest.raises(QueueUnavailable, match="must be a folder"):
-        socket_path(folder)
+        socket_path(folder, tmp_path)
 
 
 @pytest.mark.parametrize("version", ["7.0.15", "6.4.0", "8.2.1"])

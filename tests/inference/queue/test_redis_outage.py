@@ -125,6 +125,6 @@ async def test_a_worker_survives_a_server_that_is_not_there(tmp_path: Path) -> N
     async with rig_on(f"unix://{tmp_path}/nothing.sock", Keys("gone")) as rig:
         worker = rig.worker()
         assert await worker.take(8, 10) == []
-        assert await worker.take_abandoned() == []
+        assert await worker.claim_abandoned() == []
         await worker.beat(10)
         await worker.leave()

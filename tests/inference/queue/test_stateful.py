@@ -84,20 +84,20 @@ class Queue(RuleBasedStateMachine):
         taken = self.runner.run(self.workers[worker].take(count, 0))
         assert len(taken) <= count
         for each in taken:
-            assert not each.alone
+            assert not each.isolated
             assert self._name(each) not in self.entry
             self._hold(worker, each)
 
     @rule(worker=workers)
     def claim(self, worker: str) -> None:
         given_up = {name for name, attempts in self.attempts.items() if attempts == MAX_ATTEMPTS}
-        taken = self.runner.run(self.workers[worker].take_abandoned())
+        taken = self.runner.run(self.workers[worker].claim_abandoned())
         for name in self._replied()[len(self.answered) :]:
             assert name in given_up
             self._answer(name)
         for each in taken:
             name = self._name(each)
-            assert each.alone
+            assert each.isolated
             assert self.entry.get(name, each.entry_id) == each.entry_id
             self._hold(worker, each)
             self.attempts[name] = self.attempts.get(name, 0) + 1
@@ -162,13 +162,13 @@ class Queue(RuleBasedStateMachine):
         worker, keys = self.workers["one"], self.rig.keys
         async with asyncio.timeout(10):
             while await self.rig.redis.zcard(keys.open):
-                for taken in await worker.take(8, 0) or await worker.take_abandoned():
+                for taken in await worker.take(8, 0) or await worker.claim_abandoned():
                     await worker.finish(taken, captioned(taken))
         streams = [keys.jobs("caption", priority) for priority in ("waiting", "unasked")]
         async with asyncio.timeout(10):
             # What was closed in a worker's hands goes once that worker counts as silent.
             while sum([await self.rig.redis.xlen(stream) for stream in streams]):
-                assert await worker.take_abandoned() == []
+                assert await worker.claim_abandoned() == []
 
     def _name(self, taken: ClaimedJob) -> str:
         """Tell which job it is; only jobs that are open may be handed out."""

@@ -11,7 +11,7 @@ from inference.errors import ChatUnavailable, ConversationTooLong, Expired, Mode
 from inference.queue.client import Ticket
 from inference.queue.keys import GROUP, Keys
 from inference.schema import Conversed, Delta, Progress, Turn
-from inference.worker.batch_runner import MAX_FAILURES, ModelBroken
+from inference.worker.errors import MAX_FAILURES, ModelBroken
 from tests.inference.fake_chat_engine import ScriptedChat
 from tests.inference.fake_engine import ColourEngine
 from tests.inference.job_factory import SCOPE

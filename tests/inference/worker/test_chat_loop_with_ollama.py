@@ -9,7 +9,7 @@ import pytest
 from inference.errors import ChatInterrupted, ChatModelPulling, ChatUnavailable
 from inference.models.ollama import OllamaChat
 from inference.schema import Conversed, Delta, Progress, Turn
-from inference.worker.generation import MARGIN_SECONDS
+from inference.worker.generation import PULL_MARGIN_S
 from tests.inference.job_factory import SCOPE
 from tests.inference.process_probes import until
 from tests.inference.worker_harness import BLUE, RED, Asker, asking, outcome, settings, working
@@ -92,7 +92,7 @@ async def test_a_model_that_takes_longer_than_anybody_waits_is_fetched_on(
 ) -> None:
     ollama.models.clear()
     chat = OllamaChat(ollama.url, MODEL, 4096)
-    hasty = settings(redis_url, job_seconds=MARGIN_SECONDS + 1)
+    hasty = settings(redis_url, job_seconds=PULL_MARGIN_S + 1)
     async with asking(hasty) as asker, working(settings(redis_url), {}, chat):
         with pytest.raises(ChatModelPulling):
             await (await asker.talk("hello")).result()

@@ -159,7 +159,7 @@ async def test_a_worker_can_be_stopped_while_it_warms_up(redis_url: str, diary: 
 @pytest.mark.parametrize(
     ("how", "code", "sentence"),
     [
-        ("broken", FAILED, b"cannot do a blank picture: CUDA error"),
+        ("broken", FAILED, b"failed on a blank image: CUDA error"),
         ("unavailable", FATAL, b"The model no/such is not on the hub: correct BEHOLDER_CAPTION_MODEL."),
     ],
 )

@@ -19,7 +19,7 @@ from inference.queue.client import Ticket
 from inference.queue.embedded_redis import running_redis
 from inference.schema import Matched
 from inference.settings import QueueSettings, WorkerSettings
-from inference.worker.batch_runner import MAX_FAILURES, ModelBroken
+from inference.worker.errors import MAX_FAILURES, ModelBroken
 from tests.inference.fake_engine import ColourEngine
 from tests.inference.image_files import encode, near, plain
 from tests.inference.job_factory import SCOPE
@@ -271,7 +271,7 @@ async def test_a_stop_does_not_wait_for_a_batch_that_takes_long(
 
 async def test_a_model_that_cannot_warm_up_ends_the_worker(redis_url: str, asker: Asker) -> None:
     async with working(settings(redis_url), {"caption": ColourEngine(broken=True)}) as work:
-        with pytest.raises(ModelBroken, match=r"colours@test.*blank picture.*CUDA error"):
+        with pytest.raises(ModelBroken, match=r"colours@test.*blank image.*CUDA error"):
             await work
     assert not await asker.client.workers_ready(["caption"])
 
@@ -283,7 +283,7 @@ async def test_a_model_that_breaks_later_ends_the_worker_and_not_the_jobs(
         assert await outcome(await asker.ask("fine")) == "fine: red"
         engine.broken = True
         tickets = [await asker.ask(question) for question in ("one", "two", "three")]
-        with pytest.raises(ModelBroken, match="blank picture"):
+        with pytest.raises(ModelBroken, match="blank image"):
             await work
     assert not await asker.client.workers_ready(["answer"])
     async with working(settings(redis_url, claim_seconds=0.5), {"answer": ColourEngine()}):

@@ -62,7 +62,7 @@ class Decoder:
 def held(number: int, task: Task, *pictures: Picture) -> InFlightJob:
     """Make a job in hand."""
     return InFlightJob(
-        ClaimedJob(job(number, request=request(task, pictures)), "stream", "1-0", alone=False), 0.0
+        ClaimedJob(job(number, request=request(task, pictures)), "stream", "1-0", isolated=False), 0.0
     )
 
 
@@ -87,9 +87,9 @@ async def test_a_job_is_ready_once_it_is_prepared(source: Source, preparer: Prep
     one = held(1, "match", source.keep(b"red"), source.keep(b"blue"))
     await preparer.prepare(one)
     assert one.ready
-    assert one.decode > 0
+    assert one.decode_ms > 0
     assert isinstance(one.job.request, Match)
-    assert one.prepared == Seen(one.job.request, ("red", "blue"))
+    assert one.model_input == Seen(one.job.request, ("red", "blue"))
 
 
 async def test_a_picture_that_several_jobs_want_is_decoded_once(
@@ -98,7 +98,7 @@ async def test_a_picture_that_several_jobs_want_is_decoded_once(
     red = source.keep(b"red")
     jobs = [held(1, "caption", red), held(2, "answer", red), held(3, "match", red, red)]
     await asyncio.gather(*map(preparer.prepare, jobs))
-    assert [each.prepared.colours for each in jobs] == [("red",), ("red",), ("red", "red")]
+    assert [each.model_input.colours for each in jobs] == [("red",), ("red",), ("red", "red")]
     assert source.fetched == [red]
 
 
@@ -132,7 +132,7 @@ async def test_a_job_that_is_dropped_takes_no_picture_from_another(
     await asyncio.sleep(0)
     dropped.cancel()
     await staying
-    assert other.prepared.colours == ("red",)
+    assert other.model_input.colours == ("red",)
     assert dropped.cancelled()
 
 
@@ -159,7 +159,8 @@ async def test_a_match_has_thumbnails_and_words_have_where_they_are_wanted(
     await asyncio.gather(*map(preparer.prepare, (match, caption, answer)))
     assert (caption.thumbnails, answer.thumbnails) == ((), ())
     wanted = InFlightJob(
-        ClaimedJob(job(4, request=Caption(picture=blue, thumbnail=True)), "stream", "1-0", alone=False), 0.0
+        ClaimedJob(job(4, request=Caption(picture=blue, thumbnail=True)), "stream", "1-0", isolated=False),
+        0.0,
     )
     await preparer.prepare(wanted)
     assert wanted.thumbnails == match.thumbnails[1:2]

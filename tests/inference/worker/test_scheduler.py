@@ -14,8 +14,8 @@ from inference.worker.scheduler import (
     MAX_PREPARE_WAIT_S,
     MAX_UNASKED_WAIT_S,
     Plan,
+    fair_share,
     plan,
-    share,
 )
 from tests.inference.job_factory import job
 
@@ -28,9 +28,9 @@ class Held:
     """A job in hand, as the scheduler sees it."""
 
     job: Job
-    arrived: float = NOW
+    claimed_at: float = NOW
     ready: bool = True
-    alone: bool = False
+    isolated: bool = False
 
 
 def held(
@@ -38,16 +38,16 @@ def held(
     task: Task = "caption",
     priority: Priority = "waiting",
     *,
-    arrived: float = NOW,
+    claimed_at: float = NOW,
     ready: bool = True,
-    alone: bool = False,
+    isolated: bool = False,
     group: tuple[str, int] | None = None,
     deadline: float = NOW + 600,
 ) -> Held:
     """Make a job in hand."""
     of = Group(id=group[0], size=group[1]) if group else Group(id=str(number), size=1)
     made = job(number, task, priority=priority, group=of, submitted=0, deadline=deadline)
-    return Held(made, arrived, ready, alone)
+    return Held(made, claimed_at, ready, isolated)
 
 
 def chosen(*hand: Held, most: int = 8, now: float = NOW, served: Mapping[Task, float] = NEVER) -> list[Held]:
@@ -70,7 +70,7 @@ def test_a_batch_is_of_one_task_and_no_larger_than_allowed() -> None:
 
 
 def test_who_waits_comes_before_what_nobody_asked_for() -> None:
-    post, asked = held(1, priority="unasked", arrived=NOW - 5), held(2, arrived=NOW)
+    post, asked = held(1, priority="unasked", claimed_at=NOW - 5), held(2, claimed_at=NOW)
     assert chosen(post, asked, most=1) == [asked]
     assert chosen(post, held(3, "match"), most=1)[0].job.request.task == "match"
 
@@ -81,24 +81,24 @@ def test_what_nobody_asked_for_fills_the_batch() -> None:
 
 
 def test_what_nobody_asked_for_does_not_starve() -> None:
-    post = held(1, priority="unasked", arrived=NOW - MAX_UNASKED_WAIT_S)
-    assert chosen(post, held(2, arrived=NOW - 1), most=1) == [post]
+    post = held(1, priority="unasked", claimed_at=NOW - MAX_UNASKED_WAIT_S)
+    assert chosen(post, held(2, claimed_at=NOW - 1), most=1) == [post]
 
 
 def test_tasks_take_turns() -> None:
-    hand = [held(1, "caption", arrived=NOW - 2), held(2, "answer", arrived=NOW - 1), held(3, "match")]
+    hand = [held(1, "caption", claimed_at=NOW - 2), held(2, "answer", claimed_at=NOW - 1), held(3, "match")]
     served: dict[Task, float] = {"caption": 3.0, "answer": 2.0, "match": 1.0}
     assert chosen(*hand, served=served) == [hand[2]]
     assert chosen(*hand[:2], served=served) == [hand[1]]
 
 
 def test_a_redelivered_job_runs_alone() -> None:
-    suspect = held(1, alone=True, arrived=NOW - 1)
+    suspect = held(1, isolated=True, claimed_at=NOW - 1)
     assert chosen(suspect, held(2), held(3)) == [suspect]
 
 
 def test_a_redelivered_job_waits_its_turn() -> None:
-    first, suspect, last = held(1, arrived=NOW - 1), held(2, alone=True, arrived=NOW - 0.5), held(3)
+    first, suspect, last = held(1, claimed_at=NOW - 1), held(2, isolated=True, claimed_at=NOW - 0.5), held(3)
     assert chosen(first, suspect, last) == [first, last]
 
 
@@ -109,13 +109,13 @@ def test_what_is_too_late_is_dropped_and_not_run() -> None:
 
 
 def test_a_job_that_is_decoded_is_looked_at_again_by_its_deadline() -> None:
-    assert plan([held(1, ready=False, deadline=NOW + 3)], NOW, 8, NEVER).again_at == NOW + 3
+    assert plan([held(1, ready=False, deadline=NOW + 3)], NOW, 8, NEVER).wake_at == NOW + 3
 
 
 def test_an_incomplete_group_lingers_ten_milliseconds_and_no_longer() -> None:
     one = held(1, group=("message", 2))
     found = plan([one], NOW, 8, NEVER)
-    assert (found.batch, found.again_at) == ((), NOW + 0.01)
+    assert (found.batch, found.wake_at) == ((), NOW + 0.01)
     assert chosen(one, now=NOW + GROUP_LINGER_S) == [one]
 
 
@@ -137,7 +137,7 @@ def test_a_full_batch_does_not_linger() -> None:
 def test_a_batch_waits_a_moment_for_pictures_that_are_being_decoded() -> None:
     done, coming = held(1), held(2, ready=False)
     found = plan([done, coming], NOW, 8, NEVER)
-    assert (found.batch, found.again_at) == ((), NOW + MAX_PREPARE_WAIT_S)
+    assert (found.batch, found.wake_at) == ((), NOW + MAX_PREPARE_WAIT_S)
     assert chosen(done, coming, now=NOW + MAX_PREPARE_WAIT_S) == [done]
 
 
@@ -147,7 +147,7 @@ def test_a_hanging_picture_of_another_task_holds_nobody_up() -> None:
 
 
 def test_a_batch_that_is_full_of_ready_jobs_waits_for_none() -> None:
-    done = [held(number, arrived=NOW - 1) for number in range(2)]
+    done = [held(number, claimed_at=NOW - 1) for number in range(2)]
     assert chosen(*done, held(3, ready=False), most=2) == done
 
 
@@ -165,18 +165,18 @@ def test_a_batch_that_is_full_of_ready_jobs_waits_for_none() -> None:
     ],
 )
 def test_a_worker_takes_its_share(waiting: list[tuple[int, int]], room: int, idle: int, busy: int) -> None:
-    assert share(waiting, room, busy=False) == idle
-    assert share(waiting, room, busy=True) == busy
+    assert fair_share(waiting, room, busy=False) == idle
+    assert fair_share(waiting, room, busy=True) == busy
 
 
 @given(st.integers(0, 1000), st.integers(1, 20), st.integers(1, 64))
 def test_the_workers_together_take_everything(jobs: int, workers: int, room: int) -> None:
-    taken = share([(jobs, workers)], room, busy=False)
+    taken = fair_share([(jobs, workers)], room, busy=False)
     assert taken * workers >= min(jobs, room * workers)
     assert taken <= max(room, 0)
     assert (taken - 1) * workers < jobs
-    assert share([(jobs, workers)], room, busy=True) * workers <= jobs
-    assert share([(jobs, 1)], room, busy=True) == min(jobs, room)
+    assert fair_share([(jobs, workers)], room, busy=True) * workers <= jobs
+    assert fair_share([(jobs, 1)], room, busy=True) == min(jobs, room)
 
 
 TASKS: list[Task] = ["caption", "answer", "match"]
@@ -186,14 +186,14 @@ hands = st.lists(
         st.integers(0, 10**6),
         st.sampled_from(TASKS),
         st.sampled_from(["waiting", "unasked"]),
-        arrived=st.floats(NOW - 30, NOW),
+        claimed_at=st.floats(NOW - 30, NOW),
         ready=st.booleans(),
-        alone=st.booleans(),
+        isolated=st.booleans(),
         group=st.none() | st.tuples(st.sampled_from("abc"), st.integers(1, 4)),
         deadline=st.floats(NOW - 5, NOW + 600),
     ),
     max_size=12,
-).map(lambda hand: sorted(hand, key=lambda each: each.arrived))
+).map(lambda hand: sorted(hand, key=lambda each: each.claimed_at))
 histories = st.dictionaries(st.sampled_from(TASKS), st.floats(0, NOW))
 sizes = st.integers(1, 8)
 
@@ -204,7 +204,7 @@ def test_a_batch_can_always_run_as_it_is(hand: list[Held], most: int, served: di
     assert len(found.batch) <= most
     assert len({each.job.request.task for each in found.batch}) <= 1
     assert all(each.ready and each.job.deadline >= NOW for each in found.batch)
-    assert len(found.batch) == 1 or not any(each.alone for each in found.batch)
+    assert len(found.batch) == 1 or not any(each.isolated for each in found.batch)
 
 
 @given(hands, sizes, histories)
@@ -222,7 +222,9 @@ def test_nobody_who_waits_is_passed_over_for_a_post(
 ) -> None:
     batch = plan(hand, NOW, most, served).batch
     fresh_posts = [
-        each for each in batch if each.job.priority == "unasked" and NOW - each.arrived < MAX_UNASKED_WAIT_S
+        each
+        for each in batch
+        if each.job.priority == "unasked" and NOW - each.claimed_at < MAX_UNASKED_WAIT_S
     ]
     if batch and len(fresh_posts) == len(batch):
         assert not any(
@@ -236,9 +238,9 @@ def test_what_is_ready_is_held_for_a_moment_at_most(
 ) -> None:
     found = plan(hand, NOW, most, served)
     if not found.batch and any(each.ready and each.job.deadline >= NOW for each in hand):
-        assert NOW < found.again_at <= NOW + MAX_PREPARE_WAIT_S
+        assert NOW < found.wake_at <= NOW + MAX_PREPARE_WAIT_S
         if all(each.ready for each in hand):
-            assert found.again_at <= NOW + GROUP_LINGER_S
+            assert found.wake_at <= NOW + GROUP_LINGER_S
         assert plan(hand, NOW + MAX_PREPARE_WAIT_S, most, served).batch or any(
             each.job.deadline < NOW + MAX_PREPARE_WAIT_S for each in hand
         )

@@ -1,6 +1,6 @@
--- Count that a worker begins with a text.
+-- Count that a worker begins to generate a job's text.
 -- ARGV: id, entry
--- Returns {how often somebody began before, 1 where it was stopped meanwhile else 0}; false where nobody wants it.
+-- Returns {number of attempts before, 1 where the job was cancelled meanwhile else 0}; false where it was closed.
 local record = JOB .. ARGV[1]
 local known, stop = unpack(redis.call('HMGET', record, 'entry', 'stop'))
 if known ~= ARGV[2] then return false end

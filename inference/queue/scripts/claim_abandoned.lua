@@ -1,8 +1,8 @@
--- Take over one entry of a worker that fell silent.
--- XAUTOCLAIM of 6.2 answers nil for entries that were deleted and leaves them pending, without saying which; so
--- look at the pending ones and acknowledge those that are no longer there.
+-- Claim one entry of a consumer that has been idle for too long.
+-- XAUTOCLAIM of 6.2 answers nil for deleted entries and leaves them pending, without their ids; so this reads the
+-- pending ones and acknowledges those that no longer exist.
 -- ARGV: consumer, idle ms, streams...
--- Returns {stream, entry, payload} | false
+-- Returns {stream, entry, payload}; false where there is none.
 local name, idle = ARGV[1], ARGV[2]
 for i = 3, #ARGV do
   local stream = ARGV[i]

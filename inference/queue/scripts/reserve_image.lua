@@ -1,7 +1,7 @@
--- Make room for a picture's bytes. What no open job needs goes first, the oldest first.
--- A member of PICTURES is '<bytes> <scope>:<digest>', its score the time in ms when it goes.
--- ARGV: scope:digest, bytes, now in ms, life in ms, most bytes, ms for which one just put is not dropped
--- Returns {'there'} | {'put'} | {'full', times...}
+-- Reserve room for an image's bytes. Images that no open job needs are dropped, the oldest first.
+-- A member of PICTURES is '<bytes> <scope>:<digest>', its score the time in ms at which it expires.
+-- ARGV: scope:digest, bytes, now in ms, retention in ms, most bytes, ms for which a stored one is not dropped
+-- Returns {'there'}: its bytes are stored | {'put'}: store them now | {'full', times of the last finished jobs...}
 local name, size = ARGV[1], tonumber(ARGV[2])
 local now, life, most, young = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local member = ARGV[2] .. ' ' .. name

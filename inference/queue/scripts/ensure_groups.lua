@@ -1,5 +1,6 @@
--- Make the group on every stream, and forget workers that are long gone and hold nothing.
+-- Create the group on every stream, and delete consumers that are long gone and have nothing pending.
 -- ARGV: streams...
+-- Returns 1.
 for _, stream in ipairs(ARGV) do
   ensure_group(stream)
   for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', stream, GROUP)) do
