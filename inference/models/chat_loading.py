@@ -1,4 +1,4 @@
-"""From the settings to an engine that converses. Free of torch until one is wanted that needs it."""
+"""Settings -> the chat engine. Free of torch until an engine that needs it is chosen."""
 
 import logging
 
@@ -11,35 +11,37 @@ log = logging.getLogger(__name__)
 
 
 def load_chat(settings: WorkerSettings) -> ChatEngine | None:
-    """Make the engine that converses, as the settings have it.
+    """Load the engine of the `converse` task.
 
     Returns:
-        The engine, not yet warmed up; None where the settings' models have none that converses.
+        The engine, not yet warmed up; None where the settings' models include no chat model.
 
     Raises:
-        ModelUnavailable: It cannot be had; the sentence says what to do.
+        ModelUnavailable: It cannot be loaded; the message says what to do.
     """
     if "converse" not in served(settings):
-        log.warning("The %s models have none that converses: this worker does the rest.", settings.models)
+        log.warning(
+            "The %s models include no chat model: this worker serves the other tasks.", settings.models
+        )
         return None
-    return _in_ollama(settings) if settings.chat_with == "ollama" else _in_here(settings)
+    return _ollama_engine(settings) if settings.chat_with == "ollama" else _transformers_engine(settings)
 
 
-def _in_ollama(settings: WorkerSettings) -> ChatEngine:
+def _ollama_engine(settings: WorkerSettings) -> ChatEngine:
     from inference.models.ollama import DEFAULT_MODEL, OllamaChat  # noqa: PLC0415 - see above
 
-    # A line for every request says nothing that ours does not.
+    # httpx logs a line for every request, which adds nothing to our own lines.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     model = settings.chat_model or DEFAULT_MODEL
     try:
         return OllamaChat(settings.ollama_host, model, settings.chat_context)
     except ValueError as error:
         raise ModelUnavailable(
-            "OLLAMA_HOST is no address: write it as http://127.0.0.1:11434, with your host and port."
+            "OLLAMA_HOST is malformed: write it as http://127.0.0.1:11434, with your host and port."
         ) from error
 
 
-def _in_here(settings: WorkerSettings) -> ChatEngine:
+def _transformers_engine(settings: WorkerSettings) -> ChatEngine:
     from inference.models.loading import load_llava  # noqa: PLC0415 - it takes seconds
 
     return load_llava(chat_checkpoint(settings), settings)

@@ -1,9 +1,9 @@
-"""The one error of getting a model ready, in a sentence that says what to do next."""
+"""The error of a model that cannot be loaded."""
 
 from inference.errors import BeholderError
 
 
 class ModelUnavailable(BeholderError):
-    """A model cannot be had: not found, not reachable, or not in a form that is loaded here."""
+    """A model is not found, not reachable, or not in a supported format; the message says what to do."""
 
     code = "model_unavailable"

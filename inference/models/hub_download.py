@@ -1,4 +1,7 @@
-"""From the hub into the local cache: only the files that loading needs, and weights only as safetensors."""
+"""Downloads models from the hub into the local cache.
+
+Only the files that are loaded, and weights only as safetensors.
+"""
 
 import logging
 from fnmatch import fnmatch
@@ -14,13 +17,13 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-# The base of its connection errors, from whichever httpx this version of the hub's library uses.
-from huggingface_hub.errors import HTTPError as ConnectionTrouble  # type: ignore[attr-defined]
+# The base of its connection errors, of whichever httpx this version of the hub's library uses.
+from huggingface_hub.errors import HTTPError as HubConnectionError  # type: ignore[attr-defined]
 
 from inference.models.catalogue import Checkpoint
 from inference.models.errors import ModelUnavailable
 from inference.models.local_cache import WEIGHTS, WEIGHTS_INDEX, complete
-from inference.models.progress import Progress, hub_bar, shown
+from inference.models.progress import Progress, default_progress, hub_bar
 
 log = logging.getLogger(__name__)
 
@@ -42,62 +45,62 @@ FILES = (
     WEIGHTS_INDEX,
     "model-*-of-*.safetensors",
 )
-"""Nothing else is ever fetched: no pickled weights, no code."""
+"""The only files that are downloaded: no pickled weights, no code."""
 CONVERSION_TITLE = "Adding `safetensors` variant of this model"
 CONVERSION_AUTHOR = "SFconvertbot"
 """The hub's own converter, whose pull requests transformers itself trusts (its safetensors_conversion.py)."""
 
 
-def folder_of(checkpoint: Checkpoint, progress: Progress | None = None) -> Path:
-    """Have a model's files on this machine. Where they are here already, no request is made.
+def local_folder(checkpoint: Checkpoint, progress: Progress | None = None) -> Path:
+    """Return the folder with a model's files, after downloading them where they are missing.
+
+    Where they are in the cache, no request is made.
 
     Args:
         checkpoint: The model.
-        progress: Told of every step; None: shown on the standard error stream.
-
-    Returns:
-        The folder with the files.
+        progress: Called with each step; None: shown on standard error.
 
     Raises:
-        ModelUnavailable: The model cannot be had, in a sentence that says what to do.
+        ModelUnavailable: The model cannot be downloaded, or the folder is incomplete; the message says what
+            to do.
     """
     found = checkpoint.locally()
     if found is not None:
         return found
     if checkpoint.folder is not None:
         raise _bad_folder(checkpoint.folder)
-    return _fetch(checkpoint, progress or shown())
+    return _download(checkpoint, progress or default_progress())
 
 
 def _bad_folder(folder: Path) -> ModelUnavailable:
     if not folder.is_dir():
         return ModelUnavailable(f"There is no folder {str(folder)!r} to load a model from: check its path.")
     return ModelUnavailable(
-        f"The folder {str(folder)!r} does not hold a whole model: it takes config.json, a processor's and a "
-        f"tokenizer's files, and the weights as {WEIGHTS}. Save it there with save_pretrained()."
+        f"The folder {str(folder)!r} does not hold a complete model: it needs config.json, a processor's and "
+        f"a tokenizer's files, and the weights as {WEIGHTS}. Save it there with save_pretrained()."
     )
 
 
-def _fetch(checkpoint: Checkpoint, progress: Progress) -> Path:
+def _download(checkpoint: Checkpoint, progress: Progress) -> Path:
     try:
-        return _download(checkpoint, progress)
+        return _download_files(checkpoint, progress)
     except HFValidationError as error:
         raise ModelUnavailable(
             f"{checkpoint.name!r} is no name of a model: write owner/name, or the path of a folder."
         ) from error
     except HfHubHTTPError as error:
-        raise _refused(checkpoint, error) from error
-    except (ConnectionTrouble, OfflineModeIsEnabled) as error:
+        raise _http_error(checkpoint, error) from error
+    except (HubConnectionError, OfflineModeIsEnabled) as error:
         raise _unreachable(checkpoint, error) from error
-    except OSError as error:  # a disk that is full, a cache folder that may not be written
-        raise ModelUnavailable(f"The model {checkpoint} could not be fetched: {error}") from error
+    except OSError as error:  # a full disk, a cache folder without write permission
+        raise ModelUnavailable(f"The model {checkpoint} could not be downloaded: {error}") from error
 
 
-def _refused(checkpoint: Checkpoint, error: Exception) -> ModelUnavailable:
+def _http_error(checkpoint: Checkpoint, error: Exception) -> ModelUnavailable:
     if isinstance(error, GatedRepoError):
         return ModelUnavailable(
-            f"The model {checkpoint.name!r} is only for those who accepted its terms: accept them on the hub "
-            "and set HF_TOKEN."
+            f"The model {checkpoint.name!r} is only for users who accepted its terms: accept them on the "
+            "hub and set HF_TOKEN."
         )
     if isinstance(error, RepositoryNotFoundError):
         return ModelUnavailable(
@@ -106,7 +109,7 @@ def _refused(checkpoint: Checkpoint, error: Exception) -> ModelUnavailable:
         )
     if isinstance(error, RevisionNotFoundError):
         return ModelUnavailable(
-            f"The model {checkpoint.name!r} has no revision {checkpoint.revision!r}: check what stands after "
+            f"The model {checkpoint.name!r} has no revision {checkpoint.revision!r}: check the part after "
             "the @."
         )
     return _unreachable(checkpoint, error)
@@ -115,23 +118,22 @@ def _refused(checkpoint: Checkpoint, error: Exception) -> ModelUnavailable:
 def _unreachable(checkpoint: Checkpoint, error: Exception) -> ModelUnavailable:
     if constants.HF_HUB_OFFLINE:
         return ModelUnavailable(
-            f"The model {checkpoint} is not in the local cache, and HF_HUB_OFFLINE forbids to fetch it: "
+            f"The model {checkpoint} is not in the local cache, and HF_HUB_OFFLINE forbids to download it: "
             "unset that and run `make models` once."
         )
     return ModelUnavailable(
-        f"The model {checkpoint} is not in the local cache, and {constants.ENDPOINT} could not be asked "
-        f"for it ({type(error).__name__}): check the connection and run `make models`, or set "
-        "BEHOLDER_MODELS=tiny."
+        f"The model {checkpoint} is not in the local cache, and {constants.ENDPOINT} could not be reached "
+        f"({type(error).__name__}): check the connection and run `make models`, or set BEHOLDER_MODELS=tiny."
     )
 
 
-def _download(checkpoint: Checkpoint, progress: Progress) -> Path:
+def _download_files(checkpoint: Checkpoint, progress: Progress) -> Path:
     revision, commit, files = _listing(HfApi(), checkpoint)
-    log.info("Fetching %s at %s, %d files", checkpoint.name, commit, len(files))
-    # File by file at one commit, for a bar each; what is there already costs nothing.
+    log.info("downloading %s at %s, %d files", checkpoint.name, commit, len(files))
+    # File by file at one commit, for a progress bar each; files that are there already cost nothing.
     for file in files:
         hf_hub_download(checkpoint.name, file, revision=commit, tqdm_class=hub_bar(progress, file))
-    # All is there: this writes down which commit the revision is, for the next start without a connection.
+    # All files are there: this records the revision's commit, for the next start without a connection.
     folder = Path(snapshot_download(checkpoint.name, revision=revision, allow_patterns=list(FILES)))
     if not complete(folder):
         raise ModelUnavailable(
@@ -142,7 +144,7 @@ def _download(checkpoint: Checkpoint, progress: Progress) -> Path:
 
 
 def _listing(api: HfApi, checkpoint: Checkpoint) -> tuple[str, str, list[str]]:
-    """Find the revision that has safetensors, its commit, and the files to fetch, small ones first."""
+    """Return the revision that has safetensors, its commit, and the files to download, small ones first."""
     for revision in (checkpoint.revision, _conversion(api, checkpoint)):
         if revision is None:
             break
@@ -161,7 +163,7 @@ def _wanted(file: str) -> bool:
 
 
 def _conversion(api: HfApi, checkpoint: Checkpoint) -> str | None:
-    """Find the newest pull request in which the hub's own converter put main's weights as safetensors."""
+    """Return the newest pull request in which the hub's own converter added main's weights as safetensors."""
     if checkpoint.revision != "main":
         return None
     found = [
@@ -169,7 +171,7 @@ def _conversion(api: HfApi, checkpoint: Checkpoint) -> str | None:
         for discussion in api.get_repo_discussions(
             checkpoint.name, author=CONVERSION_AUTHOR, discussion_type="pull_request"
         )
-        # Anybody may open a pull request with this title: the author is what counts.
+        # Any user may open a pull request with this title, so the author is checked.
         if discussion.title == CONVERSION_TITLE
         and discussion.author == CONVERSION_AUTHOR
         and discussion.is_pull_request

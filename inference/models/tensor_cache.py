@@ -1,4 +1,4 @@
-"""What a model has worked out and may need again, bounded in bytes and in age."""
+"""A cache of tensors, limited in bytes and in age."""
 
 import threading
 import time
@@ -8,63 +8,64 @@ from collections.abc import Callable, Hashable
 import torch
 
 MAX_AGE_S = 900.0
-"""A person's next question about a picture comes within minutes; nothing of what people post stays longer."""
+"""Seconds: a user's next question about an image comes within minutes, and nothing of user content stays
+longer."""
 
 
 class TensorCache:
-    """Tensors by key, the least recently used dropped first. May be used from several threads.
+    """Tensors by key; the least recently used is dropped first. Thread-safe.
 
-    Keys carry the server or DM that the thing belongs to: what one server asked is neither found nor felt
-    (by an answer that comes sooner) in another.
+    Keys include the guild or DM that the data belongs to, so that what one guild asks is neither found nor
+    noticeable (by a faster reply) in another.
 
     Args:
-        most_bytes: What all tensors together may take; 0 keeps nothing.
-        most_seconds: How long one is kept after it was made, used or not.
-        clock: Seconds that never go back.
+        max_bytes: Bytes of all tensors together; 0 caches nothing.
+        max_age_s: Seconds for which a tensor is kept after it was put, used or not.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(
         self,
-        most_bytes: int,
-        most_seconds: float = MAX_AGE_S,
+        max_bytes: int,
+        max_age_s: float = MAX_AGE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._most_bytes = most_bytes
-        self._most_seconds = most_seconds
+        self._max_bytes = max_bytes
+        self._max_age_s = max_age_s
         self._clock = clock
         self._lock = threading.Lock()
-        self._held: OrderedDict[Hashable, tuple[torch.Tensor, float]] = OrderedDict()
+        self._tensors: OrderedDict[Hashable, tuple[torch.Tensor, float]] = OrderedDict()
         self.bytes = 0
-        """What is held at the moment."""
+        """Bytes of all tensors in the cache."""
 
     def get(self, key: Hashable) -> torch.Tensor | None:
-        """Return what was put under `key`, or None."""
+        """Return the tensor under `key`, or None."""
         with self._lock:
-            self._drop_old()
-            found = self._held.get(key)
+            self._drop_expired()
+            found = self._tensors.get(key)
             if found is None:
                 return None
-            self._held.move_to_end(key)
+            self._tensors.move_to_end(key)
             return found[0]
 
     def put(self, key: Hashable, tensor: torch.Tensor) -> None:
-        """Keep a copy of `tensor`: a row of a batch would hold the whole batch in memory."""
-        if tensor.nbytes > self._most_bytes:
+        """Cache a copy of `tensor`: a row of a batch would keep the whole batch in memory."""
+        if tensor.nbytes > self._max_bytes:
             return
         with self._lock:
             self._drop(key)
-            self._held[key] = (tensor.clone(), self._clock() + self._most_seconds)
+            self._tensors[key] = (tensor.clone(), self._clock() + self._max_age_s)
             self.bytes += tensor.nbytes
-            self._drop_old()
-            while self.bytes > self._most_bytes:
-                self._drop(next(iter(self._held)))
+            self._drop_expired()
+            while self.bytes > self._max_bytes:
+                self._drop(next(iter(self._tensors)))
 
     def _drop(self, key: Hashable) -> None:
-        dropped = self._held.pop(key, None)
+        dropped = self._tensors.pop(key, None)
         if dropped is not None:
             self.bytes -= dropped[0].nbytes
 
-    def _drop_old(self) -> None:
+    def _drop_expired(self) -> None:
         now = self._clock()
-        for key in [key for key, (_, until) in self._held.items() if until <= now]:
+        for key in [key for key, (_, expires) in self._tensors.items() if expires <= now]:
             self._drop(key)

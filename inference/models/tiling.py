@@ -1,39 +1,41 @@
-"""A picture of any shape -> squares that show all of it."""
+"""An image of any aspect ratio -> square tiles that together show all of it."""
 
 import math
 
 from PIL import Image
 
-STEP = 2 / 3
-"""How far the next square begins at most, in sides: a thing up to a third wide is whole in one of them."""
+STRIDE = 2 / 3
+"""Offset from one tile to the next at most, in tile sides: an object up to a third wide is whole in one of
+them."""
 MAX_TILES = 8
-"""Enough for 5.6:1; what is longer is squeezed to that, so that no picture takes more time than eight."""
-NEARLY = 1.1
-"""Up to this shape a picture is squeezed into one square: two would take twice the time to show no more."""
-_LONGEST = 1 + (MAX_TILES - 1) * STEP
+"""Enough for 5.6:1; a longer image is squeezed to that, so that none takes more time than eight tiles."""
+MAX_SINGLE_ASPECT = 1.1
+"""Up to this aspect ratio an image is squeezed into one tile: two would take twice the time and show no
+more."""
+_MAX_ASPECT = 1 + (MAX_TILES - 1) * STRIDE
 
 
 def tiles(picture: Image.Image) -> list[Image.Image]:
-    """Cut a picture into squares of its shorter side, from end to end, each overlapping the next.
+    """Cut an image into squares of its shorter side, from end to end, each overlapping the next.
 
-    CLIP's own processor takes the middle square only. What was measured against what:
+    CLIP's own processor takes the middle square only. Measurements of the alternatives:
     docs/decisions/whole-pictures-for-clip.md.
 
     Args:
         picture: RGB.
 
     Returns:
-        1 to `MAX_TILES` squares, left to right or top to bottom; a picture that is nearly square makes one.
+        1 to `MAX_TILES` squares, left to right or top to bottom; one for an image that is nearly square.
     """
     side = min(picture.size)
-    if max(picture.size) <= side * NEARLY:
+    if max(picture.size) <= side * MAX_SINGLE_ASPECT:
         return [picture.resize((side, side), Image.Resampling.BICUBIC)]
-    longest = int(side * _LONGEST)
-    if max(picture.size) > longest:
-        size = (min(picture.width, longest), min(picture.height, longest))
+    max_side = int(side * _MAX_ASPECT)
+    if max(picture.size) > max_side:
+        size = (min(picture.width, max_side), min(picture.height, max_side))
         picture = picture.resize(size, Image.Resampling.BICUBIC)
     across, down = picture.width - side, picture.height - side
-    count = 1 + math.ceil((across + down) / (side * STEP))
+    count = 1 + math.ceil((across + down) / (side * STRIDE))
     corners = (
         (round(across * place / max(1, count - 1)), round(down * place / max(1, count - 1)))
         for place in range(count)

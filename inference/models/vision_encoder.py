@@ -1,4 +1,4 @@
-"""From pictures to what a vision tower makes of them, each picture once."""
+"""Images -> a vision encoder's output, each image encoded once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,20 +9,21 @@ from PIL import Image
 from inference.models.tensor_cache import TensorCache
 from inference.schema import Picture
 
-PASS = 16
-"""The most parts of pictures in one pass of the tower: more gains no time and takes more memory."""
+MAX_PASS = 16
+"""Image parts in one pass of the encoder, at most: more save no time and take more memory."""
 
 Key = tuple[str, str]
+"""An image's scope and digest."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A picture on its way to the tower.
+class ImageInput:
+    """An image that is ready for the encoder.
 
     Attributes:
         key: Its scope and digest.
-        pixels: float32 [parts, 3, height, width], normalised; None where the tower's output is kept already.
-        encoding: The tower's output [parts, ...], kept from an earlier job, or None.
+        pixels: float32 [parts, 3, height, width], normalised; None where the encoding is cached.
+        encoding: The encoder's output [parts, ...] from an earlier job, or None.
     """
 
     key: Key
@@ -30,54 +31,59 @@ class Seen:
     encoding: torch.Tensor | None = None
 
 
-class Sight:
-    """A vision tower that remembers.
+class VisionEncoder:
+    """A vision encoder with a cache of its outputs.
 
     Args:
-        tower: Float pixels [n, 3, height, width] on the model's device -> [n, ...].
-        pixels: A picture -> float32 [parts, 3, height, width], in one part or several.
-        kept: Where outputs are kept, by the picture's scope and digest.
-        device: Where the tower is.
-        dtype: What it computes in.
+        encode: Float pixels [n, 3, height, width] on the model's device -> [n, ...].
+        preprocess: An image -> float32 [parts, 3, height, width], in one part or several.
+        cache: Holds the outputs by the image's scope and digest.
+        device: The encoder's device.
+        dtype: The encoder's dtype.
     """
 
     def __init__(
         self,
-        tower: Callable[[torch.Tensor], torch.Tensor],
-        pixels: Callable[[Image.Image], torch.Tensor],
-        kept: TensorCache,
+        encode: Callable[[torch.Tensor], torch.Tensor],
+        preprocess: Callable[[Image.Image], torch.Tensor],
+        cache: TensorCache,
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        self._tower = tower
-        self._pixels = pixels
-        self._kept = kept
+        self._encode = encode
+        self._preprocess = preprocess
+        self._cache = cache
         self._device = device
         self._dtype = dtype
 
-    def prepare(self, name: Picture, picture: Image.Image) -> Seen:
-        """Make a picture ready for the tower, unless what the tower made of it is still kept."""
+    def prepare(self, name: Picture, picture: Image.Image) -> ImageInput:
+        """Preprocess an image, unless its encoding is cached."""
         key = (name.scope, name.digest)
-        encoding = self._kept.get(key)
-        return Seen(key, encoding=encoding) if encoding is not None else Seen(key, self._pixels(picture))
+        encoding = self._cache.get(key)
+        if encoding is not None:
+            return ImageInput(key, encoding=encoding)
+        return ImageInput(key, self._preprocess(picture))
 
-    def encode(self, seen: Sequence[Seen]) -> list[torch.Tensor]:
-        """Return the tower's output [parts, ...] for each picture; the same picture goes through once."""
+    def encode(self, images: Sequence[ImageInput]) -> list[torch.Tensor]:
+        """Return the encoder's output [parts, ...] for each image; the same image is encoded once."""
         encodings: dict[Key, torch.Tensor] = {}
-        waiting: dict[Key, torch.Tensor] = {}
-        for one in seen:
-            # What another batch worked out since `prepare` is used as well.
-            encoding = one.encoding if one.encoding is not None else self._kept.get(one.key)
+        missing: dict[Key, torch.Tensor] = {}
+        for image in images:
+            # Another batch may have encoded it since `prepare`.
+            encoding = image.encoding if image.encoding is not None else self._cache.get(image.key)
             if encoding is not None:
-                encodings[one.key] = encoding
-            elif one.pixels is not None:
-                waiting[one.key] = one.pixels
-        keys = [key for key in waiting if key not in encodings]
+                encodings[image.key] = encoding
+            elif image.pixels is not None:
+                missing[image.key] = image.pixels
+        keys = [key for key in missing if key not in encodings]
         if keys:
-            parts = torch.split(torch.cat([waiting[key] for key in keys]), PASS)
-            made = torch.cat([self._tower(some.to(device=self._device, dtype=self._dtype)) for some in parts])
-            each = torch.split(made, [len(waiting[key]) for key in keys])
-            for key, encoding in zip(keys, each, strict=True):
+            passes = torch.split(torch.cat([missing[key] for key in keys]), MAX_PASS)
+            output = torch.cat(
+                [self._encode(some.to(device=self._device, dtype=self._dtype)) for some in passes]
+            )
+            for key, encoding in zip(
+                keys, torch.split(output, [len(missing[key]) for key in keys]), strict=True
+            ):
                 encodings[key] = encoding
-                self._kept.put(key, encoding)
-        return [encodings[one.key] for one in seen]
+                self._cache.put(key, encoding)
+        return [encodings[image.key] for image in images]

@@ -223,7 +223,7 @@ async def test_a_hub_out_of_reach_is_told(hub: StandInHub, newcomer: Newcomer) -
     await hub.stop()
     ended = await newcomer.run("inference.models.fetch", **overrides("caption"))
     assert ended.code == 1
-    assert f"is not in the local cache, and {hub.url} could not be asked for it" in ended.err
+    assert f"is not in the local cache, and {hub.url} could not be reached" in ended.err
     assert "run `make models`, or set BEHOLDER_MODELS=tiny" in ended.err
     assert "Traceback" not in ended.err
 
@@ -231,7 +231,7 @@ async def test_a_hub_out_of_reach_is_told(hub: StandInHub, newcomer: Newcomer) -
 async def test_offline_mode_is_told(newcomer: Newcomer) -> None:
     ended = await newcomer.run("inference.models.fetch", **overrides("caption"), HF_HUB_OFFLINE="1")
     assert ended.code == 1
-    assert "HF_HUB_OFFLINE forbids to fetch it" in ended.err
+    assert "HF_HUB_OFFLINE forbids to download it" in ended.err
 
 
 async def test_a_name_that_is_none_is_told(newcomer: Newcomer) -> None:

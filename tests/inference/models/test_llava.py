@@ -222,7 +222,7 @@ def test_one_that_takes_no_conversations_is_refused(folder: Path, tmp_path: Path
 
 def test_one_of_another_kind_is_refused(tmp_path: Path) -> None:
     caption = random_models.save("caption", tmp_path / "caption")
-    with pytest.raises(ModelUnavailable, match="is a 'blip' made as Blip"):
+    with pytest.raises(ModelUnavailable, match="is a 'blip' saved as Blip"):
         load_chat(settings(chat_model=str(caption)))
 
 

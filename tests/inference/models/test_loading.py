@@ -46,7 +46,7 @@ def test_a_folder_without_safetensors_is_refused(folders: dict[Task, Path], tmp_
 
 
 def test_a_model_of_another_kind_is_refused(folders: dict[Task, Path]) -> None:
-    with pytest.raises(ModelUnavailable, match="is a 'clip' made as CLIPModel, and the task 'answer'"):
+    with pytest.raises(ModelUnavailable, match="is a 'clip' saved as CLIPModel, and the task 'answer'"):
         load_folder("answer", folders["match"], "mine", CPU)
 
 
@@ -125,6 +125,5 @@ def test_a_container_s_share_of_the_cores_counts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quota: str, cores: int
 ) -> None:
     (tmp_path / "cpu.max").write_text(quota)
-    monkeypatch.setattr(device, "_QUOTA", tmp_path / "cpu.max")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
-    assert device._cores() == cores
+    assert device.available_cores(tmp_path / "cpu.max") == cores

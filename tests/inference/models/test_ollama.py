@@ -259,7 +259,7 @@ async def test_the_description_would_notice(ollama: StandInOllama, engine: Ollam
 
 def test_an_address_that_is_none_is_refused_with_a_sentence() -> None:
     given = WorkerSettings(_env_file=None, ollama_host="http://here:port", chat_engine="ollama")
-    with pytest.raises(ModelUnavailable, match=r"OLLAMA_HOST is no address: write it as http://127"):
+    with pytest.raises(ModelUnavailable, match=r"OLLAMA_HOST is malformed: write it as http://127"):
         load_chat(given)
 
 

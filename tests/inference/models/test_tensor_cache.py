@@ -42,7 +42,7 @@ def test_the_least_recently_used_goes_first() -> None:
 
 def test_nothing_stays_longer_than_its_time_however_often_it_is_used() -> None:
     clock = Clock()
-    kept = TensorCache(100, most_seconds=10, clock=clock)
+    kept = TensorCache(100, max_age_s=10, clock=clock)
     kept.put("a", torch.zeros(4))
     clock.now = 9.9
     assert kept.get("a") is not None

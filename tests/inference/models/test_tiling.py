@@ -3,7 +3,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from inference.models.tiling import MAX_TILES, NEARLY, STEP, tiles
+from inference.models.tiling import MAX_SINGLE_ASPECT, MAX_TILES, STRIDE, tiles
 
 
 def numbered(width: int, height: int) -> Image.Image:
@@ -28,11 +28,11 @@ def test_a_picture_that_is_nearly_square_is_one_tile_with_both_ends() -> None:
     assert (row[0], row[50], row[-1]) == (255, 0, 255)
 
 
-@given(st.integers(1, 60), st.floats(1, 1 + (MAX_TILES - 1) * STEP), st.booleans())
+@given(st.integers(1, 60), st.floats(1, 1 + (MAX_TILES - 1) * STRIDE), st.booleans())
 def test_tiles_are_squares_that_show_every_pixel(side: int, aspect: float, standing: bool) -> None:
     long = min(int(side * aspect), 256)
     size = (min(side, long), max(side, long))
-    assume(max(size) > min(size) * NEARLY)
+    assume(max(size) > min(size) * MAX_SINGLE_ASPECT)
     picture = numbered(*(size if standing else size[::-1]))
     found = tiles(picture)
     assert len(found) <= MAX_TILES

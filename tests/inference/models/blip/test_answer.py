@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference.errors import QuestionTooLong
-from inference.models.blip.answer import Asked, BlipAnswerer
-from inference.models.blip.detokenize import joined
+from inference.models.blip.answer import BlipAnswerer, QuestionInput
+from inference.models.blip.detokenize import join_word_pieces
 from inference.schema import Answer, Answered, Caption
 from tests.inference.models.conftest import LoadRandom, name_of, picture_of
 from tests.inference.models.random_models import TEXT_LENGTH, WORDS
@@ -30,7 +30,7 @@ def answerer(load_random: LoadRandom) -> BlipAnswerer:
     return cast("BlipAnswerer", load_random("answer"))
 
 
-def asked(answerer: BlipAnswerer, number: int, question: str, scope: str = "guild:1") -> Asked:
+def asked(answerer: BlipAnswerer, number: int, question: str, scope: str = "guild:1") -> QuestionInput:
     request = Answer(picture=name_of(number, scope), question=question)
     return answerer.prepare(request, [picture_of(number)])
 
@@ -82,7 +82,7 @@ def test_transformers_own_generate_would_let_a_neighbour_move_the_answer(answere
     with torch.inference_mode():
         padded = torch.nn.functional.pad(short.question, (0, len(long.question) - len(short.question)))
         mask = (padded != 0).long()[None]
-        encode, seen = answerer._model.text_encoder, answerer._sight.encode([short.seen])[0]
+        encode, seen = answerer._model.text_encoder, answerer._vision_encoder.encode([short.image])[0]
         read = encode(input_ids=padded[None], attention_mask=mask, encoder_hidden_states=seen)[0]
         masked = first_logits(answerer, read, mask)
         alone = first_logits(answerer, read[:, : len(short.question)], None)
@@ -100,16 +100,16 @@ def first_logits(answerer: BlipAnswerer, read: torch.Tensor, mask: torch.Tensor 
 def test_alone_it_answers_what_transformers_own_generate_answers(answerer: BlipAnswerer) -> None:
     for number, question in enumerate(QUESTIONS):
         one = asked(answerer, number, question)
-        assert one.seen.pixels is not None
+        assert one.image.pixels is not None
         tokens = answerer._model.generate(
             input_ids=cast("torch.LongTensor", one.question[None]),
-            pixel_values=one.seen.pixels,
+            pixel_values=one.image.pixels,
             do_sample=False,
             num_beams=1,
             max_new_tokens=24,
         )
         words = answerer._tokenizer.decode(tokens[0], skip_special_tokens=True)
-        assert answerer.forward([one])[0].text.split() == joined(words).split()
+        assert answerer.forward([one])[0].text.split() == join_word_pieces(words).split()
 
 
 def test_a_question_at_the_limit_is_answered_and_one_token_more_refused(answerer: BlipAnswerer) -> None:
@@ -134,7 +134,7 @@ def test_a_kept_encoding_gives_the_same_answer_and_spares_the_tower(answerer: Bl
     passes = count_passes(answerer)
     first = answerer.forward([asked(answerer, 0, QUESTIONS[0])])
     again = asked(answerer, 0, QUESTIONS[0])
-    assert again.seen.pixels is None
+    assert again.image.pixels is None
     assert answerer.forward([again]) == first
     assert passes == [1]
 
@@ -147,15 +147,15 @@ def test_a_picture_asked_about_twice_in_a_batch_goes_through_the_tower_once(answ
 
 def test_nothing_is_found_across_servers(answerer: BlipAnswerer) -> None:
     answerer.forward([asked(answerer, 0, "red ?", "guild:1")])
-    assert asked(answerer, 0, "red ?", "guild:2").seen.pixels is not None
-    assert asked(answerer, 0, "red ?", "guild:1").seen.pixels is None
+    assert asked(answerer, 0, "red ?", "guild:2").image.pixels is not None
+    assert asked(answerer, 0, "red ?", "guild:1").image.pixels is None
 
 
 def test_an_encoding_dropped_between_prepare_and_forward_is_still_used(answerer: BlipAnswerer) -> None:
     expected = answerer.forward([asked(answerer, 0, "red ?")])
     prepared = asked(answerer, 0, "red ?")
-    answerer._sight._kept._drop(("guild:1", name_of(0).digest))
-    assert asked(answerer, 0, "red ?").seen.encoding is None
+    answerer._cache._drop(("guild:1", name_of(0).digest))
+    assert asked(answerer, 0, "red ?").image.encoding is None
     assert answerer.forward([prepared]) == expected
 
 

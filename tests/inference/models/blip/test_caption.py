@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference.models.blip.caption import MAX_TOKENS, BlipCaptioner
-from inference.models.blip.detokenize import as_caption
-from inference.models.vision_encoder import Seen
+from inference.models.blip.detokenize import clean_caption
+from inference.models.vision_encoder import ImageInput
 from inference.schema import Caption
 from tests.inference.models.conftest import LoadRandom, name_of, picture_of
 
@@ -17,7 +17,7 @@ def captioner(load_random: LoadRandom) -> BlipCaptioner:
     return cast("BlipCaptioner", load_random("caption"))
 
 
-def shown(captioner: BlipCaptioner, number: int) -> Seen:
+def shown(captioner: BlipCaptioner, number: int) -> ImageInput:
     return captioner.prepare(Caption(picture=name_of(number)), [picture_of(number, (40 + number, 40))])
 
 
@@ -41,7 +41,7 @@ def test_alone_it_says_what_transformers_own_generate_says(captioner: BlipCaptio
             pixel_values=one.pixels, do_sample=False, num_beams=1, max_new_tokens=MAX_TOKENS
         )
         words = captioner._tokenizer.decode(tokens[0], skip_special_tokens=True)
-        assert captioner.forward([one])[0].text == as_caption(words)
+        assert captioner.forward([one])[0].text == clean_caption(words)
 
 
 def test_it_warms_up(captioner: BlipCaptioner) -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.models.blip.detokenize import as_caption, joined
+from inference.models.blip.detokenize import clean_caption, join_word_pieces
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from inference.models.blip.detokenize import as_caption, joined
     ],
 )
 def test_what_the_tokenizer_parts_is_joined(parted: str, whole: str) -> None:
-    assert joined(parted) == whole
+    assert join_word_pieces(parted) == whole
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ def test_what_the_tokenizer_parts_is_joined(parted: str, whole: str) -> None:
     ],
 )
 def test_a_caption_is_usable_as_alt_text(said: str, caption: str) -> None:
-    assert as_caption(said) == caption
+    assert clean_caption(said) == caption
 
 
 @given(st.text(max_size=200))
 def test_a_caption_is_one_line_and_never_empty(said: str) -> None:
-    caption = as_caption(said)
+    caption = clean_caption(said)
     assert caption
     assert len(caption.splitlines()) == 1
     assert caption == caption.strip()
