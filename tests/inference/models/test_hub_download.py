@@ -58,6 +58,7 @@ class Newcomer:
                 "HF_HOME": str(self.home / "hf"),
                 "HF_ENDPOINT": self.hub.url,
                 "BEHOLDER_DEVICE": "cpu",
+                "OMP_NUM_THREADS": "1",  # see conftest.py
                 **environment,
             },
             stdout=asyncio.subprocess.PIPE,

@@ -4,11 +4,10 @@ Seeds are fixed and the scenes few, so the floors lie a little under those of RE
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from safetensors import safe_open
 
@@ -20,15 +19,6 @@ from tests.inference.tiny.independent_drawings import HANDS, Names
 CAPTIONS = {1: 0.93, 2: 0.86, 3: 0.72}
 ANSWERS = 0.92
 LABELLED = 0.94
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Threads wait for each other longer than such small products take."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
