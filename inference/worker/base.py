@@ -11,8 +11,7 @@ from inference.worker.errors import WORKER_BROKEN
 BEAT_INTERVAL_S: Final = 5.0
 """Seconds between two heartbeats; after three missing ones the worker counts as gone."""
 STOP_TIMEOUT_S: Final = 2.5
-"""Seconds for the jobs in flight to finish when the worker is told to stop; its supervisor kills it after
-3.5."""
+"""The default of `stop_timeout_s`; the worker's supervisor kills it after 3.5 seconds."""
 RECLAIM_RETRY_S: Final = 1.0
 """Seconds until abandoned jobs are looked for again while the worker's other loop holds the isolation
 lock."""
@@ -27,12 +26,20 @@ class WorkerLoop(abc.ABC):
             in it.
         isolation_lock: Shared by the worker's loops. It is held while a job claimed from a dead worker runs,
             so that two of these never run at the same time.
+        stop_timeout_s: Seconds for the jobs in flight to finish when the worker is told to stop.
     """
 
-    def __init__(self, consumer: Consumer, claim_seconds: float, isolation_lock: asyncio.Lock) -> None:
+    def __init__(
+        self,
+        consumer: Consumer,
+        claim_seconds: float,
+        isolation_lock: asyncio.Lock,
+        stop_timeout_s: float = STOP_TIMEOUT_S,
+    ) -> None:
         self._consumer = consumer
         self._claim_seconds = claim_seconds
         self._isolation_lock = isolation_lock
+        self._stop_timeout_s = stop_timeout_s
         self._tasks = asyncio.TaskGroup()
         self._slot_freed = asyncio.Event()
         """Set when the loop may have room for another job."""

@@ -35,6 +35,7 @@ class ChatLoop(WorkerLoop):
         engine: Generates the replies; closed with this loop.
         settings: `chats`, `claim_seconds`.
         isolation_lock: See `WorkerLoop`.
+        stop_timeout_s: See `WorkerLoop`.
     """
 
     def __init__(
@@ -45,8 +46,9 @@ class ChatLoop(WorkerLoop):
         engine: ChatEngine,
         settings: WorkerSettings,
         isolation_lock: asyncio.Lock,
+        stop_timeout_s: float = STOP_TIMEOUT_S,
     ) -> None:
-        super().__init__(consumer, settings.claim_seconds, isolation_lock)
+        super().__init__(consumer, settings.claim_seconds, isolation_lock, stop_timeout_s)
         self._cancellations = cancellations
         self._reader = reader
         self._engine = engine
@@ -60,7 +62,7 @@ class ChatLoop(WorkerLoop):
             await stop.wait()
             work.cancel()
             if in_flight := list(self._in_flight):
-                await asyncio.wait(in_flight, timeout=STOP_TIMEOUT_S)
+                await asyncio.wait(in_flight, timeout=self._stop_timeout_s)
                 for task in in_flight:
                     task.cancel()
                 await asyncio.wait(in_flight, timeout=CANCEL_TIMEOUT_S)

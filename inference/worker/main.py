@@ -33,7 +33,7 @@ from inference.queue.embedded_redis import running_redis
 from inference.queue.keys import Keys
 from inference.schema import Task
 from inference.settings import WorkerSettings
-from inference.worker.base import WorkerLoop
+from inference.worker.base import STOP_TIMEOUT_S, WorkerLoop
 from inference.worker.chat_loop import ChatLoop
 from inference.worker.errors import WORKER_BROKEN
 from inference.worker.pipeline import Pipeline
@@ -61,6 +61,7 @@ async def serve(
     stop: asyncio.Event,
     keys: Keys | None = None,
     chat: ChatEngine | None = None,
+    stop_timeout_s: float = STOP_TIMEOUT_S,
 ) -> None:
     """Serve jobs until `stop` is set.
 
@@ -74,6 +75,7 @@ async def serve(
             others back. A loop that cannot go on sets it too, so that the other loop ends in good order.
         keys: The key names.
         chat: The engine of `converse`; None: that task is not served.
+        stop_timeout_s: Seconds for the jobs in flight to finish once `stop` is set.
 
     Raises:
         QueueUnavailable: Redis cannot be reached at the start; later the worker waits for it.
@@ -93,12 +95,16 @@ async def serve(
             if engines:
                 await batch_jobs.ensure_groups()
                 backlog = Backlog(redis, keys, tuple(engines))
-                loops.append(Pipeline(batch_jobs, backlog, decoder, engines, settings, isolation_lock))
+                loops.append(
+                    Pipeline(batch_jobs, backlog, decoder, engines, settings, isolation_lock, stop_timeout_s)
+                )
             if chat is not None:
                 await chat_jobs.ensure_groups()
                 cancellations = CancellationListener(redis, keys)
                 reader = PictureReader(chat_jobs, decoder)
-                loops.append(ChatLoop(chat_jobs, cancellations, reader, chat, settings, isolation_lock))
+                loops.append(
+                    ChatLoop(chat_jobs, cancellations, reader, chat, settings, isolation_lock, stop_timeout_s)
+                )
             await _run_loops(loops, stop)
     finally:
         await batch_jobs.close()

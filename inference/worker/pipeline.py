@@ -47,7 +47,8 @@ class Pipeline(WorkerLoop):
         decoder: Decodes images.
         engines: The engine of each task.
         settings: `batch`, `claim_seconds`, `job_seconds`.
-        isolation_lock: See `WorkerLoop`; None: this is the worker's only loop.
+        isolation_lock: See `WorkerLoop`.
+        stop_timeout_s: See `WorkerLoop`.
     """
 
     def __init__(
@@ -57,9 +58,10 @@ class Pipeline(WorkerLoop):
         decoder: Decoder,
         engines: Mapping[Task, Engine],
         settings: WorkerSettings,
-        isolation_lock: asyncio.Lock | None = None,
+        isolation_lock: asyncio.Lock,
+        stop_timeout_s: float = STOP_TIMEOUT_S,
     ) -> None:
-        super().__init__(consumer, settings.claim_seconds, isolation_lock or asyncio.Lock())
+        super().__init__(consumer, settings.claim_seconds, isolation_lock, stop_timeout_s)
         self._backlog = backlog
         self._engines = engines
         self._max_batch = settings.batch
@@ -81,7 +83,7 @@ class Pipeline(WorkerLoop):
             self._schedule_changed.set()
             if self._taking is not None:
                 self._taking.cancel()
-            await asyncio.wait([work], timeout=STOP_TIMEOUT_S)
+            await asyncio.wait([work], timeout=self._stop_timeout_s)
             for task in (work, *(job.preprocessing for job in self._in_flight)):
                 if task is not None:
                     task.cancel()

@@ -1,7 +1,7 @@
 """Conversations in a worker, with a real Redis: how they stream, stop, share the worker and survive it."""
 
 import asyncio
-import time
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,14 +9,24 @@ from redis.asyncio import Redis
 
 from inference.errors import ChatUnavailable, ConversationTooLong, Expired, ModelFailed, PictureError
 from inference.queue.client import Ticket
-from inference.queue.keys import GROUP, Keys
+from inference.queue.keys import Keys
 from inference.schema import Conversed, Delta, Progress, Turn
 from inference.worker.errors import MAX_FAILURES, ModelBroken
 from tests.inference.fake_chat_engine import ScriptedChat
 from tests.inference.fake_engine import ColourEngine
 from tests.inference.job_factory import SCOPE
 from tests.inference.process_probes import until, until_told
-from tests.inference.worker_harness import BLUE, RED, Asker, asking, outcome, settings, working
+from tests.inference.worker_harness import (
+    BLUE,
+    RED,
+    Asker,
+    abandoned_by_dead_worker,
+    asking,
+    outcome,
+    renewed_claims,
+    settings,
+    working,
+)
 
 
 @pytest.fixture
@@ -137,10 +147,8 @@ async def test_a_stop_ends_it_on_the_engine_too(redis_url: str, asker: Asker, ch
         ticket, other = await asker.talk("hold on"), await asker.talk("hold this")
         await first_piece(ticket)
         await first_piece(other)
-        began = time.monotonic()
         await asker.client.stop(ticket.id)
         assert await conversed(ticket) == Conversed(text="hold ", stopped=True)
-        assert time.monotonic() - began < 1
         assert (chat.closed, chat.running) == (1, 1)
         chat.go.set()
         assert await outcome(other) == "hold this "
@@ -151,12 +159,9 @@ async def test_one_that_was_stopped_before_its_worker_came_is_not_begun(
 ) -> None:
     """Its first worker died with it in hand, so that it is in nobody's list when it is stopped."""
     ticket = await asker.talk("hello")
-    async with Redis.from_url(redis_url) as redis:
-        stream = Keys().jobs("converse", "waiting")
-        await redis.xgroup_create(stream, GROUP, "0")
-        await redis.xreadgroup(GROUP, "dead", {stream: ">"})
+    await abandoned_by_dead_worker(redis_url, "converse")
     await asker.client.stop(ticket.id)
-    async with working(settings(redis_url, claim_seconds=0.1), {}, chat):
+    async with working(settings(redis_url), {}, chat):
         assert await conversed(ticket) == Conversed(text="", stopped=True)
     assert chat.begun == []
 
@@ -174,16 +179,20 @@ async def test_one_that_nobody_wants_any_more_is_stopped(
         assert await outcome(await asker.talk("away with it")) == "chat_unavailable"
 
 
-async def test_its_time_is_up_when_it_is(redis_url: str, chat: ScriptedChat) -> None:
-    async with (
-        asking(settings(redis_url, job_seconds=1.0)) as hasty,
-        working(settings(redis_url), {}, chat),
-    ):
-        ticket = await hasty.talk("hold on")
-        await first_piece(ticket)
-        with pytest.raises(Expired):
-            await ticket.result()
-        await until(lambda: chat.closed == 1)
+async def test_a_generation_ends_at_its_deadline(redis_url: str, chat: ScriptedChat) -> None:
+    async with working(settings(redis_url), {}, chat):
+        # On a busy machine the generation may not begin within the first deadline.
+        for job_seconds in (1.0, 5.0, 25.0):
+            async with asking(settings(redis_url, job_seconds=job_seconds)) as hasty:
+                ticket = await hasty.talk(f"hold for {job_seconds}")
+                with contextlib.suppress(Expired):
+                    await first_piece(ticket)
+                with pytest.raises(Expired):
+                    await ticket.result()
+            if chat.begun:
+                break
+        assert chat.begun
+        await until(lambda: chat.closed == len(chat.begun))
 
 
 async def test_a_few_at_a_time_and_no_more(redis_url: str, asker: Asker, chat: ScriptedChat) -> None:
@@ -211,7 +220,7 @@ async def test_a_stop_of_the_worker_gives_it_back_and_the_next_begins_anew(
 ) -> None:
     successor = ScriptedChat()
     successor.go.set()
-    async with working(settings(redis_url), {}, chat):
+    async with working(settings(redis_url), {}, chat, stop_timeout_s=0.1):
         ticket = await asker.talk("hold the line")
         await first_piece(ticket)
     assert chat.closed == 1
@@ -225,25 +234,24 @@ async def test_a_stop_of_the_worker_gives_it_back_and_the_next_begins_anew(
 async def test_one_that_ends_soon_is_finished_before_the_worker_stops(
     redis_url: str, asker: Asker, chat: ScriptedChat
 ) -> None:
-    async with working(settings(redis_url), {}, chat):
+    async with working(settings(redis_url), {}, chat, stop_timeout_s=30):
         ticket = await asker.talk("hold the line")
         await first_piece(ticket)
-        asyncio.get_running_loop().call_later(0.3, chat.go.set)
+        asyncio.get_running_loop().call_later(0.1, chat.go.set)
     assert await outcome(ticket) == "hold the line "
     assert chat.begun == ["hold the line"]
 
 
 async def test_a_long_one_keeps_its_claim(redis_url: str, asker: Asker, chat: ScriptedChat) -> None:
     idle = ScriptedChat()
-    given = settings(redis_url, claim_seconds=0.5)
+    given = settings(redis_url, claim_seconds=2)
     async with working(given, {}, chat):
         ticket = await asker.talk("hold on")
         await first_piece(ticket)
         async with working(given, {}, idle):
-            # The idle one looks for abandoned jobs several times meanwhile.
-            until_then = time.monotonic() + 1.5
-            while time.monotonic() < until_then:
-                await outcome(await asker.talk("meanwhile"))
+            # The idle worker looks for abandoned jobs at its start, and every second.
+            await renewed_claims(redis_url, "converse", 3)
+            await outcome(await asker.talk("meanwhile"))
             chat.go.set()
             assert await outcome(ticket) == "hold on "
     assert "hold on" not in idle.begun

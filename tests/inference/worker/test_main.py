@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from redis.asyncio import Redis
 
 from inference.queue.keys import Keys
 from inference.schema import Answered, Failure, Result, replies
+from inference.worker.base import STOP_TIMEOUT_S
 from inference.worker.main import FAILED, FATAL
 from tests.inference.process_probes import until, until_told
 from tests.inference.worker_harness import Asker, asking, outcome, settings
@@ -121,28 +121,26 @@ async def test_a_worker_that_is_told_to_stop_does_so_at_once(
 ) -> None:
     async with worker(redis_url, diary, BEHOLDER_TASKS="answer") as process:
         assert await outcome(await asker.ask("fine")) == "fine: red"
-        began = time.monotonic()
         process.send_signal(how)
-        assert await process.wait() == 0
-    assert time.monotonic() - began < 5
+        async with asyncio.timeout(STOP_TIMEOUT_S + 20):
+            assert await process.wait() == 0
     assert not await asker.client.workers_ready(["answer"])
 
 
-async def test_a_worker_stops_within_five_seconds_though_its_model_does_not_come_back(
+async def test_a_worker_stops_though_its_model_does_not_return(
     redis_url: str, asker: Asker, diary: Path
 ) -> None:
     held = await asker.ask("hold")
     async with worker(redis_url, diary, BEHOLDER_TASKS="answer") as process:
         await until(lambda: batches(diary))
-        began = time.monotonic()
         process.terminate()
-        assert await process.wait() == 0
-        assert time.monotonic() - began < 5
-    # It was given back: the next worker need not wait for the claim to run out, which takes 30 s.
-    began = time.monotonic()
-    async with worker(redis_url, diary, BEHOLDER_TASKS="answer", HOW="free"):
+        # A worker takes up to `STOP_TIMEOUT_S`; the rest is for a busy machine.
+        async with asyncio.timeout(STOP_TIMEOUT_S + 20):
+            assert await process.wait() == 0
+    # The next worker need not wait for the claim to run out.
+    given = {"BEHOLDER_TASKS": "answer", "BEHOLDER_CLAIM_SECONDS": "600"}
+    async with worker(redis_url, diary, **given, HOW="free"):
         assert await outcome(held) == "hold: red"
-    assert time.monotonic() - began < 20
 
 
 async def test_a_worker_can_be_stopped_while_it_warms_up(redis_url: str, diary: Path) -> None:
@@ -152,7 +150,7 @@ async def test_a_worker_can_be_stopped_while_it_warms_up(redis_url: str, diary: 
             while b"warming" not in await process.stderr.readline():
                 pass
         process.terminate()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(STOP_TIMEOUT_S + 20):
             assert await process.wait() == 0
 
 

@@ -4,7 +4,6 @@ import asyncio
 import io
 import os
 import signal
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,7 +23,16 @@ from tests.inference.fake_engine import ColourEngine
 from tests.inference.image_files import encode, near, plain
 from tests.inference.job_factory import SCOPE
 from tests.inference.process_probes import until, until_told
-from tests.inference.worker_harness import BLUE, RED, Asker, asking, outcome, settings, working
+from tests.inference.worker_harness import (
+    BLUE,
+    RED,
+    Asker,
+    asking,
+    outcome,
+    renewed_claims,
+    settings,
+    working,
+)
 
 RGB = ((255, 0, 0), (0, 0, 255))
 """Red and blue."""
@@ -215,19 +223,18 @@ async def two_workers(
 
 
 async def test_a_long_batch_keeps_its_claim(redis_url: str, asker: Asker) -> None:
-    given = settings(redis_url, claim_seconds=1.0)
+    given = settings(redis_url, claim_seconds=2)
     async with two_workers(redis_url, given, asker) as (one, two):
         held = await asker.ask("hold")
         await until(lambda: one.began.is_set() or two.began.is_set())
         busy, idle = (one, two) if one.began.is_set() else (two, one)
-        # The idle one has the time to look for abandoned jobs, finds none, and gets all that comes.
-        until_then = time.monotonic() + 3
-        while time.monotonic() < until_then:
+        # The idle worker looks for abandoned jobs at its start and every second, and takes the new ones.
+        renewed = asyncio.create_task(renewed_claims(redis_url, "answer", 3))
+        while not renewed.done() or len(idle.batches) <= 3:
             assert await outcome(await asker.ask("meanwhile")) == "meanwhile: red"
         busy.go.set()
         assert await outcome(held) == "hold: red"
         assert busy.batches == [["hold"]]
-        assert len(idle.batches) > 3
 
 
 async def test_two_workers_share_a_burst(redis_url: str, asker: Asker) -> None:
@@ -243,12 +250,12 @@ async def test_a_stop_finishes_the_batch_in_hand_and_gives_the_rest_back(
     redis_url: str, asker: Asker, engine: ColourEngine
 ) -> None:
     stop_here = settings(redis_url, batch=1)
-    async with working(stop_here, {"answer": engine}):
+    async with working(stop_here, {"answer": engine}, stop_timeout_s=30):
         first = await asker.ask("hold")
         await until(engine.began.is_set)
         second = await asker.ask("second")
         await asker.taken(second)
-        asyncio.get_running_loop().call_later(0.2, engine.go.set)
+        asyncio.get_running_loop().call_later(0.1, engine.go.set)
     assert await outcome(first) == "hold: red"
     assert not await asker.client.workers_ready(["answer"])
     assert engine.batches == [["hold"]]
@@ -260,7 +267,7 @@ async def test_a_stop_finishes_the_batch_in_hand_and_gives_the_rest_back(
 async def test_a_stop_does_not_wait_for_a_batch_that_takes_long(
     redis_url: str, asker: Asker, engine: ColourEngine
 ) -> None:
-    async with working(settings(redis_url), {"answer": engine}):
+    async with working(settings(redis_url), {"answer": engine}, stop_timeout_s=0.1):
         held = await asker.ask("hold")
         await until(engine.began.is_set)
     successor = ColourEngine()
@@ -305,8 +312,9 @@ async def test_a_model_that_fails_on_job_after_job_ends_the_worker(redis_url: st
 async def test_a_model_that_hangs_ends_the_worker(redis_url: str, asker: Asker, engine: ColourEngine) -> None:
     async with working(settings(redis_url, job_seconds=1.0), {"answer": engine}) as work:
         await asker.ask("hold")
-        with pytest.raises(CallTimeout, match=r"1\.0 s"):
+        with pytest.raises(CallTimeout):
             await work
+        assert engine.began.is_set()
 
 
 async def test_redis_may_go_away_for_a_while(tmp_path: Path, engine: ColourEngine) -> None:
