@@ -44,14 +44,27 @@ class OllamaChat:
         host: In the form of OLLAMA_HOST.
         model: The model's name in Ollama's library, with a tag or without.
         context: Tokens of a conversation with its reply (`num_ctx`).
+        first_piece_timeout_s: Seconds without a first piece of text after which Ollama is asked for a sign of
+            life.
+        alive_timeout_s: Seconds for that sign.
 
     Raises:
         ValueError: The host is malformed.
     """
 
-    def __init__(self, host: str, model: str, context: int) -> None:
+    def __init__(
+        self,
+        host: str,
+        model: str,
+        context: int,
+        *,
+        first_piece_timeout_s: float = FIRST_PIECE_TIMEOUT_S,
+        alive_timeout_s: float = ALIVE_TIMEOUT_S,
+    ) -> None:
         self.name = f"{model} in Ollama"
         self._model = model
+        self._first_piece_timeout_s = first_piece_timeout_s
+        self._alive_timeout_s = alive_timeout_s
         self._where = str(address(host))
         # No proxy and no redirect: user content goes to the configured host and to no other.
         options = {"trust_env": False, "follow_redirects": False}
@@ -118,7 +131,7 @@ class OllamaChat:
         """Wait for the first piece while the model loads; give up where Ollama shows no sign of life."""
         first = asyncio.ensure_future(anext(stream))
         try:
-            done, _ = await asyncio.wait([first], timeout=FIRST_PIECE_TIMEOUT_S)
+            done, _ = await asyncio.wait([first], timeout=self._first_piece_timeout_s)
             if not done:
                 await self._check_alive()
             return await first
@@ -134,7 +147,7 @@ class OllamaChat:
             ChatUnavailable: It does not.
         """
         try:
-            async with asyncio.timeout(ALIVE_TIMEOUT_S), self._translated():
+            async with asyncio.timeout(self._alive_timeout_s), self._translated():
                 # Ollama answers this at once, also while it loads a model.
                 await self._client._client.get("/api/version")  # noqa: SLF001 - the package has no call for it
         except (TimeoutError, ChatInterrupted):

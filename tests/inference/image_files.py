@@ -1,4 +1,4 @@
-"""Real files for tests of intake and worker, made by Pillow."""
+"""Real files for tests of decoder_pool and worker, made by Pillow."""
 
 import io
 import struct
@@ -47,8 +47,8 @@ def bomb(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
-def intake(children: int = 1, **settings: Any) -> DecoderPool:
-    """Make an intake with the default limits but for those given by field name."""
+def decoder_pool(children: int = 1, **settings: Any) -> DecoderPool:
+    """Make an decoder_pool with the default limits but for those given by field name."""
     return DecoderPool(WorkerSettings(_env_file=None, **settings), children)
 
 

@@ -90,7 +90,7 @@ class Asker:
         await until_told(lambda: self.client.workers_ready(tasks))
 
     async def taken(self, *tickets: Ticket) -> None:
-        """Wait until workers have these jobs in hand."""
+        """Wait until workers have claimed these jobs."""
 
         async def all_taken() -> bool:
             return [await ticket.position() for ticket in tickets] == [None] * len(tickets)

@@ -20,15 +20,15 @@ from PIL import Image
 from inference.errors import BrokenPicture, NotAPicture, PictureError, PictureTooLarge, PictureTooSlow
 from inference.images.decoder_pool import DecoderPool, DecoderUnavailable
 from inference.images.decoding import webp_canvas
-from tests.inference.image_files import bomb, chunk, encode, halves, intake, near, plain
+from tests.inference.image_files import bomb, chunk, decoder_pool, encode, halves, near, plain
 from tests.inference.process_probes import alive, environment, halt, has_input, limits, until
 
 RED, BLUE, WHITE, BLACK = (255, 0, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def door() -> AsyncIterator[DecoderPool]:
-    async with intake() as opened:
+async def decoder() -> AsyncIterator[DecoderPool]:
+    async with decoder_pool() as opened:
         yield opened
 
 
@@ -45,34 +45,34 @@ LOSSY: dict[str, dict[str, Any]] = {kind: {"quality": 95} for kind in ("JPEG", "
 
 
 @pytest.mark.parametrize("kind", LOSSLESS)
-async def test_lossless_kinds_come_out_as_they_went_in(door: DecoderPool, kind: str) -> None:
+async def test_lossless_kinds_come_out_as_they_went_in(decoder: DecoderPool, kind: str) -> None:
     picture = halves()
-    found = await door.decode(encode(picture, kind, **LOSSLESS[kind]))
+    found = await decoder.decode(encode(picture, kind, **LOSSLESS[kind]))
     assert (found.mode, found.size, found.tobytes()) == ("RGB", picture.size, picture.tobytes())
 
 
 @pytest.mark.parametrize("kind", LOSSY)
-async def test_lossy_kinds_come_out_nearly_so(door: DecoderPool, kind: str) -> None:
-    found = await door.decode(encode(halves(size=(64, 32)), kind, **LOSSY[kind]))
+async def test_lossy_kinds_come_out_nearly_so(decoder: DecoderPool, kind: str) -> None:
+    found = await decoder.decode(encode(halves(size=(64, 32)), kind, **LOSSY[kind]))
     assert (found.mode, found.size) == ("RGB", (64, 32))
     assert near(found.getpixel((8, 16)), RED, 12)
     assert near(found.getpixel((56, 16)), BLUE, 12)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
-async def test_of_an_animation_the_first_frame_is_taken(door: DecoderPool, kind: str) -> None:
+async def test_of_an_animation_the_first_frame_is_taken(decoder: DecoderPool, kind: str) -> None:
     data = encode(plain("red"), kind, save_all=True, append_images=[plain("blue")], duration=50)
-    assert near((await door.decode(data)).getpixel((20, 10)), RED, 8)
+    assert near((await decoder.decode(data)).getpixel((20, 10)), RED, 8)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-async def test_16_bits_of_grey_are_scaled_and_not_clipped(door: DecoderPool, kind: str) -> None:
+async def test_16_bits_of_grey_are_scaled_and_not_clipped(decoder: DecoderPool, kind: str) -> None:
     ramp = Image.frombytes("I;16", (256, 1), b"".join(struct.pack("<H", 257 * x) for x in range(256)))
-    found = await door.decode(encode(ramp, kind))
+    found = await decoder.decode(encode(ramp, kind))
     assert [found.getpixel((x, 0)) for x in range(256)] == [(x, x, x) for x in range(256)]
 
 
-async def test_16_bits_of_colour_are_scaled_and_not_clipped(door: DecoderPool) -> None:
+async def test_16_bits_of_colour_are_scaled_and_not_clipped(decoder: DecoderPool) -> None:
     row = b"\0" + struct.pack("!6H", 65535, 0x8000, 0, 0, 0x4000, 65535)
     header = struct.pack("!IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
     data = (
@@ -81,7 +81,7 @@ async def test_16_bits_of_colour_are_scaled_and_not_clipped(door: DecoderPool) -
         + chunk(b"IDAT", zlib.compress(row))
         + chunk(b"IEND", b"")
     )
-    found = await door.decode(data)
+    found = await decoder.decode(data)
     assert [found.getpixel((x, 0)) for x in range(2)] == [(255, 128, 0), (0, 64, 255)]
 
 
@@ -90,64 +90,64 @@ async def test_16_bits_of_colour_are_scaled_and_not_clipped(door: DecoderPool) -
     [((0.0, 0.5, 1.0), (0, 128, 255)), ((0.0, 51.0, 255.0), (0, 51, 255)), ((-1.0, 0.0, 1.0), (0, 128, 255))],
 )
 async def test_floats_become_greys(
-    door: DecoderPool, values: tuple[float, ...], greys: tuple[int, ...]
+    decoder: DecoderPool, values: tuple[float, ...], greys: tuple[int, ...]
 ) -> None:
     picture = Image.frombytes("F", (3, 1), struct.pack("<3f", *values))
-    found = await door.decode(encode(picture, "TIFF"))
+    found = await decoder.decode(encode(picture, "TIFF"))
     assert [found.getpixel((x, 0)) for x in range(3)] == [(grey,) * 3 for grey in greys]
 
 
-async def test_floats_that_are_no_numbers_are_refused(door: DecoderPool) -> None:
+async def test_floats_that_are_no_numbers_are_refused(decoder: DecoderPool) -> None:
     picture = Image.frombytes("F", (2, 1), struct.pack("<2f", float("inf"), 1.0))
     with pytest.raises(BrokenPicture):
-        await door.decode(encode(picture, "TIFF"))
+        await decoder.decode(encode(picture, "TIFF"))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
-async def test_cmyk_comes_out_in_its_colours(door: DecoderPool, kind: str) -> None:
-    found = await door.decode(encode(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), kind))
+async def test_cmyk_comes_out_in_its_colours(decoder: DecoderPool, kind: str) -> None:
+    found = await decoder.decode(encode(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), kind))
     assert near(found.getpixel((8, 8)), RED, 8)
 
 
 @pytest.mark.parametrize("mode", ["P", "L", "1", "LA", "PA"])
-async def test_palettes_and_greys_come_out_as_rgb(door: DecoderPool, mode: str) -> None:
+async def test_palettes_and_greys_come_out_as_rgb(decoder: DecoderPool, mode: str) -> None:
     data = encode(plain("white").convert(mode), "TIFF" if mode == "PA" else "PNG")
-    found = await door.decode(data)
+    found = await decoder.decode(data)
     assert (found.mode, found.getpixel((1, 1))) == ("RGB", WHITE)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "GIF", "AVIF", "HEIF"])
-async def test_what_is_transparent_stands_on_white(door: DecoderPool, kind: str) -> None:
+async def test_what_is_transparent_stands_on_white(decoder: DecoderPool, kind: str) -> None:
     picture = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
     picture.paste((255, 0, 0, 255), (0, 0, 64, 32))
-    found = await door.decode(encode(picture, kind))
+    found = await decoder.decode(encode(picture, kind))
     assert near(found.getpixel((32, 8)), RED, 12)
     assert near(found.getpixel((32, 56)), WHITE, 12)
 
 
-async def test_half_transparent_red_is_pink_on_white(door: DecoderPool) -> None:
-    found = await door.decode(encode(Image.new("RGBA", (4, 4), (255, 0, 0, 128)), "PNG"))
+async def test_half_transparent_red_is_pink_on_white(decoder: DecoderPool) -> None:
+    found = await decoder.decode(encode(Image.new("RGBA", (4, 4), (255, 0, 0, 128)), "PNG"))
     assert near(found.getpixel((1, 1)), (255, 127, 127), 1)
 
 
-async def test_a_palette_with_transparency_stands_on_white(door: DecoderPool) -> None:
+async def test_a_palette_with_transparency_stands_on_white(decoder: DecoderPool) -> None:
     picture = Image.new("P", (4, 4), 1)
     picture.putpalette([0, 0, 0, 255, 0, 0])
     picture.putpixel((0, 0), 0)
-    found = await door.decode(encode(picture, "PNG", transparency=0))
+    found = await decoder.decode(encode(picture, "PNG", transparency=0))
     assert (found.getpixel((0, 0)), found.getpixel((1, 1))) == (WHITE, RED)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-async def test_a_picture_comes_out_upright(door: DecoderPool, kind: str, orientation: int) -> None:
+async def test_a_picture_comes_out_upright(decoder: DecoderPool, kind: str, orientation: int) -> None:
     """Whatever way up it is stored, the red corner is where a viewer shows it."""
     upright = plain("blue", (64, 32))
     upright.paste("red", (0, 0, 32, 16))
     stored = _stored(upright, orientation)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    found = await door.decode(encode(stored, kind, exif=exif.tobytes(), **LOSSY.get(kind, {})))
+    found = await decoder.decode(encode(stored, kind, exif=exif.tobytes(), **LOSSY.get(kind, {})))
     assert found.size == (64, 32)
     corners = [found.getpixel(at) for at in ((8, 6), (56, 6), (8, 26), (56, 26))]
     assert [near(corner, RED, 30) for corner in corners] == [True, False, False, False]
@@ -178,24 +178,24 @@ def _stored(upright: Image.Image, orientation: int) -> Image.Image:
 )
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 async def test_the_long_side_is_1536_at_most(
-    door: DecoderPool, kind: str, size: tuple[int, int], expected: tuple[int, int]
+    decoder: DecoderPool, kind: str, size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    found = await door.decode(encode(halves(size=size), kind))
+    found = await decoder.decode(encode(halves(size=size), kind))
     assert found.size == expected
     if expected[1] > 1:
         assert near(found.getpixel((10, expected[1] // 2)), RED, 8)
 
 
-async def test_a_large_picture_on_its_side_is_made_small_and_upright(door: DecoderPool) -> None:
+async def test_a_large_picture_on_its_side_is_made_small_and_upright(decoder: DecoderPool) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    found = await door.decode(encode(plain("red", (8000, 2000)), "JPEG", exif=exif))
+    found = await decoder.decode(encode(plain("red", (8000, 2000)), "JPEG", exif=exif))
     assert found.size == (384, 1536)
 
 
-async def test_a_bomb_is_refused_by_its_header(door: DecoderPool) -> None:
+async def test_a_bomb_is_refused_by_its_header(decoder: DecoderPool) -> None:
     with pytest.raises(PictureTooLarge) as caught:
-        await door.decode(bomb(100_000, 10_000))
+        await decoder.decode(bomb(100_000, 10_000))
     assert caught.value.detail == {"limit": 64_000_000, "value": 1_000_000_000, "unit": "pixels"}
 
 
@@ -207,9 +207,9 @@ async def test_a_bomb_is_refused_by_its_header(door: DecoderPool) -> None:
         b"VP8 " + struct.pack("<I", 20) + b"\x10\0\0\x9d\x01\x2a" + struct.pack("<HH", 0x3FFF, 0x3FFF),
     ],
 )
-async def test_a_webp_is_refused_before_its_canvas_is_made(door: DecoderPool, header: bytes) -> None:
+async def test_a_webp_is_refused_before_its_canvas_is_made(decoder: DecoderPool, header: bytes) -> None:
     with pytest.raises(PictureTooLarge) as caught:
-        await door.decode(b"RIFF" + struct.pack("<I", 60) + b"WEBP" + header + bytes(40))
+        await decoder.decode(b"RIFF" + struct.pack("<I", 60) + b"WEBP" + header + bytes(40))
     assert caught.value.detail["value"] == 0x3FFF**2
 
 
@@ -221,7 +221,7 @@ async def test_a_webps_header_holds_its_size(lossless: bool) -> None:
 
 
 async def test_as_many_pixels_as_are_allowed_are_allowed() -> None:
-    async with intake(picture_pixels=800) as small:
+    async with decoder_pool(picture_pixels=800) as small:
         assert (await small.decode(encode(plain(size=(40, 20)), "PNG"))).size == (40, 20)
         with pytest.raises(PictureTooLarge):
             await small.decode(encode(plain(size=(40, 21)), "PNG"))
@@ -232,21 +232,21 @@ NOISE = Image.effect_noise((160, 160), 80).convert("RGB")
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "HEIF"])
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
-async def test_a_truncated_file_is_a_broken_picture(door: DecoderPool, kind: str, kept: float) -> None:
+async def test_a_truncated_file_is_a_broken_picture(decoder: DecoderPool, kind: str, kept: float) -> None:
     data = encode(NOISE, kind)
     with pytest.raises(BrokenPicture):
-        await door.decode(data[: int(len(data) * kept)])
+        await decoder.decode(data[: int(len(data) * kept)])
 
 
-async def test_a_text_that_was_renamed_is_no_picture(door: DecoderPool) -> None:
+async def test_a_text_that_was_renamed_is_no_picture(decoder: DecoderPool) -> None:
     with pytest.raises(NotAPicture, match="PNG, JPEG, WebP"):
-        await door.decode(b"Dear diary, today I renamed this file to holiday.png\n" * 20)
+        await decoder.decode(b"Dear diary, today I renamed this file to holiday.png\n" * 20)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n", b"<svg/>", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
-async def test_what_is_no_picture_is_refused(door: DecoderPool, data: bytes) -> None:
+async def test_what_is_no_picture_is_refused(decoder: DecoderPool, data: bytes) -> None:
     with pytest.raises(PictureError):
-        await door.decode(data)
+        await decoder.decode(data)
 
 
 STARTS = [encode(NOISE.resize((24, 24)), kind) for kind in (*LOSSLESS, "JPEG", "AVIF", "HEIF")]
@@ -257,12 +257,14 @@ STARTS = [encode(NOISE.resize((24, 24)), kind) for kind in (*LOSSLESS, "JPEG", "
     start=st.sampled_from(STARTS), at=st.integers(0, 2000), junk=st.binary(max_size=60), kept=st.booleans()
 )
 async def test_whatever_the_bytes_there_is_a_picture_or_a_refusal(
-    door: DecoderPool, start: bytes, at: int, junk: bytes, kept: bool
+    decoder: DecoderPool, start: bytes, at: int, junk: bytes, kept: bool
 ) -> None:
-    """Flip bytes in real files of each kind: the door stands, and so does the child but for real crashes."""
+    """Bytes are flipped in real files of each type; the decoder survives, and the child too but for
+    crashes.
+    """
     data = start[:at] + junk + (start[at + len(junk) :] if kept else b"")
     try:
-        found = await door.decode(data)
+        found = await decoder.decode(data)
     except PictureError:
         return
     assert found.mode == "RGB"
@@ -271,21 +273,21 @@ async def test_whatever_the_bytes_there_is_a_picture_or_a_refusal(
 
 @given(data=st.binary(max_size=300))
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_random_bytes_are_refused(door: DecoderPool, data: bytes) -> None:
+async def test_random_bytes_are_refused(decoder: DecoderPool, data: bytes) -> None:
     with pytest.raises(PictureError):
-        await door.decode(data)
+        await decoder.decode(data)
 
 
-async def test_a_child_is_kept_and_used_again(door: DecoderPool) -> None:
-    before = door.pids
-    await door.decode(encode(plain(), "PNG"))
+async def test_a_child_is_kept_and_used_again(decoder: DecoderPool) -> None:
+    before = decoder.pids
+    await decoder.decode(encode(plain(), "PNG"))
     with pytest.raises(BrokenPicture):
-        await door.decode(encode(NOISE, "PNG")[:400])
-    assert door.pids == before
+        await decoder.decode(encode(NOISE, "PNG")[:400])
+    assert decoder.pids == before
 
 
 async def test_a_child_that_is_killed_costs_nothing_once() -> None:
-    async with intake() as one:
+    async with decoder_pool() as one:
         await one.decode(encode(plain(), "PNG"))
         (pid,) = one.pids
         await halt(pid)
@@ -297,7 +299,7 @@ async def test_a_child_that_is_killed_costs_nothing_once() -> None:
 
 
 async def test_a_picture_whose_decoders_are_all_killed_is_given_up() -> None:
-    async with intake() as one:
+    async with decoder_pool() as one:
         await one.decode(encode(plain(), "PNG"))
         decoding = asyncio.create_task(
             one.decode(encode(NOISE.resize((3000, 3000)), "PNG", compress_level=1))
@@ -315,7 +317,7 @@ async def test_a_picture_whose_decoders_are_all_killed_is_given_up() -> None:
 
 @pytest.mark.parametrize("crash", [signal.SIGSEGV, signal.SIGABRT])
 async def test_a_crash_costs_one_picture(crash: signal.Signals) -> None:
-    async with intake() as one:
+    async with decoder_pool() as one:
         await one.decode(encode(plain(), "PNG"))
         (pid,) = one.pids
         await halt(pid)
@@ -329,7 +331,7 @@ async def test_a_crash_costs_one_picture(crash: signal.Signals) -> None:
 
 
 async def test_a_child_that_died_idle_costs_nothing() -> None:
-    async with intake() as one:
+    async with decoder_pool() as one:
         await one.decode(encode(plain(), "PNG"))
         (pid,) = one.pids
         os.kill(pid, signal.SIGKILL)
@@ -338,7 +340,7 @@ async def test_a_child_that_died_idle_costs_nothing() -> None:
 
 
 async def test_a_decoder_that_hangs_is_replaced() -> None:
-    async with intake(picture_decode_seconds=0.5) as one:
+    async with decoder_pool(picture_decode_seconds=0.5) as one:
         # With a limit as short as this one, a loaded machine may be too slow for an honest picture as well.
         while not await _decodes(one):
             pass
@@ -351,16 +353,16 @@ async def test_a_decoder_that_hangs_is_replaced() -> None:
         assert not alive(pid)
 
 
-async def _decodes(door: DecoderPool) -> bool:
+async def _decodes(decoder: DecoderPool) -> bool:
     try:
-        await door.decode(encode(plain(), "PNG"))
+        await decoder.decode(encode(plain(), "PNG"))
     except PictureTooSlow:
         return False
     return True
 
 
 async def test_a_picture_that_needs_too_much_memory_costs_itself() -> None:
-    async with intake(picture_memory_bytes=2**28) as one:
+    async with decoder_pool(picture_memory_bytes=2**28) as one:
         with pytest.raises(PictureTooSlow):
             await one.decode(encode(Image.new("L", (8000, 7000)), "PNG", compress_level=1))
         assert (await one.decode(encode(plain(), "PNG"))).size == (40, 20)
@@ -369,12 +371,12 @@ async def test_a_picture_that_needs_too_much_memory_costs_itself() -> None:
 async def test_the_largest_picture_that_is_allowed_fits_the_default_memory() -> None:
     data = encode(Image.new("LA", (8000, 8000), (0, 0)), "PNG", compress_level=1)
     # The default is 20 s; a machine that runs other tests beside this one may need more.
-    async with intake(picture_decode_seconds=120) as patient:
+    async with decoder_pool(picture_decode_seconds=120) as patient:
         assert (await patient.decode(data)).getpixel((700, 700)) == WHITE
 
 
 async def test_a_decode_that_is_cancelled_leaves_no_answer_behind() -> None:
-    async with intake() as one:
+    async with decoder_pool() as one:
         await one.decode(encode(plain(), "PNG"))
         (pid,) = one.pids
         await halt(pid)
@@ -387,7 +389,7 @@ async def test_a_decode_that_is_cancelled_leaves_no_answer_behind() -> None:
 
 
 async def test_pictures_are_decoded_side_by_side() -> None:
-    async with intake(children=2) as two:
+    async with decoder_pool(children=2) as two:
         colours = ["red", "blue", "lime", "white"] * 3
         found = await asyncio.gather(*(two.decode(encode(plain(colour), "PNG")) for colour in colours))
         assert [picture.getpixel((1, 1)) for picture in found] == [
@@ -396,8 +398,8 @@ async def test_pictures_are_decoded_side_by_side() -> None:
         assert len(two.pids) == 2
 
 
-async def test_no_child_is_left_when_the_door_is_shut() -> None:
-    async with intake(children=2) as two:
+async def test_no_child_is_left_when_the_pool_is_closed() -> None:
+    async with decoder_pool(children=2) as two:
         pids = two.pids
         assert len(pids) == 2
     assert not any(alive(pid) for pid in pids)
@@ -405,7 +407,7 @@ async def test_no_child_is_left_when_the_door_is_shut() -> None:
 
 async def test_children_get_no_secrets_and_no_core_dumps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", "a secret")
-    async with intake(picture_memory_bytes=2**30) as one:
+    async with decoder_pool(picture_memory_bytes=2**30) as one:
         await one.decode(encode(plain(), "PNG"))
         (pid,) = one.pids
         given, allowed = environment(pid), limits(pid)
@@ -426,9 +428,9 @@ async def test_too_much_processor_time_ends_the_child() -> None:
 async def test_children_die_with_a_worker_that_is_killed() -> None:
     code = (
         "import asyncio, pathlib, sys\n"
-        "from tests.inference.image_files import intake\n"
+        "from tests.inference.image_files import decoder_pool\n"
         "async def main():\n"
-        "    async with intake(children=2) as two:\n"
+        "    async with decoder_pool(children=2) as two:\n"
         "        print(*two.pids, flush=True)\n"
         "        await asyncio.sleep(600)\n"
         "asyncio.run(main())\n"
@@ -447,7 +449,7 @@ async def test_children_die_with_a_worker_that_is_killed() -> None:
 async def test_a_decoder_that_cannot_start_is_no_pictures_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(DecoderUnavailable, match="does not start"):
-        async with intake():
+        async with decoder_pool():
             pass
 
 
@@ -461,14 +463,14 @@ async def test_a_decoder_that_lies_is_not_believed(tmp_path: Path, monkeypatch: 
     )
     liar.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(liar))
-    async with intake() as one:
+    async with decoder_pool() as one:
         with pytest.raises(BrokenPicture):
             await one.decode(encode(plain(), "PNG"))
 
 
-async def test_the_loop_is_free_while_a_picture_is_decoded(door: DecoderPool) -> None:
+async def test_the_loop_is_free_while_a_picture_is_decoded(decoder: DecoderPool) -> None:
     data = encode(Image.effect_noise((3000, 3000), 50), "PNG", compress_level=1)
-    decoding = asyncio.create_task(door.decode(data))
+    decoding = asyncio.create_task(decoder.decode(data))
     turns = 0
     while not decoding.done():
         turns += 1

@@ -42,20 +42,25 @@ def settings(**given: Any) -> WorkerSettings:
     return WorkerSettings(_env_file=None, device="cpu", chat_engine="transformers", **given)
 
 
+@pytest.fixture(scope="module")
+def loaded(folder: Path) -> LlavaChat:
+    """The model, loaded once; `chat_of` makes engines of it."""
+    return load_llava(Checkpoint(str(folder)), settings())
+
+
 @asynccontextmanager
-async def chat_of(folder: Path, *, context: int = CONTEXT, chats: int = 2) -> AsyncIterator[LlavaChat]:
-    loaded = load_llava(Checkpoint(str(folder)), settings())
-    await loaded.close()
+async def chat_of(loaded: LlavaChat, *, context: int = CONTEXT, chats: int = 2) -> AsyncIterator[LlavaChat]:
     engine = LlavaChat(loaded._model, loaded._processor, "random", context=context, chats=chats, timeout_s=60)
     try:
         yield engine
     finally:
         await engine.close()
+        loaded._model.lm_head._forward_hooks.clear()
 
 
 @pytest.fixture
-async def engine(folder: Path) -> AsyncIterator[LlavaChat]:
-    async with chat_of(folder) as made:
+async def engine(loaded: LlavaChat) -> AsyncIterator[LlavaChat]:
+    async with chat_of(loaded) as made:
         yield made
 
 
@@ -135,19 +140,19 @@ async def test_marks_that_a_person_writes_are_only_words(engine: LlavaChat, word
     assert text_of(await all_of(engine, look(words)))
 
 
-async def test_whoever_goes_ends_the_generation(folder: Path) -> None:
-    async with chat_of(folder, chats=1, context=512) as engine:
+async def test_closing_the_generator_ends_the_generation(loaded: LlavaChat) -> None:
+    async with chat_of(loaded, chats=1, context=300) as engine:
         steps = steps_of(engine)
         async with aclosing(engine.chat([look()])) as pieces:
             await anext(pieces)
         await until(lambda: engine._idle.qsize() == 1)
         assert steps() < 100
-        # And whoever comes next has the thread for himself.
+        # The next conversation has the thread for itself.
         assert len(await all_of(engine, look())) > 100
 
 
-async def test_as_many_as_are_allowed_go_on_at_a_time(folder: Path) -> None:
-    async with chat_of(folder, chats=2) as engine:
+async def test_as_many_as_are_allowed_go_on_at_a_time(loaded: LlavaChat) -> None:
+    async with chat_of(loaded, chats=2, context=100) as engine:
         go = threading.Event()
         engine._model.lm_head.register_forward_hook(lambda *_: (go.wait(), None)[1])
         talks = [asyncio.create_task(all_of(engine, look(number=number))) for number in range(3)]
@@ -170,8 +175,8 @@ async def test_a_conversation_that_leaves_no_room_is_refused(engine: LlavaChat) 
     }
 
 
-async def test_the_models_own_limit_holds_too(folder: Path) -> None:
-    async with chat_of(folder, context=4096) as engine:
+async def test_the_models_own_limit_holds_too(loaded: LlavaChat) -> None:
+    async with chat_of(loaded, context=4096) as engine:
         pieces = await all_of(engine, look())
     usage = pieces[-1]
     assert isinstance(usage, Usage)

@@ -54,7 +54,7 @@ def test_a_model_of_another_kind_is_refused(folders: dict[Task, Path]) -> None:
 def test_a_model_for_another_task_is_refused_and_not_filled_with_noise(
     folders: dict[Task, Path], task: Task, made_for: Task
 ) -> None:
-    with pytest.raises(ModelUnavailable, match=f"and the task '{task}' takes a Blip"):
+    with pytest.raises(ModelUnavailable, match=f"and the task '{task}' needs a Blip"):
         load_folder(task, folders[made_for], "mine", CPU)
 
 

@@ -40,7 +40,7 @@ class Clock:
         return self.now
 
 
-class Rig:
+class QueueHarness:
     """Everything that a queue's test needs, on one Redis."""
 
     def __init__(self, url: str, keys: Keys, stack: AsyncExitStack) -> None:
@@ -100,11 +100,11 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig_on(url: str, keys: Keys) -> AsyncIterator[Rig]:
+async def queue_on(url: str, keys: Keys) -> AsyncIterator[QueueHarness]:
     async with AsyncExitStack() as stack:
-        rig = Rig(url, keys, stack)
-        stack.push_async_callback(rig.redis.aclose)
-        yield rig
+        queue = QueueHarness(url, keys, stack)
+        stack.push_async_callback(queue.redis.aclose)
+        yield queue
 
 
 def caption(name: str) -> Caption:

@@ -19,7 +19,7 @@ from inference.schema import (
     job_id,
     replies,
 )
-from tests.inference.queue.harness import SCOPE, Rig, conversation, said
+from tests.inference.queue.harness import SCOPE, QueueHarness, conversation, said
 
 PICTURE = Picture.of(SCOPE, b"one")
 
@@ -67,30 +67,30 @@ def test_progress_is_a_reply() -> None:
         Progress(job_id=job_id(1), done=1.1)
 
 
-async def test_a_conversation_needs_no_picture(rig: Rig) -> None:
-    client, worker = await rig.client(), rig.worker(tasks=("converse",))
-    ticket = await rig.submit(client, "a", request=conversation())
+async def test_a_conversation_needs_no_picture(queue: QueueHarness) -> None:
+    client, worker = await queue.client(), queue.worker(tasks=("converse",))
+    ticket = await queue.submit(client, "a", request=conversation())
     [taken] = await worker.take(8, 0)
     await worker.finish(taken, answer(taken))
     assert await ticket.result() == answer(taken)
 
 
-async def test_a_picture_of_another_server_is_refused_at_both_ends(rig: Rig) -> None:
-    client, worker = await rig.client(), rig.worker()
+async def test_a_picture_of_another_server_is_refused_at_both_ends(queue: QueueHarness) -> None:
+    client, worker = await queue.client(), queue.worker()
     stray = conversation(Turn(role="user", text="?", pictures=(Picture.of("guild:2", b"x"),)))
     with pytest.raises(ValueError, match="different scopes"):
-        await rig.submit(client, "a", request=stray)
-    await rig.submit(client, "a", request=conversation())
-    [(_, fields)] = await rig.redis.xrange(rig.keys.jobs("converse", "waiting"))
+        await queue.submit(client, "a", request=stray)
+    await queue.submit(client, "a", request=conversation())
+    [(_, fields)] = await queue.redis.xrange(queue.keys.jobs("converse", "waiting"))
     job = Job.model_validate_json(fields[b"job"]).model_copy(update={"request": stray})
-    await rig.redis.xadd(rig.keys.jobs("converse", "waiting"), {"job": job.model_dump_json()})
+    await queue.redis.xadd(queue.keys.jobs("converse", "waiting"), {"job": job.model_dump_json()})
     assert len(await worker.take(8, 0)) == 1
     assert worker.garbage == 1
 
 
-async def test_a_later_attempt_begins_the_text_anew(rig: Rig) -> None:
-    client, worker = await rig.client(), rig.worker()
-    ticket = await rig.submit(client, "a", request=conversation())
+async def test_a_later_attempt_begins_the_text_anew(queue: QueueHarness) -> None:
+    client, worker = await queue.client(), queue.worker()
+    ticket = await queue.submit(client, "a", request=conversation())
     [taken] = await worker.take(8, 0)
     pieces = [(0, 0, "It "), (0, 1, "may "), (1, 0, "That "), (0, 2, "be"), (1, 1, "is"), (1, 1, "is")]
     for attempt, seq, text in pieces:
@@ -102,9 +102,9 @@ async def test_a_later_attempt_begins_the_text_anew(rig: Rig) -> None:
     assert heard == [(0, "It "), (0, "may "), (1, "That "), (1, "is")]
 
 
-async def test_progress_is_heard_among_the_pieces(rig: Rig) -> None:
-    client, worker = await rig.client(), rig.worker()
-    ticket = await rig.submit(client, "a", request=conversation())
+async def test_progress_is_heard_among_the_pieces(queue: QueueHarness) -> None:
+    client, worker = await queue.client(), queue.worker()
+    ticket = await queue.submit(client, "a", request=conversation())
     [taken] = await worker.take(8, 0)
     half = Progress(job_id=taken.job.id, done=0.5)
     await worker.publish_delta(taken.job, half)
@@ -114,20 +114,20 @@ async def test_progress_is_heard_among_the_pieces(rig: Rig) -> None:
     assert [word async for word in ticket.deltas()] == [half, first]
 
 
-async def test_stopping_one_that_waits_answers_it_with_nothing(rig: Rig) -> None:
-    client, worker = await rig.client(), rig.worker()
-    ticket = await rig.submit(client, "a", request=conversation())
+async def test_stopping_one_that_waits_answers_it_with_nothing(queue: QueueHarness) -> None:
+    client, worker = await queue.client(), queue.worker()
+    ticket = await queue.submit(client, "a", request=conversation())
     await client.stop(ticket.id)
     assert (await ticket.result()).outcome == Conversed(text="", stopped=True)
     assert await worker.take(8, 0) == []
-    again = await rig.submit(client, "a", request=conversation())
+    again = await queue.submit(client, "a", request=conversation())
     assert (await again.result()).outcome == Conversed(text="", stopped=True)
 
 
-async def test_stopping_what_is_finished_or_no_conversation_changes_nothing(rig: Rig) -> None:
-    client, worker = await rig.client(), rig.worker()
-    caption = await rig.submit(client, "b")
-    talk = await rig.submit(client, "a", request=conversation())
+async def test_stopping_what_is_finished_or_no_conversation_changes_nothing(queue: QueueHarness) -> None:
+    client, worker = await queue.client(), queue.worker()
+    caption = await queue.submit(client, "b")
+    talk = await queue.submit(client, "a", request=conversation())
     taken = {each.job.id: each for each in await worker.take(8, 0)}
     await worker.finish(taken[talk.id], answer(taken[talk.id]))
     for each in (talk.id, caption.id, job_id("never was")):
@@ -135,4 +135,4 @@ async def test_stopping_what_is_finished_or_no_conversation_changes_nothing(rig:
     assert await talk.result() == answer(taken[talk.id])
     failure = Failure(job_id=caption.id, code="model_failed")
     await worker.finish(taken[caption.id], failure)
-    assert await rig.redis.xlen(rig.keys.cancellations) == 0
+    assert await queue.redis.xlen(queue.keys.cancellations) == 0

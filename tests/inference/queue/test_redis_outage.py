@@ -17,20 +17,20 @@ from inference.queue.embedded_redis import running_redis
 from inference.queue.keys import Keys
 from inference.schema import job_id
 from inference.settings import QueueSettings
-from tests.inference.queue.harness import Rig, captioned, names_of, rig_on, until
+from tests.inference.queue.harness import QueueHarness, captioned, names_of, queue_on, until
 
 
 @pytest.fixture
-async def mortal(tmp_path: Path) -> AsyncIterator[Rig]:
+async def mortal(tmp_path: Path) -> AsyncIterator[QueueHarness]:
     """Give a queue on a server of its own, which may be killed: it is started again."""
     settings = QueueSettings(_env_file=None, redis_url=None, data_dir=tmp_path)
-    async with running_redis(settings) as url, rig_on(url, Keys("mortal")) as rig:
-        yield rig
+    async with running_redis(settings) as url, queue_on(url, Keys("mortal")) as queue:
+        yield queue
 
 
-async def process_id(rig: Rig) -> int:
+async def process_id(queue: QueueHarness) -> int:
     """Say which process the server is; 0 while there is none."""
-    redis = Redis.from_url(rig.url)
+    redis = Redis.from_url(queue.url)
     try:
         return int((await redis.info("server"))["process_id"])
     except (RedisError, OSError):
@@ -39,18 +39,18 @@ async def process_id(rig: Rig) -> int:
         await redis.aclose()
 
 
-async def kill_and_wait_for_the_next(rig: Rig) -> None:
-    before = await process_id(rig)
+async def kill_and_wait_for_the_next(queue: QueueHarness) -> None:
+    before = await process_id(queue)
     os.kill(before, signal.SIGKILL)
 
     async def another() -> bool:
         await asyncio.sleep(0)
-        return await process_id(rig) not in (0, before)
+        return await process_id(queue) not in (0, before)
 
     await until(another)
 
 
-async def test_nothing_is_lost_when_redis_is_killed(mortal: Rig) -> None:
+async def test_nothing_is_lost_when_redis_is_killed(mortal: QueueHarness) -> None:
     client, worker = await mortal.client(), mortal.worker()
     tickets = await mortal.submit_all(client, "abc")
     picture = await client.put_picture("guild:1", b"data")
@@ -66,7 +66,7 @@ async def test_nothing_is_lost_when_redis_is_killed(mortal: Rig) -> None:
         assert [(await ticket.result()).job_id for ticket in tickets] == [job_id(name) for name in "abc"]
 
 
-async def test_a_worker_that_waits_for_jobs_goes_on_waiting(mortal: Rig) -> None:
+async def test_a_worker_that_waits_for_jobs_goes_on_waiting(mortal: QueueHarness) -> None:
     client, worker = await mortal.client(), mortal.worker()
 
     async def work() -> None:
@@ -81,7 +81,7 @@ async def test_a_worker_that_waits_for_jobs_goes_on_waiting(mortal: Rig) -> None
         await working
 
 
-async def test_what_redis_lost_is_put_back(mortal: Rig) -> None:
+async def test_what_redis_lost_is_put_back(mortal: QueueHarness) -> None:
     client, worker = await mortal.client(), mortal.worker()
     ticket = await mortal.submit(client, "a")
     await mortal.redis.flushall()
@@ -92,7 +92,7 @@ async def test_what_redis_lost_is_put_back(mortal: Rig) -> None:
         assert await ticket.result() == captioned(taken)
 
 
-async def test_a_server_that_hangs_is_told_of_within_seconds(mortal: Rig) -> None:
+async def test_a_server_that_hangs_is_told_of_within_seconds(mortal: QueueHarness) -> None:
     client, worker = await mortal.client(), mortal.worker()
     server = await process_id(mortal)
     os.kill(server, signal.SIGSTOP)
@@ -122,8 +122,8 @@ async def test_a_server_that_is_not_there_is_told_of_at_once(tmp_path: Path) -> 
 
 
 async def test_a_worker_survives_a_server_that_is_not_there(tmp_path: Path) -> None:
-    async with rig_on(f"unix://{tmp_path}/nothing.sock", Keys("gone")) as rig:
-        worker = rig.worker()
+    async with queue_on(f"unix://{tmp_path}/nothing.sock", Keys("gone")) as queue:
+        worker = queue.worker()
         assert await worker.take(8, 10) == []
         assert await worker.claim_abandoned() == []
         await worker.beat(10)

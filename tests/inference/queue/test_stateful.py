@@ -13,7 +13,7 @@ from inference.queue.client import InferenceClient
 from inference.queue.consumer import MAX_ATTEMPTS, ClaimedJob
 from inference.queue.keys import Keys
 from inference.schema import Failure, Priority, Result, job_id, replies
-from tests.inference.queue.harness import AT_ONCE_MS, Rig, captioned
+from tests.inference.queue.harness import AT_ONCE_MS, QueueHarness, captioned
 
 NAMES = "abcde"
 WORKERS = ("one", "two")
@@ -44,11 +44,11 @@ class Queue(RuleBasedStateMachine):
         self.stack = AsyncExitStack()
         with Redis.from_url(self.url) as redis:
             redis.flushall()
-        self.rig = self.runner.run(self._set_up())
+        self.queue = self.runner.run(self._set_up())
         # Not opened: its replies stay in their stream, to be counted.
-        configured = self.rig.settings(queue_jobs=MOST, jobs_per_person=MOST_EACH)
-        self.client = InferenceClient(self.rig.redis, configured, "bot", keys=self.rig.keys)
-        self.workers = {name: self.rig.worker(name, claim_seconds=AT_ONCE_MS) for name in WORKERS}
+        configured = self.queue.settings(queue_jobs=MOST, jobs_per_person=MOST_EACH)
+        self.client = InferenceClient(self.queue.redis, configured, "bot", keys=self.queue.keys)
+        self.workers = {name: self.queue.worker(name, claim_seconds=AT_ONCE_MS) for name in WORKERS}
         self.hands: dict[str, list[ClaimedJob]] = {name: [] for name in WORKERS}
         self.open: dict[str, str] = {}
         self.done: set[str] = set()
@@ -57,17 +57,17 @@ class Queue(RuleBasedStateMachine):
         self.attempts: dict[str, int] = {}
         self.answered: list[str] = []
 
-    async def _set_up(self) -> Rig:
-        rig = Rig(self.url, Keys("machine"), self.stack)
-        self.stack.push_async_callback(rig.redis.aclose)
-        return rig
+    async def _set_up(self) -> QueueHarness:
+        queue = QueueHarness(self.url, Keys("machine"), self.stack)
+        self.stack.push_async_callback(queue.redis.aclose)
+        return queue
 
     @rule(name=names, asker=st.sampled_from("78"), priority=st.sampled_from(("waiting", "unasked")))
     def submit(self, name: str, asker: str, priority: Priority) -> None:
         each = sum(one == asker for one in self.open.values())
         fresh = name not in self.open and name not in self.done
         try:
-            self.runner.run(self.rig.submit(self.client, name, asker=asker, priority=priority))
+            self.runner.run(self.queue.submit(self.client, name, asker=asker, priority=priority))
         except TooManyInFlight:
             assert fresh
             assert each == MOST_EACH
@@ -142,7 +142,7 @@ class Queue(RuleBasedStateMachine):
 
     @invariant()
     def what_counts_is_what_is_open(self) -> None:
-        redis, keys = self.rig.redis, self.rig.keys
+        redis, keys = self.queue.redis, self.queue.keys
         counted = {one.decode() for one in self.runner.run(redis.zrange(keys.open, 0, -1))}
         assert counted == {job_id(name) for name in self.open}
         for asker in "78":
@@ -153,21 +153,21 @@ class Queue(RuleBasedStateMachine):
         self.runner.run(self._drain())
         assert sorted(self._replied()) == sorted([*self.answered, *self.open])
         for name in self.open:
-            assert self.runner.run(self.rig.redis.exists(self.rig.keys.result("guild:1", job_id(name))))
+            assert self.runner.run(self.queue.redis.exists(self.queue.keys.result("guild:1", job_id(name))))
         self.runner.run(self.stack.aclose())
         self.runner.close()
 
     async def _drain(self) -> None:
         """Let one worker do all that is left; nothing may stay open, pending or in a stream."""
-        worker, keys = self.workers["one"], self.rig.keys
+        worker, keys = self.workers["one"], self.queue.keys
         async with asyncio.timeout(10):
-            while await self.rig.redis.zcard(keys.open):
+            while await self.queue.redis.zcard(keys.open):
                 for taken in await worker.take(8, 0) or await worker.claim_abandoned():
                     await worker.finish(taken, captioned(taken))
         streams = [keys.jobs("caption", priority) for priority in ("waiting", "unasked")]
         async with asyncio.timeout(10):
             # What was closed in a worker's hands goes once that worker counts as silent.
-            while sum([await self.rig.redis.xlen(stream) for stream in streams]):
+            while sum([await self.queue.redis.xlen(stream) for stream in streams]):
                 assert await worker.claim_abandoned() == []
 
     def _name(self, taken: ClaimedJob) -> str:
@@ -192,7 +192,7 @@ class Queue(RuleBasedStateMachine):
 
     def _replied(self) -> list[str]:
         by_id = {job_id(name): name for name in NAMES}
-        entries = self.runner.run(self.rig.redis.xrange(self.rig.keys.replies("bot")))
+        entries = self.runner.run(self.queue.redis.xrange(self.queue.keys.replies("bot")))
         return [by_id[replies.validate_json(fields[b"reply"]).job_id] for _, fields in entries]
 
 

@@ -157,7 +157,7 @@ async def test_a_stop_ends_it_on_the_engine_too(redis_url: str, asker: Asker, ch
 async def test_one_that_was_stopped_before_its_worker_came_is_not_begun(
     redis_url: str, asker: Asker, chat: ScriptedChat
 ) -> None:
-    """Its first worker died with it in hand, so that it is in nobody's list when it is stopped."""
+    """A dead worker had claimed it, so that no live one is told of the cancellation."""
     ticket = await asker.talk("hello")
     await abandoned_by_dead_worker(redis_url, "converse")
     await asker.client.stop(ticket.id)

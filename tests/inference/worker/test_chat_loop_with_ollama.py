@@ -6,12 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from inference.errors import ChatInterrupted, ChatModelPulling, ChatUnavailable, Expired
-from inference.models.ollama import (
-    ALIVE_TIMEOUT_S,
-    CONNECT_TIMEOUT_S,
-    FIRST_PIECE_TIMEOUT_S,
-    OllamaChat,
-)
+from inference.models.ollama import OllamaChat
 from inference.schema import Conversed, Delta, Progress, Turn
 from inference.worker.generation import PULL_MARGIN_S
 from tests.inference.job_factory import SCOPE
@@ -28,7 +23,7 @@ async def ollama() -> AsyncIterator[StandInOllama]:
 
 @pytest.fixture
 async def asker(redis_url: str, ollama: StandInOllama) -> AsyncIterator[Asker]:
-    chat = OllamaChat(ollama.url, MODEL, 4096)
+    chat = OllamaChat(ollama.url, MODEL, 4096, first_piece_timeout_s=0.3)
     async with asking(settings(redis_url)) as made, working(settings(redis_url), {}, chat):
         yield made
 
@@ -54,12 +49,6 @@ async def test_a_stop_reaches_ollama(asker: Asker, ollama: StandInOllama) -> Non
             await asker.client.stop(ticket.id)
     assert (await ticket.result()).outcome == Conversed(text="hold ", stopped=True)
     await until(lambda: ollama.gone == 1)
-
-
-def test_an_ollama_that_does_not_answer_is_reported_within_three_seconds() -> None:
-    """The tests below do not measure it: on a busy machine the rest takes longer."""
-    assert CONNECT_TIMEOUT_S < 3
-    assert FIRST_PIECE_TIMEOUT_S + ALIVE_TIMEOUT_S < 3
 
 
 async def test_without_ollama_it_is_said(asker: Asker, ollama: StandInOllama) -> None:

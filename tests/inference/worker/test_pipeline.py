@@ -173,7 +173,9 @@ async def test_a_job_on_which_the_model_fails_fails_alone(
     assert bad not in [record.getMessage() for record in caplog.records]
 
 
-async def test_what_expires_in_hand_costs_the_model_nothing(redis_url: str, engine: ColourEngine) -> None:
+async def test_what_expires_before_its_batch_costs_the_model_nothing(
+    redis_url: str, engine: ColourEngine
+) -> None:
     soon = settings(redis_url, job_seconds=1.0)
     async with asking(settings(redis_url)) as patient, working(settings(redis_url), {"answer": engine}):
         first = await patient.ask("hold")
@@ -246,7 +248,7 @@ async def test_two_workers_share_a_burst(redis_url: str, asker: Asker) -> None:
         assert [await outcome(ticket) for ticket in tickets] == ["hold: red"] * 4
 
 
-async def test_a_stop_finishes_the_batch_in_hand_and_gives_the_rest_back(
+async def test_a_stop_finishes_the_running_batch_and_gives_the_rest_back(
     redis_url: str, asker: Asker, engine: ColourEngine
 ) -> None:
     stop_here = settings(redis_url, batch=1)

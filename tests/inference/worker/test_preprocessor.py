@@ -59,8 +59,8 @@ class Decoder:
         return picture
 
 
-def held(number: int, task: Task, *pictures: Picture) -> InFlightJob:
-    """Make a job in hand."""
+def in_flight_job(number: int, task: Task, *pictures: Picture) -> InFlightJob:
+    """Make a job in flight."""
     return InFlightJob(
         ClaimedJob(job(number, request=request(task, pictures)), "stream", "1-0", isolated=False), 0.0
     )
@@ -77,15 +77,15 @@ def decoder() -> Decoder:
 
 
 @pytest.fixture
-def preparer(source: Source, decoder: Decoder) -> Iterator[Preprocessor]:
+def preprocessor(source: Source, decoder: Decoder) -> Iterator[Preprocessor]:
     made = Preprocessor(source, decoder, ENGINES, 30)  # type: ignore[arg-type]
     yield made
     made.close()
 
 
-async def test_a_job_is_ready_once_it_is_prepared(source: Source, preparer: Preprocessor) -> None:
-    one = held(1, "match", source.keep(b"red"), source.keep(b"blue"))
-    await preparer.prepare(one)
+async def test_a_job_is_ready_once_it_is_prepared(source: Source, preprocessor: Preprocessor) -> None:
+    one = in_flight_job(1, "match", source.keep(b"red"), source.keep(b"blue"))
+    await preprocessor.prepare(one)
     assert one.ready
     assert one.decode_ms > 0
     assert isinstance(one.job.request, Match)
@@ -93,41 +93,46 @@ async def test_a_job_is_ready_once_it_is_prepared(source: Source, preparer: Prep
 
 
 async def test_a_picture_that_several_jobs_want_is_decoded_once(
-    source: Source, preparer: Preprocessor
+    source: Source, preprocessor: Preprocessor
 ) -> None:
     red = source.keep(b"red")
-    jobs = [held(1, "caption", red), held(2, "answer", red), held(3, "match", red, red)]
-    await asyncio.gather(*map(preparer.prepare, jobs))
+    jobs = [
+        in_flight_job(1, "caption", red),
+        in_flight_job(2, "answer", red),
+        in_flight_job(3, "match", red, red),
+    ]
+    await asyncio.gather(*map(preprocessor.prepare, jobs))
     assert [each.model_input.colours for each in jobs] == [("red",), ("red",), ("red", "red")]
     assert source.fetched == [red]
 
 
-async def test_servers_share_no_decoding(source: Source, preparer: Preprocessor) -> None:
+async def test_servers_share_no_decoding(source: Source, preprocessor: Preprocessor) -> None:
     here, there = source.keep(b"red"), source.keep(b"red", "guild:2")
     await asyncio.gather(
-        preparer.prepare(held(1, "caption", here)), preparer.prepare(held(2, "caption", there))
+        preprocessor.prepare(in_flight_job(1, "caption", here)),
+        preprocessor.prepare(in_flight_job(2, "caption", there)),
     )
     assert source.fetched == [here, there]
 
 
-async def test_no_picture_is_kept(source: Source, decoder: Decoder, preparer: Preprocessor) -> None:
+async def test_no_picture_is_kept(source: Source, decoder: Decoder, preprocessor: Preprocessor) -> None:
     red = source.keep(b"red")
-    await preparer.prepare(held(1, "caption", red))
-    await preparer.prepare(held(2, "caption", red))
+    await preprocessor.prepare(in_flight_job(1, "caption", red))
+    await preprocessor.prepare(in_flight_job(2, "caption", red))
     assert source.fetched == [red, red]
-    # The lane's thread lets go of the last call when it gets the next one.
-    await preparer.prepare(held(3, "caption", source.keep(b"blue")))
+    # The thread lets go of the last call when it gets the next one.
+    await preprocessor.prepare(in_flight_job(3, "caption", source.keep(b"blue")))
     gc.collect()
     assert [made() for made in decoder.made[:2]] == [None, None]
 
 
 async def test_a_job_that_is_dropped_takes_no_picture_from_another(
-    source: Source, preparer: Preprocessor
+    source: Source, preprocessor: Preprocessor
 ) -> None:
     red = source.keep(b"red")
-    dropped = asyncio.create_task(preparer.prepare(held(1, "caption", red)))
-    other = held(2, "caption", red)
-    staying = asyncio.create_task(preparer.prepare(other))
+    dropped = asyncio.create_task(preprocessor.prepare(in_flight_job(1, "caption", red)))
+    other = in_flight_job(2, "caption", red)
+    staying = asyncio.create_task(preprocessor.prepare(other))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     dropped.cancel()
@@ -137,11 +142,15 @@ async def test_a_job_that_is_dropped_takes_no_picture_from_another(
 
 
 async def test_each_job_is_told_which_of_its_own_pictures_is_bad(
-    source: Source, preparer: Preprocessor
+    source: Source, preprocessor: Preprocessor
 ) -> None:
     red, broken = source.keep(b"red"), source.keep(b"broken")
-    jobs = [held(1, "match", red, broken), held(2, "match", broken, red, red), held(3, "caption", broken)]
-    errors = await asyncio.gather(*map(preparer.prepare, jobs), return_exceptions=True)
+    jobs = [
+        in_flight_job(1, "match", red, broken),
+        in_flight_job(2, "match", broken, red, red),
+        in_flight_job(3, "caption", broken),
+    ]
+    errors = await asyncio.gather(*map(preprocessor.prepare, jobs), return_exceptions=True)
     assert all(isinstance(error, PictureError) for error in errors)
     assert [error.detail for error in errors if isinstance(error, PictureError)] == [
         {"picture": 2},
@@ -152,17 +161,21 @@ async def test_each_job_is_told_which_of_its_own_pictures_is_bad(
 
 
 async def test_a_match_has_thumbnails_and_words_have_where_they_are_wanted(
-    source: Source, preparer: Preprocessor
+    source: Source, preprocessor: Preprocessor
 ) -> None:
     red, blue = source.keep(b"red"), source.keep(b"blue")
-    match, caption, answer = held(1, "match", red, blue, red), held(2, "caption", red), held(3, "answer", red)
-    await asyncio.gather(*map(preparer.prepare, (match, caption, answer)))
+    match, caption, answer = (
+        in_flight_job(1, "match", red, blue, red),
+        in_flight_job(2, "caption", red),
+        in_flight_job(3, "answer", red),
+    )
+    await asyncio.gather(*map(preprocessor.prepare, (match, caption, answer)))
     assert (caption.thumbnails, answer.thumbnails) == ((), ())
     wanted = InFlightJob(
         ClaimedJob(job(4, request=Caption(picture=blue, thumbnail=True)), "stream", "1-0", isolated=False),
         0.0,
     )
-    await preparer.prepare(wanted)
+    await preprocessor.prepare(wanted)
     assert wanted.thumbnails == match.thumbnails[1:2]
     assert {picture.scope for picture in match.thumbnails} == {SCOPE}
     files = [source.pictures[picture.digest] for picture in match.thumbnails]
@@ -170,10 +183,10 @@ async def test_a_match_has_thumbnails_and_words_have_where_they_are_wanted(
 
 
 async def test_where_there_is_no_room_for_thumbnails_the_job_does_without(
-    source: Source, preparer: Preprocessor
+    source: Source, preprocessor: Preprocessor
 ) -> None:
-    match = held(1, "match", source.keep(b"red"), source.keep(b"blue"))
+    match = in_flight_job(1, "match", source.keep(b"red"), source.keep(b"blue"))
     source.full = True
-    await preparer.prepare(match)
+    await preprocessor.prepare(match)
     assert match.ready
     assert match.thumbnails == ()
