@@ -1,4 +1,4 @@
-"""A small engine that converses, for tests: it says what it is told to, and goes wrong on demand."""
+"""A scripted chat engine for tests: it obeys the words of the last turn, and fails on demand."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""A small engine for tests: it names the colour of a picture's middle, and goes wrong on demand."""
+"""A small engine for tests: it names the colour of an image's middle, and fails on demand."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Real files for tests of decoder_pool and worker, made by Pillow."""
+"""Image files for tests of the decoder and the worker, made by Pillow."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Making jobs for tests."""
+"""Makes jobs and requests for tests."""
 
 import time
 from collections.abc import Sequence

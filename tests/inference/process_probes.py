@@ -1,4 +1,4 @@
-"""Looking at other processes from a test."""
+"""Reads the state of other processes, for tests."""
 
 import array
 import asyncio

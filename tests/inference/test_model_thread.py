@@ -1,4 +1,4 @@
-"""Calls that block, in a thread of their own."""
+"""Blocking calls in a model thread."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""Pictures of every kind through a real decoding process, and what hostile ones cost."""
+"""Image files of every type through a real decoder process, and the cost of hostile ones."""
 
 import asyncio
 import os
@@ -259,9 +259,7 @@ STARTS = [encode(NOISE.resize((24, 24)), kind) for kind in (*LOSSLESS, "JPEG", "
 async def test_whatever_the_bytes_there_is_a_picture_or_a_refusal(
     decoder: DecoderPool, start: bytes, at: int, junk: bytes, kept: bool
 ) -> None:
-    """Bytes are flipped in real files of each type; the decoder survives, and the child too but for
-    crashes.
-    """
+    """Bytes are flipped in real files of each type. Only a real crash may end the child."""
     data = start[:at] + junk + (start[at + len(junk) :] if kept else b"")
     try:
         found = await decoder.decode(data)

@@ -1,4 +1,4 @@
-"""What bytes start like: real files made by Pillow, and bytes that only pretend."""
+"""Media types from first bytes: real files made by Pillow, and bytes that only pretend."""
 
 import io
 import subprocess

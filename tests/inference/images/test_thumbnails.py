@@ -1,4 +1,4 @@
-"""Thumbnails: small enough in pixels and bytes, and in the picture's own shape."""
+"""Thumbnails: small enough in pixels and bytes, with the image's aspect ratio."""
 
 import io
 

@@ -1,3 +1,5 @@
+"""Checkpoints by size, task and settings, and the local cache."""
+
 import json
 import subprocess
 import sys

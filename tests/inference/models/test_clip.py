@@ -1,3 +1,5 @@
+"""CLIP's scores: independent of the batch, cached, and of whole images."""
+
 import math
 from typing import cast
 

@@ -1,3 +1,5 @@
+"""Folders -> engines, and the models that are refused."""
+
 import contextlib
 import json
 import os

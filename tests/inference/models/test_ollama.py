@@ -1,4 +1,4 @@
-"""Conversations through a stand-in for Ollama: what it is sent, what comes back, and what can go wrong."""
+"""The Ollama engine against a stand-in: requests, replies and errors."""
 
 import asyncio
 import contextlib

@@ -1,3 +1,5 @@
+"""Progress bars and lines of downloads."""
+
 import io
 import re
 

@@ -1,11 +1,10 @@
-"""How turns are put to a model."""
+"""Conversation turns -> a chat model's text."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.models.prompt_text import neutralized, prompt_turns
-from inference.ollama_address import address
 from inference.schema import Picture, Turn
 from tests.inference.image_files import plain
 from tests.inference.job_factory import SCOPE
@@ -60,25 +59,3 @@ def test_what_a_model_would_take_for_more_than_words_is_only_words(written: str,
 def test_no_mark_is_left_however_it_is_written(text: str) -> None:
     found = neutralized(text, ["<image>", "</s>"]).lower()
     assert not any(mark in found for mark in ("<image>", "</s>", "<|", "[img"))
-
-
-@pytest.mark.parametrize(
-    ("host", "where"),
-    [
-        ("http://127.0.0.1:11434", "127.0.0.1:11434"),
-        ("ollama", "ollama:11434"),
-        ("0.0.0.0:1", "0.0.0.0:1"),
-        ("https://me:secret@there/path", "there:443"),
-        ("http://there", "there:80"),
-        (":56789", "127.0.0.1:56789"),
-        ("[::1]", "[::1]:11434"),
-    ],
-)
-def test_an_address_is_read_as_ollama_does(host: str, where: str) -> None:
-    assert str(address(host)) == where
-
-
-@pytest.mark.parametrize("host", ["ftp://there", "http://there:port", "http://there:99999"])
-def test_what_is_no_address_is_refused(host: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - urllib's words
-        address(host)

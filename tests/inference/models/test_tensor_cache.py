@@ -1,3 +1,5 @@
+"""The tensor cache's limits in bytes and age."""
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""Square tiles of images of any aspect ratio."""
+
 import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st

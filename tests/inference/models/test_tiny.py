@@ -1,4 +1,4 @@
-"""The engines with the models that are shipped: they see, alone and in any company."""
+"""The engines with the shipped tiny models: right answers, alone and in any batch."""
 
 from typing import cast
 

@@ -1,4 +1,4 @@
-"""A queue of its own for each test."""
+"""An empty queue for each test."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""A bot's and some workers' ends of one queue, with keys of their own."""
+"""A bot's clients and some workers' consumers on one queue, with keys of their own."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager

@@ -1,4 +1,4 @@
-"""How much waits, and for how many workers."""
+"""The number of waiting jobs and of live workers."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""What is different about jobs that converse: their words, their pieces of text, and stopping them."""
+"""Conversation jobs in the queue: their validation, their deltas, and their cancellation."""
 
 import pytest
 from pydantic import ValidationError

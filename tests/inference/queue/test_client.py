@@ -1,4 +1,4 @@
-"""The submitter's side: what is accepted, what is refused, and what comes back."""
+"""The submitter's side: accepted and refused jobs, their replies, and stored images."""
 
 import asyncio
 

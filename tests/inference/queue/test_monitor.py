@@ -1,4 +1,4 @@
-"""Looking on at what a bot's jobs come to."""
+"""Observing a bot's finished jobs."""
 
 import asyncio
 from collections.abc import AsyncIterator

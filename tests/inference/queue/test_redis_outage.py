@@ -1,4 +1,4 @@
-"""Redis goes away and comes back: nothing is lost, nobody hangs, nothing falls over."""
+"""Redis goes away and comes back: no job is lost, and no call hangs."""
 
 import asyncio
 import os

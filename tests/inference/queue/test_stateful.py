@@ -1,4 +1,4 @@
-"""Whatever people and workers do, in whatever order: every job is answered once, and no bound breaks."""
+"""Any sequence of submits, claims, replies and crashes: every job gets one reply, and every limit holds."""
 
 import asyncio
 from contextlib import AsyncExitStack

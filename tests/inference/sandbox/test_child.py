@@ -1,4 +1,4 @@
-"""One question to a confined child process, with real processes."""
+"""One request to a sandboxed child process, with real processes."""
 
 import asyncio
 import contextlib

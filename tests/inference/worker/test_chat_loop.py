@@ -1,4 +1,4 @@
-"""Conversations in a worker, with a real Redis: how they stream, stop, share the worker and survive it."""
+"""Conversations in a worker, with a real Redis: streaming, cancellation, limits, and failures."""
 
 import asyncio
 import contextlib

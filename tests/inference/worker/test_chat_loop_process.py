@@ -1,4 +1,4 @@
-"""Worker processes that are killed in the middle of a conversation: it begins anew, and nobody else pays."""
+"""Worker processes that end in the middle of a conversation: it begins anew, and no other one is affected."""
 
 import asyncio
 import signal

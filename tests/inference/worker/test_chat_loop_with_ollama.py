@@ -1,4 +1,4 @@
-"""A worker, a Redis and a stand-in Ollama: what whoever asked gets to hear, and when."""
+"""A worker, a Redis and a stand-in Ollama: the replies, and the errors."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Worker processes that are killed, told to stop, or no good: each job is answered once all the same."""
+"""Worker processes that are killed, told to stop, or broken: each job still gets one reply."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""A worker with a small engine, a real Redis and real decoding processes: what it answers and survives."""
+"""A worker with a small engine, a real Redis and real decoder processes: its replies and its failures."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""Preparing jobs: what is fetched and decoded how often, and what is kept."""
+"""Preprocessing jobs: images are fetched and decoded once, and none is kept."""
 
 import asyncio
 import gc

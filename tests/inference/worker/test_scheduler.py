@@ -1,4 +1,4 @@
-"""What the scheduler promises, for any jobs at any time."""
+"""The scheduler's guarantees, for any jobs at any time."""
 
 import math
 from collections.abc import Mapping

@@ -1,3 +1,5 @@
+"""BLIP's answers: independent of the batch, cached, and within the token limit."""
+
 import itertools
 from collections import defaultdict
 from typing import Any, cast

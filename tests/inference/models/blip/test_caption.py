@@ -1,3 +1,5 @@
+"""BLIP's captions: independent of the batch."""
+
 from typing import cast
 
 import pytest

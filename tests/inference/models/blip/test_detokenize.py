@@ -1,3 +1,5 @@
+"""Word pieces -> readable text."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
