@@ -16,9 +16,9 @@ from inference.errors import PictureGone
 from inference.schema import Task
 from tests.bot.calling import FILE, TEXT, Caller, option
 from tests.bot.stage import Stage
-from tests.inference.worker_harness import BLUE, settings, working
 from tests.inference.fake_engine import ColourEngine
 from tests.inference.image_files import encode, near, plain
+from tests.inference.worker_harness import BLUE, settings, working
 
 MAKER, DAY = "Camera of Ada", "2026:11:23"
 COMMANDS = {

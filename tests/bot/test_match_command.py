@@ -19,9 +19,9 @@ from inference.schema import Answer, Caption, Match
 from tests.bot.calling import EPHEMERAL, FILE, LOADING, TEXT, Caller, option
 from tests.bot.stage import Stage
 from tests.e2e.member import Message
-from tests.inference.worker_harness import BLUE, RED, settings, working
 from tests.inference.fake_engine import ColourEngine, Seen
 from tests.inference.image_files import encode, near, plain
+from tests.inference.worker_harness import BLUE, RED, settings, working
 
 LIME = encode(plain("lime"), "PNG")
 BROKEN = encode(plain("blue", (400, 400)), "JPEG")[:200]

@@ -70,15 +70,15 @@ local function uncount(id, asker)
   redis.call('ZREM', ASKER .. asker, id)
 end
 
--- Publish a job's reply and keep it for `life` ms.
-local function publish_reply(id, scope, reply_to, reply, life)
-  redis.call('SET', RESULT .. scope .. ':' .. id, reply, 'PX', life)
+-- Publish a job's reply and keep it for `retention` ms.
+local function publish_reply(id, scope, reply_to, reply, retention)
+  redis.call('SET', RESULT .. scope .. ':' .. id, reply, 'PX', retention)
   redis.call('DEL', JOB .. id)
   redis.call('HSET', JOB .. id, 'scope', scope)
-  redis.call('PEXPIRE', JOB .. id, life)
+  redis.call('PEXPIRE', JOB .. id, retention)
   -- The stream of a bot that never comes back expires; one that does finds the kept result.
   redis.call('XADD', REPLIES .. reply_to, 'MAXLEN', '~', 10000, '*', 'reply', reply)
-  redis.call('PEXPIRE', REPLIES .. reply_to, life)
+  redis.call('PEXPIRE', REPLIES .. reply_to, retention)
 end
 
 -- Withdraw a job that no worker has claimed. Returns whether it did.

@@ -3,12 +3,12 @@
 -- ARGV: id ('': the entry is no job), stream, entry, reply, now, retention in ms, MINID for the dead letters,
 --       fields and values of the dead letter (none: it is no dead letter)...
 -- Returns 1 where this was the job's reply, else 0.
-local id, stream, entry, reply, now, life = unpack(ARGV, 1, 6)
+local id, stream, entry, reply, now, retention = unpack(ARGV, 1, 6)
 remove(stream, entry)
 local known, asker, reply_to, scope = unpack(redis.call('HMGET', JOB .. id, 'entry', 'asker', 'reply_to', 'scope'))
 if known ~= entry then return 0 end
 uncount(id, asker)
-publish_reply(id, scope, reply_to, reply, life)
+publish_reply(id, scope, reply_to, reply, retention)
 if #ARGV > 7 then
   redis.call('XADD', DEAD, 'MINID', ARGV[7], '*', unpack(ARGV, 8))
 else

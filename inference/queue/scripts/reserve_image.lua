@@ -3,7 +3,7 @@
 -- ARGV: scope:digest, bytes, now in ms, retention in ms, most bytes, ms for which a stored one is not dropped
 -- Returns {'there'}: its bytes are stored | {'put'}: store them now | {'full', times of the last finished jobs...}
 local name, size = ARGV[1], tonumber(ARGV[2])
-local now, life, most, young = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local now, retention, max_bytes, min_age = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local member = ARGV[2] .. ' ' .. name
 
 local function drop(each)
@@ -14,7 +14,7 @@ local function drop(each)
 end
 
 local function over()
-  return tonumber(redis.call('GET', PICTURE_BYTES) or 0) + size > most
+  return tonumber(redis.call('GET', PICTURE_BYTES) or 0) + size > max_bytes
 end
 
 local function pinned()
@@ -27,18 +27,18 @@ end
 
 for _, each in ipairs(redis.call('ZRANGEBYSCORE', PICTURES, '-inf', now)) do drop(each) end
 if redis.call('ZSCORE', PICTURES, member) then
-  redis.call('ZADD', PICTURES, now + life, member)
-  if redis.call('PEXPIRE', PICTURE .. name, life) == 1 then return {'there'} end
+  redis.call('ZADD', PICTURES, now + retention, member)
+  if redis.call('PEXPIRE', PICTURE .. name, retention) == 1 then return {'there'} end
   return {'put'}
 end
 if over() then
   local needed = pinned()
-  for _, each in ipairs(redis.call('ZRANGEBYSCORE', PICTURES, '-inf', now + life - young)) do
+  for _, each in ipairs(redis.call('ZRANGEBYSCORE', PICTURES, '-inf', now + retention - min_age)) do
     if not needed[string.match(each, '^%d+ (.*)$')] then drop(each) end
     if not over() then break end
   end
 end
 if over() then return {'full', unpack(redis.call('LRANGE', RECENT, 0, -1))} end
-redis.call('ZADD', PICTURES, now + life, member)
+redis.call('ZADD', PICTURES, now + retention, member)
 redis.call('INCRBY', PICTURE_BYTES, size)
 return {'put'}

@@ -4,8 +4,8 @@
 -- Returns {'kept', result} | {'running'} | {'queued', entry} | {'not_served'} | {'many'} |
 --         {'full', times of the last finished jobs...}
 local id, job, task, stream, scope, asker, reply_to, pictures = unpack(ARGV, 1, 8)
-local now, deadline, life = tonumber(ARGV[9]), ARGV[10], ARGV[11]
-local most, most_each, force = tonumber(ARGV[12]), tonumber(ARGV[13]), ARGV[14] == '1'
+local now, deadline, retention = tonumber(ARGV[9]), ARGV[10], ARGV[11]
+local max_jobs, max_per_asker, force = tonumber(ARGV[12]), tonumber(ARGV[13]), ARGV[14] == '1'
 local record = JOB .. id
 
 local function not_served()
@@ -47,8 +47,8 @@ end
 if not force then
   if not_served() then return {'not_served'} end
   purge()
-  if redis.call('ZCARD', ASKER .. asker) >= most_each then return {'many'} end
-  if redis.call('ZCOUNT', OPEN, ARGV[9], '+inf') >= most then
+  if redis.call('ZCARD', ASKER .. asker) >= max_per_asker then return {'many'} end
+  if redis.call('ZCOUNT', OPEN, ARGV[9], '+inf') >= max_jobs then
     return {'full', unpack(redis.call('LRANGE', RECENT, 0, -1))}
   end
 end
@@ -56,8 +56,8 @@ end
 entry = redis.call('XADD', stream, '*', 'job', job)
 redis.call('HSET', record, 'scope', scope, 'stream', stream, 'entry', entry, 'asker', asker, 'reply_to', reply_to,
   'pictures', pictures, 'deadline', deadline)
-redis.call('PEXPIRE', record, life)
+redis.call('PEXPIRE', record, retention)
 redis.call('ZADD', OPEN, deadline, id)
 redis.call('ZADD', ASKER .. asker, deadline, id)
-redis.call('PEXPIRE', ASKER .. asker, life)
+redis.call('PEXPIRE', ASKER .. asker, retention)
 return {'queued', entry}
