@@ -44,8 +44,11 @@ def settings(**given: Any) -> WorkerSettings:
 
 @pytest.fixture(scope="module")
 def loaded(folder: Path) -> LlavaChat:
-    """The model, loaded once; `chat_of` makes engines of it."""
-    return load_llava(Checkpoint(str(folder)), settings())
+    """The model, loaded once; `chat_of` makes engines of it. Its own threads have ended."""
+    engine = load_llava(Checkpoint(str(folder)), settings())
+    for model_thread in (engine._prepare_thread, *engine._model_threads):
+        model_thread.close()
+    return engine
 
 
 @asynccontextmanager
