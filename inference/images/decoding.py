@@ -111,8 +111,8 @@ def _upright_rgb(picture: Image.Image) -> Image.Image:
     ratio = LONG_SIDE * _DRAFT_FACTOR / max(picture.size)
     picture.draft(None, (math.ceil(picture.width * ratio), math.ceil(picture.height * ratio)))
     picture.load()
-    #  Only after loading: a PNG's orientation may come after its pixels, and TIFF's decoder turns the image
-    #  itself.
+    # Only after loading: a PNG's orientation may come after its pixels, and TIFF's decoder turns the image
+    # itself.
     transpose = _TRANSPOSES.get(picture.getexif().get(_ORIENTATION, 1))
     image = _eight_bits(picture)
     image = image.convert("RGBA" if image.has_transparency_data else "RGB")
@@ -131,8 +131,8 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     low, high = picture.getextrema()
     if not (isinstance(low, int | float) and isinstance(high, int | float) and math.isfinite(high - low)):
         raise BrokenPicture(f"Its values range from {low} to {high}: not a greyscale image.")
-    #  The file does not say what the values mean: 0 to 1, 0 to 255 and 0 to 65535 are common; others are
-    #  stretched.
+    # The file does not say what the values mean: 0 to 1, 0 to 255 and 0 to 65535 are common; others are
+    # stretched.
     tops = (1, 255, 65535) if picture.mode == "F" else (255, 65535)
     top = next((top for top in tops if low >= 0 and high <= top), None)
     return _scale(picture, low, high) if top is None else _scale(picture, 0, top)

@@ -55,8 +55,8 @@ def connect(url: str) -> Client:
         # One shape of answers, whatever redis-py's next default is.
         "protocol": 2,
         "decode_responses": False,
-        #  With a timeout, redis-py sends through `asyncio.wait_for`, which may swallow a cancellation (Python
-        #  3.11). `translated` limits a call instead.
+        # With a timeout, redis-py sends through `asyncio.wait_for`, which may swallow a cancellation (Python
+        # 3.11). `translated` limits a call instead.
         "socket_timeout": None,
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "retry": _RETRY,

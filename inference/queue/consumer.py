@@ -161,8 +161,8 @@ class Consumer:
     async def _valid_jobs(self, entries: Iterable[tuple[bytes, bytes, bytes]]) -> list[ClaimedJob]:
         claimed: list[ClaimedJob] = []
         for stream, entry_id, payload in entries:
-            #  Where Redis goes away right now, an entry that was not removed stays pending and is claimed
-            #  later.
+            # Where Redis goes away right now, an entry that was not removed stays pending and is claimed
+            # later.
             with contextlib.suppress(QueueUnavailable):
                 claimed += await self._validate(stream.decode(), entry_id.decode(), payload)
         return claimed

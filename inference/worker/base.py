@@ -48,16 +48,15 @@ class WorkerLoop(abc.ABC):
         """Warm the models up, then work until `stop` is set; then give back the jobs that do not finish soon.
 
         Raises:
-            ModelBroken, DecoderUnavailable, CallTimeout: The worker cannot go on. The jobs in flight keep
-            their
-                claims, which run out, so that another worker takes them over one at a time.
+            ModelBroken, DecoderUnavailable, CallTimeout: The worker cannot go on. Jobs in flight keep their
+                claims until these run out; then another worker claims them one at a time.
         """
         try:
             await self._run_until(stop)
             await self._consumer.leave()
         except BaseExceptionGroup as group:
-            #  Not `leave`: a job that breaks every model would go back to its stream as if it were new, and
-            #  would be batched with others again.
+            # Not `leave`: a job that breaks every model would go back to its stream as if it were new, and
+            # would be batched with others again.
             await self._consumer.beat(0)
             broken = group.subgroup(WORKER_BROKEN)
             if broken is None:

@@ -12,8 +12,8 @@ from inference.models.loading import load_folder
 from inference.schema import Picture, Task
 from tests.inference.models import random_models
 
-#  The models are tiny: threads would wait for each other longer than their products take, above all on a busy
-#  machine.
+# The models are tiny: threads would wait for each other longer than their products take, above all on a busy
+# machine.
 torch.set_num_threads(1)
 
 LoadRandom = Callable[[Task], Engine]
