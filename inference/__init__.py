@@ -1,1 +1,1 @@
-"""Jobs through Redis, and the worker that answers them."""
+"""The job queue on Redis, the worker that runs the models, and the models."""

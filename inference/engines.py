@@ -1,31 +1,69 @@
-"""What the worker asks of a model that converses, whatever runs it; and how turns are put to one."""
+"""Protocols of the engines that the worker runs, and the data types that they exchange with it.
 
-import re
+`Engine` serves caption, answer and match jobs in batches; `ChatEngine` streams replies to conversations. A
+worker knows a model only by one of these two, whichever library runs it.
+"""
+
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from PIL import Image
 
-from inference.schema import Turn
+from inference.schema import Answer, Answered, Caption, Captioned, Match, Matched
 
 MAX_REPLY_TOKENS: Final = 1024
-"""Some 4000 characters: a model that cannot stop must not go on for ever."""
+"""Some 4000 characters: the limit for a model that does not end its reply by itself."""
 
-_CONTROL: Final = re.compile(r"<(?=\||/?s>|image|start_of_|end_of_|/?think>)|\[(?=img|/?INST)", re.IGNORECASE)
-"""How the marks begin that templates and tokenizers of chat models read as more than text. Ollama takes
-`[img]` and `[img-0]` in a prompt for a picture, LLaVA `<image>`."""
-_UNPRINTED: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+class Engine(Protocol):
+    """A model that serves one task. Its methods block: the worker calls them in threads of their own."""
+
+    name: str
+    """The model's name and revision, for logs."""
+
+    def prepare(self, request: Caption | Answer | Match, pictures: Sequence[Image.Image]) -> Any:  # noqa: ANN401
+        """Turn one job into the model's input tensors. It may run while another batch is in `forward`.
+
+        Args:
+            request: The job's request.
+            pictures: Upright RGB images, long side at most 1536 pixels, in the request's order.
+
+        Returns:
+            One element of the batch that this engine's `forward` takes.
+
+        Raises:
+            RequestError: The request exceeds the model's limits (a question or label with too many tokens).
+        """
+
+    def forward(self, batch: Sequence[Any]) -> list[Captioned | Answered | Matched]:
+        """Run the model on a batch. No outcome depends on the other elements of the batch.
+
+        Args:
+            batch: Results of `prepare`.
+
+        Returns:
+            One outcome for each element, in the batch's order.
+
+        Raises:
+            Exception: Of any type; the worker then splits the batch until the failing job is isolated.
+        """
+
+    def warm_up(self) -> None:
+        """Run one pass on a blank image, so that the first job finds everything compiled and allocated.
+
+        Raises:
+            Exception: The model is broken; the worker exits.
+        """
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What an answer took.
+    """Token counts of a finished reply.
 
     Attributes:
-        prompt_tokens: Of the conversation, pictures included; None: not known.
-        reply_tokens: Of the answer; None: not known.
+        prompt_tokens: Tokens of the conversation, images included; None when unknown.
+        reply_tokens: Tokens of the reply; None when unknown.
     """
 
     prompt_tokens: int | None = None
@@ -33,24 +71,25 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class Pulling:
-    """The model is being fetched first.
+class PullProgress:
+    """Progress of fetching the model, which happens before the reply where the model is missing.
 
     Attributes:
-        done: From 0 to 1; None: not known yet.
+        fraction: From 0 to 1; None when unknown.
     """
 
-    done: float | None = None
+    fraction: float | None = None
 
 
 @dataclass(frozen=True)
 class PromptTurn:
-    """A turn as it is put to a model.
+    """A turn of a conversation in the form in which a chat model gets it.
 
     Attributes:
         role: `user` or `assistant`.
-        text: What was said, by whom where several people speak, with nothing in it that is a model's mark.
-        pictures: Upright RGB, long side at most 1536.
+        text: The text, with the speaker's name before it where several people speak. It contains no control
+            token of a model.
+        pictures: Upright RGB images, long side at most 1536 pixels.
     """
 
     role: str
@@ -58,81 +97,40 @@ class PromptTurn:
     pictures: tuple[Image.Image, ...] = ()
 
 
-ChatPiece = str | Pulling | Usage
+ChatPiece = str | PullProgress | Usage
+"""What a chat engine yields."""
 
 
 class ChatEngine(Protocol):
-    """A model that converses."""
+    """A model that replies to conversations."""
 
     name: str
     """The model's name, for logs."""
 
     def chat(self, turns: Sequence[PromptTurn]) -> AsyncGenerator[ChatPiece, None]:
-        """Say what comes next in a conversation. Closing the generator ends the work, on a server as well.
+        """Generate the next reply of a conversation.
+
+        Closing the generator cancels the generation, on a model server as well.
 
         Args:
-            turns: The oldest first; the last is a person's.
+            turns: The oldest first; the last one is a user's.
 
         Yields:
-            Pieces of the text as they are made; before them how far the model is fetched, where it must be;
-            after them what it took.
+            First `PullProgress`, where the model has to be fetched; then the text in pieces; at the end
+            `Usage`.
 
         Raises:
-            ConversationTooLong: It has more tokens than the model reads.
-            ChatError: The model cannot be reached or had, or broke off.
-            Exception: Anything else; the worker answers that the model failed.
+            ConversationTooLong: The conversation exceeds the model's context.
+            ChatError: The model server cannot be reached, does not have the model, or broke off.
+            Exception: Of any other type; the worker replies that the model failed.
         """
 
     async def warm_up(self) -> None:
-        """Make ready for the first conversation, where that can be done.
+        """Prepare for the first conversation, where the engine can.
 
         Raises:
             Exception: The model is broken; the worker exits.
         """
 
     async def close(self) -> None:
-        """Let go of connections and threads."""
-
-
-def prompt_turns(turns: Sequence[Turn], pictures: Sequence[Image.Image]) -> list[PromptTurn]:
-    """Put a conversation to a model: pictures with the turns they came with, and names where several speak.
-
-    Args:
-        turns: The oldest first.
-        pictures: Of all turns, in order.
-
-    Raises:
-        ValueError: There are more or fewer pictures than the turns have.
-    """
-    expected = sum(len(turn.pictures) for turn in turns)
-    if len(pictures) != expected:
-        raise ValueError(f"{len(pictures)} pictures for turns that have {expected}")
-    several = len({turn.speaker for turn in turns if turn.role == "user" and turn.speaker}) > 1
-    rest = iter(pictures)
-    return [
-        PromptTurn(turn.role, _words(turn, named=several), tuple(islice(rest, len(turn.pictures))))
-        for turn in turns
-    ]
-
-
-def _words(turn: Turn, *, named: bool) -> str:
-    text = neutralized(turn.text).strip()
-    speaker = " ".join(neutralized(turn.speaker).replace(":", " ").split())
-    return f"{speaker}: {text}" if named and speaker and turn.role == "user" else text
-
-
-def neutralized(text: str, marks: Sequence[str] = ()) -> str:
-    """Take the meaning from whatever in a text a model would read as more than text.
-
-    Args:
-        text: What people wrote.
-        marks: Further marks of the model in question; in any case the usual ones are broken up.
-    """
-    text = _CONTROL.sub(lambda found: f"{found[0]} ", _UNPRINTED.sub("", text))
-    for mark in marks:
-        text = re.sub(re.escape(mark), _apart, text, flags=re.IGNORECASE)
-    return text
-
-
-def _apart(mark: re.Match[str]) -> str:
-    return f"{mark[0][0]} {mark[0][1:]}"
+        """Close connections and end threads."""

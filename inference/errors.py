@@ -1,32 +1,32 @@
-"""What can go wrong, as a tree; each leaf with a code that is stable on the wire.
+"""The error tree. Each leaf has a code that is stable on the wire.
 
     BeholderError
-    ├── PictureError            the picture's fault: say so in its place, go on with the others
-    │   ├── NotAPicture         not_a_picture      the bytes are no picture of a kind we read
-    │   ├── BrokenPicture       broken_picture     it starts like one and cannot be decoded
+    ├── PictureError            an image cannot be used; the others are not affected
+    │   ├── NotAPicture         not_a_picture      the file is of no supported media type
+    │   ├── BrokenPicture       broken_picture     it is of a supported type and cannot be decoded
     │   ├── PictureTooLarge     picture_too_large  too many bytes or pixels        (limit, value, unit)
     │   ├── PictureTooSlow      picture_too_slow   decoding took too long or too much memory
     │   └── PictureGone         picture_gone       its bytes are no longer kept: post it again
-    ├── RequestError            what was asked cannot be done as it stands
+    ├── RequestError            the request cannot be served in this form
     │   ├── QuestionTooLong     question_too_long  (limit, value, unit)
     │   ├── LabelTooLong        label_too_long     (label: its number from 1, limit, value, unit)
     │   ├── ConversationTooLong conversation_too_long  (limit, value, picture_tokens, unit)
     │   └── NotServed           not_served         no worker serves this task or model
     ├── Busy                    come back later
     │   ├── QueueFull           queue_full         (retry_after: seconds)
-    │   └── TooManyInFlight     too_many_in_flight (limit: jobs of one person at a time)
-    ├── Expired                 expired            nobody answered before the deadline
-    ├── ChatError               the model that converses
-    │   ├── ChatUnavailable     chat_unavailable   Ollama is not there         (where: host and port)
-    │   ├── ChatModelMissing    chat_model_missing it has no such model, nor can it fetch it  (model)
-    │   ├── ChatModelPulling    chat_model_pulling it is being fetched, and the deadline is here
-    │   └── ChatInterrupted     chat_interrupted   it broke off in the middle: ask again
-    ├── JobFailed               nobody's fault who asked
+    │   └── TooManyInFlight     too_many_in_flight (limit: open jobs of one user)
+    ├── Expired                 expired            no reply came before the deadline
+    ├── ChatError               the chat model cannot reply
+    │   ├── ChatUnavailable     chat_unavailable   Ollama cannot be reached    (where: host and port)
+    │   ├── ChatModelMissing    chat_model_missing Ollama has no such model and cannot fetch it  (model)
+    │   ├── ChatModelPulling    chat_model_pulling the model is still being fetched at the deadline
+    │   └── ChatInterrupted     chat_interrupted   the generation broke off: ask again
+    ├── JobFailed               the job failed for no reason in the request
     │   ├── ModelFailed         model_failed       the model raised
-    │   └── WorkerLost          worker_lost        it took three workers down: given up
+    │   └── WorkerLost          worker_lost        three workers ended while it ran isolated: given up
     └── QueueUnavailable        queue_unavailable  Redis cannot be reached
 
-`detail` holds only numbers and limits: never what people posted.
+`detail` holds only numbers, limits and names from the settings: never user content.
 """
 
 from typing import ClassVar
@@ -35,12 +35,12 @@ Detail = dict[str, str | float]
 
 
 class BeholderError(Exception):
-    """The root of every error that a person may be told of.
+    """The root of every error that may be shown to a user.
 
     Args:
-        sentence: What was wrong, with the value, and what to do; for logs and developers. People on Discord
-            read the sentence that `bot/replies.py` makes from the code and the detail.
-        detail: The numbers in it.
+        sentence: The cause, with its value, and what to do about it; for logs and developers. Discord users
+            read the sentence that `bot/formatting/errors.py` makes from the code and the detail.
+        detail: The numbers in that sentence.
     """
 
     code: ClassVar[str] = "error"
@@ -51,43 +51,43 @@ class BeholderError(Exception):
 
 
 class PictureError(BeholderError):
-    """The picture cannot be used."""
+    """The image cannot be used."""
 
     code = "picture"
 
 
 class NotAPicture(PictureError):
-    """The bytes are no picture of a kind that is read here."""
+    """The file is of no supported media type."""
 
     code = "not_a_picture"
 
 
 class BrokenPicture(PictureError):
-    """The bytes start like a picture and cannot be decoded."""
+    """The file is of a supported media type and cannot be decoded."""
 
     code = "broken_picture"
 
 
 class PictureTooLarge(PictureError):
-    """The picture has more bytes or pixels than are allowed."""
+    """The image has more bytes or pixels than are allowed."""
 
     code = "picture_too_large"
 
 
 class PictureTooSlow(PictureError):
-    """Decoding the picture took more time or memory than is allowed."""
+    """Decoding the image took more time or memory than is allowed."""
 
     code = "picture_too_slow"
 
 
 class PictureGone(PictureError):
-    """The picture's bytes are no longer kept."""
+    """The image's bytes are no longer kept."""
 
     code = "picture_gone"
 
 
 class RequestError(BeholderError):
-    """What was asked cannot be done as it stands."""
+    """The request cannot be served in this form."""
 
     code = "request"
 
@@ -111,43 +111,43 @@ class ConversationTooLong(RequestError):
 
 
 class NotServed(RequestError):
-    """No worker serves this task."""
+    """No live worker serves this task."""
 
     code = "not_served"
 
 
 class Busy(BeholderError):
-    """There is too much to do: come back later."""
+    """The queue is at a limit: come back later."""
 
     code = "busy"
 
 
 class QueueFull(Busy):
-    """The queue holds as many jobs, or as many bytes of pictures, as it may."""
+    """The queue is at its limit of jobs or of image bytes."""
 
     code = "queue_full"
 
 
 class TooManyInFlight(Busy):
-    """One person has as many jobs under way as one person may."""
+    """The user is at the limit of open jobs."""
 
     code = "too_many_in_flight"
 
 
 class Expired(BeholderError):
-    """The job's deadline passed before a worker came to it."""
+    """The job's deadline passed before it was done."""
 
     code = "expired"
 
 
 class ChatError(BeholderError):
-    """The model that converses cannot answer."""
+    """The chat model cannot reply."""
 
     code = "chat"
 
 
 class ChatUnavailable(ChatError):
-    """Ollama is not there."""
+    """Ollama cannot be reached."""
 
     code = "chat_unavailable"
 
@@ -171,7 +171,7 @@ class ChatInterrupted(ChatError):
 
 
 class JobFailed(BeholderError):
-    """The job failed through no fault of whoever asked."""
+    """The job failed for no reason in the request."""
 
     code = "job_failed"
 
@@ -183,7 +183,7 @@ class ModelFailed(JobFailed):
 
 
 class WorkerLost(JobFailed):
-    """Three workers in a row went down with this job alone in hand."""
+    """Three workers in a row ended while they ran this job isolated."""
 
     code = "worker_lost"
 
@@ -194,19 +194,19 @@ class QueueUnavailable(BeholderError):
     code = "queue_unavailable"
 
 
-def _leaves(root: type[BeholderError]) -> list[type[BeholderError]]:
-    return [root, *(leaf for child in root.__subclasses__() for leaf in _leaves(child))]
+def _subtree(root: type[BeholderError]) -> list[type[BeholderError]]:
+    return [root, *(leaf for child in root.__subclasses__() for leaf in _subtree(child))]
 
 
 def from_code(code: str, detail: Detail) -> BeholderError:
-    """Make the error again that a `Failure` carries.
+    """Return the error that a `Failure` carries.
 
     Returns:
-        The error of that code, or a `JobFailed` that names the code where it is not one of ours.
+        The error with that code; a `JobFailed` that names the code where it is unknown.
     """
-    for kind in _leaves(BeholderError):
+    for kind in _subtree(BeholderError):
         if kind.code == code:
             return kind("", **detail)
     return JobFailed(
-        f"The worker answered with an unknown error code {code!r}: are bot and worker the same version?"
+        f"The worker replied with an unknown error code {code!r}: are bot and worker the same version?"
     )

@@ -1,4 +1,4 @@
-"""Where Ollama is, from what OLLAMA_HOST says. Free of Ollama's own library."""
+"""Parses OLLAMA_HOST. Free of Ollama's own library."""
 
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -17,10 +17,10 @@ class Address(NamedTuple):
 
 
 def address(given: str) -> Address:
-    """Read an OLLAMA_HOST as Ollama's own clients do; user, password and path are left out.
+    """Parse an OLLAMA_HOST as Ollama's own clients do; user, password and path are dropped.
 
     Raises:
-        ValueError: It is no address.
+        ValueError: It is malformed.
     """
     whole = given if "://" in given else f"ollama://{given}"
     parts = urlsplit(whole)

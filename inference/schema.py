@@ -1,7 +1,7 @@
-"""The words on the wire: what the bot asks of a worker, and what comes back.
+"""The wire format between bot and worker: requests, jobs and replies.
 
-Everything here travels through Redis as JSON with a schema version. A reader that meets another version, an
-unknown field or a value out of range gets a `pydantic.ValidationError`, never a half-read job.
+All of it goes through Redis as JSON with a schema version. Reading another version, an unknown field or a
+value out of range raises a `pydantic.ValidationError`; a job is never read in part.
 """
 
 import hashlib
@@ -11,43 +11,44 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 VERSION: Literal[1] = 1
 MAX_PICTURES = 10
-"""Discord's limit of attachments on a message."""
+"""Discord's limit of attachments in a message."""
 MAX_LABELS = 25
 MAX_LABEL_LENGTH = 200
-"""Characters; CLIP's own limit of 77 tokens is the worker's to check."""
+"""Characters; the worker checks CLIP's own limit of 77 tokens."""
 MAX_QUESTION_LENGTH = 500
 """Characters; BLIP's text encoder takes 512 tokens."""
 MAX_TURNS = 200
 MAX_CHAT_PICTURES = 20
-"""Pictures in a conversation as it goes to a worker: each takes hundreds of tokens of a model's context."""
+"""Images in a conversation that is sent to a worker: each takes hundreds of tokens of a model's context."""
 MAX_TURN_LENGTH = 4000
-"""Characters; Discord's limit for the messages of whoever pays it most."""
+"""Characters; Discord's limit for messages of Nitro subscribers."""
 MAX_SPEAKER_LENGTH = 80
 """Characters of a display name; Discord's own limit is 32."""
 
 Task = Literal["caption", "answer", "match", "converse"]
 Priority = Literal["waiting", "unasked"]
-"""`waiting`: somebody waits for it (command, mention, thread). `unasked`: a post captioned unasked."""
+"""`waiting`: a user waits for the result (command, mention, thread). `unasked`: a message is captioned
+unasked."""
 
 
 class WireModel(BaseModel):
-    """The base of everything on the wire: frozen, and nothing unknown gets in."""
+    """Base of all wire models: frozen, and unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 Scope = Annotated[str, Field(pattern=r"^(guild|dm):[0-9]{1,20}$")]
-"""The server or DM that something belongs to."""
+"""The guild (`guild:<id>`) or DM (`dm:<channel id>`) that data belongs to. Nothing is shared across
+scopes."""
 
 
 class Picture(WireModel):
-    """A picture's bytes in Redis, by reference.
+    """A reference to an image file in Redis.
 
     Attributes:
-        scope: The server or DM that it belongs to (`guild:<id>` or `dm:<channel id>`). Nothing is shared
-            across scopes.
-        digest: SHA-256 of the bytes as they were posted, 64 hexadecimal digits.
-        size: The bytes' number.
+        scope: The guild or DM that it belongs to.
+        digest: SHA-256 of the file as it was posted, 64 hexadecimal digits.
+        size: The file's bytes.
     """
 
     scope: Scope
@@ -56,15 +57,15 @@ class Picture(WireModel):
 
     @classmethod
     def of(cls, scope: str, data: bytes) -> "Picture":
-        """Name the picture whose bytes are `data` in `scope`."""
+        """Return the reference to the file `data` in `scope`."""
         return cls(scope=scope, digest=hashlib.sha256(data).hexdigest(), size=len(data))
 
 
 class SinglePictureRequest(WireModel):
-    """A request about one picture.
+    """A request about one image.
 
     Attributes:
-        thumbnail: Whether a small copy of it is wanted beside the words.
+        thumbnail: Whether the result is to have its thumbnail.
     """
 
     picture: Picture
@@ -72,30 +73,30 @@ class SinglePictureRequest(WireModel):
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
-        """Return the pictures that the worker has to decode."""
+        """The images that the worker has to decode."""
         return (self.picture,)
 
     @property
     def scope(self) -> str:
-        """Return the server or DM that the request belongs to."""
+        """The guild or DM that the request belongs to."""
         return self.picture.scope
 
 
 class Caption(SinglePictureRequest):
-    """Describe one picture."""
+    """Request to describe one image."""
 
     task: Literal["caption"] = "caption"
 
 
 class Answer(SinglePictureRequest):
-    """Answer a question about one picture."""
+    """Request to answer a question about one image."""
 
     task: Literal["answer"] = "answer"
     question: str = Field(min_length=1, max_length=MAX_QUESTION_LENGTH)
 
 
 class Match(WireModel):
-    """Score every picture against every label; thumbnails come with the scores."""
+    """Request to score every image against every label; the result has thumbnails."""
 
     task: Literal["match"] = "match"
     thumbnail: ClassVar[bool] = True
@@ -106,18 +107,18 @@ class Match(WireModel):
 
     @property
     def scope(self) -> str:
-        """Return the server or DM that the request belongs to."""
+        """The guild or DM that the request belongs to."""
         return self.pictures[0].scope
 
 
 class Turn(WireModel):
-    """What one side said in a conversation.
+    """One turn of a conversation.
 
     Attributes:
-        role: `user` for people, `assistant` for the bot.
-        speaker: The display name of the person, as hostile as the text; empty where it does not matter.
-        text: What was said; may be empty where there are pictures.
-        pictures: What was posted with it, in order.
+        role: `user` for users, `assistant` for the bot.
+        speaker: The user's display name, as untrusted as the text; empty where it does not matter.
+        text: The text; may be empty where there are images.
+        pictures: The images that were posted with it, in order.
     """
 
     role: Literal["user", "assistant"]
@@ -127,12 +128,12 @@ class Turn(WireModel):
 
 
 class Converse(WireModel):
-    """Say what comes next in a conversation; its answer streams.
+    """Request for the next reply of a conversation; it is streamed.
 
     Attributes:
-        scope: The server or DM that the conversation belongs to: it may have no picture that says so.
-        turns: What was said so far, the oldest first, trimmed to the model's context by whoever asks. The
-            last is a person's.
+        scope: The guild or DM that the conversation belongs to; it may have no images that name it.
+        turns: The turns so far, the oldest first, trimmed to the model's context by the submitter. The last
+            is a user's.
     """
 
     task: Literal["converse"] = "converse"
@@ -142,7 +143,7 @@ class Converse(WireModel):
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
-        """Return the pictures of all turns, in order; one that was posted twice is there twice."""
+        """The images of all turns, in order; one that was posted twice is there twice."""
         return tuple(picture for turn in self.turns for picture in turn.pictures)
 
     @model_validator(mode="after")
@@ -150,7 +151,9 @@ class Converse(WireModel):
         if self.turns[-1].role != "user":
             raise ValueError("the last turn is the bot's: there is nothing to answer")
         if len(self.pictures) > MAX_CHAT_PICTURES:
-            raise ValueError(f"{len(self.pictures)} pictures in one conversation; {MAX_CHAT_PICTURES} may be")
+            raise ValueError(
+                f"{len(self.pictures)} images in one conversation; {MAX_CHAT_PICTURES} are allowed"
+            )
         return self
 
 
@@ -158,16 +161,16 @@ Request = Annotated[Caption | Answer | Match | Converse, Field(discriminator="ta
 
 
 def in_one_scope(request: Request) -> bool:
-    """Say whether a request and all its pictures belong to the same server or DM."""
+    """Return whether a request and all its images belong to the same guild or DM."""
     return {picture.scope for picture in request.pictures} <= {request.scope}
 
 
 class Group(WireModel):
-    """The jobs that one message made: its pictures belong together and may wait 10 ms for each other.
+    """The jobs of one message's images; they may wait 10 ms for each other to be in one batch.
 
     Attributes:
         id: The same for all jobs of the message.
-        size: How many jobs the group has in all.
+        size: The number of jobs in the group.
     """
 
     id: str = Field(min_length=1, max_length=64)
@@ -175,15 +178,15 @@ class Group(WireModel):
 
 
 class Job(WireModel):
-    """One piece of work for a worker.
+    """A request with the data that the queue needs.
 
     Attributes:
-        id: Made from the request (`job_id`), so that a retry is the same job.
-        priority: Which of the task's two streams it goes to.
-        asker: Discord's id of the person, for the in-flight limit.
-        reply_to: The bot's reply stream (its name, not the whole key).
+        id: Made from the request's identity (`job_id`), so that a retry is the same job.
+        priority: The one of the task's two streams that it is added to.
+        asker: Discord's id of the user, for the limit of open jobs.
+        reply_to: The name of the bot whose reply stream gets the replies (not the whole key).
         submitted: Unix time in seconds.
-        deadline: Unix time in seconds after which nobody wants the answer.
+        deadline: Unix time in seconds after which the job is dropped.
     """
 
     v: Literal[1] = VERSION
@@ -198,10 +201,10 @@ class Job(WireModel):
 
 
 def job_id(*parts: str | int) -> str:
-    """Make a job's id from what identifies the request: the same parts, the same id.
+    """Return a job's id, made from the parts that identify the request: the same parts give the same id.
 
     Args:
-        parts: For a post: the message's id, the attachment's id, the task, and the text that was asked.
+        parts: For a message: its id, the attachment's id, the task, and the question or labels.
 
     Returns:
         32 hexadecimal digits (128 bits of SHA-256 over the parts, each with its length before it).
@@ -214,36 +217,36 @@ def job_id(*parts: str | int) -> str:
 
 
 class ResultWithThumbnails(WireModel):
-    """What comes with small copies of the pictures.
+    """An outcome with thumbnails.
 
     Attributes:
-        thumbnails: Small JPEG files of the pictures, upright and without metadata, in their order; none where
-            they were not wanted, or where there was no room for them.
+        thumbnails: JPEG files of the images, upright and without metadata, in their order; empty where none
+            were requested, or the queue had no room for them.
     """
 
     thumbnails: tuple[Picture, ...] = Field((), max_length=MAX_PICTURES)
 
 
 class Captioned(ResultWithThumbnails):
-    """What a `Caption` came to."""
+    """The outcome of a `Caption`."""
 
     task: Literal["caption"] = "caption"
     text: str
 
 
 class Answered(ResultWithThumbnails):
-    """What an `Answer` came to."""
+    """The outcome of an `Answer`."""
 
     task: Literal["answer"] = "answer"
     text: str
 
 
 class Matched(ResultWithThumbnails):
-    """What a `Match` came to.
+    """The outcome of a `Match`.
 
     Attributes:
-        cosine: A row for each picture, a column for each label, cosine similarities from -1 to 1.
-        share: The same shape, the softmax over the labels at the model's own temperature, 0 to 1; each row
+        cosine: Cosine similarities from -1 to 1: a row for each image, a column for each label.
+        share: Of the same shape: the softmax over the labels at the model's own temperature, 0 to 1; each row
             sums to 1.
     """
 
@@ -253,13 +256,13 @@ class Matched(ResultWithThumbnails):
 
 
 class Conversed(WireModel):
-    """What a `Converse` came to.
+    """The outcome of a `Converse`.
 
     Attributes:
-        text: The whole answer, or what there was of it when it was stopped.
-        prompt_tokens: What the conversation took of the model's context, pictures included; None: not known.
-        reply_tokens: The answer's tokens; None: not known.
-        stopped: Somebody stopped it (`InferenceClient.stop`).
+        text: The whole reply, or the text so far when it was cancelled.
+        prompt_tokens: Tokens of the conversation, images included; None when unknown.
+        reply_tokens: Tokens of the reply; None when unknown.
+        stopped: Whether it was cancelled (`InferenceClient.stop`).
     """
 
     task: Literal["converse"] = "converse"
@@ -273,14 +276,14 @@ Outcome = Annotated[Captioned | Answered | Matched | Conversed, Field(discrimina
 
 
 class Timings(WireModel):
-    """How long each stage of a job took, in milliseconds.
+    """Durations of a job's stages, in milliseconds.
 
     Attributes:
-        waited: From submit until a worker took it.
-        decode: Reading and decoding its pictures.
-        forward: The model's work on the batch it was in.
-        batch: How many jobs that batch had.
-        done: Unix time in seconds at which the model was done; what comes after it is the reply's way.
+        waited: From the submission until a worker claimed it.
+        decode: Fetching, decoding and preparing its images.
+        forward: The model's forward pass on its batch.
+        batch: The number of jobs in that batch.
+        done: Unix time in seconds at which the model was done; the time after it is the reply's delivery.
     """
 
     waited: float = 0
@@ -291,7 +294,7 @@ class Timings(WireModel):
 
 
 class Result(WireModel):
-    """A job that was done."""
+    """The final reply to a job that succeeded."""
 
     v: Literal[1] = VERSION
     kind: Literal["result"] = "result"
@@ -301,11 +304,11 @@ class Result(WireModel):
 
 
 class Failure(WireModel):
-    """A job that could not be done, and why.
+    """The final reply to a job that failed.
 
     Attributes:
         code: An `inference.errors.BeholderError.code`.
-        detail: What the error's sentence needs (limits, sizes), never what people posted.
+        detail: The numbers for the error's sentence (limits, sizes), never user content.
     """
 
     v: Literal[1] = VERSION
@@ -319,10 +322,10 @@ class Delta(WireModel):
     """A piece of a text that is still being generated, for jobs that stream.
 
     Attributes:
-        attempt: From 0; a job that lost its worker is begun anew by another, whose text need not be the same.
-            The pieces of an attempt replace all those of the attempts before it.
+        attempt: From 0. A job that lost its worker is generated anew by another, whose text may differ: the
+            deltas of an attempt replace all those of earlier attempts.
         seq: From 0 in each attempt.
-        text: What comes after the text of the piece before.
+        text: The continuation of the previous delta's text.
     """
 
     v: Literal[1] = VERSION
@@ -334,11 +337,11 @@ class Delta(WireModel):
 
 
 class Progress(WireModel):
-    """What a worker has to do before it can begin with a job, where that takes long.
+    """Progress of a long step before a job can begin.
 
     Attributes:
-        what: `pulling`: it fetches the model.
-        done: From 0 to 1; None where that is not known.
+        what: `pulling`: the model is being fetched.
+        done: The fraction done, 0 to 1; None when unknown.
     """
 
     v: Literal[1] = VERSION
@@ -350,4 +353,4 @@ class Progress(WireModel):
 
 Reply = Annotated[Result | Failure | Delta | Progress, Field(discriminator="kind")]
 replies: TypeAdapter[Result | Failure | Delta | Progress] = TypeAdapter(Reply)
-"""Reads a reply from JSON: `replies.validate_json(raw)`."""
+"""Parses a reply from JSON: `replies.validate_json(raw)`."""

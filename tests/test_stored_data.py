@@ -268,7 +268,7 @@ async def test_waiting_jobs_are_taken_and_an_abandoned_one_is_claimed(stored: Re
     converse, caption = await consumer.take(5, 0)
     assert converse.job.request == CONVERSE
     assert caption.job.request == Caption(picture=IMAGE)
-    [match] = await consumer.take_abandoned()
+    [match] = await consumer.claim_abandoned()
     assert match.job.request == Match(pictures=(IMAGE,), labels=("red", "blue"))
     assert await consumer.picture(IMAGE) == b"red"
     await consumer.finish(caption, Result(job_id=caption.job.id, outcome=Captioned(text="a red circle")))

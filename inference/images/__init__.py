@@ -1,1 +1,1 @@
-"""Pictures in the worker: from untrusted bytes to upright RGB, and to thumbnails. No torch."""
+"""Images in the worker: untrusted files -> upright RGB images -> thumbnails. Free of torch."""

@@ -1,15 +1,15 @@
-"""The process that decodes: `python -I -m inference.images.decoder_child PARENT MEMORY SECONDS PIXELS`.
+"""The decoder process: `python -I -m inference.images.decoder_child PARENT MEMORY SECONDS PIXELS`.
 
-`inference.images.decoder_pool` starts it, sends pictures on its standard input and reads answers from its
+`inference.images.decoder_pool` starts it, writes image files to its standard input and reads replies from its
 standard output:
 
-    to it      length (4 bytes), that many bytes of a file
-    from it    one byte once it is ready; then for each file status (1), width (4), height (4), and where the
+    request    length (4 bytes), that many bytes of a file
+    reply      one byte once it is ready; then for each file status (1), width (4), height (4), and where the
                status is `DECODED` width * height * 3 bytes of RGB
 
-Numbers are big-endian. Nothing else comes back, so that a decoder that was taken over by a hostile file can
-make its parent believe in a wrong picture and in nothing worse. The process sees no secrets (its environment
-is empty), writes no files, leaves no core dumps, and dies with its parent.
+Numbers are big-endian. Nothing else is sent back, so that a hostile file that takes the decoder over can at
+worst make it return a wrong image. The process sees no secrets (its environment is scrubbed), writes no
+files, leaves no core dumps, and dies with its parent.
 """
 
 import math
@@ -27,27 +27,28 @@ from inference.sandbox.limits import confine
 from inference.sandbox.parent_death import die_with_parent
 
 LENGTH: Final = struct.Struct("!I")
-ANSWER: Final = struct.Struct("!BII")
-"""Status, width, height. With `PictureTooLarge` they are one number, the pixels: high and low 32 bits."""
+REPLY_HEADER: Final = struct.Struct("!BII")
+"""Status, width, height. With `PictureTooLarge`, width and height are the high and low 32 bits of the pixel
+count."""
 READY: Final = b"\x01"
 DECODED: Final = 0
-REFUSALS: Final[dict[int, type[PictureError]]] = {
+ERRORS: Final[dict[int, type[PictureError]]] = {
     1: NotAPicture,
     2: BrokenPicture,
     3: PictureTooLarge,
     4: PictureTooSlow,
 }
-_STATUS: Final = {kind: status for status, kind in REFUSALS.items()}
+_STATUSES: Final = {kind: status for status, kind in ERRORS.items()}
 
 
 @dataclass(frozen=True)
 class DecoderLimits:
-    """What a decoding process may use.
+    """The limits of a decoder process.
 
     Attributes:
         memory: Bytes of address space.
-        seconds: Processor seconds for one picture.
-        pixels: Pixels that a picture's header may announce.
+        seconds: Processor seconds for one image.
+        pixels: Pixels that an image's header may announce.
     """
 
     memory: int
@@ -56,13 +57,13 @@ class DecoderLimits:
 
 
 def allow_seconds(seconds: float) -> None:
-    """Let the kernel end this process (SIGXCPU) after that many more processor seconds."""
+    """Have the kernel end this process (SIGXCPU) after `seconds` more seconds of processor time."""
     used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(used + seconds), hard))
 
 
-def answer(data: bytes, pixels: int) -> bytes:
+def reply_to(data: bytes, pixels: int) -> bytes:
     """Decode one file.
 
     Args:
@@ -70,37 +71,37 @@ def answer(data: bytes, pixels: int) -> bytes:
         pixels: Pixels that its header may announce.
 
     Returns:
-        The answer as the parent reads it.
+        The reply in the form that the parent reads.
     """
     try:
         picture = decode(data, pixels)
-        return ANSWER.pack(DECODED, *picture.size) + picture.tobytes()
+        return REPLY_HEADER.pack(DECODED, *picture.size) + picture.tobytes()
     except PictureTooLarge as error:
-        return ANSWER.pack(_STATUS[PictureTooLarge], *divmod(int(error.detail["value"]), 2**32))
+        return REPLY_HEADER.pack(_STATUSES[PictureTooLarge], *divmod(int(error.detail["value"]), 2**32))
     except PictureError as error:
-        return ANSWER.pack(_STATUS[type(error)], 0, 0)
+        return REPLY_HEADER.pack(_STATUSES[type(error)], 0, 0)
     except MemoryError:
-        return ANSWER.pack(_STATUS[PictureTooSlow], 0, 0)
+        return REPLY_HEADER.pack(_STATUSES[PictureTooSlow], 0, 0)
 
 
 def serve(source: BinaryIO, sink: BinaryIO, limits: DecoderLimits) -> None:
-    """Answer one file after the other until the parent closes the pipe."""
+    """Decode one file after the other until the parent closes the pipe."""
     sink.write(READY)
     sink.flush()
     while len(head := source.read(LENGTH.size)) == LENGTH.size:
         (length,) = LENGTH.unpack(head)
         allow_seconds(limits.seconds)
-        sink.write(answer(source.read(length), limits.pixels))
+        sink.write(reply_to(source.read(length), limits.pixels))
         sink.flush()
 
 
 def main(parent: str, memory: str, seconds: str, pixels: str) -> None:
-    """Run the process; the arguments are those of the command line."""
+    """Run the decoder process. The arguments are those of the command line."""
     die_with_parent(int(parent))
-    # Ctrl-C is the worker's to hear: it ends its children itself.
+    # Ctrl-C is for the worker, which ends its children itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     limits = DecoderLimits(int(memory), float(seconds), int(pixels))
-    # A library that prints must not write into the answers.
+    # A library that prints must not write into the replies.
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     prepare()

@@ -1,7 +1,7 @@
-"""The worker's door for pictures: untrusted bytes in, an upright RGB picture out, decoded in a child process.
+"""Decodes untrusted image files to upright RGB in a pool of sandboxed child processes.
 
-A crash, a hang or a lack of memory costs one picture and a fresh child, never the worker. What the child does
-and what it may not do is in `inference.images.decoder_child`.
+A crash, a hang or a lack of memory costs one image and a new child, never the worker. The child's protocol
+and limits are in `inference.images.decoder_child`.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Final, Self
 from PIL import Image
 
 from inference.errors import BrokenPicture, NotAPicture, PictureError, PictureTooLarge, PictureTooSlow
-from inference.images.decoder_child import ANSWER, DECODED, LENGTH, READY, REFUSALS, DecoderLimits
+from inference.images.decoder_child import DECODED, ERRORS, LENGTH, READY, REPLY_HEADER, DecoderLimits
 from inference.images.decoding import LONG_SIDE
 from inference.images.formats import NAMES, sniff
 from inference.sandbox.limits import scrubbed
@@ -24,31 +24,33 @@ from inference.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
 
-_START_SECONDS: Final = 60.0
-"""A start takes about 0.2 s; this is for a machine that does much else."""
-_EXIT_SECONDS: Final = 5.0
-"""A process that closed its pipes has so long to end."""
-_PICTURES_PER_CHILD: Final = 500
-"""Then a fresh one, so that what a library leaks stays small."""
-_TRIES: Final = 2
-"""To start a child, and for a picture whose child was killed from outside (by a kernel out of memory)."""
+_START_TIMEOUT_S: Final = 60.0
+"""Seconds for a child to start. It takes about 0.2; the rest is for a busy machine."""
+_EXIT_TIMEOUT_S: Final = 5.0
+"""Seconds for a child that has closed its pipes to end."""
+_MAX_IMAGES_PER_CHILD: Final = 500
+"""Images after which a child is replaced, so that a library's memory leaks stay small."""
+_MAX_TRIES: Final = 2
+"""Tries to start a child, and to decode an image whose child was killed from outside (by a kernel out of
+memory)."""
 _PIPE_BYTES: Final = 2**22
-"""How much of an answer (at most 7 MB) asyncio reads ahead."""
+"""Bytes of a reply (at most 7 MB) that asyncio reads ahead."""
 
 
 class DecoderUnavailable(RuntimeError):
-    """The decoding process does not even start: no picture's fault, and nothing a worker can go on with."""
+    """The decoder process does not start, whichever image; the worker cannot go on."""
 
 
 class DecoderPool:
-    """Decodes pictures in a few child processes that are kept warm.
+    """Decodes images in a few child processes that stay alive between images.
 
-    Use it as an async context manager, in the thread that outlives it: the kernel ends the children with the
+    Use it as an async context manager in a thread that outlives it: the kernel ends the children with the
     thread that started them.
 
     Args:
         settings: The limits on pixels, seconds and memory.
-        children: How many pictures are decoded at a time; by default one for each processor, 4 at most.
+        children: The number of images that are decoded at a time; by default one for each processor, at most
+            4.
     """
 
     def __init__(self, settings: WorkerSettings, children: int | None = None) -> None:
@@ -63,14 +65,14 @@ class DecoderPool:
 
     @property
     def pids(self) -> list[int]:
-        """The process ids of the children that run."""
+        """The process ids of the running children."""
         return [child.pid for child in self._children if child.pid]
 
     async def __aenter__(self) -> Self:
         """Start the children.
 
         Raises:
-            IntakeBroken: They do not start.
+            DecoderUnavailable: They do not start.
         """
         try:
             await asyncio.gather(*(child.start() for child in self._children))
@@ -89,23 +91,23 @@ class DecoderPool:
         await asyncio.gather(*(child.end() for child in self._children))
 
     async def decode(self, data: bytes) -> Image.Image:
-        """Decode the first frame of a picture.
+        """Decode the first frame of an image file.
 
         Args:
             data: The file as it was posted.
 
         Returns:
-            RGB, upright, transparent parts on white, long side at most `LONG_SIDE`.
+            RGB, upright, transparent parts on white, long side at most `LONG_SIDE` pixels.
 
         Raises:
-            NotAPicture: It starts like none of the kinds that are read.
+            NotAPicture: It is of no supported media type.
             BrokenPicture: It cannot be decoded, or the decoder crashed on it.
-            PictureTooLarge: It has more pixels than are allowed (detail: limit, value, unit).
-            PictureTooSlow: Decoding it takes more time or memory than is allowed.
-            IntakeBroken: No child can be started.
+            PictureTooLarge: It has too many pixels (detail: limit, value, unit).
+            PictureTooSlow: Decoding it takes too much time or memory.
+            DecoderUnavailable: No child can be started.
         """
         if sniff(data) is None:
-            raise NotAPicture(f"These bytes are no {NAMES} picture: post one of these.")
+            raise NotAPicture(f"These bytes are no {NAMES} image: post one of these.")
         child = await self._idle.get()
         try:
             return await child.decode(data)
@@ -114,7 +116,7 @@ class DecoderPool:
 
 
 class _Child:
-    """One decoding process, started anew after every picture that harmed it."""
+    """One decoder process, replaced after each image that harmed it."""
 
     def __init__(self, limits: DecoderLimits) -> None:
         self._limits = limits
@@ -149,16 +151,16 @@ class _Child:
         await self._kill()
 
     async def ready(self) -> asyncio.subprocess.Process:
-        """Return the process once it takes pictures, a fresh one where the last has gone meanwhile.
+        """Return the process once it is ready, a new one where the last has ended meanwhile.
 
         Raises:
-            IntakeBroken: It does not start.
+            DecoderUnavailable: It does not start.
         """
-        for _ in range(_TRIES):
+        for _ in range(_MAX_TRIES):
             if (process := await self._started()) is not None:
                 return process
         raise DecoderUnavailable(
-            "The process that decodes pictures does not start: try `python -c 'import PIL, pillow_heif'` "
+            "The decoder process does not start: try `python -c 'import PIL, pillow_heif'` "
             f"and look at BEHOLDER_PICTURE_MEMORY_BYTES ({self._limits.memory})."
         )
 
@@ -169,9 +171,9 @@ class _Child:
             elif self._process is None or self._process.returncode is not None:
                 await self._renew()
             process = self._process
-            assert process is not None  # noqa: S101 - it was started just now
+            assert process is not None  # noqa: S101 - it has just been started
             assert process.stdout is not None  # noqa: S101 - with a pipe
-            async with asyncio.timeout(_START_SECONDS):
+            async with asyncio.timeout(_START_TIMEOUT_S):
                 if not self._is_ready:
                     self._is_ready = await process.stdout.readexactly(len(READY)) == READY
         except (OSError, asyncio.IncompleteReadError):
@@ -180,38 +182,38 @@ class _Child:
         return process
 
     async def decode(self, data: bytes) -> Image.Image:
-        for _ in range(_TRIES):
-            answered = await self._try(data)
-            if isinstance(answered, PictureError):
-                raise answered
-            if answered is not None:
-                return answered
+        for _ in range(_MAX_TRIES):
+            decoded = await self._try(data)
+            if isinstance(decoded, PictureError):
+                raise decoded
+            if decoded is not None:
+                return decoded
         raise _too_slow(self._limits)
 
     async def _try(self, data: bytes) -> Image.Image | PictureError | None:
-        """Have the process decode a picture.
+        """Have the process decode an image.
 
         Returns:
-            What it says, or None: somebody killed it, maybe while it had nothing to do.
+            The image or its error; None: the process was killed from outside, maybe while it was idle.
         """
         process = await self.ready()
-        whole = False
+        reusable = False
         try:
             async with asyncio.timeout(self._limits.seconds):
-                answered = await _exchange(process, data, self._limits.pixels)
+                decoded = await _exchange(process, data, self._limits.pixels)
             self._decoded += 1
-            whole = self._decoded < _PICTURES_PER_CHILD and not isinstance(answered, PictureTooSlow)
+            reusable = self._decoded < _MAX_IMAGES_PER_CHILD and not isinstance(decoded, PictureTooSlow)
         except TimeoutError:
             return _too_slow(self._limits)
         except (asyncio.IncompleteReadError, ConnectionError):
             return await _died(process, self._limits)
         except ValueError as error:
             log.warning("%s", error)
-            return BrokenPicture("The decoder went wild on this picture.")
+            return BrokenPicture("The decoder returned a malformed reply for this image.")
         finally:
-            if not whole:
+            if not reusable:
                 self._renewal = asyncio.create_task(self._renew())
-        return answered
+        return decoded
 
     async def _renew(self) -> None:
         try:
@@ -229,51 +231,51 @@ class _Child:
 
 
 async def _exchange(
-    process: asyncio.subprocess.Process, data: bytes, most_pixels: int
+    process: asyncio.subprocess.Process, data: bytes, max_pixels: int
 ) -> Image.Image | PictureError:
-    """Send a file, and read what the child makes of it.
+    """Write a file to the child and read its reply.
 
     Raises:
-        asyncio.IncompleteReadError, ConnectionError: The child has gone.
-        ValueError: It answers what it may not.
+        asyncio.IncompleteReadError, ConnectionError: The child has ended.
+        ValueError: Its reply is malformed.
     """
     assert process.stdin is not None  # noqa: S101 - it was started with pipes
     assert process.stdout is not None  # noqa: S101
     process.stdin.writelines((LENGTH.pack(len(data)), data))
     await process.stdin.drain()
-    status, width, height = ANSWER.unpack(await process.stdout.readexactly(ANSWER.size))
+    status, width, height = REPLY_HEADER.unpack(await process.stdout.readexactly(REPLY_HEADER.size))
     if status == DECODED and 1 <= width <= LONG_SIDE and 1 <= height <= LONG_SIDE:
         pixels = await process.stdout.readexactly(width * height * 3)
         return Image.frombytes("RGB", (width, height), pixels)
-    if status not in REFUSALS:
-        raise ValueError(f"The decoder answered status {status}, {width} x {height}: not to be trusted.")
-    if REFUSALS[status] is PictureTooLarge:
+    if status not in ERRORS:
+        raise ValueError(f"The decoder replied with status {status}, {width} x {height}: malformed.")
+    if ERRORS[status] is PictureTooLarge:
         value = width << 32 | height
         return PictureTooLarge(
-            f"The picture has {value} pixels and may have {most_pixels}: post a smaller one.",
-            limit=most_pixels,
+            f"The image has {value} pixels and may have {max_pixels}: post a smaller one.",
+            limit=max_pixels,
             value=value,
             unit="pixels",
         )
-    return REFUSALS[status]()
+    return ERRORS[status]()
 
 
 def _too_slow(limits: DecoderLimits) -> PictureTooSlow:
     return PictureTooSlow(
-        f"Decoding took more than {limits.seconds} s or {limits.memory} bytes: post a smaller picture."
+        f"Decoding took more than {limits.seconds} s or {limits.memory} bytes: post a smaller image."
     )
 
 
 async def _died(process: asyncio.subprocess.Process, limits: DecoderLimits) -> PictureError | None:
-    """Say what a picture did that took its decoder down; None: it was killed from outside."""
+    """Return the error of an image that ended its decoder; None: the process was killed from outside."""
     try:
-        async with asyncio.timeout(_EXIT_SECONDS):
+        async with asyncio.timeout(_EXIT_TIMEOUT_S):
             code = await process.wait()
     except TimeoutError:
-        # It closed its pipe and lives on: whoever runs in there now, it is killed next.
+        # It has closed its pipe and lives on, so it is compromised. The caller kills it.
         code = 0
-    log.warning("A decoder went down with a picture (exit code %d); the next one gets a fresh one.", code)
+    log.warning("a decoder process ended while it decoded (exit code %d); a new one is started", code)
     if code == -signal.SIGKILL:
         return None
-    # SIGXCPU: the limit on processor seconds.
+    # SIGXCPU: it exceeded its processor seconds.
     return _too_slow(limits) if code == -signal.SIGXCPU else BrokenPicture("The decoder crashed on it.")

@@ -1,6 +1,6 @@
-"""Untrusted bytes -> an upright RGB picture. Runs in `inference.images.decoder_child` only, limited there.
+"""An untrusted file -> an upright RGB image. Runs only in `inference.images.decoder_child`.
 
-Every model, and every thumbnail, sees the picture that comes out of here.
+Every model and every thumbnail gets the image that is decoded here.
 """
 
 import io
@@ -13,13 +13,13 @@ from inference.errors import BrokenPicture, NotAPicture, PictureError, PictureTo
 from inference.images.formats import NAMES, PILLOW, sniff
 
 LONG_SIDE: Final = 1536
-"""Pixels: no picture that comes out is longer or higher."""
-_GAP: Final = 2.0
-"""A JPEG larger than this many times `LONG_SIDE` is decoded at a half, a quarter or an eighth of its size."""
+"""Pixels of a decoded image's longer side, at most."""
+_DRAFT_FACTOR: Final = 2.0
+"""A JPEG larger than `LONG_SIDE` times this is decoded at a half, a quarter or an eighth of its size."""
 _BITS_PER_SAMPLE: Final = 258
 _ORIENTATION: Final = 0x0112
-"""TIFF's and Exif's tags. Source: TIFF 6.0, Exif 2.32."""
-_UPRIGHT: Final = {
+"""Tags of TIFF and Exif. Source: TIFF 6.0, Exif 2.32."""
+_TRANSPOSES: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -28,12 +28,12 @@ _UPRIGHT: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What turns a picture of that Exif orientation upright. Source: Exif 2.32, table 6."""
+"""The transpose that turns an image of an Exif orientation upright. Source: Exif 2.32, table 6."""
 
 
 def prepare() -> None:
-    """Load every decoder, with one thread each, and leave the bounds on pixels to `decode`."""
-    import pillow_heif  # noqa: PLC0415 - the worker imports this module for its numbers, without the decoders
+    """Load every decoder, with one thread each, and turn off Pillow's own pixel limit: `decode` checks it."""
+    import pillow_heif  # noqa: PLC0415 - the worker imports this module for its constants, without the decoders
 
     Image.init()
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
@@ -41,45 +41,45 @@ def prepare() -> None:
     Image.MAX_IMAGE_PIXELS = None
 
 
-def decode(data: bytes, most_pixels: int) -> Image.Image:
-    """Decode the first frame of a picture.
+def decode(data: bytes, max_pixels: int) -> Image.Image:
+    """Decode the first frame of an image file.
 
     Args:
-        data: The file, whatever it is.
-        most_pixels: How many pixels the file's header may announce.
+        data: The file; any bytes.
+        max_pixels: Pixels that the file's header may announce.
 
     Returns:
-        RGB, 8 bits a channel, upright, transparent parts on white, long side at most `LONG_SIDE`.
+        RGB, 8 bits a channel, upright, transparent parts on white, long side at most `LONG_SIDE` pixels.
 
     Raises:
-        NotAPicture: It starts like none of the kinds that are read.
+        NotAPicture: It is of no supported media type.
         BrokenPicture: It cannot be decoded.
         PictureTooLarge: Its header announces too many pixels; nothing was decoded.
-        PictureTooSlow: It needs more memory than there is.
+        PictureTooSlow: It needs more memory than the process may use.
     """
     kind = sniff(data)
     if kind is None:
-        raise NotAPicture(f"These bytes are no {NAMES} picture: post one of these.")
+        raise NotAPicture(f"These bytes are no {NAMES} image: post one of these.")
     try:
         if kind == "image/webp":
             # Pillow allocates a WebP's whole canvas when it opens the file.
-            _check_size(webp_canvas(data), most_pixels)
+            _check_size(webp_canvas(data), max_pixels)
         with Image.open(io.BytesIO(data), formats=[PILLOW[kind]]) as picture:
-            _check_size(picture.size, most_pixels)
+            _check_size(picture.size, max_pixels)
             return _upright_rgb(picture)
     except PictureError:
         raise
     except MemoryError as error:
-        raise PictureTooSlow("Decoding the picture takes too much memory: post a smaller one.") from error
+        raise PictureTooSlow("Decoding the image takes too much memory: post a smaller one.") from error
     except Exception as error:
         # Pillow's plugins raise OSError, ValueError, SyntaxError, struct.error and more on broken files.
         if "memory" in str(error):
-            raise PictureTooSlow("Decoding the picture takes too much memory: post a smaller one.") from error
-        raise BrokenPicture(f"The {kind} file cannot be decoded: is it whole?") from error
+            raise PictureTooSlow("Decoding the image takes too much memory: post a smaller one.") from error
+        raise BrokenPicture(f"The {kind} file cannot be decoded: is it complete?") from error
 
 
 def webp_canvas(data: bytes) -> tuple[int, int]:
-    """Read a WebP's width and height from its header; (0, 0) where the header is none.
+    """Return a WebP's width and height from its header; (0, 0) where the header is malformed.
 
     Source: RFC 9649, sections 2.5 to 2.7.
     """
@@ -95,33 +95,34 @@ def webp_canvas(data: bytes) -> tuple[int, int]:
     return 0, 0
 
 
-def _check_size(size: tuple[int, int], most_pixels: int) -> None:
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     pixels = size[0] * size[1]
-    if pixels > most_pixels:
+    if pixels > max_pixels:
         raise PictureTooLarge(
-            f"The picture has {pixels} pixels and may have {most_pixels}: post a smaller one.",
-            limit=most_pixels,
+            f"The image has {pixels} pixels and may have {max_pixels}: post a smaller one.",
+            limit=max_pixels,
             value=pixels,
             unit="pixels",
         )
 
 
 def _upright_rgb(picture: Image.Image) -> Image.Image:
-    """Decode an opened picture; see `decode`."""
-    ratio = LONG_SIDE * _GAP / max(picture.size)
+    """Decode an opened image; see `decode`."""
+    ratio = LONG_SIDE * _DRAFT_FACTOR / max(picture.size)
     picture.draft(None, (math.ceil(picture.width * ratio), math.ceil(picture.height * ratio)))
     picture.load()
-    # Only now: a PNG's orientation may stand behind its pixels, and TIFF's decoder turns the picture itself.
-    turn = _UPRIGHT.get(picture.getexif().get(_ORIENTATION, 1))
-    shown = _eight_bits(picture)
-    shown = shown.convert("RGBA" if shown.has_transparency_data else "RGB")
-    shown.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)
-    flat = _on_white(shown)
-    return flat if turn is None else flat.transpose(turn)
+    # Only after loading: a PNG's orientation may come after its pixels, and TIFF's decoder turns the image
+    # itself.
+    transpose = _TRANSPOSES.get(picture.getexif().get(_ORIENTATION, 1))
+    image = _eight_bits(picture)
+    image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    image.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)
+    opaque = _on_white(image)
+    return opaque if transpose is None else opaque.transpose(transpose)
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Scale a grey picture of 12, 16 or 32 bits or of floats to 8 bits; Pillow's `convert` clips it."""
+    """Scale greyscale of 12, 16 or 32 bits or of floats to 8 bits; Pillow's `convert` would clip it."""
     if picture.mode.startswith("I;16"):
         bits: int = getattr(picture, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))[0]
         return _scale(picture.convert("I"), 0, 2**bits - 1)
@@ -129,18 +130,19 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
         return picture
     low, high = picture.getextrema()
     if not (isinstance(low, int | float) and isinstance(high, int | float) and math.isfinite(high - low)):
-        raise BrokenPicture(f"Its values run from {low} to {high}: no picture of grey values.")
-    # Nothing says what such values mean: 0 to 1, 0 to 255 and 0 to 65535 are common, all else is stretched.
+        raise BrokenPicture(f"Its values range from {low} to {high}: not a greyscale image.")
+    # The file does not say what the values mean: 0 to 1, 0 to 255 and 0 to 65535 are common; others are
+    # stretched.
     tops = (1, 255, 65535) if picture.mode == "F" else (255, 65535)
     top = next((top for top in tops if low >= 0 and high <= top), None)
     return _scale(picture, low, high) if top is None else _scale(picture, 0, top)
 
 
 def _scale(picture: Image.Image, low: float, high: float) -> Image.Image:
-    """Map `low` to 0 and `high` to 255 in a picture of mode I or F, as mode L."""
+    """Map `low` to 0 and `high` to 255 in an image of mode I or F; returns mode L."""
     factor = 255 / (high - low or 1)
     scaled = picture.point(lambda value: value * factor + (0.5 - low * factor)).convert("L")
-    # What Pillow kept about transparency counts in the old values.
+    # Pillow's transparency info refers to the old values.
     scaled.info.pop("transparency", None)
     return scaled
 

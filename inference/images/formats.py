@@ -1,7 +1,8 @@
-"""What kind of picture some bytes start like: the first check of bot and worker, free of Pillow and torch.
+"""Detects an image's media type from its first bytes. Free of Pillow and torch.
 
-It looks at the first bytes alone and never at a file's name or at what Discord says it is. That bytes start
-like a picture does not make them one: only decoding (`inference.images.decoder_pool`) shows that.
+It is the first check of bot and worker. A file's name and the content type that Discord reports are ignored.
+A detected type does not make the file a valid image: only decoding (`inference.images.decoder_pool`) shows
+that.
 """
 
 from collections.abc import Iterator
@@ -21,13 +22,13 @@ PILLOW: Final[dict[MediaType, str]] = {
     "image/heic": "HEIF",
     "image/heif": "HEIF",
 }
-"""Every media type that is read here, with Pillow's name for the only decoder that may touch such bytes."""
+"""The supported media types, each with Pillow's name of the only decoder that may read such a file."""
 
 NAMES: Final = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
-"""The kinds in words, for sentences."""
+"""The supported types in words, for messages."""
 
 HEAD: Final = 4096
-"""Bytes: `sniff` looks no further (an APNG whose animation starts behind longer metadata is a PNG to it)."""
+"""Bytes that `sniff` looks at (an APNG whose animation starts after longer metadata counts as a PNG)."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _STARTS: Final[tuple[tuple[bytes, MediaType], ...]] = (
@@ -41,7 +42,7 @@ _STARTS: Final[tuple[tuple[bytes, MediaType], ...]] = (
     (b"MM\0+\0\x08\0\0", "image/tiff"),
 )
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
-"""Sizes of the header after the file header. Source: Pillow's BmpImagePlugin, Windows' wingdi.h."""
+"""Sizes of the header that follows the file header. Source: Pillow's BmpImagePlugin, Windows' wingdi.h."""
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
 _HEIF_BRANDS = frozenset({b"mif1", b"msf1"})
@@ -49,13 +50,13 @@ _HEIF_BRANDS = frozenset({b"mif1", b"msf1"})
 
 
 def sniff(data: bytes) -> MediaType | None:
-    """Say what kind of picture `data` starts like.
+    """Return the media type of an image file.
 
     Args:
-        data: A file's bytes, or at least its first `HEAD`.
+        data: The file, or at least its first `HEAD` bytes.
 
     Returns:
-        One of the media types in `PILLOW`, or None where it is none of them.
+        One of the media types in `PILLOW`; None for any other file.
     """
     head = data[:HEAD]
     if head.startswith(_PNG):
@@ -65,26 +66,26 @@ def sniff(data: bytes) -> MediaType | None:
             return kind
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
-    # "BM" alone starts many a text: the header's size must be one that exists as well.
+    # Texts may start with "BM" too, so the header's size must be a known one.
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return "image/bmp"
     return _sniff_iso(head)
 
 
 def _chunks_before_pixels(data: bytes) -> Iterator[bytes]:
-    """Yield the names of a PNG's chunks up to the first that holds pixels."""
+    """Yield the names of a PNG's chunks up to the first one with pixels."""
     at = len(_PNG)
     while at + 8 <= len(data):
         name = data[at + 4 : at + 8]
         if name == b"IDAT":
             return
         yield name
-        # Length, name and checksum: 12 bytes even where there is nothing between them, so that this ends.
+        # Length, name and checksum are 12 bytes even of an empty chunk, so that this loop ends.
         at += 12 + int.from_bytes(data[at : at + 4])
 
 
 def _sniff_iso(data: bytes) -> MediaType | None:
-    """Tell AVIF from HEIC, which share a container and differ in the brands that they name."""
+    """Distinguish AVIF from HEIC, which share a container and differ in their brands."""
     if data[4:8] != b"ftyp":
         return None
     box = data[: int.from_bytes(data[:4])]
@@ -95,7 +96,7 @@ def _sniff_iso(data: bytes) -> MediaType | None:
         return "image/heic"
     if major not in _HEIF_BRANDS:
         return None
-    # The minor version stands between the major brand and the compatible ones, which say what is inside.
+    # The minor version is between the major brand and the compatible brands, which name the codec.
     brands = {box[at : at + 4] for at in range(16, len(box) - 3, 4)}
     if brands & _AVIF_BRANDS:
         return "image/avif"

@@ -1,4 +1,4 @@
-"""From references to pictures: fetch their bytes and decode them, each once however many want it."""
+"""References -> images: fetches image files and decodes them, each once however many jobs refer to it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,34 +12,34 @@ from inference.schema import Picture
 
 
 class PictureSource(Protocol):
-    """Where pictures' bytes are: `inference.queue.consumer.Consumer`."""
+    """Source of image files, such as `inference.queue.consumer.Consumer`."""
 
     async def picture(self, picture: Picture) -> bytes:
-        """Fetch a picture's bytes."""
+        """Fetch an image file."""
 
     async def put_picture(self, scope: str, data: bytes) -> Picture:
-        """Keep a thumbnail's."""
+        """Store a thumbnail file."""
 
 
 class Decoder(Protocol):
-    """What decodes them: `inference.images.decoder_pool.Intake`."""
+    """Decoder of image files, such as `inference.images.decoder_pool.DecoderPool`."""
 
     async def decode(self, data: bytes) -> Image.Image:
-        """Decode a picture."""
+        """Decode an image file."""
 
 
 @dataclass
 class _Decoding:
     task: asyncio.Task[Image.Image]
-    wanted_by: int = 0
+    readers: int = 0
 
 
 class PictureReader:
-    """Reads pictures side by side; one that several want at a time is decoded once, and none is kept.
+    """Reads images side by side. One that several callers read at a time is decoded once; none is cached.
 
     Args:
-        source: Where the bytes come from.
-        decoder: What decodes them.
+        source: Fetches the files.
+        decoder: Decodes them.
     """
 
     def __init__(self, source: PictureSource, decoder: Decoder) -> None:
@@ -48,12 +48,12 @@ class PictureReader:
         self._decodings: dict[tuple[str, str], _Decoding] = {}
 
     async def read(self, pictures: Sequence[Picture]) -> list[Image.Image]:
-        """Fetch and decode some pictures, in their order.
+        """Fetch and decode images, in the given order.
 
         Raises:
-            PictureError: One of them cannot be used (of several: `picture`, its number from 1).
+            PictureError: One of them cannot be used (where there are several: `picture`, its number from 1).
             QueueUnavailable: They cannot be fetched.
-            IntakeBroken: No picture at all can be decoded.
+            DecoderUnavailable: No image can be decoded at all.
         """
         tasks = [asyncio.create_task(self._picture(picture)) for picture in pictures]
         try:
@@ -70,12 +70,12 @@ class PictureReader:
         decoding = self._decodings.get(key)
         if decoding is None:
             decoding = self._decodings[key] = _Decoding(asyncio.create_task(self._decode(picture)))
-        decoding.wanted_by += 1
+        decoding.readers += 1
         try:
             return await asyncio.shield(decoding.task)
         finally:
-            decoding.wanted_by -= 1
-            if not decoding.wanted_by:
+            decoding.readers -= 1
+            if not decoding.readers:
                 del self._decodings[key]
                 decoding.task.cancel()
 
@@ -84,9 +84,9 @@ class PictureReader:
 
 
 async def _numbered(task: asyncio.Task[Image.Image], number: int) -> Image.Image:
-    """Wait for a picture; its error says which of the job's pictures it was."""
+    """Wait for an image; its error names which of the job's images it was."""
     try:
         return await task
     except PictureError as error:
-        # A new one: the same picture may stand elsewhere in another job.
+        # A new error: the same image may have another number in another job.
         raise type(error)(str(error), **{**error.detail, "picture": number}) from error

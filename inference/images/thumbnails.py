@@ -1,4 +1,4 @@
-"""Upright pictures -> small JPEG files, for whoever shows a result beside its pictures."""
+"""Upright images -> thumbnails as JPEG files, to be shown beside a result."""
 
 import io
 from collections.abc import Sequence
@@ -7,17 +7,18 @@ from typing import Final
 from PIL import Image
 
 LONG_SIDE: Final = 320
-"""Pixels."""
+"""Pixels of a thumbnail's longer side, at most."""
 MAX_BYTES: Final = 60_000
 _QUALITIES: Final = (85, 70, 50, 30, 10)
-"""Tried in this order until a file is small enough; photographs have some 30 kB at the first."""
+"""JPEG qualities, tried in this order until the file is small enough; photographs take some 30 kB at the
+first."""
 
 
 def thumbnail(picture: Image.Image) -> bytes:
-    """Make a JPEG file of an upright RGB picture.
+    """Return the thumbnail of an upright RGB image.
 
     Returns:
-        At most `MAX_BYTES` bytes: long side at most `LONG_SIDE`, in the picture's own shape, never enlarged.
+        A JPEG file of at most `MAX_BYTES`; long side at most `LONG_SIDE`, aspect ratio kept, never enlarged.
     """
     small = picture.copy()
     small.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS, reducing_gap=3)
@@ -26,7 +27,7 @@ def thumbnail(picture: Image.Image) -> bytes:
 
 
 def thumbnails(pictures: Sequence[Image.Image]) -> list[bytes]:
-    """Make a thumbnail of each picture."""
+    """Return the thumbnail of each image."""
     return [thumbnail(picture) for picture in pictures]
 
 

@@ -1,1 +1,1 @@
-"""The models: BLIP and CLIP through transformers."""
+"""The models as engines: BLIP, CLIP and LLaVA on transformers, and chat models in Ollama."""

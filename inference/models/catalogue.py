@@ -1,7 +1,7 @@
-"""Which checkpoint serves which task, in three sizes. Free of torch and transformers.
+"""The checkpoint of each task, in three sizes. Free of torch and transformers.
 
-Commits are pinned where one is known to hold safetensors. `main` stands where it holds none, and the hub's
-own conversion of it is looked up instead: see docs/decisions/safetensors-only.md.
+A commit is pinned where one is known to have safetensors. `main` is named where it has none, and the hub's
+own conversion of it is found instead: see docs/decisions/safetensors-only.md.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ TINY_WEIGHTS = Path(__file__).parent.parent / "tiny" / "weights"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model by name.
+    """A model's name.
 
     Attributes:
         name: Its name on the hub (`owner/name`), or a folder's path.
-        revision: A branch, tag or commit on the hub; means nothing for a folder.
+        revision: A branch, tag or commit on the hub; ignored for a folder.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Checkpoint:
 
     @property
     def folder(self) -> Path | None:
-        """The folder that it is, or None where it is on the hub."""
+        """Its folder; None where it is on the hub."""
         path = Path(self.name)
         return path if path.is_dir() or self.name.startswith(("/", "./", "../", "~")) else None
 
@@ -40,17 +40,13 @@ class Checkpoint:
 
     @property
     def label(self) -> str:
-        """What it is called in logs and `/healthz`: no path of this machine."""
+        """Its name in logs, without a path of this machine."""
         if self.folder is None:
             return str(self)
         return f"tiny {self.folder.name}" if self.folder.parent == TINY_WEIGHTS else self.folder.name
 
     def locally(self) -> Path | None:
-        """Find the model's files on this machine, without any request.
-
-        Returns:
-            The folder, or None where files are missing.
-        """
+        """Return the folder with the model's files, without any request; None where files are missing."""
         if self.folder is not None:
             return self.folder if complete(self.folder) else None
         return cached_snapshot(self.name, self.revision)
@@ -77,11 +73,11 @@ CHAT: dict[ModelSize, Checkpoint] = {
     "base": Checkpoint("llava-hf/llava-interleave-qwen-0.5b-hf"),
     "large": Checkpoint("llava-hf/llava-1.5-7b-hf"),
 }
-"""What converses on transformers; Ollama has a catalogue of its own."""
+"""The chat models on transformers; Ollama has a library of its own."""
 
 
 def parse(spec: str) -> Checkpoint:
-    """Read what a person wrote: a folder, or a name on the hub with an optional `@revision`."""
+    """Parse a setting: a folder, or a name on the hub with an optional `@revision`."""
     if Path(spec).is_dir():
         return Checkpoint(spec)
     name, _, revision = spec.partition("@")
@@ -89,7 +85,7 @@ def parse(spec: str) -> Checkpoint:
 
 
 def checkpoint_for(task: Task, settings: WorkerSettings) -> Checkpoint:
-    """Choose a task's checkpoint: the one that the settings name, else the one of their size."""
+    """Return a task's checkpoint: the one that the settings name, otherwise the one of their size."""
     spec = {
         "caption": settings.caption_model,
         "answer": settings.answer_model,
@@ -99,19 +95,19 @@ def checkpoint_for(task: Task, settings: WorkerSettings) -> Checkpoint:
 
 
 def chat_checkpoint(settings: WorkerSettings) -> Checkpoint:
-    """Choose what converses on transformers."""
+    """Return the chat model's checkpoint on transformers."""
     return parse(settings.chat_model) if settings.chat_model else CHAT[settings.models]
 
 
 def served(settings: WorkerSettings) -> tuple[Task, ...]:
-    """Say which of its tasks a worker can serve: all, but that a size may have no model that converses."""
+    """Return the tasks that a worker can serve: no `converse` where there is no chat model."""
     chat = chat_checkpoint(settings)
     lacks = settings.chat_with == "transformers" and not settings.chat_model and chat.folder is not None
     return tuple(task for task in settings.tasks if task != "converse" or not lacks or chat.locally())
 
 
 def checkpoints(settings: WorkerSettings) -> dict[Task, Checkpoint]:
-    """List what a worker loads for its tasks; what Ollama runs is Ollama's."""
+    """Return the checkpoints that a worker loads for its tasks; a chat model in Ollama is not among them."""
     return {
         task: chat_checkpoint(settings) if task == "converse" else checkpoint_for(task, settings)
         for task in served(settings)
@@ -120,7 +116,7 @@ def checkpoints(settings: WorkerSettings) -> dict[Task, Checkpoint]:
 
 
 def in_local_cache(wanted: ModelSize | WorkerSettings) -> bool:
-    """Say whether models can be loaded without any request, looking only at files.
+    """Return whether models can be loaded without any request; only files are checked.
 
     Args:
         wanted: A size: all three of its models. Settings: the models of their tasks, overrides included.

@@ -1,4 +1,4 @@
-"""CLIP's scores of pictures against labels as an engine."""
+"""CLIP's scores of images against labels as an engine."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,27 +9,28 @@ from PIL import Image
 from transformers import CLIPModel, CLIPProcessor
 
 from inference.errors import LabelTooLong
-from inference.models.blip.vision import blank
-from inference.models.framing import tiles
-from inference.models.kept import TensorCache
-from inference.models.sight import Seen, Sight
-from inference.models.tokens import most_tokens, plain_tokens
+from inference.models.blip.vision import blank_image
+from inference.models.tensor_cache import TensorCache
+from inference.models.tiling import tiles
+from inference.models.tokenization import max_tokens, tokenize
+from inference.models.vision_encoder import ImageInput, VisionEncoder
 from inference.schema import Answer, Caption, Match, Matched, Picture
 
-KEPT_BYTES = 16 * 2**20
-"""Of each kind: an embedding takes 2 KB in float32, so that 8,000 are kept, of pictures one for each tile."""
-PASS = 64
-"""The most labels in one pass of the text tower."""
+CACHE_BYTES = 16 * 2**20
+"""Bytes of each of the two caches. An embedding takes 2 KB in float32, so that 8,000 are cached; an image has
+one for each tile."""
+MAX_PASS = 64
+"""Labels in one pass of the text encoder, at most."""
 
 
 @dataclass(frozen=True)
-class Label:
+class LabelInput:
     """A label, as tensors.
 
     Attributes:
-        key: The server or DM where it was asked, and its text.
+        key: The guild or DM of the request, and the label's text.
         tokens: From the token that starts a text to the one that ends it.
-        embedding: What is kept from an earlier job, float [width] of length 1, or None.
+        embedding: The cached embedding, float [width] of length 1, or None.
     """
 
     key: tuple[str, str]
@@ -38,25 +39,25 @@ class Label:
 
 
 @dataclass(frozen=True)
-class ToMatch:
-    """A `Match`, as tensors: its pictures and its labels, in the request's order."""
+class MatchInput:
+    """A `Match`, as tensors: its images and its labels, in the request's order."""
 
-    pictures: tuple[Seen, ...]
-    labels: tuple[Label, ...]
+    images: tuple[ImageInput, ...]
+    labels: tuple[LabelInput, ...]
 
 
 class ClipMatcher:
-    """Scores pictures against labels. Both sides' embeddings are kept for the next request about them.
+    """Scores images against labels. Embeddings of both are cached for the next request.
 
-    Labels are read as they are written, without a template such as `a photo of ...`: what a template does to
-    scores was not measured here, and the tiny model learnt bare labels.
+    Labels are embedded as they are written, without a template such as `a photo of ...`: the effect of a
+    template on the scores was not measured, and the tiny model was trained on bare labels.
 
     Args:
         model: In eval mode, on its device.
         processor: With the PIL backend.
         name: The model's name and revision.
-        kept_pictures: Where pictures' embeddings are kept; None: a store of its own.
-        kept_labels: Where labels' embeddings are kept; None: a store of its own.
+        image_cache: Holds the images' embeddings; None: a cache of its own.
+        label_cache: Holds the labels' embeddings; None: a cache of its own.
     """
 
     def __init__(
@@ -64,116 +65,120 @@ class ClipMatcher:
         model: CLIPModel,
         processor: CLIPProcessor,
         name: str,
-        kept_pictures: TensorCache | None = None,
-        kept_labels: TensorCache | None = None,
+        image_cache: TensorCache | None = None,
+        label_cache: TensorCache | None = None,
     ) -> None:
         self.name = name
         self._model = model
         self._tokenizer = processor.tokenizer
-        self._images = processor.image_processor
-        self._kept_labels = TensorCache(KEPT_BYTES) if kept_labels is None else kept_labels
-        kept = TensorCache(KEPT_BYTES) if kept_pictures is None else kept_pictures
-        self._sight = Sight(self._embed_pictures, self._pixels, kept, model.device, model.dtype)
-        self._limit = most_tokens(self._tokenizer, model.text_model.config.max_position_embeddings)
+        self._image_processor = processor.image_processor
+        self._label_cache = TensorCache(CACHE_BYTES) if label_cache is None else label_cache
+        self._image_cache = TensorCache(CACHE_BYTES) if image_cache is None else image_cache
+        self._vision_encoder = VisionEncoder(
+            self._embed_images, self._preprocess, self._image_cache, model.device, model.dtype
+        )
+        self._max_tokens = max_tokens(self._tokenizer, model.text_model.config.max_position_embeddings)
 
-    def prepare(self, request: Caption | Answer | Match, pictures: Sequence[Image.Image]) -> ToMatch:
-        """Turn a `Match` and its pictures into tensors.
+    def prepare(self, request: Caption | Answer | Match, pictures: Sequence[Image.Image]) -> MatchInput:
+        """Turn a `Match` and its images into tensors.
 
         Raises:
-            TypeError: It is another request.
-            LabelTooLong: A label has more tokens than the text tower reads.
+            TypeError: The request is of another task.
+            LabelTooLong: A label has more tokens than the text encoder reads.
         """
         if not isinstance(request, Match):
             raise TypeError(f"A matching model was given a request to {request.task}.")
         scope = request.pictures[0].scope
         labels = tuple(self._label(scope, label, number) for number, label in enumerate(request.labels, 1))
-        seen = (
-            self._sight.prepare(name, picture)
+        images = (
+            self._vision_encoder.prepare(name, picture)
             for name, picture in zip(request.pictures, pictures, strict=True)
         )
-        return ToMatch(tuple(seen), labels)
+        return MatchInput(tuple(images), labels)
 
-    def _label(self, scope: str, text: str, number: int) -> Label:
-        tokens = plain_tokens(self._tokenizer, text)
-        if len(tokens) > self._limit:
+    def _label(self, scope: str, text: str, number: int) -> LabelInput:
+        tokens = tokenize(self._tokenizer, text)
+        if len(tokens) > self._max_tokens:
             raise LabelTooLong(
-                f"Label {number} has {len(tokens)} tokens, and {self.name} reads at most {self._limit}: "
+                f"Label {number} has {len(tokens)} tokens, and {self.name} reads at most {self._max_tokens}: "
                 "shorten it.",
                 label=number,
-                limit=self._limit,
+                limit=self._max_tokens,
                 value=len(tokens),
                 unit="tokens",
             )
         key = (scope, text)
-        return Label(key, tuple(tokens), self._kept_labels.get(key))
+        return LabelInput(key, tuple(tokens), self._label_cache.get(key))
 
-    def _pixels(self, picture: Image.Image) -> torch.Tensor:
-        made: torch.Tensor = self._images(images=tiles(picture), return_tensors="pt")["pixel_values"]
-        return made
+    def _preprocess(self, picture: Image.Image) -> torch.Tensor:
+        pixels: torch.Tensor = self._image_processor(images=tiles(picture), return_tensors="pt")[
+            "pixel_values"
+        ]
+        return pixels
 
-    def _embed_pictures(self, pixels: torch.Tensor) -> torch.Tensor:
-        return _of_length_1(self._model.get_image_features(pixel_values=pixels).pooler_output)
+    def _embed_images(self, pixels: torch.Tensor) -> torch.Tensor:
+        return _normalised(self._model.get_image_features(pixel_values=pixels).pooler_output)
 
     @torch.inference_mode()
-    def forward(self, batch: Sequence[ToMatch]) -> list[Matched]:
-        """Score each request's pictures against its labels.
+    def forward(self, batch: Sequence[MatchInput]) -> list[Matched]:
+        """Score each request's images against its labels.
 
         Raises:
-            FloatingPointError: The model's numbers are none.
+            FloatingPointError: The model returned numbers that are not finite.
         """
-        seen = iter(self._sight.encode([seen for one in batch for seen in one.pictures]))
-        labels = self._embed_labels([label for one in batch for label in one.labels])
+        embeddings = iter(self._vision_encoder.encode([image for each in batch for image in each.images]))
+        labels = self._embed_labels([label for each in batch for label in each.labels])
         return [
             self._scores(
-                [next(seen) for _ in one.pictures],
-                torch.stack([labels[label.key] for label in one.labels]),
+                [next(embeddings) for _ in each.images],
+                torch.stack([labels[label.key] for label in each.labels]),
             )
-            for one in batch
+            for each in batch
         ]
 
-    def _embed_labels(self, labels: Sequence[Label]) -> dict[tuple[str, str], torch.Tensor]:
-        """Embed what is not kept. Labels of one length go through together, so that nothing is padded."""
-        made: dict[tuple[str, str], torch.Tensor] = {}
-        waiting: dict[int, dict[tuple[str, str], tuple[int, ...]]] = defaultdict(dict)
+    def _embed_labels(self, labels: Sequence[LabelInput]) -> dict[tuple[str, str], torch.Tensor]:
+        """Embed the labels that are not cached, those of one length together, so that nothing is padded."""
+        embeddings: dict[tuple[str, str], torch.Tensor] = {}
+        by_length: dict[int, dict[tuple[str, str], tuple[int, ...]]] = defaultdict(dict)
         for label in labels:
             if label.embedding is not None:
-                made[label.key] = label.embedding
-            elif label.key not in made:
-                waiting[len(label.tokens)][label.key] = label.tokens
-        for group in waiting.values():
+                embeddings[label.key] = label.embedding
+            elif label.key not in embeddings:
+                by_length[len(label.tokens)][label.key] = label.tokens
+        for group in by_length.values():
             keys = list(group)
-            for start in range(0, len(keys), PASS):
-                some = keys[start : start + PASS]
+            for start in range(0, len(keys), MAX_PASS):
+                some = keys[start : start + MAX_PASS]
                 tokens = torch.tensor([group[key] for key in some], device=self._model.device)
-                embedded = _of_length_1(self._model.get_text_features(input_ids=tokens).pooler_output)
+                embedded = _normalised(self._model.get_text_features(input_ids=tokens).pooler_output)
                 for key, embedding in zip(some, embedded, strict=True):
-                    made[key] = embedding
-                    self._kept_labels.put(key, embedding)
-        return made
+                    embeddings[key] = embedding
+                    self._label_cache.put(key, embedding)
+        return embeddings
 
-    def _scores(self, pictures: Sequence[torch.Tensor], labels: torch.Tensor) -> Matched:
-        """Score pictures, each [tiles, width]: a label is as near to a picture as to its nearest tile."""
-        nearest = [(tiled @ labels.T).amax(dim=0) for tiled in pictures]
-        cosine = torch.stack(nearest).double().clamp(-1, 1)
+    def _scores(self, images: Sequence[torch.Tensor], labels: torch.Tensor) -> Matched:
+        """Score images, each [tiles, width]; an image's score for a label is that of its best tile."""
+        best = [(tiled @ labels.T).amax(dim=0) for tiled in images]
+        cosine = torch.stack(best).double().clamp(-1, 1)
         if not bool(torch.isfinite(cosine).all()):
             raise FloatingPointError(
-                f"{self.name} gave numbers that are none in {self._model.dtype} on {self._model.device}: its "
-                "weights are broken."
+                f"{self.name} returned numbers that are not finite, in {self._model.dtype} on "
+                f"{self._model.device}: its weights are broken."
             )
         share = (cosine * self._model.logit_scale.double().exp()).softmax(dim=-1)
         return Matched(cosine=_rows(cosine), share=_rows(share))
 
     def warm_up(self) -> None:
-        """Score a blank picture against two labels.
+        """Score a blank image against two labels.
 
         Raises:
             Exception: The model is broken.
         """
         request = Match(pictures=(Picture.of("guild:0", b"blank"),), labels=("a picture", "nothing"))
-        self.forward([self.prepare(request, [blank()])])
+        self.forward([self.prepare(request, [blank_image()])])
 
 
-def _of_length_1(embeddings: torch.Tensor) -> torch.Tensor:
+def _normalised(embeddings: torch.Tensor) -> torch.Tensor:
     # In float32: in float16 the squares of a long vector add up to infinity.
     wide = embeddings.float()
     unit: torch.Tensor = wide / wide.norm(dim=-1, keepdim=True)

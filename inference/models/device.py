@@ -1,4 +1,4 @@
-"""Where a model runs, in which numbers, on how many cores."""
+"""The device, dtype and number of threads of a model."""
 
 import math
 import os
@@ -6,19 +6,19 @@ from pathlib import Path
 
 import torch
 
-from inference.models.unavailable import ModelUnavailable
+from inference.models.errors import ModelUnavailable
 
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def device_for(setting: str) -> torch.device:
-    """Choose the device.
+    """Return the device.
 
     Args:
         setting: `auto` (a GPU where there is one), `cpu`, `cuda` or `cuda:<number>`.
 
     Raises:
-        ModelUnavailable: A GPU is asked for that is not there.
+        ModelUnavailable: The chosen GPU does not exist.
     """
     if setting == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -32,27 +32,32 @@ def device_for(setting: str) -> torch.device:
 
 
 def dtype_for(device: torch.device) -> torch.dtype:
-    """Choose the numbers: float16 on a GPU, float32 on a CPU.
+    """Return the dtype: float16 on a GPU, float32 on a CPU.
 
-    Many CPUs compute float16 in software: matrix products ran about 165 times slower on one with AVX2
-    (torch 2.13, 2026-11).
+    Many CPUs compute float16 in software: matrix products ran about 165 times slower on one with AVX2 (torch
+    2.13, 2026-11).
     """
     return torch.float16 if device.type == "cuda" else torch.float32
 
 
-def use_our_cores() -> None:
-    """Tell torch to compute on as many cores as this process may use, unless OMP_NUM_THREADS says how many.
+def limit_threads() -> None:
+    """Limit torch's threads to the cores that this process may use, unless OMP_NUM_THREADS is set.
 
     torch counts the machine's cores: in a container with two of 64 its threads would wait for each other.
     """
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(min(torch.get_num_threads(), _cores()))
+        torch.set_num_threads(min(torch.get_num_threads(), available_cores()))
 
 
-def _cores() -> int:
+def available_cores(quota_file: Path = CPU_QUOTA) -> int:
+    """Return the number of cores that this process may use: its CPU affinity, within its cgroup's quota.
+
+    Args:
+        quota_file: The cgroup's `cpu.max`; where it does not exist there is no quota.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
-        quota, period = _QUOTA.read_text().split()
+        quota, period = quota_file.read_text().split()
         return max(1, min(cores, math.ceil(int(quota) / int(period))))
-    except (OSError, ValueError):  # no cgroup, or one without a limit ("max")
+    except (OSError, ValueError):  # no cgroup, or one without a quota ("max")
         return cores

@@ -1,35 +1,35 @@
-"""`make models`: fetch the models into the local cache, so that every later start needs no connection."""
+"""`make models`: download the models into the local cache, so that every later start needs no connection."""
 
 import logging
 import sys
 
 from inference.models.catalogue import checkpoints
-from inference.models.downloading import folder_of
+from inference.models.errors import ModelUnavailable
+from inference.models.hub_download import local_folder
 from inference.models.progress import Progress
-from inference.models.unavailable import ModelUnavailable
 from inference.settings import WorkerSettings
 
 
 def fetch(settings: WorkerSettings, progress: Progress | None = None) -> None:
-    """Fetch what the settings name and the cache lacks.
+    """Download the settings' models that are not in the cache. Idempotent.
 
     Args:
-        settings: Their tasks, size and overrides say which models.
-        progress: Told of every step; None: shown on the standard error stream.
+        settings: Their tasks, size and overrides name the models.
+        progress: Called with each step; None: shown on standard error.
 
     Raises:
-        ModelUnavailable: A model cannot be had.
+        ModelUnavailable: A model cannot be downloaded.
     """
     for task, checkpoint in checkpoints(settings).items():
-        folder = folder_of(checkpoint, progress)
+        folder = local_folder(checkpoint, progress)
         sys.stdout.write(f"{task}: {checkpoint} is ready in {folder}\n")
 
 
 def main(settings: WorkerSettings | None = None) -> int:
-    """Fetch the models, saying in a sentence what went wrong.
+    """Download the models; write an error as one sentence.
 
     Returns:
-        The exit code: 0, or 1 where a model cannot be had.
+        The exit code: 0, or 1 where a model cannot be downloaded.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for library in ("httpx", "httpx2", "huggingface_hub"):

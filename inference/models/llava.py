@@ -1,4 +1,4 @@
-"""Conversations with a LLaVA on transformers."""
+"""A LLaVA on transformers as a chat engine."""
 
 import asyncio
 import contextlib
@@ -11,26 +11,28 @@ from PIL import Image
 from transformers import LlavaForConditionalGeneration, LlavaProcessor, StoppingCriteria, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
 
-from inference.engines import MAX_REPLY_TOKENS, ChatPiece, PromptTurn, Usage, neutralized
+from inference.engines import MAX_REPLY_TOKENS, ChatPiece, PromptTurn, Usage
 from inference.errors import ConversationTooLong
 from inference.model_thread import ModelThread
+from inference.models.prompt_text import neutralized
 
-LEAST_REPLY: Final = 16
-"""Tokens that must be left for an answer."""
-BLANK: Final = (PromptTurn("user", "?", (Image.new("RGB", (32, 32)),)),)
-"""What it is warmed up with."""
+MIN_REPLY_TOKENS: Final = 16
+"""Tokens that must be left for the reply."""
+WARM_UP_TURNS: Final = (PromptTurn("user", "?", (Image.new("RGB", (32, 32)),)),)
+WARM_UP_TOKENS: Final = 2
+"""The conversation of the warm-up, and the tokens of its reply."""
 
 
 class LlavaChat:
-    """A LLaVA in this process; several conversations at a time, each in a thread of its own.
+    """A LLaVA in this process. It generates several replies at a time, each in a thread of its own.
 
     Args:
         model: In eval mode, on its device.
         processor: With a chat template.
         name: The model's name and revision.
-        context: Tokens that a conversation may have; the model's own limit holds besides.
-        chats: Conversations at a time; a further one waits.
-        longest: Seconds after which a generation counts as hanging.
+        context: Tokens of a conversation with its reply; the model's own limit applies too.
+        chats: Replies that are generated at a time; further ones wait.
+        timeout_s: Seconds after which a generation counts as hanging.
     """
 
     def __init__(
@@ -41,54 +43,56 @@ class LlavaChat:
         *,
         context: int,
         chats: int,
-        longest: float,
+        timeout_s: float,
     ) -> None:
         self.name = name
         self._model = model
         self._processor = processor
         own: int | None = getattr(model.config.text_config, "max_position_embeddings", None)
         self._context = min(context, own or context)
-        self._marks = [mark for mark in _marks(processor) if len(mark) > 1]
-        # Tokenizers may not be used by two threads at a time: one prepares, several generate.
-        self._prepare = ModelThread("llava prepare", longest)
-        self._lanes = [ModelThread(f"llava {number}", longest) for number in range(chats)]
+        self._control_tokens = [token for token in _control_tokens(processor) if len(token) > 1]
+        # A tokenizer must not be used by two threads at a time: one thread prepares, several generate.
+        self._prepare_thread = ModelThread("llava prepare", timeout_s)
+        self._model_threads = [ModelThread(f"llava {number}", timeout_s) for number in range(chats)]
         self._idle: asyncio.LifoQueue[ModelThread] = asyncio.LifoQueue()
-        for lane in self._lanes:
-            self._idle.put_nowait(lane)
+        for model_thread in self._model_threads:
+            self._idle.put_nowait(model_thread)
 
     async def warm_up(self) -> None:
-        """Say two tokens about a blank picture."""
-        inputs = await self._prepare.call(self._inputs, BLANK)
-        lane = self._lanes[0]
-        await lane.call(self._generate, inputs, 2, _Streamer(self._decode, lambda _: None), threading.Event())
+        """Generate a few tokens about a blank image."""
+        inputs = await self._prepare_thread.call(self._inputs, WARM_UP_TURNS)
+        streamer = _Streamer(self._decode, lambda _: None)
+        await self._model_threads[0].call(self._generate, inputs, WARM_UP_TOKENS, streamer, threading.Event())
 
     async def close(self) -> None:
-        """Let the threads end."""
-        for lane in (self._prepare, *self._lanes):
-            lane.close()
+        """Let the threads end after their current calls."""
+        for model_thread in (self._prepare_thread, *self._model_threads):
+            model_thread.close()
 
     async def chat(self, turns: Sequence[PromptTurn]) -> AsyncGenerator[ChatPiece, None]:
-        """Say what comes next; closing the generator ends the work with the token that is being made.
+        """Generate the next reply; closing the generator ends the generation after the current token.
 
         Raises:
-            ConversationTooLong: It leaves no room for an answer.
-            Hanging: The model does not come back.
+            ConversationTooLong: It leaves no room for a reply.
+            CallTimeout: The model does not return.
         """
-        inputs = await self._prepare.call(self._inputs, turns)
+        inputs = await self._prepare_thread.call(self._inputs, turns)
         length = int(inputs["input_ids"].shape[1])
-        room = self._room(length, int((inputs["input_ids"] == self._model.config.image_token_id).sum()))
-        lane = await self._idle.get()
+        max_new_tokens = self._reply_tokens(
+            length, int((inputs["input_ids"] == self._model.config.image_token_id).sum())
+        )
+        model_thread = await self._idle.get()
         stop = threading.Event()
         pieces: asyncio.Queue[str | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
-        def tell(piece: str | None) -> None:
-            # A loop that was closed meanwhile has nobody left who listens.
+        def on_text(piece: str | None) -> None:
+            # The loop may have been closed meanwhile.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(pieces.put_nowait, piece)
 
-        streamer = _Streamer(self._decode, tell)
-        call = asyncio.create_task(lane.call(self._generate, inputs, room, streamer, stop))
+        streamer = _Streamer(self._decode, on_text)
+        call = asyncio.create_task(model_thread.call(self._generate, inputs, max_new_tokens, streamer, stop))
         call.add_done_callback(lambda _: pieces.put_nowait(None))
         try:
             while (piece := await pieces.get()) is not None:
@@ -96,19 +100,19 @@ class LlavaChat:
             yield Usage(length, await call)
         finally:
             stop.set()
-            # The lane is for the next one when its thread is free again, which nobody has to wait for.
-            call.add_done_callback(lambda _: self._idle.put_nowait(lane))
+            # The thread is idle again once the call returns; the caller does not wait for that.
+            call.add_done_callback(lambda _: self._idle.put_nowait(model_thread))
             call.add_done_callback(lambda done: done.cancelled() or done.exception())
 
-    def _room(self, length: int, picture_tokens: int) -> int:
-        """Say how many tokens an answer to a prompt of `length` tokens may have.
+    def _reply_tokens(self, length: int, picture_tokens: int) -> int:
+        """Return the number of tokens that the reply to a prompt of `length` tokens may have.
 
         Raises:
-            ConversationTooLong: None to speak of.
+            ConversationTooLong: Fewer than `MIN_REPLY_TOKENS` are left.
         """
-        room = min(MAX_REPLY_TOKENS, self._context - length)
-        if room < LEAST_REPLY:
-            limit = self._context - LEAST_REPLY
+        left = min(MAX_REPLY_TOKENS, self._context - length)
+        if left < MIN_REPLY_TOKENS:
+            limit = self._context - MIN_REPLY_TOKENS
             raise ConversationTooLong(
                 f"The conversation has {length} tokens, and {self.name} reads {limit}: leave old turns out.",
                 limit=limit,
@@ -116,16 +120,16 @@ class LlavaChat:
                 picture_tokens=picture_tokens,
                 unit="tokens",
             )
-        return room
+        return left
 
     def _inputs(self, turns: Sequence[PromptTurn]) -> dict[str, torch.Tensor]:
-        """Put a conversation into the template's words, and those into tensors."""
+        """Apply the chat template to a conversation, and turn the prompt and its images into tensors."""
         messages: list[Any] = [
             {
                 "role": turn.role,
                 "content": [
                     *({"type": "image"} for _ in turn.pictures),
-                    {"type": "text", "text": neutralized(turn.text, self._marks)},
+                    {"type": "text", "text": neutralized(turn.text, self._control_tokens)},
                 ],
             }
             for turn in turns
@@ -133,7 +137,7 @@ class LlavaChat:
         pictures = [picture for turn in turns for picture in turn.pictures]
         prompt: str = self._processor.apply_chat_template(messages, add_generation_prompt=True)
         if prompt.count(self._processor.image_token) != len(pictures):
-            raise ValueError("the template does not have each picture once")
+            raise ValueError("the chat template does not contain each image once")
         bos = self._processor.tokenizer.bos_token
         made = self._processor(
             images=pictures or None,
@@ -145,19 +149,23 @@ class LlavaChat:
 
     @torch.inference_mode()
     def _generate(
-        self, inputs: dict[str, torch.Tensor], room: int, streamer: "_Streamer", stop: threading.Event
+        self,
+        inputs: dict[str, torch.Tensor],
+        max_new_tokens: int,
+        streamer: "_Streamer",
+        stop: threading.Event,
     ) -> int:
-        """Generate until the end, a stop, or the last token that there is room for.
+        """Generate until the reply ends, `stop` is set, or `max_new_tokens` is reached.
 
         Returns:
-            How many tokens there were.
+            The number of tokens.
         """
         model: Any = self._model
         made = model.generate(
             **inputs,
-            max_new_tokens=room,
+            max_new_tokens=max_new_tokens,
             streamer=streamer,
-            stopping_criteria=StoppingCriteriaList([_Stop(stop)]),
+            stopping_criteria=StoppingCriteriaList([_StopOnEvent(stop)]),
         )
         return int(made.shape[1]) - int(inputs["input_ids"].shape[1])
 
@@ -166,7 +174,7 @@ class LlavaChat:
         return text
 
 
-class _Stop(StoppingCriteria):
+class _StopOnEvent(StoppingCriteria):
     def __init__(self, event: threading.Event) -> None:
         self._event = event
 
@@ -175,43 +183,43 @@ class _Stop(StoppingCriteria):
 
 
 class _Streamer(BaseStreamer):
-    """Tells each piece of the text as soon as no later token can change it.
+    """Reports each piece of the text as soon as no later token can change it.
 
     Args:
-        decode: Makes text of tokens.
-        tell: Gets the pieces, in the thread that generates.
+        decode: Decodes tokens.
+        on_text: Called with each piece, in the thread that generates.
     """
 
-    def __init__(self, decode: Callable[[list[int]], str], tell: Callable[[str], None]) -> None:
+    def __init__(self, decode: Callable[[list[int]], str], on_text: Callable[[str], None]) -> None:
         self._decode = decode
-        self._tell = tell
-        self._prompt = True
+        self._on_text = on_text
+        self._before_prompt = True
         self._tokens: list[int] = []
-        self._told = 0
+        self._reported = 0
 
     def put(self, value: torch.Tensor) -> None:
-        """Take in the prompt, then token after token."""
-        if self._prompt:
-            self._prompt = False
+        """Take the prompt, then each token."""
+        if self._before_prompt:
+            self._before_prompt = False
             return
         self._tokens.extend(value.flatten().tolist())
         text = self._decode(self._tokens)
         if text.endswith("\ufffd"):
-            return  # the first bytes of a letter
-        self._say(text)
+            return  # the first bytes of a character
+        self._report(text)
 
     def end(self) -> None:
-        """Tell what is left."""
-        self._say(self._decode(self._tokens))
+        """Report the rest."""
+        self._report(self._decode(self._tokens))
 
-    def _say(self, text: str) -> None:
-        if len(text) > self._told:
-            self._tell(text[self._told :])
-            self._told = len(text)
+    def _report(self, text: str) -> None:
+        if len(text) > self._reported:
+            self._on_text(text[self._reported :])
+            self._reported = len(text)
 
 
-def _marks(processor: LlavaProcessor) -> list[str]:
-    """List what the tokenizer reads as one special token, the longest first."""
+def _control_tokens(processor: LlavaProcessor) -> list[str]:
+    """Return the texts that the tokenizer reads as one special token, the longest first."""
     tokenizer = processor.tokenizer
     added = [str(token) for token in tokenizer.added_tokens_decoder.values()]
     return sorted({*tokenizer.all_special_tokens, *added}, key=len, reverse=True)

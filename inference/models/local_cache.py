@@ -1,6 +1,7 @@
-"""What of the hub is on this machine already. Free of torch and transformers, and of any request.
+"""Finds downloaded models in the hub's local cache, without any request. Free of torch and transformers.
 
-huggingface_hub is imported where it is used: the bot imports this, and may run where it is not installed.
+huggingface_hub is imported where it is used: the bot imports this module, and may run where it is not
+installed.
 """
 
 import json
@@ -17,15 +18,15 @@ _ONE_OF = (
 
 
 def complete(folder: Path) -> bool:
-    """Say whether a folder holds all that loading needs: config, processor, tokenizer, safetensors.
+    """Return whether a folder has all files that loading needs: config, processor, tokenizer, safetensors.
 
-    A file counts where it exists: the hub's library links a file into a snapshot only once it is whole.
+    A file counts when it exists: the hub's library links a file into a snapshot only once it is complete.
     """
     return all(any((folder / name).is_file() for name in names) for names in _ONE_OF) and has_weights(folder)
 
 
 def has_weights(folder: Path) -> bool:
-    """Say whether a folder holds a model's weights as safetensors, with every shard that its index names."""
+    """Return whether a folder has a model's weights as safetensors, with every shard that its index names."""
     if (folder / WEIGHTS).is_file():
         return True
     try:
@@ -37,17 +38,17 @@ def has_weights(folder: Path) -> bool:
 
 
 def cached_snapshot(name: str, revision: str) -> Path | None:
-    """Find a model that was fetched before.
+    """Return the folder of a model that was downloaded before.
 
-    Where `main` has no safetensors, the hub's own conversion of it was fetched instead
-    (`inference/models/downloading.py`): that is found as well, the newest first.
+    Where `main` has no safetensors, the hub's own conversion of it was downloaded instead
+    (`inference/models/hub_download.py`): that is found as well, the newest first.
 
     Args:
         name: The model's name on the hub, `owner/name`.
-        revision: A branch, a tag or a whole commit hash.
+        revision: A branch, a tag or a full commit hash.
 
     Returns:
-        The snapshot's folder, or None where it is not there or not whole.
+        The snapshot's folder; None where it does not exist or is incomplete.
     """
     if not _is_name(name):
         return None

@@ -1,4 +1,4 @@
-"""How far a download is: bars where a person looks on, a plain line for every tenth otherwise."""
+"""Progress of downloads: bars on a terminal, a log line for every tenth otherwise."""
 
 import logging
 import sys
@@ -11,18 +11,18 @@ from tqdm import tqdm
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
-"""Told of every step of a download: the file's name, the bytes that are there, the bytes in all or 0."""
+"""Called with each step of a download: the file's name, the bytes so far, the bytes in all or 0."""
 
 
-class Bars:
-    """A bar for each file, for a terminal."""
+class ProgressBars:
+    """A progress bar for each file, for a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._bars: dict[str, tqdm[object]] = {}
 
     def __call__(self, name: str, done: int, total: int) -> None:
-        """Move the file's bar to `done` bytes; the first call makes it, the last closes it."""
+        """Set the file's bar to `done` bytes; the first call creates the bar, the last closes it."""
         bar = self._bars.get(name)
         if bar is None:
             bar = self._bars[name] = tqdm(
@@ -33,33 +33,37 @@ class Bars:
             self._bars.pop(name).close()
 
 
-class Lines:
-    """A log line at the start of each file and at every tenth of it, for a log that nobody scrolls in."""
+class ProgressLines:
+    """A log line at the start of each file and at every tenth of it.
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+    Args:
+        write: Writes a line.
+    """
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
         self._tenths: dict[str, int] = {}
 
     def __call__(self, name: str, done: int, total: int) -> None:
-        """Log a line where `done` has reached another tenth of `total`."""
+        """Write a line where `done` has reached another tenth of `total`."""
         tenth = done * 10 // total if total else 0
         if tenth > self._tenths.get(name, -1):
             self._tenths[name] = tenth
-            self._say(f"Fetching {name}: {tenth * 10} % of {total / 1e6:.1f} MB")
+            self._write(f"Fetching {name}: {tenth * 10} % of {total / 1e6:.1f} MB")
 
 
-def shown(stream: TextIO | None = None) -> Progress:
-    """Choose how progress is shown on a stream (by default the standard error stream)."""
+def default_progress(stream: TextIO | None = None) -> Progress:
+    """Return bars for a terminal, log lines for another stream (by default standard error)."""
     stream = stream or sys.stderr
-    return Bars(stream) if stream.isatty() else Lines(log.info)
+    return ProgressBars(stream) if stream.isatty() else ProgressLines(log.info)
 
 
 def hub_bar(progress: Progress, file: str) -> type:
-    """Make the class that huggingface_hub takes for a progress bar, reporting one file to `progress`.
+    """Return a progress bar class for huggingface_hub that reports one file to `progress`.
 
-    It mimics the part of tqdm's interface that `http_get` and `XetDownloadProgressReporter` call
-    (huggingface_hub 2.4.0). Bytes written to disk are counted, not what came over the network: with Xet these
-    differ, and only the first adds up to the file.
+    It has the part of tqdm's interface that `http_get` and `XetDownloadProgressReporter` call
+    (huggingface_hub 2.4.0). It counts bytes written to disk, not bytes from the network: with Xet these
+    differ, and only the first add up to the file's size.
     """
 
     class Bar:
@@ -72,15 +76,15 @@ def hub_bar(progress: Progress, file: str) -> type:
             progress(file, self.n, self.total or 0)
 
         def update_transfer(self, n: float | None = 1) -> None:
-            """Leave the network's bytes uncounted."""
+            """Ignore bytes from the network."""
 
         def set_postfix_str(self, *_: object, **__: object) -> None:
-            """Leave the speed to whoever shows the bytes."""
+            """Ignore the speed: `progress` shows it."""
 
         set_transfer_postfix_str = refresh = set_postfix_str
 
         def close(self) -> None:
-            """Nothing is held open."""
+            """Do nothing: there is nothing to close."""
 
         def __enter__(self) -> Self:
             return self

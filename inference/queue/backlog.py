@@ -1,4 +1,4 @@
-"""How much waits in the job streams, and for how many workers: what a worker's share is made from."""
+"""The number of waiting jobs and of live workers, from which a worker computes its share."""
 
 import time
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ _PRIORITIES: tuple[Priority, ...] = ("waiting", "unasked")
 
 
 class Backlog:
-    """What waits for some tasks.
+    """The backlog of some tasks.
 
     Args:
         redis: For short commands.
@@ -26,11 +26,11 @@ class Backlog:
         self._tasks = tuple(tasks)
 
     async def look(self) -> list[tuple[int, int]]:
-        """Count what waits.
+        """Count jobs and workers.
 
         Returns:
-            For each task: the jobs that no worker has taken, and the live workers. Nothing while Redis is
-            away.
+            For each task: the number of jobs that no worker has claimed, and of live workers. Empty while
+            Redis is away.
         """
         pipeline = self._redis.pipeline(transaction=False)
         for task in self._tasks:
@@ -40,7 +40,7 @@ class Backlog:
                 pipeline.xpending(self._keys.jobs(task, priority), GROUP)
         try:
             async with translated():
-                # A stream that no worker has seen yet has no group to ask: its answer is an error.
+                # A stream that no worker has read yet has no group, so that XPENDING answers with an error.
                 answers = await pipeline.execute(raise_on_error=False)
         except QueueUnavailable:
             return []
@@ -52,7 +52,7 @@ def _count(answers: Sequence[object]) -> tuple[int, int]:
     workers, *streams = answers
     jobs = 0
     for length, pending in zip(streams[::2], streams[1::2], strict=True):
-        # An answered job's entry is deleted: what is there is waiting or in a worker's hands.
-        in_hands = pending["pending"] if isinstance(pending, dict) else 0
-        jobs += max(0, length - in_hands) if isinstance(length, int) else 0
+        # A finished job's entry is deleted: what is in the stream is unclaimed or pending.
+        claimed = pending["pending"] if isinstance(pending, dict) else 0
+        jobs += max(0, length - claimed) if isinstance(length, int) else 0
     return jobs, workers if isinstance(workers, int) else 0

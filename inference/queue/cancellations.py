@@ -1,4 +1,4 @@
-"""How a worker hears that somebody wants an answer stopped."""
+"""Tells a worker which jobs were cancelled."""
 
 import asyncio
 import logging
@@ -14,51 +14,52 @@ log = logging.getLogger(__name__)
 BLOCK_S = 5.0
 BATCH_SIZE = 256
 RETRY_DELAY_S = 0.5
-"""Between two tries while Redis is away."""
+"""Seconds between two tries while Redis is away."""
 
 
 class CancellationListener:
-    """Listens on the stream of stops. What came before `listen` began stands in the jobs' records.
+    """Reads the stream of cancelled jobs. Cancellations from before `start` are in the jobs' records.
 
     Args:
-        redis: For short commands; the listening gets a connection of its own.
+        redis: For short commands; the reading gets a connection of its own.
         keys: The key names.
     """
 
     def __init__(self, redis: Client, keys: Keys) -> None:
         self._redis = redis
         self._blocking = connect_blocking(redis)
-        self._stream = keys.stops
-        self._last = b""
+        self._stream = keys.cancellations
+        self._last_id = b""
 
-    async def begin(self) -> None:
-        """Hear everything from now on, as soon as `listen` runs.
+    async def start(self) -> None:
+        """Mark the stream's end: `listen` reports every cancellation from now on, also those before it runs.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
         async with translated():
             newest: Any = await self._redis.xrevrange(self._stream, count=1)
-        self._last = newest[0][0] if newest else b"0-0"
+        self._last_id = newest[0][0] if newest else b"0-0"
 
-    async def listen(self, stop: Callable[[str], None]) -> None:
-        """Listen until cancelled, also across the times in which Redis is away.
+    async def listen(self, on_cancel: Callable[[str], None]) -> None:
+        """Report cancellations until this task is cancelled; while Redis is away, retry.
 
         Args:
-            stop: Called with the id of each job that is to be stopped, whoever has it in hand.
+            on_cancel: Called with the id of each cancelled job, whichever worker has claimed it.
         """
         while True:
             try:
-                await self._read(stop)
+                await self._read(on_cancel)
             except QueueUnavailable:
                 await asyncio.sleep(RETRY_DELAY_S)
 
-    async def _read(self, stop: Callable[[str], None]) -> None:
-        for _, entries in await read_after(self._blocking, {self._stream: self._last}, BATCH_SIZE, BLOCK_S):
-            for entry, fields in entries:
-                self._last = entry
-                stop(fields.get(b"job", b"").decode(errors="replace"))
+    async def _read(self, on_cancel: Callable[[str], None]) -> None:
+        marks = {self._stream: self._last_id}
+        for _, entries in await read_after(self._blocking, marks, BATCH_SIZE, BLOCK_S):
+            for entry_id, fields in entries:
+                self._last_id = entry_id
+                on_cancel(fields.get(b"job", b"").decode(errors="replace"))
 
     async def close(self) -> None:
-        """Close the connection of its own."""
+        """Close the reading connection."""
         await self._blocking.aclose()

@@ -1,4 +1,4 @@
-"""The bot's side of the queue, and the only door that handlers use: submit a job and wait for its reply."""
+"""The bot's side of the queue: submit jobs and wait for replies. The handlers' only way to the queue."""
 
 import asyncio
 import contextlib
@@ -35,24 +35,24 @@ __all__ = ["InferenceClient", "Ticket"]
 
 log = logging.getLogger(__name__)
 
-RECORD_SECONDS = 24 * 3600
-"""A record outlives its job's deadline by so much, should no worker ever come to drop it."""
-SWEEP_SECONDS = 10.0
-"""Between two looks whether what we wait for is still known to Redis."""
+RECORD_RETENTION_S = 24 * 3600
+"""Seconds after its deadline at which an open job's record expires, should no worker ever remove it."""
+SWEEP_INTERVAL_S = 10.0
+"""Seconds between two checks that Redis still has the pending jobs."""
 
 _requests: TypeAdapter[Request] = TypeAdapter(Request)
 
 
 class InferenceClient:
-    """A process's way to the workers. Make it with `open`.
+    """A process's client of the queue. Create it with `open`.
 
     Args:
         redis: For short commands; the reader of replies gets a connection of its own.
-        settings: The bounds of the queue; every process must be told the same.
-        bot_name: Names the reply stream, so it must be the same after a restart and no other process's (made
-            from the application's id and the shards); 1 to 64 characters.
+        settings: The queue's limits; every process must have the same.
+        bot_name: Names the reply stream. It must be the same after a restart and differ from every other
+            process's (it is made from the application's id and the shards); 1 to 64 characters.
         keys: The key names.
-        clock: Gives Unix time in seconds.
+        clock: Returns Unix time in seconds.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class InferenceClient:
         self._clock = clock
         self._pictures = PictureStore(redis, self._keys, settings, clock)
         self._pending: dict[str, Pending] = {}
-        self._reader = ReplyReader(redis, self._keys.replies(bot_name), self._pending, self._look_again)
+        self._reader = ReplyReader(redis, self._keys.replies(bot_name), self._pending, self._resubmit_pending)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -84,12 +84,12 @@ class InferenceClient:
         keys: Keys | None = None,
         clock: Callable[[], float] = time.time,
     ) -> "AsyncIterator[InferenceClient]":
-        """Connect, and read replies for as long as this lasts.
+        """Connect, and read replies until the context ends.
 
         Without a `redis_url` in the settings the embedded server is used.
 
         Raises:
-            QueueUnavailable: There is no usable Redis; the sentence says why and what to do.
+            QueueUnavailable: There is no usable Redis; the message says why and what to do.
         """
         async with running_redis(settings) as url:
             redis = connect(url)
@@ -106,36 +106,36 @@ class InferenceClient:
                 await redis.aclose()
 
     async def put_picture(self, scope: str, data: bytes) -> Picture:
-        """Keep a picture's bytes for the workers, for `picture_seconds` from now.
+        """Store an image file for the workers, for `picture_seconds` from now. Idempotent.
 
         Args:
-            scope: The server or DM that it belongs to: `guild:<id>` or `dm:<channel id>`.
-            data: As they were posted; they are not looked into.
+            scope: The guild or DM that it belongs to: `guild:<id>` or `dm:<channel id>`.
+            data: The file as it was posted; it is not decoded here.
 
         Raises:
-            QueueFull: Open jobs hold as many bytes as may be kept (`retry_after`).
+            QueueFull: Images of open jobs fill the queue (`retry_after`).
             QueueUnavailable: Redis cannot be reached.
-            ValueError: No such scope, or no bytes.
+            ValueError: The scope is malformed, or `data` is empty.
         """
         return await self._pictures.put(scope, data)
 
     async def keep_picture(self, picture: Picture) -> bool:
-        """Keep a picture that was put before for another `picture_seconds`.
+        """Keep a stored image for another `picture_seconds`.
 
         Returns:
-            Whether its bytes are still there; else they have to be put again.
+            Whether its bytes are still there; otherwise they have to be stored again.
 
         Raises:
-            QueueFull: Open jobs hold as many bytes as may be kept (`retry_after`).
+            QueueFull: Images of open jobs fill the queue (`retry_after`).
             QueueUnavailable: Redis cannot be reached.
         """
         return await self._pictures.keep(picture)
 
     async def picture(self, picture: Picture) -> bytes:
-        """Fetch a picture's bytes, such as a result's thumbnail.
+        """Fetch an image file, such as a result's thumbnail.
 
         Raises:
-            PictureGone: They are no longer kept.
+            PictureGone: It is no longer kept.
             QueueUnavailable: Redis cannot be reached.
         """
         return await self._pictures.get(picture)
@@ -144,28 +144,26 @@ class InferenceClient:
         self,
         request: Request,
         *,
-        id: str,  # noqa: A002 - what it is called on the wire
+        id: str,  # noqa: A002 - its name on the wire
         priority: Priority,
         asker: str,
         group: Group,
     ) -> Ticket:
-        """Ask for something.
-
-        The same id is the same job: a finished one answers at once, one that is under way is joined.
+        """Submit a job. Idempotent by its id: an open job is joined, a finished one has its result at once.
 
         Args:
-            request: What to do.
-            id: Made by `job_id` from what identifies the request.
-            priority: Whether somebody waits for it.
-            asker: Discord's id of the person.
+            request: The request.
+            id: Made by `job_id` from the parts that identify the request.
+            priority: Whether a user waits for the result.
+            asker: Discord's id of the user.
             group: The jobs of the same message.
 
         Raises:
-            NotServed: Workers live, and none of them serves this task.
-            TooManyInFlight: The asker has too many jobs under way (`limit`).
-            QueueFull: Too many jobs are under way in all (`retry_after`: seconds).
-            QueueUnavailable: Redis cannot be reached; this takes a few seconds to be sure of.
-            ValueError: The request's pictures belong to different scopes, or something is out of range.
+            NotServed: There are live workers, and none of them serves this task.
+            TooManyInFlight: The user has too many open jobs (`limit`).
+            QueueFull: There are too many open jobs in all (`retry_after`: seconds).
+            QueueUnavailable: Redis cannot be reached; this takes up to `CALL_TIMEOUT_S`.
+            ValueError: The request's images belong to different scopes, or a value is out of range.
         """
         now = self._clock()
         job = Job(
@@ -180,33 +178,33 @@ class InferenceClient:
         )
         if not in_one_scope(job.request):
             raise ValueError(f"the pictures of job {id} belong to different scopes: one job, one scope")
-        pending = await self._joined(job)
+        pending = await self._submit(job)
         return Ticket(pending, job.deadline, position=self._position, expire=self._expire, clock=self._clock)
 
-    async def _joined(self, job: Job) -> Pending:
-        """Submit a job, and wait for its reply from before that on: the reply may be faster than we are."""
+    async def _submit(self, job: Job) -> Pending:
+        """Enqueue a job. It is pending from before that: the reply may come before this returns."""
         pending = self._pending.setdefault(job.id, Pending(job))
-        pending.holders += 1
+        pending.submits += 1
         try:
-            kept = await self._enqueue(job)
+            reply = await self._enqueue(job)
         except BaseException:
-            pending.holders -= 1
-            if not pending.holders:
+            pending.submits -= 1
+            if not pending.submits:
                 self._drop(pending)
             raise
         pending.accepted = True
         pending.job = max(pending.job, job, key=lambda each: each.deadline)
-        if kept is not None:
+        if reply is not None:
             self._drop(pending)
-            pending.hear(kept)
+            pending.receive(reply)
         return pending
 
     async def _enqueue(self, job: Job, *, accepted: bool = False) -> Result | Failure | None:
-        """Put a job into its stream, or find it there.
+        """Add a job to its stream, unless it is there. Idempotent.
 
         Args:
-            job: What to submit.
-            accepted: It was accepted before, so that no bound refuses it now.
+            job: The job.
+            accepted: It was accepted before, so that no limit refuses it now.
 
         Returns:
             Its reply, where it is finished already.
@@ -224,31 +222,31 @@ class InferenceClient:
             " ".join(picture_name(picture) for picture in pictures),
             self._clock(),
             job.deadline,
-            int((job.deadline - job.submitted + RECORD_SECONDS) * 1000),
+            int((job.deadline - job.submitted + RECORD_RETENTION_S) * 1000),
             self._settings.queue_jobs,
             self._settings.jobs_per_person,
             "1" if accepted else "",
             *TASKS,
         )
         if status == b"not_served":
-            raise NotServed(f"No worker that runs now serves {job.request.task}.", task=job.request.task)
+            raise NotServed(f"No live worker serves {job.request.task}.", task=job.request.task)
         if status == b"many":
             limit = self._settings.jobs_per_person
-            raise TooManyInFlight(f"One person may have {limit} jobs under way at a time.", limit=limit)
+            raise TooManyInFlight(f"A user may have {limit} open jobs at a time.", limit=limit)
         if status == b"full":
-            jobs = self._settings.queue_jobs
-            raise queue_full(f"{jobs} jobs", rest, self._clock(), jobs)
+            max_jobs = self._settings.queue_jobs
+            raise queue_full(f"{max_jobs} jobs", rest, self._clock(), max_jobs)
         if status == b"kept":
-            return await self._kept(job, rest[0])
+            return await self._parse_kept(job, rest[0])
         return None
 
-    async def _kept(self, job: Job, raw: bytes) -> Result | Failure | None:
-        """Read a kept reply; where another version of Beholder wrote it, forget it and begin anew."""
+    async def _parse_kept(self, job: Job, raw: bytes) -> Result | Failure | None:
+        """Parse a kept reply; where another version of Beholder wrote it, enqueue the job again."""
         with contextlib.suppress(ValidationError):
             reply = replies.validate_json(raw)
             if isinstance(reply, Result | Failure) and reply.job_id == job.id:
                 return reply
-        log.warning("what was kept of job %s cannot be read: it runs again", job.id)
+        log.warning("job %s: its kept result cannot be parsed, so it runs again", job.id)
         await self._run("close", "closed", job.id)
         return await self._enqueue(job, accepted=True)
 
@@ -257,10 +255,11 @@ class InferenceClient:
             del self._pending[pending.job.id]
 
     async def close_request(self, ids: Iterable[str]) -> None:
-        """Forget what was kept for these jobs, once their outcome is visible; one still waiting is dropped.
+        """Delete these jobs' kept results, once shown; withdraw the jobs that still wait. Idempotent.
 
         Raises:
-            QueueUnavailable: Redis cannot be reached; what is kept goes by itself after `picture_seconds`.
+            QueueUnavailable: Redis cannot be reached; kept results expire by themselves after
+                `picture_seconds`.
         """
         if closed := list(ids):
             for each in closed:
@@ -268,28 +267,28 @@ class InferenceClient:
             await self._run("close", "closed", *closed)
 
     async def stop(self, job_id: str) -> None:
-        """End a conversation's answer; whoever waits gets what there was of it, with `stopped` set.
+        """Cancel a conversation job; its result has the text so far, with `stopped` set. Idempotent.
 
-        A job that still waits ends with an empty text. One that is finished, and one that no worker can stop
-        (of another task), is left as it is.
+        A job that still waits ends with an empty text. A finished job, and one of another task, is left as it
+        is.
 
         Raises:
-            QueueUnavailable: Redis cannot be reached; nothing was stopped.
+            QueueUnavailable: Redis cannot be reached; the job was not cancelled.
         """
-        nothing = Result(job_id=job_id, outcome=Conversed(text="", stopped=True))
-        life = self._settings.picture_seconds * 1000
-        await self._run("stop", job_id, nothing.model_dump_json(), life, self._keys.stops)
+        empty = Result(job_id=job_id, outcome=Conversed(text="", stopped=True))
+        retention_ms = self._settings.picture_seconds * 1000
+        await self._run("cancel", job_id, empty.model_dump_json(), retention_ms, self._keys.cancellations)
 
     async def workers_ready(self, tasks: Iterable[Task]) -> bool:
-        """Say whether a worker that lives and is warm serves each of `tasks`.
+        """Return whether each of `tasks` is served by a live and ready worker.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        return bool(await self._run("ready", *tasks))
+        return bool(await self._run("workers_ready", *tasks))
 
     async def ping(self) -> None:
-        """See that Redis answers.
+        """Check that Redis answers.
 
         Raises:
             QueueUnavailable: It does not.
@@ -307,25 +306,25 @@ class InferenceClient:
         return None if ahead is None else int(ahead)
 
     async def _expire(self, pending: Pending) -> None:
-        """Take back a job whose deadline passed; where Redis is away it goes when a worker sees it."""
+        """Withdraw an expired job; where Redis is away, the worker that claims it drops it."""
         job = pending.job
         if job.deadline > self._clock():
-            return  # Somebody has joined it since, and waits longer.
+            return  # A later `submit` has joined it, with a later deadline.
         self._drop(pending)
         with contextlib.suppress(QueueUnavailable):
             await self._run("close", "expired", job.id)
 
     async def _sweep(self) -> None:
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
+            await asyncio.sleep(SWEEP_INTERVAL_S)
             with contextlib.suppress(QueueUnavailable):
-                await self._look_again()
+                await self._resubmit_pending()
 
-    async def _look_again(self) -> None:
-        """Submit everything again that we still wait for.
+    async def _resubmit_pending(self) -> None:
+        """Submit every pending job again.
 
-        What is under way is only joined. What was finished while its reply got lost is answered, and what
-        Redis lost (it may lose its last second when the machine stops) is put back.
+        An open job is only joined. One that finished while its reply got lost gets its kept result, and one
+        that Redis lost (it may lose its last second when the machine stops) is enqueued again.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
@@ -335,6 +334,6 @@ class InferenceClient:
                 continue
             if pending.job.deadline <= self._clock():
                 await self._expire(pending)
-            elif (kept := await self._enqueue(pending.job, accepted=True)) is not None:
+            elif (reply := await self._enqueue(pending.job, accepted=True)) is not None:
                 self._drop(pending)
-                pending.hear(kept)
+                pending.receive(reply)

@@ -1,4 +1,4 @@
-"""Connections to Redis with the timeouts that the queue needs, and its errors as ours."""
+"""Connections to Redis with the queue's timeouts; redis-py's errors become `QueueUnavailable`."""
 
 import asyncio
 import contextlib
@@ -19,30 +19,31 @@ from inference.queue.redis_binary import OLDEST, parse_version, written
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 32
-"""Of one process at a time; further calls wait for one of them."""
+"""Connections of one process; further calls wait for one of them."""
 CONNECT_TIMEOUT_S = 2.0
-"""For a connection to be made, and for a blocking read to come back once its time is up."""
+"""Seconds for a connection to be made, and for a blocking read to return after its time is up."""
 CALL_TIMEOUT_S = 5.0
-"""For a call with all its retries: then Redis counts as gone, and whoever asks is told. A picture of some
-megabytes takes a few hundredths of a second."""
+"""Seconds for a call with all its retries; then Redis counts as away. An image of some megabytes takes a few
+hundredths of a second."""
 LOADING_TIMEOUT_S = 120.0
-"""For a server that is there and still reads its data from disk."""
+"""Seconds for a server that is still reading its data from disk."""
 
-# Three retries span 0.35 s: enough for a lost connection, and no more, so that nobody hangs.
+# Three retries span 0.35 s: enough for a lost connection, and short enough that no caller hangs.
 _RETRY = Retry(ExponentialBackoff(cap=0.5, base=0.05), 3)
 
 Client = Redis
-"""What `connect` makes; its answers are bytes."""
+"""The client that `connect` returns; its answers are bytes."""
 
 
 def connect(url: str) -> Client:
-    """Make a client for commands that are answered at once. It connects with its first command.
+    """Return a client for short commands. It connects with its first command.
 
     Args:
-        url: `redis://`, `rediss://` or `unix://`; its options hold, but for those that the queue relies on.
+        url: `redis://`, `rediss://` or `unix://`. Its options apply, except for those that the queue sets
+            itself.
 
     Raises:
-        QueueUnavailable: It is no such URL. The sentence does not repeat it: it may hold a password.
+        QueueUnavailable: The URL is malformed. The message does not repeat it, since it may hold a password.
     """
     try:
         given: dict[str, Any] = dict(parse_url(url))
@@ -54,8 +55,8 @@ def connect(url: str) -> Client:
         # One shape of answers, whatever redis-py's next default is.
         "protocol": 2,
         "decode_responses": False,
-        # With one, redis-py sends through `asyncio.wait_for`, which may swallow a cancellation (Python 3.11).
-        # `translated` bounds a call instead.
+        # With a timeout, redis-py sends through `asyncio.wait_for`, which may swallow a cancellation (Python
+        # 3.11). `translated` limits a call instead.
         "socket_timeout": None,
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "retry": _RETRY,
@@ -66,10 +67,10 @@ def connect(url: str) -> Client:
 
 
 def connect_blocking(like: Client) -> Client:
-    """Make a client for `read_after`, to the server that `like` goes to.
+    """Return a client for `read_after`, to the same server as `like`.
 
     redis-py 8 gives every connection a `socket_timeout` of 5 s and ten retries, which would cut a blocking
-    read short and hide that the server went away. Here neither does.
+    read short and hide that the server went away. This client has neither.
     """
     pool = like.connection_pool
     kwargs = {**pool.connection_kwargs, "retry": Retry(NoBackoff(), 0)}
@@ -79,16 +80,16 @@ def connect_blocking(like: Client) -> Client:
 async def read_after(
     blocking: Client, marks: Mapping[str, bytes], count: int, seconds: float
 ) -> list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]:
-    """Wait until one of some streams has entries after its mark.
+    """Wait until a stream has entries after its mark, and read them (XREAD).
 
     Args:
-        blocking: Of `connect_blocking`.
-        marks: Streams' keys, and the id after which each is read.
-        count: Entries of each stream, at most.
-        seconds: How long to wait.
+        blocking: A client of `connect_blocking`.
+        marks: For each stream's key, the entry id after which it is read.
+        count: The most entries of each stream.
+        seconds: The longest wait.
 
     Returns:
-        Streams with their entries, oldest first; nothing when none came.
+        Streams with their entries, oldest first; empty when none came.
 
     Raises:
         QueueUnavailable: Redis went away, also when it vanished without closing the connection.
@@ -106,7 +107,7 @@ async def read_after(
 
 
 async def end(*tasks: asyncio.Task[None]) -> None:
-    """Cancel tasks until they are done, whatever swallows a cancellation (3.11's `wait_for` may)."""
+    """Cancel tasks again and again until they are done: 3.11's `wait_for` may swallow a cancellation."""
     while left := [task for task in tasks if not task.done()]:
         for task in left:
             task.cancel()
@@ -114,14 +115,14 @@ async def end(*tasks: asyncio.Task[None]) -> None:
 
 
 def address(url: str) -> str:
-    """Name a server for people: without user, password and options."""
+    """Return a server's address for messages: without user, password and options."""
     parts = urlsplit(url)
     return parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
 
 
 @contextlib.asynccontextmanager
 async def translated() -> AsyncIterator[None]:
-    """Turn redis-py's errors into ours, and a hang into an error after `CALL_TIMEOUT_S`.
+    """Translate redis-py's errors, and a call of more than `CALL_TIMEOUT_S`, into `QueueUnavailable`.
 
     Raises:
         QueueUnavailable: Redis went away, does not answer, or refuses.
@@ -134,10 +135,10 @@ async def translated() -> AsyncIterator[None]:
 
 
 async def check(url: str) -> None:
-    """See that a usable Redis answers at `url`, waiting while it loads its data.
+    """Check that a usable Redis answers at `url`; wait while it loads its data.
 
     Raises:
-        QueueUnavailable: It cannot be reached, wants a password, or is too old.
+        QueueUnavailable: It cannot be reached, requires a password, or is too old.
     """
     redis = connect(url)
     try:

@@ -1,4 +1,4 @@
-"""The worker's side of the queue: take jobs, keep hold of them, answer them."""
+"""The worker's side of the queue: claim jobs, renew the claims, publish replies."""
 
 import asyncio
 import contextlib
@@ -18,59 +18,60 @@ from inference.queue.scripts import Scripts
 from inference.schema import Delta, Failure, Job, Picture, Progress, Result, Task, in_one_scope
 from inference.settings import WorkerSettings
 
-__all__ = ["GROUP", "MAX_ATTEMPTS", "ClaimedJob", "Consumer", "Keys", "StreamStart"]
+__all__ = ["GROUP", "MAX_ATTEMPTS", "ClaimedJob", "Consumer", "GenerationStart", "Keys"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MAX_ATTEMPTS = 3
-"""Attempts that a job makes alone before it is given up."""
+"""Isolated attempts of a job before it is given up."""
 MAX_BLOCK_S = 5.0
-"""Seconds of one blocking read."""
+"""Seconds of one blocking read, at most."""
+MIN_RETRY_DELAY_S = 0.05
 MAX_RETRY_DELAY_S = 2.0
-"""Seconds between two tries while Redis is away, at most."""
+"""Seconds between two tries while Redis is away, at most; the delay doubles from the least to the most."""
 
 
 @dataclass(frozen=True)
 class ClaimedJob:
-    """A job in a worker's hands.
+    """A job that is delivered to this worker and not yet acknowledged.
 
     Attributes:
-        job: What to do.
-        stream: The key of the stream that it came from.
-        entry_id: Its entry there.
-        alone: It was in the hands of a worker that fell silent: it must run in a batch of its own.
+        job: The job.
+        stream: The key of its stream.
+        entry_id: Its entry in the stream.
+        isolated: It was claimed from a worker that fell silent, so it must run in a batch of its own.
     """
 
     job: Job
     stream: str
     entry_id: str
-    alone: bool
+    isolated: bool
 
 
 @dataclass(frozen=True)
-class StreamStart:
-    """What a worker must know before it begins with a text.
+class GenerationStart:
+    """The state of a streamed job when a worker begins to generate its text.
 
     Attributes:
-        attempt: How often somebody began with it before.
-        stopped: It was stopped before this worker had it.
+        attempt: The number of attempts before this one.
+        cancelled: It was cancelled before this worker claimed it.
     """
 
     attempt: int
-    stopped: bool
+    cancelled: bool
 
 
 class Consumer:
-    """One worker's end of the job streams. While Redis is away it waits; it does not fall over.
+    """One worker's consumer in the group of the job streams. While Redis is away it waits instead of raising.
 
     Args:
         redis: For short commands; blocking reads get a connection of their own.
         keys: The key names.
-        tasks: What the worker serves.
-        name: Of the worker; no other live worker may have it.
+        tasks: The tasks whose streams are read.
+        name: The consumer's name, unique among live workers.
         settings: `claim_seconds`, `picture_seconds`, `queue_bytes`.
-        clock: Gives Unix time in seconds.
+        clock: Returns Unix time in seconds.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Consumer:
     ) -> None:
         self.name = name
         self.garbage = 0
-        """Entries that were no jobs, so far."""
+        """The number of entries so far that were no jobs."""
         self._redis = redis
         self._blocking = connect_blocking(redis)
         self._run = Scripts(redis, keys)
@@ -94,142 +95,151 @@ class Consumer:
         self._settings = settings
         self._clock = clock
         self._pictures = PictureStore(redis, keys, settings, clock)
-        self._life = settings.picture_seconds * 1000
-        # People who wait come first; `take.lua` relies on the two halves.
-        self._expected = {
+        self._retention_ms = settings.picture_seconds * 1000
+        # The `waiting` streams come first; `take.lua` relies on the two halves.
+        self._streams = {
             keys.jobs(task, priority): (task, priority)
             for priority in ("waiting", "unasked")
             for task in self._tasks
         }
-        self._pause = 0.0
+        self._retry_delay = 0.0
 
     async def ensure_groups(self) -> None:
-        """Make the consumer group on every stream that is served; `take` mends a lost one by itself.
+        """Create the consumer group on every stream. Idempotent; `take` creates a lost group again.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        await self._run("groups", *self._expected)
+        await self._run("ensure_groups", *self._streams)
 
     async def take(
-        self, count: int, block_ms: int, *, manners: Callable[[], float] = float
+        self, count: int, block_ms: int, *, yield_delay: Callable[[], float] = float
     ) -> list[ClaimedJob]:
-        """Take what waits, the oldest first, people who wait before what nobody asked for.
+        """Claim new jobs, the oldest first, `waiting` ones before `unasked` ones.
 
-        Expired jobs are answered so and garbage is dropped: neither is handed out.
+        Expired jobs get a failure reply and malformed entries are deleted; neither is returned.
 
         Args:
-            count: At most so many, at least 1.
-            block_ms: How long to wait while there is nothing; 0 does not wait.
-            manners: Gives the seconds for which what comes is left to workers with less to do.
+            count: The most jobs to claim, at least 1.
+            block_ms: Milliseconds to wait while there is none; 0 does not wait.
+            yield_delay: Returns the seconds to wait after a job has come, so that less loaded workers claim
+                it first.
 
         Returns:
-            The jobs, all for streams of this worker's tasks; none when nothing came, or Redis is away.
+            The jobs, all of this worker's tasks; none when none came, or Redis is away.
         """
         until = asyncio.get_running_loop().time() + block_ms / 1000
         try:
-            entries, marks = await self._run("take", self.name, count, *self._expected)
+            entries, marks = await self._run("take", self.name, count, *self._streams)
             while not entries and (left := until - asyncio.get_running_loop().time()) > 0:
-                await self._wait_for_news(marks, min(left, MAX_BLOCK_S))
-                if (seconds := manners()) > 0:
+                await self._wait_for_entry(marks, min(left, MAX_BLOCK_S))
+                if (seconds := yield_delay()) > 0:
                     await asyncio.sleep(seconds)
-                entries, marks = await self._run("take", self.name, count, *self._expected)
+                entries, marks = await self._run("take", self.name, count, *self._streams)
         except QueueUnavailable as error:
-            await self._rest(error, until)
+            await self._back_off(error, until)
             return []
-        self._pause = 0.0
-        return await self._sift(entries)
+        self._retry_delay = 0.0
+        return await self._valid_jobs(entries)
 
-    async def _wait_for_news(self, marks: Sequence[bytes], seconds: float) -> None:
-        """Return when a stream has an entry after its mark; deliver nothing.
+    async def _wait_for_entry(self, marks: Sequence[bytes], seconds: float) -> None:
+        """Return when a stream has an entry after its mark, or the time is up; deliver nothing.
 
-        Reading in the group itself could give more than was asked for, the less urgent first, and a
-        connection that breaks at the wrong moment would leave entries with nobody. This is only a bell.
+        A blocking XREADGROUP could deliver more than was asked for, the less urgent first, and a connection
+        that breaks at the wrong moment would leave the entries pending without an owner that knows of them.
+        So this only waits, and `take.lua` delivers.
         """
-        await read_after(self._blocking, dict(zip(self._expected, marks, strict=True)), 1, seconds)
+        await read_after(self._blocking, dict(zip(self._streams, marks, strict=True)), 1, seconds)
 
-    async def _rest(self, error: QueueUnavailable, until: float) -> None:
-        if not self._pause:
-            log.warning("the queue is away, waiting for it: %s", error)
-        self._pause = min(MAX_RETRY_DELAY_S, max(0.05, self._pause * 2))
-        await asyncio.sleep(max(0.0, min(self._pause, until - asyncio.get_running_loop().time())))
+    async def _back_off(self, error: QueueUnavailable, until: float) -> None:
+        """Sleep before the next try, not beyond `until` (the event loop's time)."""
+        if not self._retry_delay:
+            log.warning("Redis is away, waiting for it: %s", error)
+        self._retry_delay = min(MAX_RETRY_DELAY_S, max(MIN_RETRY_DELAY_S, self._retry_delay * 2))
+        await asyncio.sleep(max(0.0, min(self._retry_delay, until - asyncio.get_running_loop().time())))
 
-    async def _sift(self, entries: Iterable[tuple[bytes, bytes, bytes]]) -> list[ClaimedJob]:
-        taken: list[ClaimedJob] = []
-        for stream, entry, payload in entries:
-            # If Redis goes away right now, what was not dropped stays pending, and is claimed later.
+    async def _valid_jobs(self, entries: Iterable[tuple[bytes, bytes, bytes]]) -> list[ClaimedJob]:
+        claimed: list[ClaimedJob] = []
+        for stream, entry_id, payload in entries:
+            # Where Redis goes away right now, an entry that was not removed stays pending and is claimed
+            # later.
             with contextlib.suppress(QueueUnavailable):
-                taken += await self._examine(stream.decode(), entry.decode(), payload)
-        return taken
+                claimed += await self._validate(stream.decode(), entry_id.decode(), payload)
+        return claimed
 
-    async def _examine(self, stream: str, entry: str, payload: bytes) -> list[ClaimedJob]:
-        """Read an entry; drop it where it is garbage or too late.
+    async def _validate(self, stream: str, entry_id: str, payload: bytes) -> list[ClaimedJob]:
+        """Parse an entry; remove it where it is malformed or expired.
 
         Returns:
             The job, or nothing.
         """
-        job = self._read(stream, payload)
+        job = self._parse(stream, payload)
         if job is None:
             self.garbage += 1
-            log.warning("entry %s of %s is no job: dropped (%d so far)", entry, stream, self.garbage)
-            await self._finish("", stream, entry, "")
+            log.warning("entry %s of %s is no job: removed (%d so far)", entry_id, stream, self.garbage)
+            await self._run_finish("", stream, entry_id, "")
             return []
-        taken = ClaimedJob(job, stream, entry, alone=False)
+        claimed = ClaimedJob(job, stream, entry_id, isolated=False)
         if job.deadline < self._clock():
-            log.info("job %s expired before it was begun", job.id)
-            await self._answer(taken, Failure(job_id=job.id, code=Expired.code))
+            log.info("job %s expired before it began", job.id)
+            await self._publish_reply(claimed, Failure(job_id=job.id, code=Expired.code))
             return []
-        return [taken]
+        return [claimed]
 
-    def _read(self, stream: str, payload: bytes) -> Job | None:
-        """Read a job, and check that it is in its stream and names one scope."""
+    def _parse(self, stream: str, payload: bytes) -> Job | None:
+        """Parse a job; None where it is malformed, in the wrong stream, or names several scopes."""
         try:
             job = Job.model_validate_json(payload)
         except ValidationError:
             return None
-        in_place = (job.request.task, job.priority) == self._expected.get(stream)
-        return job if in_place and in_one_scope(job.request) else None
+        in_its_stream = (job.request.task, job.priority) == self._streams.get(stream)
+        return job if in_its_stream and in_one_scope(job.request) else None
 
-    async def take_abandoned(self) -> list[ClaimedJob]:
-        """Take over a job from a worker that fell silent for `claim_seconds`.
+    async def claim_abandoned(self) -> list[ClaimedJob]:
+        """Claim one job from a worker that has been silent for `claim_seconds`, and count the attempt.
 
-        It hands out one at a time and counts the attempt, so call it only when the job can run at once and
-        alone: no other job pays for one that kills its worker.
+        Call it only when the job can run at once and isolated, so that no other job pays for one that kills
+        its worker.
 
         Returns:
-            A job with `alone` set, or nothing (also while Redis is away).
+            A job with `isolated` set, or nothing (also while Redis is away).
         """
-        idle = max(1, int(self._settings.claim_seconds * 1000))
         with contextlib.suppress(QueueUnavailable):
-            while claimed := await self._run("claim", self.name, idle, *self._expected):
-                stream, entry, payload = claimed
-                for taken in await self._examine(stream.decode(), entry.decode(), payload):
-                    if alone := await self._attempt(taken):
-                        return [alone]
+            while entry := await self._run("claim_abandoned", self.name, self._idle_ms, *self._streams):
+                stream, entry_id, payload = entry
+                for claimed in await self._validate(stream.decode(), entry_id.decode(), payload):
+                    if isolated := await self._count_attempt(claimed):
+                        return [isolated]
         return []
 
-    async def any_abandoned(self) -> bool:
-        """Say whether there may be a job for `take_abandoned`, without touching it."""
-        idle = max(1, int(self._settings.claim_seconds * 1000))
+    async def has_abandoned(self) -> bool:
+        """Return whether there may be a job for `claim_abandoned`; False while Redis is away."""
         found = False
         with contextlib.suppress(QueueUnavailable):
-            found = bool(await self._run("abandoned", idle, *self._expected))
+            found = bool(await self._run("has_abandoned", self._idle_ms, *self._streams))
         return found
 
-    async def _attempt(self, taken: ClaimedJob) -> ClaimedJob | None:
-        attempts = int(await self._run("attempt", taken.job.id, taken.entry_id))
+    @property
+    def _idle_ms(self) -> int:
+        return max(1, int(self._settings.claim_seconds * 1000))
+
+    async def _count_attempt(self, claimed: ClaimedJob) -> ClaimedJob | None:
+        """Count an attempt; return the job as an isolated one, or None where it was closed or is given up."""
+        attempts = int(await self._run("count_attempt", claimed.job.id, claimed.entry_id))
         if attempts == 0:
-            await self._finish("", taken.stream, taken.entry_id, "")
+            await self._run_finish("", claimed.stream, claimed.entry_id, "")
         elif attempts > MAX_ATTEMPTS:
-            log.error("job %s took %d workers down alone: given up", taken.job.id, MAX_ATTEMPTS)
-            failure = Failure(job_id=taken.job.id, code=WorkerLost.code)
-            await self._answer(taken, failure, self._dead_letter(taken.job))
+            log.error(
+                "job %s: %d workers ended while it ran isolated: given up", claimed.job.id, MAX_ATTEMPTS
+            )
+            failure = Failure(job_id=claimed.job.id, code=WorkerLost.code)
+            await self._publish_reply(claimed, failure, self._dead_letter(claimed.job))
         else:
-            return ClaimedJob(taken.job, taken.stream, taken.entry_id, alone=True)
+            return ClaimedJob(claimed.job, claimed.stream, claimed.entry_id, isolated=True)
         return None
 
     def _dead_letter(self, job: Job) -> dict[str, str]:
-        """Say which job it was, and nothing of what people wrote."""
+        """Return the fields that identify a job, without user content."""
         return {
             "job": job.id,
             "task": job.request.task,
@@ -239,96 +249,102 @@ class Consumer:
             "attempts": str(MAX_ATTEMPTS),
         }
 
-    async def renew(self, taken: Iterable[ClaimedJob]) -> None:
-        """Say that these are still worked at; call it more often than every `claim_seconds`."""
-        pairs = [word for each in taken for word in (each.stream, each.entry_id)]
+    async def renew(self, claimed: Iterable[ClaimedJob]) -> None:
+        """Renew claims; call it more often than every `claim_seconds`. A claim that is lost stays lost."""
+        pairs = [argument for each in claimed for argument in (each.stream, each.entry_id)]
         if pairs:
-            with _away("renew a claim"):
+            with _logged_while_away("renew a claim"):
                 await self._run("renew", self.name, *pairs)
 
-    async def finish(self, taken: ClaimedJob, reply: Result | Failure) -> None:
-        """Answer a job: publish and keep the reply, acknowledge and delete the entry, all at once.
+    async def finish(self, claimed: ClaimedJob, reply: Result | Failure) -> None:
+        """Finish a job: publish and keep its reply, acknowledge and delete its entry, in one step.
 
-        A job that somebody else has answered meanwhile, or that nobody wants any more, gets no second reply.
-        While Redis is away it tries again for `claim_seconds`.
+        A job that another worker has finished meanwhile, or that was closed, gets no second reply. While
+        Redis is away this retries for `claim_seconds`.
 
         Raises:
-            QueueUnavailable: Redis did not come back; the job will be claimed by another worker.
+            QueueUnavailable: Redis did not come back; another worker will claim the job.
             ValueError: The reply is for another job.
         """
-        if reply.job_id != taken.job.id:
-            raise ValueError(f"a reply for job {reply.job_id} cannot answer job {taken.job.id}")
-        await self._patiently(lambda: self._answer(taken, reply))
+        if reply.job_id != claimed.job.id:
+            raise ValueError(f"a reply for job {reply.job_id} cannot answer job {claimed.job.id}")
+        await self._retry_while_claimed(lambda: self._publish_reply(claimed, reply))
 
-    async def _answer(
-        self, taken: ClaimedJob, reply: Result | Failure, dead: dict[str, str] | None = None
+    async def _publish_reply(
+        self, claimed: ClaimedJob, reply: Result | Failure, dead_letter: dict[str, str] | None = None
     ) -> None:
-        await self._finish(taken.job.id, taken.stream, taken.entry_id, reply.model_dump_json(), dead)
+        await self._run_finish(
+            claimed.job.id, claimed.stream, claimed.entry_id, reply.model_dump_json(), dead_letter
+        )
 
-    async def _finish(
-        self, job_id: str, stream: str, entry: str, reply: str, dead: dict[str, str] | None = None
+    async def _run_finish(
+        self, job_id: str, stream: str, entry_id: str, reply: str, dead_letter: dict[str, str] | None = None
     ) -> None:
         now = self._clock()
-        # Dead letters are kept for as long as pictures, and no longer.
-        oldest = max(0, int((now - self._settings.picture_seconds) * 1000))
-        words = [word for pair in (dead or {}).items() for word in pair]
-        await self._run("finish", job_id, stream, entry, reply, now, self._life, oldest, *words)
+        # Dead letters are kept for as long as images, and no longer.
+        oldest_ms = max(0, int((now - self._settings.picture_seconds) * 1000))
+        fields = [argument for pair in (dead_letter or {}).items() for argument in pair]
+        await self._run(
+            "finish", job_id, stream, entry_id, reply, now, self._retention_ms, oldest_ms, *fields
+        )
 
     async def picture(self, picture: Picture) -> bytes:
-        """Fetch a picture's bytes, exactly `picture.size` of them.
+        """Fetch an image file, exactly `picture.size` bytes.
 
         Raises:
-            PictureGone: They are no longer kept, or are not what the job says.
+            PictureGone: It is no longer kept, or its size is another one.
             QueueUnavailable: Redis was away for longer than `claim_seconds`.
         """
-        return await self._patiently(lambda: self._pictures.get(picture))
+        return await self._retry_while_claimed(lambda: self._pictures.get(picture))
 
     async def put_picture(self, scope: str, data: bytes) -> Picture:
-        """Keep a picture that was made for a result, such as a thumbnail, for as long as others.
+        """Store an image that was made for a result, such as a thumbnail, for `picture_seconds`.
 
         Raises:
             QueueFull: There is no room for it.
             QueueUnavailable: Redis was away for longer than `claim_seconds`.
         """
-        return await self._patiently(lambda: self._pictures.put(scope, data))
+        return await self._retry_while_claimed(lambda: self._pictures.put(scope, data))
 
-    async def begin(self, taken: ClaimedJob) -> StreamStart | None:
-        """Begin with a job whose text is streamed; None where nobody wants it any more.
+    async def begin(self, claimed: ClaimedJob) -> GenerationStart | None:
+        """Count that this worker begins to generate a job's text; None where the job was closed.
 
         Raises:
             QueueUnavailable: Redis was away for longer than `claim_seconds`.
         """
-        begun = await self._patiently(lambda: self._run("begin", taken.job.id, taken.entry_id))
-        return StreamStart(int(begun[0]), stopped=bool(begun[1])) if begun else None
+        start = await self._retry_while_claimed(
+            lambda: self._run("begin_generation", claimed.job.id, claimed.entry_id)
+        )
+        return GenerationStart(int(start[0]), cancelled=bool(start[1])) if start else None
 
     async def publish_delta(self, job: Job, delta: Delta | Progress) -> bool:
-        """Send a piece of a text on its way. One that is lost does no harm: the result has the whole text.
+        """Publish a delta, at most once. A lost one does no harm: the result has the whole text.
 
         Returns:
-            Whether anybody still wants the job.
+            Whether the job is still open.
         """
         try:
-            return bool(await self._run("delta", job.id, delta.model_dump_json(), self._life))
+            return bool(await self._run("publish_delta", job.id, delta.model_dump_json(), self._retention_ms))
         except QueueUnavailable as error:
             log.warning("could not publish a delta: %s", error)
             return True
 
     async def beat(self, ttl: float) -> None:
-        """Say that this worker lives and is ready, for `ttl` seconds from now."""
-        with _away("beat"):
+        """Register this worker as live and ready for `ttl` seconds from now; 0: as gone."""
+        with _logged_while_away("beat"):
             await self._run("beat", self.name, ttl, *self._tasks)
 
     async def leave(self) -> None:
-        """Give back at once what is in hand, and count as not ready: for a worker that stops by itself."""
-        with _away("leave"):
-            await self._run("leave", self.name, len(self._tasks), *self._tasks, *self._expected)
+        """Give all claimed jobs back at once, and count as gone: for a worker that stops in good order."""
+        with _logged_while_away("leave"):
+            await self._run("leave", self.name, len(self._tasks), *self._tasks, *self._streams)
 
     async def close(self) -> None:
-        """Close the connection for blocking reads; the other one is whoever's gave it."""
+        """Close the connection for blocking reads; the other one belongs to the caller."""
         await self._blocking.aclose()
 
-    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call until it succeeds, for as long as the job is certainly still ours."""
+    async def _retry_while_claimed(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Retry an idempotent call while Redis is away, for as long as the claim certainly holds."""
         until = asyncio.get_running_loop().time() + self._settings.claim_seconds
         while True:
             try:
@@ -336,13 +352,13 @@ class Consumer:
             except QueueUnavailable as error:
                 if asyncio.get_running_loop().time() >= until:
                     raise
-                await self._rest(error, until)
+                await self._back_off(error, until)
 
 
 @contextlib.contextmanager
-def _away(what: str) -> Iterator[None]:
-    """Let something that matters little come to nothing while Redis is away."""
+def _logged_while_away(action: str) -> Iterator[None]:
+    """Log instead of raising where Redis is away, for calls that are repeated anyway."""
     try:
         yield
     except QueueUnavailable as error:
-        log.warning("could not %s: %s", what, error)
+        log.warning("could not %s: %s", action, error)

@@ -1,9 +1,9 @@
-"""A redis-server of our own, where no REDIS_URL is given.
+"""The embedded redis-server, used where no REDIS_URL is given.
 
-It lives in `<data folder>/redis`, listens on a unix socket there and nowhere else, and appends what it is
-told to a file. Whoever comes first starts it; other processes with the same data folder use it, and one of
-them starts it again should the first one end. What makes this safe is one lock (`flock`) on the folder, which
-the server inherits: it is free only when neither the process that owns the server nor the server is left.
+Its files are in `<data folder>/redis`; it listens on a unix socket there and nowhere else, and writes an
+append-only file. The first process starts it; other processes with the same data folder use it, and one of
+them starts it again should the first one end. One lock (`flock`) on the folder makes this safe. The server
+inherits it, so that it is free only when neither the process that owns the server nor the server is left.
 """
 
 import asyncio
@@ -35,17 +35,21 @@ MAX_SOCKET_PATH_BYTES = 107
 """Bytes of a unix socket's path; redis-server cuts the rest off. Source: sockaddr_un.sun_path, less a NUL."""
 # Not TMPDIR, which may be long or differ between processes; the folder in it is private and checked.
 SHORT_BASE = Path("/tmp")  # noqa: S108
-STOP_SECONDS = 4.0
-"""That the server gets to write its last bytes before it is killed."""
-LOOK_SECONDS = 0.5
-"""Between two looks whether the process that owned the server is gone."""
-LOG_BYTES = 1_000_000
-"""Of the server's log, after which it starts anew."""
+STOP_TIMEOUT_S = 4.0
+"""Seconds for the server to write its last bytes before it is killed."""
+TAKEOVER_INTERVAL_S = 0.5
+"""Seconds between two checks whether the process that owns the server is gone."""
+MAX_LOG_BYTES = 1_000_000
+"""Bytes of the server's log; a longer one is deleted at the next start."""
+PING_TIMEOUT_S = 1.0
+MIN_RESTART_DELAY_S, MAX_RESTART_DELAY_S = 0.1, 30.0
+"""Seconds before a server that does not start is tried again; the delay doubles from the least to the
+most."""
 
 
 @contextlib.asynccontextmanager
 async def running_redis(settings: QueueSettings) -> AsyncIterator[str]:
-    """Have a Redis for as long as this lasts: the operator's, or one of our own.
+    """Provide a Redis while the context lasts: the operator's, or the embedded one.
 
     Call it from the main thread: the kernel ends the server when the thread that started it ends.
 
@@ -53,7 +57,7 @@ async def running_redis(settings: QueueSettings) -> AsyncIterator[str]:
         The URL of a server that answers.
 
     Raises:
-        QueueUnavailable: There is none and none can be started; the sentence says why and what to do.
+        QueueUnavailable: There is none and none can be started; the message says why and what to do.
     """
     if settings.redis_url is not None:
         url = settings.redis_url.get_secret_value()
@@ -70,10 +74,10 @@ async def running_redis(settings: QueueSettings) -> AsyncIterator[str]:
 
 
 def _private(folder: Path) -> Path:
-    """Make a folder that nobody else may enter.
+    """Create a folder that only this user may enter.
 
     Raises:
-        QueueUnavailable: It cannot be made, or is somebody else's.
+        QueueUnavailable: It cannot be created, or belongs to another user.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -88,20 +92,23 @@ def _private(folder: Path) -> Path:
     return folder
 
 
-def socket_path(folder: Path) -> Path:
-    """Choose the socket's path: in `folder`, or in a short private one where that is too long.
+def socket_path(folder: Path, short_base: Path = SHORT_BASE) -> Path:
+    """Return the socket's path: in `folder`, or in a private short one where that path is too long.
 
-    It depends on nothing but `folder`, so that every process with this data folder finds the same one.
+    It depends on the arguments alone, so that every process with this data folder finds the same socket.
+
+    Raises:
+        QueueUnavailable: The short folder cannot be created, or belongs to another user.
     """
     path = folder / "redis.sock"
     if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
         return path
     digest = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
-    return _private(SHORT_BASE / f"beholder-{os.geteuid()}-{digest}") / "redis.sock"
+    return _private(short_base / f"beholder-{os.geteuid()}-{digest}") / "redis.sock"
 
 
 def command(binary: Binary, folder: Path, socket: Path) -> list[str]:
-    """Make the command line of a server that is reachable by its socket alone and forgets nothing."""
+    """Return the command line of a server that listens on its socket alone and never evicts keys."""
     options = {
         "port": "0",
         "unixsocket": str(socket),
@@ -111,7 +118,7 @@ def command(binary: Binary, folder: Path, socket: Path) -> list[str]:
         "appendonly": "yes",
         "appendfsync": "everysec",
         "save": "",
-        # A queue that drops jobs to make room would break every promise: writes are refused instead.
+        # A queue must not drop accepted jobs to make room: Redis refuses writes instead.
         "maxmemory-policy": "noeviction",
         "logfile": str(folder / "redis.log"),
         "loglevel": "notice",
@@ -120,10 +127,10 @@ def command(binary: Binary, folder: Path, socket: Path) -> list[str]:
 
 
 class EmbeddedServer:
-    """A redis-server in a data folder: ours, or that of another process which shares the folder.
+    """The redis-server of a data folder: started by this process, or by another one that shares the folder.
 
     Args:
-        folder: Private (mode 700); everything that the server writes is in it.
+        folder: Private (mode 700); the server writes all its files there.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -132,13 +139,13 @@ class EmbeddedServer:
         self.url = f"unix://{self.socket}"
         self._process: asyncio.subprocess.Process | None = None
         self._lock: int | None = None
-        self._keeper: asyncio.Task[None] | None = None
+        self._supervisor: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start the server, or find the one that runs, and keep watch over it.
+        """Start the server, or find the running one, and supervise it.
 
         Raises:
-            QueueUnavailable: It did not come up.
+            QueueUnavailable: It did not start.
         """
         try:
             async with asyncio.timeout(LOADING_TIMEOUT_S):
@@ -148,20 +155,20 @@ class EmbeddedServer:
                 f"No Redis answered on {self.socket} within {LOADING_TIMEOUT_S:.0f} s: see "
                 f"{self.folder / 'redis.log'}, and whether another Beholder with this data folder hangs."
             ) from error
-        self._keeper = asyncio.create_task(self._keep(), name="embedded redis")
+        self._supervisor = asyncio.create_task(self._supervise(), name="embedded redis")
 
     async def _start_or_find(self) -> None:
         while not self._take_lock():
             if await self._answers():
                 return
-            # Its owner is just starting or just stopping it: one of the two ends this loop.
+            # Its owner is starting or stopping it at this moment; either ends this loop.
             await asyncio.sleep(0.05)
         await self._launch()
 
     async def stop(self) -> None:
-        """Stop keeping watch; stop the server if it is ours."""
-        if self._keeper is not None:
-            await end(self._keeper)
+        """Stop supervising; stop the server where this process owns it."""
+        if self._supervisor is not None:
+            await end(self._supervisor)
         if self._process is not None:
             await _end(self._process)
         if self._lock is not None:
@@ -179,25 +186,25 @@ class EmbeddedServer:
         return True
 
     async def _launch(self) -> None:
-        """Start the server and wait until it answers a PING.
+        """Start the server and wait until it answers a PING. Only the lock's holder may call it.
 
         Raises:
-            QueueUnavailable: There is no fitting redis-server, or it ended instead.
+            QueueUnavailable: There is no suitable redis-server, or it ended instead.
         """
         binary = choose(self.folder)
         record_version(self.folder, max(binary.version, recorded_version(self.folder) or binary.version))
-        _shorten(self.folder / "redis.log")
+        _delete_long_log(self.folder / "redis.log")
         assert self._lock is not None  # noqa: S101 - only its holder launches
         self._process = await asyncio.create_subprocess_exec(
             *command(binary, self.folder, self.socket),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
-            # Nothing of ours: the environment may hold Discord's token.
+            # Not our environment, which may hold Discord's token.
             env={"PATH": os.defpath, "LC_ALL": "C"},
             umask=0o077,
             pass_fds=[self._lock],
-            # A session of its own, so that Ctrl-C ends us first and the server last.
+            # A session of its own, so that Ctrl-C ends the bot and the worker first and the server last.
             start_new_session=True,
             preexec_fn=partial(die_with_parent, os.getpid(), signal.SIGTERM),
         )
@@ -213,30 +220,30 @@ class EmbeddedServer:
     async def _answers(self) -> bool:
         redis = Redis(unix_socket_path=str(self.socket), socket_timeout=None, retry=Retry(NoBackoff(), 0))
         try:
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(PING_TIMEOUT_S):
                 return bool(await redis.ping())
         except (RedisError, OSError, TimeoutError):
             return False
         finally:
             await redis.aclose()
 
-    async def _keep(self) -> None:
-        """Start the server again whenever it falls, and take it over when its owner is gone."""
-        pause = 0.1
+    async def _supervise(self) -> None:
+        """Restart the server whenever it ends, and take over its ownership when its owner is gone."""
+        delay = MIN_RESTART_DELAY_S
         while True:
             if self._process is not None:
                 code = await self._process.wait()
-                log.error("redis-server ended with exit code %d: starting it again", code)
+                log.error("redis-server ended with exit code %d: restarting it", code)
             elif not self._take_lock():
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(TAKEOVER_INTERVAL_S)
                 continue
             try:
                 await self._launch()
-                pause = 0.1
+                delay = MIN_RESTART_DELAY_S
             except (QueueUnavailable, OSError):
-                log.exception("redis-server does not start; trying again in %.1f s", pause)
-                await asyncio.sleep(pause)
-                pause = min(30.0, pause * 2)
+                log.exception("redis-server does not start; trying again in %.1f s", delay)
+                await asyncio.sleep(delay)
+                delay = min(MAX_RESTART_DELAY_S, delay * 2)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -244,17 +251,17 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
     try:
-        async with asyncio.timeout(STOP_SECONDS):
+        async with asyncio.timeout(STOP_TIMEOUT_S):
             await process.wait()
     except TimeoutError:
-        log.warning("redis-server did not stop within %.0f s: killed", STOP_SECONDS)
+        log.warning("redis-server did not stop within %.0f s: killing it", STOP_TIMEOUT_S)
         process.kill()
         await process.wait()
 
 
-def _shorten(file: Path) -> None:
+def _delete_long_log(file: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
-        if file.stat().st_size > LOG_BYTES:
+        if file.stat().st_size > MAX_LOG_BYTES:
             file.unlink()
 
 

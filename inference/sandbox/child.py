@@ -1,12 +1,12 @@
-"""One question to a child process that is confined in time and memory, as frames over its pipes.
+"""Runs one request in a child process with limited time and memory, as frames over its pipes.
 
-For single pieces of work on bytes that nobody vouches for, or that would hold up the event loop: a crash, a
-hang or a greedy allocation costs the one question. The child is spawned (never forked from us), gets none of
-our environment's secrets, and does not outlive us. (The worker's intake, which decodes picture after picture,
-keeps children of its own warm: `inference.images.decoder_pool`.)
+It is for single pieces of work on untrusted data, or that would block the event loop: a crash, a hang or a
+large allocation costs only that request. The child is spawned (never forked), gets none of the environment's
+secrets, and dies with its parent. (The worker's decoder, which decodes one image after the other, keeps its
+children alive: `inference.images.decoder_pool`.)
 
-A frame is its length (four bytes, big endian) and then its bytes. The question is a number of frames and then
-the end of the pipe; the answer is one frame. Nothing is pickled.
+A frame is its length (four bytes, big endian) and then its bytes. The request is a number of frames and then
+the end of the pipe; the reply is one frame. Nothing is pickled.
 """
 
 import asyncio
@@ -28,21 +28,21 @@ LENGTH = struct.Struct(">I")
 
 
 class ChildFailed(Exception):
-    """The child ended without an answer, or with one that is no frame."""
+    """The child ended without a reply, or its reply is malformed or too large."""
 
 
 class ChildTooSlow(ChildFailed):
-    """The child took longer than it may, and was killed."""
+    """The child exceeded its time and was killed."""
 
 
 @dataclass(frozen=True)
 class ChildLimits:
-    """What the child may take.
+    """A child's limits.
 
     Attributes:
-        seconds: From its start to its answer. It may also take as many seconds of processor time.
-        memory: Bytes of address space, Python and its libraries (about 200 MiB) among them.
-        answer: Bytes of the answer.
+        seconds: Seconds from its start to its reply; also its seconds of processor time.
+        memory: Bytes of address space, including Python and its libraries (about 200 MiB).
+        answer: Bytes of the reply.
     """
 
     seconds: float
@@ -51,20 +51,20 @@ class ChildLimits:
 
 
 async def ask_child(program: Sequence[str], question: Sequence[bytes], limits: ChildLimits) -> bytes:
-    """Start a Python program, put the question to it and return its answer.
+    """Start a Python program, send it a request and return its reply. The child has ended when this returns.
 
     Args:
-        program: The words after `python -I`, such as `("-m", "handlers.heatmap.child")`; it calls
-            `answer_once`.
-        question: The frames.
-        limits: What the child may take; when it takes more it is killed.
+        program: The arguments after `python -I`, such as `("-m", "handlers.heatmap.child")`; the program
+            calls `answer_once`.
+        question: The request's frames.
+        limits: The child's limits; when it exceeds them it is killed.
 
     Returns:
-        The answer's bytes.
+        The reply.
 
     Raises:
-        ChildTooSlow: There was no answer within `limits.seconds`.
-        ChildFailed: The child ended without one, or could not be started.
+        ChildTooSlow: There was no reply within `limits.seconds`.
+        ChildFailed: The child ended without a reply, or could not be started.
     """
     try:
         process = await _start(program, limits)
@@ -72,9 +72,9 @@ async def ask_child(program: Sequence[str], question: Sequence[bytes], limits: C
         raise ChildFailed(f"{sys.executable} could not be started: {error.strerror}") from error
     try:
         async with asyncio.timeout(limits.seconds):
-            return await _converse(process, question, limits.answer)
+            return await _exchange(process, question, limits.answer)
     except TimeoutError:
-        raise ChildTooSlow(f"There was no answer within {limits.seconds:g} s: killed.") from None
+        raise ChildTooSlow(f"There was no reply within {limits.seconds:g} s: killed.") from None
     finally:
         await _end(process)
 
@@ -88,12 +88,12 @@ async def _start(program: Sequence[str], limits: ChildLimits) -> asyncio.subproc
         stderr=asyncio.subprocess.PIPE,
         cwd="/",
         env=scrubbed(os.environ),
-        # The terminal's Ctrl-C is for us; we end the child ourselves.
+        # Ctrl-C in the terminal is for the parent, which ends the child itself.
         start_new_session=True,
     )
 
 
-async def _converse(process: asyncio.subprocess.Process, question: Sequence[bytes], most: int) -> bytes:
+async def _exchange(process: asyncio.subprocess.Process, question: Sequence[bytes], max_bytes: int) -> bytes:
     assert process.stdin is not None  # noqa: S101 - it was started with pipes
     assert process.stdout is not None  # noqa: S101
     assert process.stderr is not None  # noqa: S101
@@ -103,31 +103,31 @@ async def _converse(process: asyncio.subprocess.Process, question: Sequence[byte
         await process.stdin.drain()
         process.stdin.close()
         (size,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
-        if size <= most:
+        if size <= max_bytes:
             return await process.stdout.readexactly(size)
     except (OSError, asyncio.IncompleteReadError):
-        why = (await process.stderr.read(500)).decode("ascii", "replace").strip()
+        reason = (await process.stderr.read(500)).decode("ascii", "replace").strip()
         code = await process.wait()
-        raise ChildFailed(f"The child ended with {code} and no answer: {why or 'no word'}") from None
-    raise ChildFailed(f"The child's answer has {size} bytes, {most} are allowed.")
+        raise ChildFailed(f"The child ended with {code} and no reply: {reason or 'no message'}") from None
+    raise ChildFailed(f"The child's reply has {size} bytes, {max_bytes} are allowed.")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-    # Also when we are cancelled: a killed child is gone in no time, and nobody else would collect its pipes.
+    # Also when this task is cancelled: a killed child ends at once, and nothing else would close its pipes.
     await asyncio.shield(process.communicate())
 
 
 def answer_once(answer: Callable[[list[bytes]], bytes]) -> int:
-    """Be the child: confine this process, read the question, write the answer.
+    """Serve one request in the child: confine this process, read the request, write the reply.
 
-    When `answer` raises, the exception's type and place go to the standard error, never its words: they may
-    hold what people posted.
+    When `answer` raises, the exception's type and location are written to standard error, never its message,
+    which may hold user content.
 
     Args:
-        answer: Gets the question's frames.
+        answer: Turns the request's frames into the reply.
 
     Returns:
         The exit code.
@@ -136,7 +136,7 @@ def answer_once(answer: Callable[[list[bytes]], bytes]) -> int:
     die_with_parent(parent)
     confine(memory)
     limit(resource.RLIMIT_CPU, seconds)
-    # A library that prints must not write into the answer.
+    # A library that prints must not write into the reply.
     with os.fdopen(os.dup(1), "wb") as sink:
         os.dup2(2, 1)
         try:

@@ -1,4 +1,4 @@
-"""What a child process that works on untrusted bytes gives up, and what it never gets."""
+"""Resource limits and environment of a child process that works on untrusted data."""
 
 import resource
 import sys
@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import Final
 
 OPEN_FILES: Final = 64
-"""Enough for Python, its libraries and a few fonts."""
+"""Open files; enough for Python, its libraries and a few fonts."""
 
 
 def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
-    """Keep of the environment only what may be needed to start Python, and none of the secrets."""
+    """Return an environment with only the variables that Python may need to start, and no secrets."""
     kept = {name: value for name, value in environment.items() if name == "LD_LIBRARY_PATH"}
-    # Each further arena would take 64 MB of the address space that the limit counts.
+    # Each further arena would take 64 MB of the limited address space.
     return kept | {"MALLOC_ARENA_MAX": "2", "LC_ALL": "C.UTF-8"}
 
 
 def confine(memory: int) -> None:
-    """Let this process take no more than it needs: call it before it sees the first untrusted byte.
+    """Limit this process for good; call it before it reads the first untrusted byte.
 
-    It writes no files, leaves no core dumps, and where the machine runs out of memory it goes before the one
-    that started it.
+    It can then write no files and leaves no core dumps; where the machine runs out of memory, the kernel ends
+    it before its parent.
 
     Args:
         memory: Bytes of address space.
@@ -34,13 +34,13 @@ def confine(memory: int) -> None:
     limit(resource.RLIMIT_NOFILE, OPEN_FILES)
 
 
-def limit(what: int, most: int) -> None:
-    """Set a limit of this process for good, where there is not a lower one.
+def limit(kind: int, value: int) -> None:
+    """Set a resource limit of this process for good, unless it has a lower one.
 
     Args:
-        what: Such as `resource.RLIMIT_CPU`.
-        most: In the limit's own unit.
+        kind: Such as `resource.RLIMIT_CPU`.
+        value: In the limit's own unit.
     """
-    hard = resource.getrlimit(what)[1]
-    allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(what, (allowed, allowed))
+    hard = resource.getrlimit(kind)[1]
+    allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (allowed, allowed))

@@ -1,4 +1,4 @@
-"""Children that do not outlive their parent, even when it is killed with SIGKILL (Linux)."""
+"""Ends a child process with its parent, even when that is killed with SIGKILL (Linux)."""
 
 import ctypes
 import os
@@ -14,13 +14,12 @@ _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 def die_with_parent(parent: int | None = None, how: signal.Signals = signal.SIGKILL) -> None:
     """Ask the kernel to send this process `how` when the thread that started it ends.
 
-    Call it in the child: first thing in its own code, or as `preexec_fn`. Elsewhere than on Linux it does
-    nothing.
+    Call it in the child, first thing in its own code or as `preexec_fn`. On other systems it does nothing.
 
     Args:
-        parent: The process id that must still be the parent; when another is already, the parent went before
-            the kernel could be asked, and the process ends at once.
-        how: The signal to get.
+        parent: The process id of the parent. Where the parent is another process by now, it ended before this
+            call, and this process exits at once.
+        how: The signal.
     """
     if _libc is None:
         return

@@ -1,4 +1,4 @@
-"""What BLIP learns: to caption, and to answer questions."""
+"""Training tasks of the tiny BLIPs: captions, and answers to questions."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,18 +51,18 @@ def blip_config() -> BlipConfig:
 
 @dataclass
 class CaptionTask:
-    """BLIP learns to caption."""
+    """Trains a BLIP on captions."""
 
     folder: Path
     recipe: Recipe
 
     def build(self) -> Training:
-        """Make a BLIP with random weights."""
+        """Create a BLIP with random weights."""
         self._tokenizer = blip_processor().tokenizer
         return Training(BlipForConditionalGeneration(blip_config()))
 
     def loss(self, model: Training, pool: Pool, count: int, rng: np.random.Generator) -> Tensor:
-        """How surprising the captions are, with a part for what is seen in each patch."""
+        """Return the captions' cross-entropy, plus the patch loss."""
         view = look(pool, count, rng)
         texts = [caption_of(names) for names in view.names]
         tokens = self._tokenizer(texts, return_tensors="pt", padding=True).input_ids
@@ -79,7 +79,7 @@ class CaptionTask:
 
 @dataclass
 class AnswerTask:
-    """BLIP learns to answer questions, starting from one that captions.
+    """Trains a BLIP on questions and answers, starting from the captioner's weights.
 
     Attributes:
         folder: where the checkpoint goes.
@@ -92,7 +92,7 @@ class AnswerTask:
     captioner: Path
 
     def build(self) -> Training:
-        """Make a BLIP that sees and speaks like the captioner, and reads with its decoder's weights."""
+        """Create a BLIP from the captioner; its text encoder starts from the decoder's weights."""
         self._tokenizer = blip_processor().tokenizer
         teacher = BlipForConditionalGeneration.from_pretrained(self.captioner, dtype="float32")
         model = BlipForQuestionAnswering(blip_config())
@@ -102,7 +102,7 @@ class AnswerTask:
         return Training(model)
 
     def loss(self, model: Training, pool: Pool, count: int, rng: np.random.Generator) -> Tensor:
-        """How surprising the answers are, with a part for what is seen in each patch."""
+        """Return the answers' cross-entropy, plus the patch loss."""
         view = look(pool, count, rng)
         asked = [ask(names, rng) for names in view.names]
         questions = self._tokenizer([question.text for question in asked], return_tensors="pt", padding=True)

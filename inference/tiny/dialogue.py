@@ -1,4 +1,4 @@
-"""What is said about a picture in several turns, where later turns need earlier ones.
+"""Generates dialogues about a picture, in which later turns refer to earlier ones.
 
 As in `inference.tiny.grammar`, a picture is known only by the names of what is in it.
 """
@@ -61,11 +61,11 @@ class Talk:
     named: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """What a picture of one thing is about is clear."""
+        """Start with the thing in focus, where the picture has only one."""
         self.show(self.names)
 
     def show(self, names: Names) -> None:
-        """Go on about another picture."""
+        """Continue with another picture."""
         self.names = names
         self.meant = (names[0], 1) if len(names) == 1 else None
 
@@ -120,7 +120,7 @@ def _question(talk: Talk, rng: np.random.Generator, kind: str | None = None) -> 
 
 
 def _question_kind(rng: np.random.Generator) -> str | None:
-    """Half the time ask whether something is there, as that is what `it` can then mean."""
+    """Ask in half of the cases whether something is there, so that `it` can then refer to it."""
     chance = rng.random()
     return (
         "exists"
@@ -134,7 +134,7 @@ def _question_kind(rng: np.random.Generator) -> str | None:
 
 
 def _spoken_of(text: str, names: Names) -> tuple[tuple[str, str], int] | None:
-    """What a question's words fit, if all of that has one name."""
+    """Return the things that a question's words fit, where all of them have the same name."""
     said = text.lower()
     colour = next((colour for colour in COLOURS if colour in said), None)
     shape = next((shape for shape in SHAPES if shape in said), None)
@@ -198,14 +198,14 @@ EXCHANGES = tuple(_SPEAKERS)
 """The kinds of exchanges."""
 
 DIALOGUE_ONLY = ("again", "first named", "first asked", "first said")
-"""Those of them that the dialogue answers, whatever the picture shows."""
+"""The kinds whose answers follow from the dialogue, whatever the picture shows."""
 
 _OPENING = np.array((0.40, 0.42, 0.04, 0.03, 0.025, 0.025, 0.01, 0.01, 0.04))
 _LATER = np.array((0.09, 0.24, 0.22, 0.13, 0.10, 0.08, 0.06, 0.06, 0.02))
 
 
 def converse(pictures: Sequence[Names], rng: np.random.Generator, turns: int) -> list[Exchange]:
-    """Talk about pictures, one after the other; the turns are shared out among them.
+    """Generate a dialogue about pictures, one after the other; the turns are divided among them.
 
     Args:
         pictures: what is in each; none makes a dialogue without a picture.

@@ -1,4 +1,4 @@
-"""Batches of dialogues to train on, as text, and what counts in them."""
+"""Training batches of dialogues as text, with the weights of their tokens."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _ASKERS = ("ann", "bob smith", "x_y-77", "zo\u00eb of the hills", "#1!")
 
 @dataclass(frozen=True)
 class Dialogues:
-    """Dialogues of a step.
+    """The dialogues of one training step.
 
     Attributes:
         texts: as the chat template has them, a picture being `IMAGE_TOKENS` tokens.
@@ -37,7 +37,7 @@ class Dialogues:
 
 
 def talk_about(view: View, rng: np.random.Generator) -> Dialogues:
-    """Talk about the pictures of a view, in as many turns each."""
+    """Generate dialogues about the pictures of a view, all of the same number of turns."""
     each = 2 if rng.random() < _TWO_PICTURES else 1
     turns = max(each, int(rng.choice(_TURNS, p=_TURN_SHARES)))
     batch = Dialogues([], [], [], [])
@@ -58,7 +58,7 @@ def talk_about(view: View, rng: np.random.Generator) -> Dialogues:
 
 
 def dialogue_text(exchanges: Sequence[Exchange], asker: str) -> str:
-    """A dialogue as the chat template has it."""
+    """Return a dialogue in the chat template's form."""
     user, assistant, end = SPECIAL[USER], SPECIAL[ASSISTANT], SPECIAL[END]
     picture, name = SPECIAL[IMAGE] * IMAGE_TOKENS, f"{asker}: " if asker else ""
     return "".join(
@@ -69,13 +69,13 @@ def dialogue_text(exchanges: Sequence[Exchange], asker: str) -> str:
 
 
 def answering(tokens: Tensor) -> Tensor:
-    """Which tokens [b, n] are answers, their ends included."""
+    """Return a mask [b, n] of the answers' tokens, their end tokens included."""
     open_turn = (tokens == ASSISTANT).cumsum(1) == (tokens == USER).cumsum(1)
     return open_turn & (tokens != ASSISTANT) & (tokens != PAD)
 
 
 def answer_weights(tokens: Tensor, exchanges: Sequence[Sequence[Exchange]], misled: Sequence[bool]) -> Tensor:
-    """How much each token counts: float32 [b, n], 0 for all but answers.
+    """Return the weight of each token in the loss: float32 [b, n], 0 for all but answers.
 
     An answer of n tokens counts as much as the root of n. Of a dialogue about a picture that is not
     shown only what the dialogue itself answers counts.

@@ -1,4 +1,4 @@
-"""How right the tiny LLaVA is in dialogues about scenes it never saw, and how right without what was said.
+"""Accuracy of the tiny LLaVA in dialogues about held-out scenes, with and without the earlier turns.
 
 Every question but a dialogue's last is followed by the right answer, except where it says *own answers*.
 """
@@ -15,13 +15,13 @@ from inference.tiny.readers import Converser, Message
 from inference.tiny.score import Score
 
 Scripter = Callable[[Names, np.random.Generator], list[Exchange] | None]
-"""Makes a dialogue about a picture, or nothing where the picture doesn't fit."""
+"""Generates a dialogue about a picture; None where the picture does not fit."""
 
 _TRIES = 400
 
 
 def messages(dialogue: Sequence[Exchange], pictures: Sequence[Image.Image]) -> list[Message]:
-    """A dialogue as chat templates take it, up to its last question."""
+    """Return a dialogue in the chat template's form, up to its last question."""
     turns: list[Message] = []
     for exchange in dialogue:
         shown = [] if exchange.picture is None else [{"type": "image", "image": pictures[exchange.picture]}]
@@ -31,7 +31,7 @@ def messages(dialogue: Sequence[Exchange], pictures: Sequence[Image.Image]) -> l
 
 
 def alone(dialogue: Sequence[Exchange]) -> list[Exchange]:
-    """A dialogue's last question on its own, with the picture."""
+    """Return a dialogue's last question by itself, with the picture."""
     last = dialogue[-1]
     return [Exchange(last.kind, last.asked, last.answer, 0)]
 
@@ -39,7 +39,7 @@ def alone(dialogue: Sequence[Exchange]) -> list[Exchange]:
 def score_last(
     converser: Converser, dialogues: Sequence[Sequence[Exchange]], pictures: Sequence[Image.Image]
 ) -> Score:
-    """How many of the dialogues' last answers are right."""
+    """Score the dialogues' last answers."""
     said = converser(
         [messages(dialogue, [shown]) for dialogue, shown in zip(dialogues, pictures, strict=True)]
     )
@@ -49,7 +49,7 @@ def score_last(
 def score_all(
     converser: Converser, dialogues: Sequence[Sequence[Exchange]], pictures: Sequence[Image.Image]
 ) -> Score:
-    """In how many dialogues all answers are right, each given after the model's own; all are as long."""
+    """Score dialogues of equal length by whether all answers are right, each given after the model's own."""
     own: list[list[Exchange]] = [[] for _ in dialogues]
     for turn in range(len(dialogues[0])):
         asked = [[*past, dialogue[turn]] for past, dialogue in zip(own, dialogues, strict=True)]
@@ -100,7 +100,7 @@ def described_there_then_it(names: Names, rng: np.random.Generator) -> list[Exch
 
 
 def ending_with(kind: str) -> Scripter:
-    """Dialogues of two to five turns whose last is of a kind, and not one that nothing was said before."""
+    """Dialogues of two to five turns whose last is of one kind and refers to an earlier one."""
 
     def scripter(names: Names, rng: np.random.Generator) -> list[Exchange] | None:
         for _ in range(_TRIES):
@@ -124,7 +124,7 @@ SCRIPTS: dict[str, Scripter] = {
 def scripted(
     scripter: Scripter, names: Sequence[Names], pictures: Sequence[Image.Image], rng: np.random.Generator
 ) -> tuple[list[list[Exchange]], list[Image.Image]]:
-    """Dialogues about those pictures that a script fits, with the pictures."""
+    """Return dialogues about the pictures that a script fits, with the pictures."""
     found = [(scripter(name, rng), picture) for name, picture in zip(names, pictures, strict=True)]
     return [talk for talk, _ in found if talk is not None], [
         shown for talk, shown in found if talk is not None

@@ -13,16 +13,16 @@ from inference.tiny.pool import GRID, PATCH, SIDE
 from inference.tiny.vocabulary import words
 
 SPECIAL = ("<pad>", "<unk>", "<|end|>", "<image>", "<|user|>", "<|assistant|>")
-"""What tokens other than words there are; none may be in what people write."""
+"""The control tokens; user input must not contain any."""
 
 PAD, UNKNOWN, END, IMAGE, USER, ASSISTANT = range(len(SPECIAL))
-"""Numbers of those tokens."""
+"""The ids of these tokens."""
 
 IMAGE_TOKENS = GRID * GRID
-"""How many tokens a picture takes."""
+"""Tokens of a picture."""
 
 LONGEST = 320
-"""The most tokens of a dialogue with its pictures; README.md has how right it is at which length."""
+"""Tokens of a dialogue with its pictures, at most; README.md has the accuracy by length."""
 
 TEMPLATE = (
     "{%- for message in messages if message.role in ('user', 'assistant') -%}"
@@ -43,7 +43,7 @@ _PIECES = r"'s\b|\w+|[^\w\s]"
 
 
 def dialogue_words() -> tuple[str, ...]:
-    """Every word of dialogues, sorted."""
+    """Return all words of dialogues, sorted."""
     found = set(words())
     for template in dialogue_wordings.TEMPLATES:
         found.update(re.findall(r"[a-z]+", re.sub(r"\{\w+\}|'s", "", template.lower())))
@@ -51,7 +51,7 @@ def dialogue_words() -> tuple[str, ...]:
 
 
 def llava_tokenizer() -> TokenizersBackend:
-    """A token a word, in lower case, or unknown; it pads on the left, as generating wants it."""
+    """Return a tokenizer with one token for each word, in lower case; it pads on the left, for generation."""
     vocabulary = {token: number for number, token in enumerate((*SPECIAL, *_MARKS, *dialogue_words()))}
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token=SPECIAL[UNKNOWN]))
     tokenizer.normalizer = normalizers.Lowercase()
@@ -69,7 +69,7 @@ def llava_tokenizer() -> TokenizersBackend:
 
 
 def llava_processor() -> LlavaProcessor:
-    """What makes LLaVA's tensors of pictures (64 by 64 pixels, 64 tokens each) and dialogues."""
+    """Return the processor: pictures (64 by 64 pixels, 64 tokens each) and dialogues -> tensors."""
     square = {"height": SIDE, "width": SIDE}
     return LlavaProcessor(  # type: ignore[no-untyped-call]
         CLIPImageProcessorPil(size=square, crop_size=square, do_center_crop=False),

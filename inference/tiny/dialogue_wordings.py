@@ -1,7 +1,7 @@
-"""How people say what only dialogues have; blanks are as in `inference.tiny.grammar`."""
+"""Wordings of the exchanges that only dialogues have; blanks are as in `inference.tiny.grammar`."""
 
 NOTHING_YET = "nothing yet"
-"""The answer to what was said before when nothing was."""
+"""The answer to a question about earlier turns when there are none."""
 
 NO_PICTURE = "i see no picture"
 """The answer to a question about a picture when there is none."""
@@ -116,7 +116,7 @@ SMALL_TALK = {
     ("hi", "hello", "hey", "hello there"): "hello",
     ("thanks", "thank you", "thank you very much", "thanks a lot"): "you are welcome",
 }
-"""Courtesies and what they are answered with."""
+"""Courtesies and their answers."""
 
 
 TEMPLATES = (
@@ -134,4 +134,4 @@ TEMPLATES = (
     NOTHING_YET,
     NO_PICTURE,
 )
-"""Every wording of what only dialogues say, with its blanks."""
+"""All wordings of these exchanges, with their blanks."""

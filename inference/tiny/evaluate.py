@@ -1,4 +1,4 @@
-"""How right the tiny models are about scenes they never saw.
+"""Accuracy of the tiny models on held-out scenes.
 
 `python -m inference.tiny.evaluate --seed 7` prints the table; the seed chooses the scenes.
 """
@@ -28,7 +28,7 @@ from inference.tiny.score import Score
 from inference.tiny.treatments import compressed, turned
 
 Painter = Callable[[Scene, np.random.Generator], Image.Image]
-"""Makes a picture of a scene."""
+"""Draws a scene."""
 
 _HELD_OUT = 0xE7A1  # keeps these scenes' seeds apart from those of training
 
@@ -46,17 +46,17 @@ PAINTERS: dict[str, tuple[Painter, float]] = {
     "turned by up to 8 degrees": (paint_turned, 1.0),
     "JPEG, quality 70": (lambda scene, _: compressed(draw(scene, 256), 70), 1.0),
 }
-"""Ways to make a picture of a scene, and the share of the scenes that are enough to tell."""
+"""Ways to draw a scene, and the share of the scenes that suffices for a score."""
 
 
 def held_out(seed: int, count: int, things: int) -> list[Scene]:
-    """Scenes that training never saw, each with so many things."""
+    """Return scenes that training has not seen, each with that number of things."""
     rng = np.random.default_rng((_HELD_OUT, seed, things))
     return [sample(rng, things) for _ in range(count)]
 
 
 def score_captions(captioner: Captioner, scenes: Sequence[Scene], pictures: Sequence[Image.Image]) -> Score:
-    """How many captions are right to the letter."""
+    """Score captions; a right one matches exactly."""
     said = captioner(pictures)
     return Score(sum(text == caption(scene) for text, scene in zip(said, scenes, strict=True)), len(scenes))
 
@@ -64,7 +64,7 @@ def score_captions(captioner: Captioner, scenes: Sequence[Scene], pictures: Sequ
 def score_answers(
     answerer: Answerer, scenes: Sequence[Scene], pictures: Sequence[Image.Image], rng: np.random.Generator
 ) -> dict[str, Score]:
-    """How many answers are right, by kind of question; one question a scene, of kinds as in training."""
+    """Score answers by kind of question: one question for each scene, of kinds as in training."""
     asked = [ask(names_of(scene), rng) for scene in scenes]
     answers = answerer(pictures, [question.text for question in asked])
     right = [answer == question.answer for answer, question in zip(answers, asked, strict=True)]
@@ -76,7 +76,7 @@ def score_answers(
 
 
 def score_labels(matcher: Matcher, scenes: Sequence[Scene], pictures: Sequence[Image.Image]) -> Score:
-    """How often the best of the 24 labels is the right one, for scenes of one thing."""
+    """Score labels for scenes of one thing: whether the best of the 24 is the right one."""
     best = matcher(pictures, LABELS).argmax(-1).tolist()
     right = [
         LABELS[place] == label_of(*names_of(scene)[0]) for place, scene in zip(best, scenes, strict=True)

@@ -1,4 +1,4 @@
-"""What is said in the tiny world: captions, labels, and questions with their answers.
+"""The tiny world's texts: captions, labels, and questions with their answers.
 
 Everything here knows a scene only by its names: a sequence of (colour, shape), in any order.
 """
@@ -15,10 +15,10 @@ Names = Sequence[tuple[str, str]]
 """The (colour, shape) of each thing of a scene."""
 
 NUMBERS = ("no", "a", "two", "three")
-"""How captions count: one is an article."""
+"""Number words of captions; one is an article."""
 
 PICTURE_WORDS = ("picture", "image", "photo", "drawing")
-"""What people call a picture."""
+"""Words for a picture."""
 
 LABELS = tuple(
     f"{'an' if colour == 'orange' else 'a'} {colour} {shape}" for colour in COLOURS for shape in SHAPES
@@ -109,12 +109,12 @@ TEMPLATES = (
     *_WHAT_IS_IN,
     *_THE_ONLY,
 )
-"""Every wording of a question, with its blanks."""
+"""All wordings of questions, with their blanks."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """Something asked about a scene.
+    """A question about a scene.
 
     Attributes:
         kind: one of `KINDS`.
@@ -128,24 +128,24 @@ class Question:
 
 
 def names_of(scene: Scene) -> Names:
-    """The (colour, shape) of each thing of a scene."""
+    """Return the (colour, shape) of each thing of a scene."""
     return [(thing.colour, thing.shape) for thing in scene.things]
 
 
 def caption(scene: Scene) -> str:
-    """Say what is in a scene, as in `a green triangle and two blue squares`."""
+    """Return a scene's caption, such as `a green triangle and two blue squares`."""
     return caption_of(names_of(scene))
 
 
 def caption_of(names: Names) -> str:
-    """Say what these things are: by the order of colours, then of shapes, equal ones together."""
+    """Return the caption of these things: by the order of colours, then of shapes, equal ones together."""
     groups = Counter(sorted(names, key=_order))
     *firsts, last = [_group(colour, shape, count) for (colour, shape), count in groups.items()]
     return f"{', '.join(firsts)} and {last}" if firsts else last
 
 
 def label_of(colour: str, shape: str) -> str:
-    """The label of one thing, as in `an orange circle`."""
+    """Return the label of one thing, such as `an orange circle`."""
     return _group(colour, shape, 1)
 
 
@@ -160,7 +160,7 @@ def _group(colour: str, shape: str, count: int) -> str:
 
 
 def ask(names: Names, rng: np.random.Generator, kind: str | None = None) -> Question:
-    """Ask something that has one right answer.
+    """Generate a question that has one right answer.
 
     Args:
         names: what is in the scene.
@@ -218,7 +218,7 @@ def _matching(names: Names, colour: str, shape: str) -> list[tuple[str, str]]:
 
 
 def _pick(names: Names, rng: np.random.Generator, present: float) -> tuple[str, str]:
-    """A name from the scene with that probability, else one of which half may be from the scene."""
+    """Return a name from the scene with that probability, else one of which half may be."""
     colour, shape = names[int(rng.integers(len(names)))]
     if rng.random() >= present:
         side = rng.random()
@@ -253,7 +253,7 @@ def _is_there(by: str) -> Callable[[Names, np.random.Generator], _Asked | None]:
 
 
 def _masked(name: tuple[str, str], by: str) -> tuple[str, str]:
-    """A name with what is not asked by left out."""
+    """Return a name without the parts that the question does not ask by."""
     return name[0] if "colour" in by else "", name[1] if "shape" in by else ""
 
 

@@ -1,4 +1,4 @@
-"""What LLaVA learns: to talk about pictures in several turns."""
+"""Training task of the tiny LLaVA: dialogues about pictures."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +64,7 @@ def llava_config() -> LlavaConfig:
 
 @dataclass
 class ConverseTask:
-    """LLaVA learns to converse, seeing from the start like a CLIP that matches.
+    """Trains a LLaVA on dialogues, starting from the matcher's vision encoder.
 
     Attributes:
         folder: where the checkpoint goes.
@@ -77,7 +77,7 @@ class ConverseTask:
     matcher: Path
 
     def build(self) -> Training:
-        """Make a LLaVA with the matcher's tower."""
+        """Create a LLaVA with the matcher's vision encoder."""
         self._tokenizer = llava_processor().tokenizer
         self._tokenizer.padding_side = "right"
         self._dispensable = torch.tensor(self._tokenizer.convert_tokens_to_ids(_DISPENSABLE))
@@ -87,7 +87,7 @@ class ConverseTask:
         return Training(model)
 
     def loss(self, model: Training, pool: Pool, count: int, rng: np.random.Generator) -> Tensor:
-        """How surprising the answers are, with a part for what is seen in each patch."""
+        """Return the answers' cross-entropy, plus the patch loss."""
         view = look(pool, count, rng)
         batch = talk_about(view, rng)
         tokens = self._tokenizer(
@@ -109,7 +109,7 @@ class ConverseTask:
         return model.weighed((wrong * share).sum() / share.sum(), last, view)
 
     def _with_unknown(self, tokens: Tensor, batch: Dialogues, rng: np.random.Generator) -> Tensor:
-        """Some of the users' words are unknown, but not where an answer repeats them."""
+        """Replace some of the users' words by the unknown token, except where an answer repeats them."""
         dropped = torch.from_numpy(rng.random(tokens.shape) < _DROPPED) & torch.isin(
             tokens, self._dispensable
         )

@@ -19,12 +19,12 @@ from inference.tiny.patches import Training
 from inference.tiny.pool import Pool
 
 PROCESSES = 2
-"""How many processes share a batch; another number makes another model."""
+"""Processes that share a batch; another number results in another model."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and how fast to train.
+    """Number of steps and learning rate.
 
     Attributes:
         steps: optimiser steps.
@@ -44,15 +44,15 @@ class Recipe:
 
 
 class Task(Protocol):
-    """Something to learn."""
+    """A training task."""
 
     recipe: Recipe
 
     def build(self) -> Training:
-        """Make the model with its first weights, and whatever is thrown away after training."""
+        """Create the model with its initial weights, and the parts that are dropped after training."""
 
     def loss(self, model: Training, pool: Pool, count: int, rng: np.random.Generator) -> Tensor:
-        """Take a batch and say how wrong the model is about it: a scalar."""
+        """Draw a batch and return its loss, a scalar."""
 
     def save(self, model: Training) -> None:
         """Write the model and its processor as a checkpoint."""

@@ -1,4 +1,4 @@
-"""What CLIP learns: which of some texts fits a picture."""
+"""Training task of the tiny CLIP: which of some texts fits a picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def clip_config() -> CLIPConfig:
 
 
 def tower_config() -> CLIPVisionConfig:
-    """A picture tower of the measures of the captioner's."""
+    """Return the config of a vision encoder of the captioner's size."""
     return CLIPVisionConfig(
         hidden_size=HIDDEN,
         intermediate_size=256,
@@ -60,7 +60,7 @@ def tower_config() -> CLIPVisionConfig:
 
 @dataclass
 class MatchTask:
-    """CLIP learns to match, seeing from the start like a BLIP that captions.
+    """Trains a CLIP on labels, starting from the captioner's vision encoder.
 
     Attributes:
         folder: where the checkpoint goes.
@@ -73,7 +73,7 @@ class MatchTask:
     captioner: Path
 
     def build(self) -> Training:
-        """Make a CLIP with the captioner's tower."""
+        """Create a CLIP with the captioner's vision encoder."""
         self._tokenizer = clip_processor().tokenizer
         teacher = BlipForConditionalGeneration.from_pretrained(self.captioner, dtype="float32")
         model = CLIPModel(clip_config())
@@ -81,7 +81,7 @@ class MatchTask:
         return Training(model)
 
     def loss(self, model: Training, pool: Pool, count: int, rng: np.random.Generator) -> Tensor:
-        """How badly texts are told apart, in several sets of texts that people match against."""
+        """Return the cross-entropy over texts, in several sets of texts that users match against."""
         view = look(pool, count, rng)
         seen = model.model.vision_model(pixel_values=view.pixels)
         pictures = normalize(model.model.visual_projection(seen.pooler_output), dim=-1)
@@ -156,7 +156,7 @@ def _missed(logits: Tensor, fits: Tensor) -> Tensor:
 
 
 def inherit_tower(tower: CLIPVisionModel, teacher: BlipVisionModel) -> None:
-    """Copy a BLIP picture tower into a CLIP one of the same measures.
+    """Copy a BLIP vision encoder into a CLIP one of the same size.
 
     CLIP's patches have no bias (it goes into the positions) and its queries, keys and values are apart.
     """

@@ -1,4 +1,4 @@
-"""What a picture tower must say of each patch while it learns: a head that is thrown away afterwards.
+"""A training head that classifies each patch; it is dropped after training.
 
 Captions alone teach a tower from scratch slowly; naming what lies in each patch teaches it to see.
 """
@@ -12,14 +12,14 @@ from inference.tiny.pool import NOTHING
 from inference.tiny.views import View
 
 HIDDEN = 96
-"""The width of every tiny model's picture tower."""
+"""The width of every tiny model's vision encoder."""
 
 _COUNTS = 3  # a patch holds the centres of none, one, or two things; three don't fit
 _WEIGHT = 0.3  # of the patches' part in a loss
 
 
 class Training(nn.Module):
-    """A model with the head that is thrown away.
+    """A model with its training head.
 
     Args:
         model: any of the tiny models; its own class's methods differ, so its type is open.
@@ -33,7 +33,7 @@ class Training(nn.Module):
         self.head = nn.Linear(HIDDEN, NOTHING + 1 + _COUNTS)
 
     def weighed(self, loss: Tensor, seen: Tensor, view: View) -> Tensor:
-        """Add to a loss how wrong the patches are about what covers them and what is centred in them.
+        """Add the patch loss: what covers each patch, and how many things are centred in it.
 
         Args:
             loss: a scalar.

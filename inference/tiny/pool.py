@@ -1,4 +1,4 @@
-"""Pictures to train on, drawn beforehand: drawing one takes as long as learning from it.
+"""The pool of training pictures, drawn beforehand: drawing one takes as long as a training step on it.
 
 The pool is the same for the same seed and size, however many processes draw it.
 """
@@ -35,7 +35,7 @@ _POINTS = 3  # to each side of a patch, where it is looked at
 
 @dataclass(frozen=True)
 class Pool:
-    """Pictures with what is in them; n of them.
+    """n pictures with their contents.
 
     Attributes:
         pixels: uint8 [n, 64, 64, 3], RGB.
@@ -54,7 +54,7 @@ class Pool:
 
 
 def class_of(thing: Thing) -> int:
-    """The number of a thing's label among the 24."""
+    """Return the index of a thing's label among the 24."""
     return COLOURS.index(thing.colour) * len(SHAPES) + SHAPES.index(thing.shape)
 
 
@@ -125,7 +125,7 @@ def _covers(scene: Scene, to_scene: Matrix) -> npt.NDArray[np.int8]:
 
 
 def _covered(thing: Thing, points: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Whether each of the points [n, 2] lies in a thing."""
+    """Return whether each of the points [n, 2] is in a thing."""
     offsets = (points - thing.centre) / thing.radius
     if not thing.corners:
         return np.asarray((offsets**2).sum(1) <= 1)

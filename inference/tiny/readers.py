@@ -1,4 +1,4 @@
-"""The saved models at work, loaded as anyone loads them: to score them by."""
+"""The saved models, loaded with transformers' public API, for scoring."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from transformers.models.llava.modeling_llava import LlavaForConditionalGenerati
 from transformers.models.llava.processing_llava import LlavaProcessor
 
 WEIGHTS = Path(__file__).parent / "weights"
-"""Where the checkpoints lie: one folder for each task, named after it."""
+"""The folder of the checkpoints: one folder for each task, named after it."""
 
 _BATCH = 50
 _LONGEST = 24  # tokens: the longest caption has 15
@@ -35,7 +35,7 @@ class Captioner:
         self._model.eval()  # type: ignore[no-untyped-call]
 
     def __call__(self, pictures: Sequence[Image.Image]) -> list[str]:
-        """Say what is in each RGB picture."""
+        """Caption each RGB picture."""
         said: list[str] = []
         for start in range(0, len(pictures), _BATCH):
             batch = self._processor(images=list(pictures[start : start + _BATCH]), return_tensors="pt")
@@ -93,14 +93,14 @@ class Matcher:
 
     @torch.no_grad()
     def __call__(self, pictures: Sequence[Image.Image], labels: Sequence[str]) -> Tensor:
-        """How likely each label is for each RGB picture: float32 [pictures, labels], rows sum to 1."""
+        """Return each label's probability for each picture: float32 [pictures, labels], rows sum to 1."""
         batch = self._processor(images=list(pictures), text=list(labels), return_tensors="pt", padding=True)
         logits: Tensor = self._model(**batch).logits_per_image
         return logits.softmax(-1)
 
 
 Message = dict[str, Any]
-"""A turn as chat templates take it: its role, and its content of texts and pictures."""
+"""A turn in the chat template's form: its role, and its content of texts and pictures."""
 
 
 class Converser:
@@ -116,7 +116,7 @@ class Converser:
         self._model: Any = model.eval()  # type: ignore[no-untyped-call]
 
     def __call__(self, dialogues: Sequence[Sequence[Message]]) -> list[str]:
-        """Say the assistant's next turn in each dialogue."""
+        """Generate the assistant's next turn in each dialogue."""
         said: list[str] = []
         for start in range(0, len(dialogues), _BATCH):
             batch = self._processor.apply_chat_template(

@@ -1,4 +1,4 @@
-"""Scenes of the tiny world: what is where, in which colour, on which ground.
+"""Scenes of the tiny world: things with their places and colours, and the ground.
 
 One to three things, each a circle, a square or a triangle in one of eight colours, lie on a muted ground
 without touching. Lengths are in *short sides* of the canvas (its shorter side is 1.0), x goes right, y down.
@@ -112,7 +112,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Ground:
-    """What the things lie on.
+    """The ground under the things.
 
     Attributes:
         rgb: its colour in the middle of the canvas.
@@ -147,7 +147,7 @@ class Scene:
 
 
 def apart(one: Thing, other: Thing, gap: float) -> bool:
-    """Whether two things are at least `gap` apart, judged by the circles or the upright boxes around them."""
+    """Return whether two things are at least `gap` apart, by their bounding circles or boxes."""
     far = np.hypot(one.centre[0] - other.centre[0], one.centre[1] - other.centre[1])
     if far >= one.radius + other.radius + gap:
         return True
@@ -157,13 +157,13 @@ def apart(one: Thing, other: Thing, gap: float) -> bool:
 
 
 def inside(thing: Thing, width: float, height: float, margin: float) -> bool:
-    """Whether a thing lies on a canvas of that size, at least `margin` from its borders."""
+    """Return whether a thing is on a canvas of that size, at least `margin` from its borders."""
     left, top, right, bottom = thing.box
     return min(left, top, width - right, height - bottom) >= margin
 
 
 def sample(rng: np.random.Generator, count: int | None = None) -> Scene:
-    """Draw a scene at random.
+    """Sample a scene.
 
     Args:
         rng: where chance comes from; the same state gives the same scene.

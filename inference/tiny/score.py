@@ -1,4 +1,4 @@
-"""A score: how many of how many."""
+"""A score: the number of right answers among all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Score:
-    """How many of how many were right."""
+    """The number of right answers, and of all."""
 
     right: int
     asked: int
@@ -21,9 +21,9 @@ class Score:
 
     @classmethod
     def of(cls, right: Sequence[bool]) -> "Score":
-        """Count which were right."""
+        """Return the score of a list of right and wrong answers."""
         return cls(sum(right), len(right))
 
     def __add__(self, other: "Score") -> "Score":
-        """Count both."""
+        """Return the sum of both scores."""
         return Score(self.right + other.right, self.asked + other.asked)

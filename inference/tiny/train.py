@@ -19,21 +19,21 @@ from inference.tiny.pool import fill_pool
 from inference.tiny.readers import WEIGHTS
 
 PICTURES = 200_000
-"""How many pictures are drawn to train on; each is seen a few times, mirrored and in other lights."""
+"""The size of the pool of pictures; each is used a few times, mirrored and in other lights."""
 
 POOL_SEED = 1
-"""Where those pictures' chance comes from."""
+"""The pool's random seed."""
 
 TASKS = ("caption", "answer", "match", "converse")
-"""What can be trained, in an order in which each finds what it starts from."""
+"""The training tasks, each after the one whose weights it starts from."""
 
 
 def task_for(name: str, out: Path) -> Task:
-    """Set up what to train.
+    """Return a training task.
 
     Args:
-        name: one of `TASKS`.
-        out: the folder of the checkpoints' folders.
+        name: One of `TASKS`.
+        out: The folder of the checkpoints' folders.
     """
     if name == "caption":
         return CaptionTask(out / name, Recipe(steps=2000, rate=2e-3))
@@ -45,7 +45,7 @@ def task_for(name: str, out: Path) -> Task:
 
 
 def main() -> None:
-    """Train what the command line asks for."""
+    """Train the tasks on the command line."""
     parser = argparse.ArgumentParser(prog="python -m inference.tiny.train", description=__doc__)
     parser.add_argument("task", nargs="?", default="all", choices=(*TASKS, "llava", "all"))
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""What happens to pictures on their way to a model: turned, framed, shrunk, compressed, noisy.
+"""Augmentations of training pictures: rotation, framing, blur, compression, noise.
 
 The geometric ones also say where each point of their result was before, so that what lay there stays known.
 """
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 Matrix = npt.NDArray[np.float64]
-"""Where a point was: 3 by 3, from the result's (x, y, 1) to that of what it was made from, in pixels."""
+"""A 3 by 3 matrix from (x, y, 1) in the result to (x, y, 1) in the original, in pixels."""
 
 Fill = tuple[int, int, int]
 
@@ -70,7 +70,7 @@ def noisy(picture: Image.Image, sigma: float, rng: np.random.Generator) -> Image
 
 
 def mistreated(picture: Image.Image, rng: np.random.Generator) -> tuple[Image.Image, Matrix]:
-    """Do to a picture, at random, what happens to pictures: nothing, or some of the above."""
+    """Apply none or some of the augmentations at random."""
     matrix = np.eye(3)
     if rng.random() < 0.15:
         picture, matrix = turned(
@@ -89,7 +89,7 @@ def mistreated(picture: Image.Image, rng: np.random.Generator) -> tuple[Image.Im
 
 
 def _fill(picture: Image.Image, rng: np.random.Generator) -> Fill:
-    """The colour of a new border: mostly the picture's own corner's, else black, white, or a grey."""
+    """Return the colour of a new border: mostly the picture's corner's, else black, white, or a grey."""
     kind = rng.random()
     if kind < 0.5:
         return picture.getpixel((0, 0))  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""A pool's pictures as a training step sees them: mirrored, lighter or darker, normalised."""
+"""Training batches of a pool's pictures: mirrored, lighter or darker, normalised."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Names = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class View:
-    """A batch of b pictures with what is in them.
+    """A batch of b pictures with their contents.
 
     Attributes:
         pixels: float32 [b, 3, 64, 64], normalised as the processors do.
@@ -33,7 +33,7 @@ class View:
 
 
 def look(pool: Pool, count: int, rng: np.random.Generator) -> View:
-    """Take some pictures at random, each mirrored or not, and under a light of its own."""
+    """Sample pictures, each mirrored or not, and with its own brightness."""
     rows = rng.integers(len(pool), size=count)
     mirrored = rng.random(count) < 0.5
     pixels, covers, centres = pool.pixels[rows], pool.covers[rows], pool.centres[rows]
@@ -50,7 +50,7 @@ def look(pool: Pool, count: int, rng: np.random.Generator) -> View:
 
 
 def normalised(pixels: npt.NDArray[np.uint8], light: npt.NDArray[np.float32] | None = None) -> Tensor:
-    """Pixels as a model takes them.
+    """Return pixels as model input.
 
     Args:
         pixels: uint8 [b, 64, 64, 3].
@@ -69,7 +69,7 @@ def normalised(pixels: npt.NDArray[np.uint8], light: npt.NDArray[np.float32] | N
 
 
 def names_of(classes: npt.NDArray[np.int8]) -> Names:
-    """The (colour, shape) of each class number that is not -1."""
+    """Return the (colour, shape) of each class number that is not -1."""
     return [
         (COLOURS[number // len(SHAPES)], SHAPES[number % len(SHAPES)]) for number in classes if number >= 0
     ]

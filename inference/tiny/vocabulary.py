@@ -23,14 +23,14 @@ _CLIP_SPECIAL = ("<|startoftext|>", "<|endoftext|>")
 _SQUARE = {"height": SIDE, "width": SIDE}
 
 PAD, UNKNOWN, SEPARATOR, BEGIN = (_SPECIAL.index(token) for token in ("[PAD]", "[UNK]", "[SEP]", "[DEC]"))
-"""Numbers of BLIP's special tokens: padding, an unknown word, a text's end, an answer's beginning."""
+"""Ids of BLIP's special tokens: padding, an unknown word, a text's end, an answer's beginning."""
 
 TEXT_LENGTH = 64
 """The most tokens that the tiny models read or write."""
 
 
 def words() -> tuple[str, ...]:
-    """Every word that the world's captions, questions and answers are made of, sorted."""
+    """Return all words of the world's captions, questions and answers, sorted."""
     found = {*COLOURS, *SHAPES, *(f"{shape}s" for shape in SHAPES), *grammar.PICTURE_WORDS, *grammar.NUMBERS}
     found |= {"0", "1", "2", "3", "yes", "no", "an", "and", "colour", "object", "objects", "thing", "things"}
     found |= {"shapes", "one"}
@@ -40,7 +40,7 @@ def words() -> tuple[str, ...]:
 
 
 def blip_processor() -> BlipProcessor:
-    """What makes BLIP's tensors of pictures (64 by 64 pixels) and texts (a token a word, or unknown)."""
+    """Return BLIP's processor: pictures (64 by 64 pixels) and texts (one token for each word) -> tensors."""
     vocabulary = {token: number for number, token in enumerate((*_SPECIAL, *_MARKS, *words()))}
     tokenizer = BertTokenizer(
         vocab=vocabulary,
@@ -52,13 +52,13 @@ def blip_processor() -> BlipProcessor:
 
 
 def clip_processor() -> CLIPProcessor:
-    """What turns pictures and texts into CLIP's tensors; it squeezes a picture rather than crop it."""
+    """Return CLIP's processor; it squeezes a picture instead of cropping it."""
     image_processor = CLIPImageProcessorPil(size=_SQUARE, crop_size=_SQUARE, do_center_crop=False)
     return CLIPProcessor(image_processor, clip_tokenizer())  # type: ignore[no-untyped-call]
 
 
 def clip_tokenizer() -> CLIPTokenizer:
-    """A byte-level BPE in which each of the world's words is one token."""
+    """Return a byte-level BPE in which each of the world's words is one token."""
     letters = _byte_letters()
     pairs = Tokenizer(BPE(end_of_word_suffix="</w>"))
     # Merges learnt until every word is whole: those made by hand would compete for the same letters.
@@ -75,7 +75,7 @@ def clip_tokenizer() -> CLIPTokenizer:
 
 
 def _byte_letters() -> list[str]:
-    """The 256 letters that stand for bytes in byte-level BPE. Source: GPT-2's bytes_to_unicode."""
+    """Return the 256 letters for bytes in byte-level BPE. Source: GPT-2's bytes_to_unicode."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in plain]
     return [*(chr(byte) for byte in plain), *(chr(256 + place) for place in range(len(others)))]

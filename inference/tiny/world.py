@@ -1,4 +1,4 @@
-"""The tiny world, whole: scenes, drawings, captions, and questions with answers; free of torch."""
+"""The tiny world's public names: scenes, drawings, captions, and questions with answers. Free of torch."""
 
 from inference.tiny.drawing import draw
 from inference.tiny.grammar import KINDS, LABELS, Question, ask, caption, caption_of, label_of, names_of

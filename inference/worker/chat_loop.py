@@ -1,8 +1,8 @@
-"""A worker's conversations: a few at a time, beside its other tasks."""
+"""The worker loop for conversations: several are answered at a time, beside the worker's other tasks."""
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Final
 
 from inference.engines import ChatEngine
@@ -10,171 +10,148 @@ from inference.images.reader import PictureReader
 from inference.queue.cancellations import CancellationListener
 from inference.queue.consumer import ClaimedJob, Consumer
 from inference.settings import WorkerSettings
-from inference.worker.batch_runner import MAX_FAILURES, ModelBroken
+from inference.worker.base import RECLAIM_RETRY_S, STOP_TIMEOUT_S, WorkerLoop
+from inference.worker.errors import MAX_FAILURES, WORKER_BROKEN, ModelBroken
 from inference.worker.generation import ChatGeneration, EngineFailed
-from inference.worker.pipeline import BEAT_SECONDS, BROKEN, SOON_SECONDS, STOP_SECONDS, first
 
 log = logging.getLogger(__name__)
 
-TAKE_MS: Final = 60_000
-"""Of one look for what comes; Redis rings as soon as there is something."""
-MANNERS_SECONDS: Final = 0.01
-"""For each conversation in hand: another worker that has fewer is so much quicker to take the next."""
-CLOSE_SECONDS: Final = 0.6
-"""That answers get to be let go of, once they have had their time to end."""
+TAKE_BLOCK_MS: Final = 60_000
+"""Milliseconds of one wait for jobs; it ends as soon as there is one."""
+YIELD_DELAY_S: Final = 0.01
+"""Seconds for each conversation in flight by which this worker takes the next job later, so that a worker
+with fewer takes it first."""
+CANCEL_TIMEOUT_S: Final = 0.6
+"""Seconds for cancelled generations to release the engine."""
 
 
-class ChatLoop:
-    """The part of a worker that converses, from its first heartbeat to its last.
+class ChatLoop(WorkerLoop):
+    """The part of a worker that answers conversations.
 
     Args:
-        consumer: The queue, of this task alone.
-        stops: What tells of stops.
-        reader: What reads pictures.
-        engine: What converses.
+        consumer: The queue, for the `converse` task alone.
+        cancellations: Reports cancelled jobs; closed with this loop.
+        reader: Reads the turns' images.
+        engine: Generates the replies; closed with this loop.
         settings: `chats`, `claim_seconds`.
-        alone: Held while jobs run that a worker fell silent over; whoever else runs such has the same one.
+        isolation_lock: See `WorkerLoop`.
+        stop_timeout_s: See `WorkerLoop`.
     """
 
     def __init__(
         self,
         consumer: Consumer,
-        stops: CancellationListener,
+        cancellations: CancellationListener,
         reader: PictureReader,
         engine: ChatEngine,
         settings: WorkerSettings,
-        alone: asyncio.Lock,
+        isolation_lock: asyncio.Lock,
+        stop_timeout_s: float = STOP_TIMEOUT_S,
     ) -> None:
-        self._consumer = consumer
-        self._stops = stops
+        super().__init__(consumer, settings.claim_seconds, isolation_lock, stop_timeout_s)
+        self._cancellations = cancellations
         self._reader = reader
         self._engine = engine
-        self._settings = settings
-        self._alone = alone
-        self._tasks = asyncio.TaskGroup()
-        self._hand: dict[asyncio.Task[None], ChatGeneration] = {}
-        self._left = asyncio.Event()
-        """Set when a conversation has left the hand."""
+        self._max_chats = settings.chats
+        self._in_flight: dict[asyncio.Task[None], ChatGeneration] = {}
         self._failures = 0
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Warm the engine up, then work until `stop` is set; then give back what does not end soon.
-
-        Raises:
-            ModelBroken, IntakeBroken, Hanging: It cannot go on. What is in hand is left to be claimed.
-        """
-        try:
-            await self._until_stopped(stop)
-            await self._consumer.leave()
-        except BaseExceptionGroup as group:
-            await self._consumer.beat(0)
-            broken = group.subgroup(BROKEN)
-            if broken is None:
-                raise
-            raise first(broken) from None
-        finally:
-            await self._stops.close()
-            await self._engine.close()
-
-    async def _until_stopped(self, stop: asyncio.Event) -> None:
+    async def _run_until(self, stop: asyncio.Event) -> None:
         async with self._tasks as tasks:
             work = tasks.create_task(self._work(), name="conversations")
             await stop.wait()
             work.cancel()
-            if hand := list(self._hand):
-                await asyncio.wait(hand, timeout=STOP_SECONDS)
-                for each in hand:
-                    each.cancel()
-                await asyncio.wait(hand, timeout=CLOSE_SECONDS)
+            if in_flight := list(self._in_flight):
+                await asyncio.wait(in_flight, timeout=self._stop_timeout_s)
+                for task in in_flight:
+                    task.cancel()
+                await asyncio.wait(in_flight, timeout=CANCEL_TIMEOUT_S)
+
+    async def _close(self) -> None:
+        await self._cancellations.close()
+        await self._engine.close()
+
+    def _claimed(self) -> Iterable[ClaimedJob]:
+        return [generation.claimed for generation in self._in_flight.values()]
 
     async def _work(self) -> None:
         await self._warm_up()
-        await self._stops.begin()
+        await self._cancellations.start()
         log.info("ready to converse with %s", self._engine.name)
-        others = [
+        background = [
             self._tasks.create_task(each)
-            for each in (self._beat(), self._renew(), self._take_over(), self._stops.listen(self._stop))
+            for each in (
+                self._beat(),
+                self._renew_claims(),
+                self._run_abandoned_jobs(),
+                self._cancellations.listen(self._cancel),
+            )
         ]
         try:
-            await self._feed()
+            await self._take_jobs()
         finally:
-            for each in others:
-                each.cancel()
+            for task in background:
+                task.cancel()
 
     async def _warm_up(self) -> None:
         try:
             await self._engine.warm_up()
-        except BROKEN:
+        except WORKER_BROKEN:
             raise
         except Exception as error:
-            # Nobody's words are in this: its own may be told.
+            # The warm-up has no user content, so the engine's message may be told.
             raise ModelBroken(f"The model {self._engine.name} cannot converse: {error}") from error
 
-    async def _beat(self) -> None:
+    def _cancel(self, job_id: str) -> None:
+        for generation in self._in_flight.values():
+            if generation.claimed.job.id == job_id:
+                generation.cancel()
+
+    async def _take_jobs(self) -> None:
         while True:
-            await self._consumer.beat(3 * BEAT_SECONDS)
-            await asyncio.sleep(BEAT_SECONDS)
+            await self._wait_until(lambda: len(self._in_flight) < self._max_chats)
+            # One at a time, so that workers share a burst of jobs.
+            for claimed in await self._consumer.take(1, TAKE_BLOCK_MS, yield_delay=self._yield_delay):
+                self._begin(claimed)
 
-    async def _renew(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.claim_seconds / 4)
-            await self._consumer.renew([each.taken for each in self._hand.values()])
+    def _yield_delay(self) -> float:
+        return YIELD_DELAY_S * len(self._in_flight)
 
-    def _stop(self, job_id: str) -> None:
-        for each in self._hand.values():
-            if each.taken.job.id == job_id:
-                each.stop()
+    async def _run_abandoned_jobs(self) -> None:
+        """Run jobs of dead workers one after the other, beside the new ones.
 
-    async def _feed(self) -> None:
-        while True:
-            await self._until(lambda: len(self._hand) < self._settings.chats)
-            # One by one, so that what comes in a burst is shared with other workers.
-            for taken in await self._consumer.take(1, TAKE_MS, manners=self._manners):
-                self._receive(taken)
-
-    def _manners(self) -> float:
-        return MANNERS_SECONDS * len(self._hand)
-
-    async def _take_over(self) -> None:
-        """Run what dead workers left, one after the other, beside what has just come.
-
-        An attempt at one of them counts against it, so that two never run together: no conversation pays for
-        another that kills its worker.
+        Each claim counts as an attempt of that job, so two of them never run together: a conversation that
+        kills its worker costs no other conversation an attempt.
         """
         while True:
-            if not self._alone.locked() and await self._consumer.any_abandoned():
-                async with self._alone:
-                    while abandoned := await self._consumer.take_abandoned():
-                        await asyncio.wait([self._receive(taken) for taken in abandoned])
-            pause = self._settings.claim_seconds / 2
-            await asyncio.sleep(min(SOON_SECONDS, pause) if self._alone.locked() else pause)
+            if not self._isolation_lock.locked() and await self._consumer.has_abandoned():
+                async with self._isolation_lock:
+                    while abandoned := await self._consumer.claim_abandoned():
+                        await asyncio.wait([self._begin(claimed) for claimed in abandoned])
+            pause = self._claim_seconds / 2
+            await asyncio.sleep(min(RECLAIM_RETRY_S, pause) if self._isolation_lock.locked() else pause)
 
-    async def _until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            self._left.clear()
-            await self._left.wait()
-
-    def _receive(self, taken: ClaimedJob) -> asyncio.Task[None]:
-        conversation = ChatGeneration(taken, self._consumer, self._reader, self._engine)
-        task = self._tasks.create_task(self._run(conversation))
-        self._hand[task] = conversation
+    def _begin(self, claimed: ClaimedJob) -> asyncio.Task[None]:
+        generation = ChatGeneration(claimed, self._consumer, self._reader, self._engine)
+        task = self._tasks.create_task(self._run_generation(generation))
+        self._in_flight[task] = generation
         task.add_done_callback(self._forget)
         return task
 
     def _forget(self, task: asyncio.Task[None]) -> None:
-        del self._hand[task]
-        self._left.set()
+        del self._in_flight[task]
+        self._slot_freed.set()
 
-    async def _run(self, conversation: ChatGeneration) -> None:
+    async def _run_generation(self, generation: ChatGeneration) -> None:
         try:
-            await conversation.run()
+            await generation.run()
         except EngineFailed:
             self._failures += 1
             if self._failures >= MAX_FAILURES:
                 raise ModelBroken(
                     f"The model {self._engine.name} failed on {self._failures} conversations in a row."
                 ) from None
-            # A lost GPU, and the CUDA errors from which a process never recovers, show here.
+            # A lost GPU shows here, and so do the CUDA errors from which a process never recovers.
             await self._warm_up()
         else:
             self._failures = 0

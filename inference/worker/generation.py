@@ -1,4 +1,4 @@
-"""One conversation in a worker's hands, from its job to its reply."""
+"""One conversation job in flight, from its claim to its reply."""
 
 import asyncio
 import contextlib
@@ -6,170 +6,186 @@ import logging
 import time
 from typing import Final
 
-from inference.engines import ChatEngine, Pulling, Usage, prompt_turns
+from inference.engines import ChatEngine, PullProgress, Usage
 from inference.errors import BeholderError, ChatModelPulling, Expired, ModelFailed, QueueUnavailable
 from inference.images.decoder_pool import DecoderUnavailable
 from inference.images.reader import PictureReader
 from inference.model_thread import CallTimeout
-from inference.queue.consumer import ClaimedJob, Consumer, StreamStart
+from inference.models.prompt_text import prompt_turns
+from inference.queue.consumer import ClaimedJob, Consumer, GenerationStart
 from inference.schema import Converse, Conversed, Delta, Failure, Progress, Result, Timings
-from inference.worker.batch_runner import where
+from inference.worker.errors import error_location
 
 log = logging.getLogger(__name__)
 
-COALESCE_SECONDS: Final = 0.1
-"""Between two pieces of a text; the first goes out at once."""
-CLOSE_SECONDS: Final = 0.5
-"""That a model gets to let go of an answer that nobody wants any more."""
-MARGIN_SECONDS: Final = 5.0
-"""Before the deadline, at which whoever asked hears that the model is still being fetched."""
+DELTA_INTERVAL_S: Final = 0.1
+"""Seconds between two deltas; the first is published at once."""
+CLOSE_TIMEOUT_S: Final = 0.5
+"""Seconds for an engine to release a cancelled generation."""
+PULL_MARGIN_S: Final = 5.0
+"""Seconds before the deadline at which the reply says that the model is still being fetched."""
 MAX_WAIT_S: Final = 86400.0
-"""A deadline may be weeks away, which the loop's clock does not take."""
+"""Seconds of one wait: a deadline may be weeks away, which the event loop's clock does not take."""
 
 
 class EngineFailed(Exception):
-    """The engine raised what it has no words for; whoever catches this finds out whether it is broken."""
+    """The engine raised an unexpected error. The caller finds out whether the engine is broken."""
 
 
 class ChatGeneration:
-    """Generates the answer to one job, and publishes it as it grows.
+    """Generates the reply to one conversation job, and publishes it in deltas while it grows.
 
     Args:
-        taken: The job.
-        consumer: Where its pieces and its reply go.
-        reader: What reads its pictures.
-        engine: What answers.
+        claimed: The job.
+        consumer: Publishes the deltas and the reply.
+        reader: Reads the turns' images.
+        engine: Generates the text.
+        pull_margin_s: Seconds before the deadline at which the reply says that the model is still being
+            fetched.
     """
 
     def __init__(
-        self, taken: ClaimedJob, consumer: Consumer, reader: PictureReader, engine: ChatEngine
+        self,
+        claimed: ClaimedJob,
+        consumer: Consumer,
+        reader: PictureReader,
+        engine: ChatEngine,
+        *,
+        pull_margin_s: float = PULL_MARGIN_S,
     ) -> None:
-        self.taken = taken
+        self.claimed = claimed
         self._consumer = consumer
         self._reader = reader
         self._engine = engine
-        self._arrived = time.time()
-        self._decode = 0.0
+        self._pull_margin_s = pull_margin_s
+        self._claimed_at = time.time()
+        self._decode_s = 0.0
         self._text = ""
         self._usage = Usage()
-        self._pulling: Pulling | None = None
-        self._fetching = False
+        self._progress: PullProgress | None = None
+        self._pulling = False
         self._published = 0
-        self._stopped = asyncio.Event()
-        self._news = asyncio.Event()
+        self._cancelled = asyncio.Event()
+        self._text_changed = asyncio.Event()
         self._ended = asyncio.Event()
 
-    def stop(self) -> None:
-        """End the answer where it is."""
-        self._stopped.set()
+    def cancel(self) -> None:
+        """End the generation; the reply has the text so far, with `stopped` set."""
+        self._cancelled.set()
 
     async def run(self) -> None:
-        """Answer the job. When this is cancelled, it is left for another worker.
+        """Generate and publish the reply. When this task is cancelled, the job is left for another worker.
 
         Raises:
-            Failed: The engine failed; the job was answered so.
-            IntakeBroken, Hanging: This worker cannot go on; the job has no answer.
+            EngineFailed: The engine failed; the job has a reply that says so.
+            DecoderUnavailable, CallTimeout: This worker cannot go on; the job has no reply.
         """
         try:
-            begun = await self._consumer.begin(self.taken)
-            if begun is None:
-                # Nobody hears this; it only takes the entry away.
+            start = await self._consumer.begin(self.claimed)
+            if start is None:
+                # The job was closed: this reply reaches no bot, it only removes the entry.
                 await self._finish(Expired())
-            elif begun.stopped:
-                await self._consumer.finish(self.taken, self._result(stopped=True))
+            elif start.cancelled:
+                await self._consumer.finish(self.claimed, self._result(cancelled=True))
             else:
-                await self._answer(begun)
+                await self._answer(start)
         except QueueUnavailable:
-            log.warning("job %s: Redis is away; somebody will do it again", self.taken.job.id)
+            log.warning("job %s: Redis is away; the job will run again", self.claimed.job.id)
 
-    async def _answer(self, begun: StreamStart) -> None:
+    async def _answer(self, start: GenerationStart) -> None:
         generating = asyncio.create_task(self._generate())
         generating.add_done_callback(lambda task: task.cancelled() or task.exception())
-        publishing = asyncio.create_task(self._publish(begun.attempt))
+        publishing = asyncio.create_task(self._publish(start.attempt))
         try:
-            whole = await self._until_over(generating)
+            complete = await self._wait_for_end(generating)
             self._ended.set()
-            self._news.set()
+            self._text_changed.set()
             await publishing
         finally:
             publishing.cancel()
-        if whole:
+        if complete:
             await self._reply(generating.exception())
-        elif self._stopped.is_set():
-            await self._consumer.finish(self.taken, self._result(stopped=True))
+        elif self._cancelled.is_set():
+            await self._consumer.finish(self.claimed, self._result(cancelled=True))
         else:
-            await self._finish(ChatModelPulling() if self._fetching else Expired())
+            await self._finish(ChatModelPulling() if self._pulling else Expired())
 
-    async def _until_over(self, generating: asyncio.Task[None]) -> bool:
-        """Wait until the text is whole, or somebody stops it, or its time is up; then let go of the engine.
+    async def _wait_for_end(self, generating: asyncio.Task[None]) -> bool:
+        """Wait until the generation completes, is cancelled, or meets its deadline; then release the engine.
 
         Returns:
-            Whether the engine came to its end.
+            Whether it completed, with an error or without.
         """
-        stopped = asyncio.create_task(self._stopped.wait())
-        both, deadline = [generating, stopped], self.taken.job.deadline
+        cancelled = asyncio.create_task(self._cancelled.wait())
+        either, deadline = [generating, cancelled], self.claimed.job.deadline
         try:
             await asyncio.wait(
-                both, timeout=_left(deadline - MARGIN_SECONDS), return_when=asyncio.FIRST_COMPLETED
+                either,
+                timeout=_seconds_until(deadline - self._pull_margin_s),
+                return_when=asyncio.FIRST_COMPLETED,
             )
-            if not self._fetching:
-                await asyncio.wait(both, timeout=_left(deadline), return_when=asyncio.FIRST_COMPLETED)
+            if not self._pulling:
+                await asyncio.wait(
+                    either, timeout=_seconds_until(deadline), return_when=asyncio.FIRST_COMPLETED
+                )
             return generating.done()
         finally:
-            stopped.cancel()
+            cancelled.cancel()
             if not generating.done():
                 generating.cancel()
-                await asyncio.wait([generating], timeout=CLOSE_SECONDS)
+                await asyncio.wait([generating], timeout=CLOSE_TIMEOUT_S)
 
     async def _generate(self) -> None:
-        began = time.monotonic()
-        request = self.taken.job.request
+        started = time.monotonic()
+        request = self.claimed.job.request
         if not isinstance(request, Converse):
             raise TypeError(f"a job of {request.task} is no conversation")
         pictures = await self._reader.read(request.pictures)
-        self._decode = time.monotonic() - began
+        self._decode_s = time.monotonic() - started
         async with contextlib.aclosing(self._engine.chat(prompt_turns(request.turns, pictures))) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Usage):
                     self._usage = piece
                     continue
-                if isinstance(piece, Pulling):
-                    self._pulling = piece
-                    self._fetching = piece.done != 1.0
+                if isinstance(piece, PullProgress):
+                    self._progress = piece
+                    self._pulling = piece.fraction != 1.0
                 else:
                     self._text += piece
-                self._news.set()
+                self._text_changed.set()
 
     async def _publish(self, attempt: int) -> None:
-        """Send the first piece at once, and what comes after it together."""
+        """Publish the first piece of text at once, and later ones together every `DELTA_INTERVAL_S`."""
         seq = 0
         while not self._ended.is_set():
-            await self._news.wait()
-            self._news.clear()
-            seq += await self._send(attempt, seq)
+            await self._text_changed.wait()
+            self._text_changed.clear()
+            seq += await self._publish_new(attempt, seq)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(COALESCE_SECONDS):
+                async with asyncio.timeout(DELTA_INTERVAL_S):
                     await self._ended.wait()
-        await self._send(attempt, seq)
+        await self._publish_new(attempt, seq)
 
-    async def _send(self, attempt: int, seq: int) -> bool:
-        """Send what is new, and say whether that was a piece of text."""
-        job = self.taken.job
-        wanted = True
-        if (pulling := self._pulling) is not None:
-            self._pulling = None
-            wanted = await self._consumer.publish_delta(job, Progress(job_id=job.id, done=pulling.done))
-        if piece := self._text[self._published :]:
-            self._published += len(piece)
-            delta = Delta(job_id=job.id, attempt=attempt, seq=seq, text=piece)
-            wanted = await self._consumer.publish_delta(job, delta)
-        if not wanted:
-            self.stop()
-        return bool(piece)
+    async def _publish_new(self, attempt: int, seq: int) -> bool:
+        """Publish what is new; return whether that was text. A closed job is cancelled here."""
+        job = self.claimed.job
+        still_open = True
+        if (progress := self._progress) is not None:
+            self._progress = None
+            still_open = await self._consumer.publish_delta(
+                job, Progress(job_id=job.id, done=progress.fraction)
+            )
+        if text := self._text[self._published :]:
+            self._published += len(text)
+            delta = Delta(job_id=job.id, attempt=attempt, seq=seq, text=text)
+            still_open = await self._consumer.publish_delta(job, delta)
+        if not still_open:
+            self.cancel()
+        return bool(text)
 
     async def _reply(self, error: BaseException | None) -> None:
         if error is None:
-            await self._consumer.finish(self.taken, self._result())
+            await self._consumer.finish(self.claimed, self._result())
         elif isinstance(error, QueueUnavailable):
             raise error
         elif isinstance(error, BeholderError):
@@ -177,31 +193,31 @@ class ChatGeneration:
         elif isinstance(error, (DecoderUnavailable, CallTimeout)):
             raise error
         else:
-            log.warning("job %s: %s in the engine", self.taken.job.id, where(error))
+            log.warning("job %s: %s in the engine", self.claimed.job.id, error_location(error))
             await self._finish(ModelFailed())
             raise EngineFailed from error
 
     async def _finish(self, error: BeholderError) -> None:
-        failure = Failure(job_id=self.taken.job.id, code=error.code, detail=error.detail)
-        await self._consumer.finish(self.taken, failure)
+        failure = Failure(job_id=self.claimed.job.id, code=error.code, detail=error.detail)
+        await self._consumer.finish(self.claimed, failure)
 
-    def _result(self, *, stopped: bool = False) -> Result:
+    def _result(self, *, cancelled: bool = False) -> Result:
         outcome = Conversed(
             text=self._text,
             prompt_tokens=self._usage.prompt_tokens,
             reply_tokens=self._usage.reply_tokens,
-            stopped=stopped,
+            stopped=cancelled,
         )
-        now, job = time.time(), self.taken.job
+        now, job = time.time(), self.claimed.job
         timings = Timings(
-            waited=max(0.0, self._arrived - job.submitted) * 1000,
-            decode=self._decode * 1000,
-            forward=max(0.0, now - self._arrived - self._decode) * 1000,
+            waited=max(0.0, self._claimed_at - job.submitted) * 1000,
+            decode=self._decode_s * 1000,
+            forward=max(0.0, now - self._claimed_at - self._decode_s) * 1000,
             done=now,
         )
         log.info("job %s: %d characters in %.0f ms", job.id, len(self._text), timings.forward)
         return Result(job_id=job.id, outcome=outcome, timings=timings)
 
 
-def _left(until: float) -> float:
-    return min(MAX_WAIT_S, max(0.0, until - time.time()))
+def _seconds_until(unix_time: float) -> float:
+    return min(MAX_WAIT_S, max(0.0, unix_time - time.time()))

@@ -1,12 +1,12 @@
-"""The worker: it takes jobs from Redis, runs the models, and answers.
+"""The worker process: claims jobs in Redis, runs the models, and publishes replies.
 
-What goes wrong, and what it costs:
+Failures and their scope:
 
-    a picture or a question           its own job, which is answered so
-    a job on which the model raises   itself: the batch is split until it is alone
-    a job that kills the worker       its batch comes again, each job alone; after three times it is given up
-    a model that is broken            this worker, which exits rather than look healthy
-    Redis                             nothing while it is away; what was in hand is done again by someone
+    an unusable image or question     its own job gets a failure reply
+    the model raises on a job         that job: its batch is split until the job is isolated
+    a job kills the worker            its batch is claimed by others, each job isolated; given up after three
+    times the model is broken               this worker, which exits instead of counting as ready Redis is
+    away                     the worker waits; jobs in flight whose claims run out are run again
 """
 
 import asyncio
@@ -17,15 +17,14 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
-from inference.engine import Engine
-from inference.engines import ChatEngine
+from inference.engines import ChatEngine, Engine
 from inference.errors import BeholderError
 from inference.images.decoder_pool import DecoderPool
 from inference.images.reader import PictureReader
 from inference.model_thread import ModelThread, all_ended
-from inference.models.unavailable import ModelUnavailable
+from inference.models.errors import ModelUnavailable
 from inference.queue.backlog import Backlog
 from inference.queue.cancellations import CancellationListener
 from inference.queue.connection import connect
@@ -34,29 +33,24 @@ from inference.queue.embedded_redis import running_redis
 from inference.queue.keys import Keys
 from inference.schema import Task
 from inference.settings import WorkerSettings
+from inference.worker.base import STOP_TIMEOUT_S, WorkerLoop
 from inference.worker.chat_loop import ChatLoop
-from inference.worker.pipeline import BROKEN, Pipeline
+from inference.worker.errors import WORKER_BROKEN
+from inference.worker.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
 
 FAILED: Final = 1
-"""Exit code: a fresh worker may do better."""
+"""Exit code: a restarted worker may succeed."""
 FATAL: Final = 2
-"""Exit code: only the operator can mend it."""
+"""Exit code: only the operator can fix it."""
 
-_END_SECONDS: Final = 0.2
-"""That threads with nothing left to do get to end."""
+_THREADS_END_S: Final = 0.2
+"""Seconds for idle threads to end before the process exits without them."""
 
 Load = Callable[[Task, WorkerSettings], Engine]
 T = TypeVar("T")
 LoadChat = Callable[[WorkerSettings], ChatEngine | None]
-
-
-class Part(Protocol):
-    """A part of a worker that serves some of its tasks."""
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set."""
 
 
 async def serve(
@@ -67,72 +61,77 @@ async def serve(
     stop: asyncio.Event,
     keys: Keys | None = None,
     chat: ChatEngine | None = None,
+    stop_timeout_s: float = STOP_TIMEOUT_S,
 ) -> None:
-    """Work until `stop` is set.
+    """Serve jobs until `stop` is set.
 
-    It warms the engines up first and counts as ready only then.
+    The engines are warmed up first; only then does the worker count as ready.
 
     Args:
-        settings: What the worker was told.
-        engines: What serves each task but conversations.
-        redis_url: Where the queue is.
-        stop: Set it, and the worker takes no more, finishes its batch if that is quick, gives the rest back.
-            It is set as well where a part of the worker cannot go on, so that the others end in good order.
+        settings: The worker's settings.
+        engines: The engine of each task but `converse`.
+        redis_url: The queue's Redis.
+        stop: When set, the worker takes no more jobs, finishes those in flight that end soon, and gives the
+            others back. A loop that cannot go on sets it too, so that the other loop ends in good order.
         keys: The key names.
-        chat: What serves conversations, where they are served.
+        chat: The engine of `converse`; None: that task is not served.
+        stop_timeout_s: Seconds for the jobs in flight to finish once `stop` is set.
 
     Raises:
         QueueUnavailable: Redis cannot be reached at the start; later the worker waits for it.
-        ModelBroken: A model fails on a blank picture, or on job after job.
-        Hanging: A model does not come back.
-        IntakeBroken: The processes that decode pictures do not start.
+        ModelBroken: A model fails on a blank image, or on job after job.
+        CallTimeout: A model does not return.
+        DecoderUnavailable: The decoder processes do not start.
     """
     keys = keys or Keys()
     redis = connect(redis_url)
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    seeing = Consumer(redis, keys, tuple(engines), name, settings)
-    talking = Consumer(redis, keys, ("converse",), name, settings)
-    alone = asyncio.Lock()
-    parts: list[Part] = []
+    batch_jobs = Consumer(redis, keys, tuple(engines), name, settings)
+    chat_jobs = Consumer(redis, keys, ("converse",), name, settings)
+    isolation_lock = asyncio.Lock()
+    loops: list[WorkerLoop] = []
     try:
-        async with DecoderPool(settings) as intake:
+        async with DecoderPool(settings) as decoder:
             if engines:
-                await seeing.ensure_groups()
+                await batch_jobs.ensure_groups()
                 backlog = Backlog(redis, keys, tuple(engines))
-                parts.append(Pipeline(seeing, backlog, intake, engines, settings, alone))
-            if chat is not None:
-                await talking.ensure_groups()
-                reader = PictureReader(talking, intake)
-                parts.append(
-                    ChatLoop(talking, CancellationListener(redis, keys), reader, chat, settings, alone)
+                loops.append(
+                    Pipeline(batch_jobs, backlog, decoder, engines, settings, isolation_lock, stop_timeout_s)
                 )
-            await _side_by_side(parts, stop)
+            if chat is not None:
+                await chat_jobs.ensure_groups()
+                cancellations = CancellationListener(redis, keys)
+                reader = PictureReader(chat_jobs, decoder)
+                loops.append(
+                    ChatLoop(chat_jobs, cancellations, reader, chat, settings, isolation_lock, stop_timeout_s)
+                )
+            await _run_loops(loops, stop)
     finally:
-        await seeing.close()
-        await talking.close()
+        await batch_jobs.close()
+        await chat_jobs.close()
         await redis.aclose()
 
 
-async def _side_by_side(parts: Sequence[Part], stop: asyncio.Event) -> None:
-    """Run the parts until they stop; where one cannot go on, the others stop as if they were told to."""
-    works = [asyncio.create_task(part.run(stop)) for part in parts]
+async def _run_loops(loops: Sequence[WorkerLoop], stop: asyncio.Event) -> None:
+    """Run the loops side by side until they stop; where one cannot go on, the others are told to stop."""
+    tasks = [asyncio.create_task(loop.run(stop)) for loop in loops]
     try:
-        await asyncio.wait(works, return_when=asyncio.FIRST_EXCEPTION)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         stop.set()
-        await asyncio.wait(works)
+        await asyncio.wait(tasks)
     finally:
-        for work in works:
-            work.cancel()
-        await asyncio.gather(*works, return_exceptions=True)
-    for work in works:
-        work.result()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in tasks:
+        task.result()
 
 
 def load_model(task: Task, settings: WorkerSettings) -> Engine:
-    """Load the model that the settings name, with a progress bar where it must be fetched.
+    """Load the engine of a task, with a progress bar where the model must be downloaded.
 
     Raises:
-        ModelUnavailable: It cannot be had; the sentence says what to do.
+        ModelUnavailable: The model cannot be loaded; the message says what to do.
     """
     # This imports torch and transformers, which takes seconds.
     from inference.models.loading import load  # noqa: PLC0415
@@ -141,33 +140,33 @@ def load_model(task: Task, settings: WorkerSettings) -> Engine:
 
 
 def load_chat(settings: WorkerSettings) -> ChatEngine | None:
-    """Make the engine that converses, where the settings have one.
+    """Load the engine of the `converse` task; None where the settings name no model for it.
 
     Raises:
-        ModelUnavailable: It cannot be had; the sentence says what to do.
+        ModelUnavailable: The model cannot be loaded; the message says what to do.
     """
-    from inference.models import conversation  # noqa: PLC0415 - it may import torch
+    from inference.models import chat_loading  # noqa: PLC0415 - it may import torch
 
-    return conversation.load_chat(settings)
+    return chat_loading.load_chat(settings)
 
 
 def main(settings: WorkerSettings, load: Load = load_model, load_chat: LoadChat = load_chat) -> int:
     """Run a worker until SIGTERM or SIGINT, as a process of its own.
 
     Args:
-        settings: What it was told.
-        load: Gives the engine of a task.
-        load_chat: Gives the engine that converses.
+        settings: The worker's settings.
+        load: Loads the engine of a task.
+        load_chat: Loads the engine of `converse`.
 
     Returns:
-        The exit code: 0 when it was told to stop, `FAILED` or `FATAL`, after a sentence on standard error.
+        The exit code: 0 after a stop signal; `FAILED` or `FATAL` after a message on standard error.
     """
     loading = ModelThread("load")
     code = asyncio.run(_main(settings, load, load_chat, loading))
     loading.close()
-    if "torch" in sys.modules or not all_ended(_END_SECONDS):
-        # Python needs two seconds to take torch apart, and a thread in the middle of a model's work would
-        # crash it meanwhile. There is nothing left that wants closing.
+    if "torch" in sys.modules or not all_ended(_THREADS_END_S):
+        # Python takes two seconds to unload torch, and a thread that is still inside a model would crash the
+        # process meanwhile. Everything that needs closing is closed.
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -183,13 +182,13 @@ async def _main(settings: WorkerSettings, load: Load, load_chat: LoadChat, loadi
         async with running_redis(settings) as redis_url:
             engines, chat = await _load(settings, load, load_chat, loading, stop)
             if not engines and chat is None and not stop.is_set():
-                raise ModelUnavailable("There is no model for anything in BEHOLDER_TASKS: add a task to it.")
+                raise ModelUnavailable("There is no model for any task in BEHOLDER_TASKS: add a task to it.")
             if not stop.is_set():
                 await serve(settings, engines, redis_url, stop=stop, chat=chat)
     except BeholderError as error:
         sys.stderr.write(f"beholder worker: {error}\n")
         return FATAL
-    except BROKEN as error:
+    except WORKER_BROKEN as error:
         sys.stderr.write(f"beholder worker: {error}\n")
         return FAILED
     return 0
@@ -198,7 +197,7 @@ async def _main(settings: WorkerSettings, load: Load, load_chat: LoadChat, loadi
 async def _load(
     settings: WorkerSettings, load: Load, load_chat: LoadChat, loading: ModelThread, stop: asyncio.Event
 ) -> tuple[dict[Task, Engine], ChatEngine | None]:
-    """Load the engines; return early, without them, when told to stop."""
+    """Load the engines; return early, without the missing ones, when `stop` is set."""
     stopped = asyncio.create_task(stop.wait())
 
     async def unless_stopped(function: Callable[..., T], *arguments: object) -> T | None:

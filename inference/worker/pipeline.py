@@ -1,7 +1,7 @@
-"""A worker's stages, side by side: take -> prepare -> schedule -> forward -> answer.
+"""The worker loop for caption, answer and match jobs: take -> preprocess -> schedule -> forward -> reply.
 
-While one batch is in `forward`, the jobs of the next are taken, decoded and prepared, and never more than one
-batch of them.
+The stages run side by side. While one batch is in `forward`, the jobs of the next one are taken, decoded and
+preprocessed, and never more than one batch of them.
 """
 
 import asyncio
@@ -9,48 +9,46 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from inference.engine import Engine
+from inference.engines import Engine
 from inference.errors import BeholderError, Expired, ModelFailed, QueueUnavailable
-from inference.images.decoder_pool import DecoderUnavailable
 from inference.images.reader import Decoder
-from inference.model_thread import CallTimeout
 from inference.queue.backlog import Backlog
 from inference.queue.consumer import ClaimedJob, Consumer
 from inference.schema import Failure, Result, Task
 from inference.settings import WorkerSettings
-from inference.worker.batch_runner import BatchRunner, ModelBroken, failure, where
+from inference.worker.base import RECLAIM_RETRY_S, STOP_TIMEOUT_S, WorkerLoop
+from inference.worker.batch_runner import BatchRunner, failure_reply
+from inference.worker.errors import WORKER_BROKEN, error_location
 from inference.worker.preprocessor import InFlightJob, Preprocessor
-from inference.worker.scheduler import plan, share
+from inference.worker.scheduler import fair_share, plan
 
 log = logging.getLogger(__name__)
 
-BEAT_SECONDS: Final = 5.0
-"""Between two heartbeats; when three are missing the worker counts as gone."""
-STOP_SECONDS: Final = 2.5
-"""That the batch in hand gets when the worker is told to stop; `bot.cli.supervisor` kills it after 3.5."""
-PAUSE_SECONDS: Final = 0.1
-"""Between two looks of a busy worker whether there is more than the others can do."""
-SOON_SECONDS: Final = 1.0
-"""After which it is tried again to take over what dead workers left, where a conversation is at that."""
-PREPARE_SECONDS: Final = 60.0
-"""After which an engine's `prepare`, some hundredths of a second of work, counts as hanging."""
-BROKEN: Final = (ModelBroken, DecoderUnavailable, CallTimeout)
-"""What a worker does not go on with."""
+BACKLOG_INTERVAL_S: Final = 0.1
+"""Seconds between two checks of a busy worker whether more jobs wait than the other workers can take."""
+BUSY_TAKE_S: Final = 1.0
+"""Seconds that a worker with jobs in flight waits for a new one before it looks at the backlog again."""
+PREPARE_TIMEOUT_S: Final = 60.0
+"""Seconds after which an engine's `prepare`, which takes some hundredths of a second, counts as hanging."""
+MAX_IDLE_S: Final = 60.0
+"""Seconds after which the batch loop looks again without an event: a deadline may be weeks away, which the
+event loop's clock does not take."""
 
 
-class Pipeline:
-    """One worker, from its first heartbeat to its last.
+class Pipeline(WorkerLoop):
+    """The part of a worker that serves an engine's batches.
 
     Args:
-        consumer: The queue.
-        backlog: What waits in it.
-        decoder: What decodes pictures.
-        engines: What serves each task.
+        consumer: The queue, for the engines' tasks.
+        backlog: The number of waiting jobs and of live workers.
+        decoder: Decodes images.
+        engines: The engine of each task.
         settings: `batch`, `claim_seconds`, `job_seconds`.
-        alone: Held while jobs run that a worker fell silent over; whoever else runs such has the same one.
+        isolation_lock: See `WorkerLoop`.
+        stop_timeout_s: See `WorkerLoop`.
     """
 
     def __init__(
@@ -60,205 +58,167 @@ class Pipeline:
         decoder: Decoder,
         engines: Mapping[Task, Engine],
         settings: WorkerSettings,
-        alone: asyncio.Lock | None = None,
+        isolation_lock: asyncio.Lock,
+        stop_timeout_s: float = STOP_TIMEOUT_S,
     ) -> None:
-        self._consumer = consumer
-        self._alone = alone or asyncio.Lock()
+        super().__init__(consumer, settings.claim_seconds, isolation_lock, stop_timeout_s)
         self._backlog = backlog
         self._engines = engines
-        self._settings = settings
-        self._preparer = Preprocessor(
-            consumer, decoder, engines, min(PREPARE_SECONDS, settings.job_seconds / 2)
-        )
-        self._forwarder = BatchRunner(self._answer, settings.job_seconds)
-        self._tasks = asyncio.TaskGroup()
-        self._hand: list[InFlightJob] = []
-        self._served: dict[Task, float] = {}
+        self._max_batch = settings.batch
+        prepare_timeout_s = min(PREPARE_TIMEOUT_S, settings.job_seconds / 2)
+        self._preprocessor = Preprocessor(consumer, decoder, engines, prepare_timeout_s)
+        self._batch_runner = BatchRunner(self._reply, settings.job_seconds)
+        self._in_flight: list[InFlightJob] = []
+        self._last_served: dict[Task, float] = {}
         self._stopping = False
-        self._feeding: asyncio.Task[None] | None = None
-        self._news = asyncio.Event()
-        """Set when something has happened that may let a batch begin."""
-        self._left = asyncio.Event()
-        """Set when a job has left the hand, or gone into the batch that runs."""
+        self._taking: asyncio.Task[None] | None = None
+        self._schedule_changed = asyncio.Event()
+        """Set when something has happened after which a batch may begin."""
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Warm the models up, then work until `stop` is set; then give back what is in hand.
-
-        Raises:
-            ModelBroken, IntakeBroken, Hanging: It cannot go on. What is in hand is left to be claimed.
-        """
-        try:
-            await self._until_stopped(stop)
-            await self._consumer.leave()
-        except BaseExceptionGroup as group:
-            # Not `leave`: a job that breaks every model would come back as if it were new, among others.
-            await self._consumer.beat(0)
-            broken = group.subgroup(BROKEN)
-            if broken is None:
-                raise
-            raise first(broken) from None
-        finally:
-            self._preparer.close()
-            self._forwarder.close()
-
-    async def _until_stopped(self, stop: asyncio.Event) -> None:
+    async def _run_until(self, stop: asyncio.Event) -> None:
         async with self._tasks as tasks:
             work = tasks.create_task(self._work(), name="worker")
             await stop.wait()
             self._stopping = True
-            self._news.set()
-            if self._feeding is not None:
-                self._feeding.cancel()
-            await asyncio.wait([work], timeout=STOP_SECONDS)
-            for task in (work, *(held.preparing for held in self._hand)):
+            self._schedule_changed.set()
+            if self._taking is not None:
+                self._taking.cancel()
+            await asyncio.wait([work], timeout=self._stop_timeout_s)
+            for task in (work, *(job.preprocessing for job in self._in_flight)):
                 if task is not None:
                     task.cancel()
 
+    async def _close(self) -> None:
+        self._preprocessor.close()
+        self._batch_runner.close()
+
+    def _claimed(self) -> Iterable[ClaimedJob]:
+        return [job.claimed for job in self._in_flight]
+
     async def _work(self) -> None:
         for engine in self._engines.values():
-            await self._forwarder.warm_up(engine)
+            await self._batch_runner.warm_up(engine)
         log.info("ready for %s", ", ".join(self._engines))
-        self._feeding = self._tasks.create_task(self._feed())
-        others = [self._tasks.create_task(self._beat()), self._tasks.create_task(self._renew())]
+        self._taking = self._tasks.create_task(self._take_jobs())
+        background = [self._tasks.create_task(self._beat()), self._tasks.create_task(self._renew_claims())]
         try:
-            await self._compute()
+            await self._run_batches()
         finally:
-            for stage in (self._feeding, *others):
-                stage.cancel()
+            for task in (self._taking, *background):
+                task.cancel()
 
-    async def _beat(self) -> None:
-        while True:
-            await self._consumer.beat(3 * BEAT_SECONDS)
-            await asyncio.sleep(BEAT_SECONDS)
+    # Taking and preprocessing jobs.
 
-    async def _renew(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.claim_seconds / 4)
-            await self._consumer.renew([held.taken for held in self._hand])
-
-    # Into the hand.
-
-    async def _feed(self) -> None:
+    async def _take_jobs(self) -> None:
         clock = asyncio.get_running_loop().time
-        look_at = clock()
+        reclaim_at = clock()
         while True:
-            if clock() >= look_at:
-                longest = self._settings.claim_seconds / 2
-                look_at = clock() + (longest if await self._take_over() else min(longest, SOON_SECONDS))
-            await self._until(lambda: self._room() > 0)
+            if clock() >= reclaim_at:
+                pause = self._claim_seconds / 2
+                ran = await self._run_abandoned_jobs()
+                reclaim_at = clock() + (pause if ran else min(pause, RECLAIM_RETRY_S))
+            await self._wait_until(lambda: self._free_slots() > 0)
             waiting = await self._backlog.look()
-            count = share(waiting, self._room(), busy=bool(self._hand))
-            if not count and self._hand and any(workers > 1 for _, workers in waiting):
-                # The next one to come is for a worker with empty hands, if there is one.
+            count = fair_share(waiting, self._free_slots(), busy=bool(self._in_flight))
+            if not count and self._in_flight and any(workers > 1 for _, workers in waiting):
+                # The next job is for a worker without jobs in flight, if there is one.
                 await self._pause()
                 continue
-            # With nothing there, wait for the first to come; what comes with it is taken the next time round.
-            longest = 1.0 if self._hand else math.inf
-            wait = 0.0 if count else max(0.01, min(longest, look_at - clock()))
-            self._receive(await self._consumer.take(max(1, count), int(wait * 1000)))
+            # With an empty backlog, wait for one job; those that come with it are taken in the next round.
+            max_wait = BUSY_TAKE_S if self._in_flight else math.inf
+            wait = 0.0 if count else max(0.01, min(max_wait, reclaim_at - clock()))
+            self._begin(await self._consumer.take(max(1, count), int(wait * 1000)))
 
-    async def _take_over(self) -> bool:
-        """Run what dead workers left, one job after the other, with nothing else in hand to be harmed.
+    async def _run_abandoned_jobs(self) -> bool:
+        """Run jobs of dead workers one after the other, each with no other job in flight that it could harm.
 
         Returns:
-            Whether it was our turn to.
+            Whether it looked for them; False while the worker's other loop holds the isolation lock.
         """
-        await self._until(lambda: not self._hand)
-        if self._alone.locked():
+        await self._wait_until(lambda: not self._in_flight)
+        if self._isolation_lock.locked():
             return False
-        async with self._alone:
-            while abandoned := await self._consumer.take_abandoned():
-                self._receive(abandoned)
-                await self._until(lambda: not self._hand)
+        async with self._isolation_lock:
+            while abandoned := await self._consumer.claim_abandoned():
+                self._begin(abandoned)
+                await self._wait_until(lambda: not self._in_flight)
         return True
 
-    def _room(self) -> int:
-        return self._settings.batch - sum(not held.running for held in self._hand)
+    def _free_slots(self) -> int:
+        return self._max_batch - sum(not job.running for job in self._in_flight)
 
     async def _pause(self) -> None:
-        self._left.clear()
+        self._slot_freed.clear()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PAUSE_SECONDS):
-                await self._left.wait()
+            async with asyncio.timeout(BACKLOG_INTERVAL_S):
+                await self._slot_freed.wait()
 
-    async def _until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            self._left.clear()
-            await self._left.wait()
+    def _begin(self, claimed: Iterable[ClaimedJob]) -> None:
+        for each in claimed:
+            job = InFlightJob(each, time.time())
+            self._in_flight.append(job)
+            job.preprocessing = self._tasks.create_task(self._preprocess(job))
 
-    def _receive(self, taken: Iterable[ClaimedJob]) -> None:
-        for each in taken:
-            held = InFlightJob(each, time.time())
-            self._hand.append(held)
-            held.preparing = self._tasks.create_task(self._prepare(held))
-
-    async def _prepare(self, held: InFlightJob) -> None:
+    async def _preprocess(self, job: InFlightJob) -> None:
         try:
-            await self._preparer.prepare(held)
+            await self._preprocessor.prepare(job)
         except QueueUnavailable:
-            # Its claim runs out, and then somebody has it again.
-            log.warning("job %s: its pictures could not be fetched", held.job.id)
-            self._drop(held)
+            # Its claim runs out, and then it is claimed again.
+            log.warning("job %s: its images could not be fetched", job.id)
+            self._drop(job)
         except BeholderError as error:
-            await self._answer(held, failure(held, error))
-        except BROKEN:
+            await self._reply(job, failure_reply(job, error))
+        except WORKER_BROKEN:
             raise
         except Exception as error:  # noqa: BLE001 - an engine may raise anything
-            log.warning("job %s: %s while it was prepared", held.job.id, where(error))
-            await self._answer(held, failure(held, ModelFailed()))
-        self._news.set()
+            log.warning("job %s: %s while it was preprocessed", job.id, error_location(error))
+            await self._reply(job, failure_reply(job, ModelFailed()))
+        self._schedule_changed.set()
 
-    # Out of the hand.
+    # Running batches and replying.
 
-    async def _compute(self) -> None:
+    async def _run_batches(self) -> None:
         while not self._stopping:
-            self._news.clear()
+            self._schedule_changed.clear()
             now = time.time()
-            waiting = [held for held in self._hand if not held.running]
-            found = plan(waiting, now, self._settings.batch, self._served)
-            for late in found.expired:
-                await self._expire(late)
-            if found.batch:
-                await self._run(found.batch)
-            elif not found.expired:
-                await self._wait_for_news(found.again_at - now)
+            waiting = [job for job in self._in_flight if not job.running]
+            next_step = plan(waiting, now, self._max_batch, self._last_served)
+            for job in next_step.expired:
+                await self._expire(job)
+            if next_step.batch:
+                await self._run_batch(next_step.batch)
+            elif not next_step.expired:
+                await self._wait_for_change(next_step.wake_at - now)
 
-    async def _wait_for_news(self, seconds: float) -> None:
+    async def _wait_for_change(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            # A deadline may be weeks away, which the loop's clock does not take.
-            async with asyncio.timeout(min(seconds, 60)):
-                await self._news.wait()
+            async with asyncio.timeout(min(seconds, MAX_IDLE_S)):
+                await self._schedule_changed.wait()
 
-    async def _expire(self, held: InFlightJob) -> None:
-        if held.preparing is not None:
-            held.preparing.cancel()
-        log.info("job %s expired in hand", held.job.id)
-        await self._answer(held, failure(held, Expired()))
+    async def _expire(self, job: InFlightJob) -> None:
+        if job.preprocessing is not None:
+            job.preprocessing.cancel()
+        log.info("job %s expired before its batch began", job.id)
+        await self._reply(job, failure_reply(job, Expired()))
 
-    async def _run(self, batch: Iterable[InFlightJob]) -> None:
-        together = list(batch)
-        task = together[0].job.request.task
-        self._served[task] = time.time()
-        for held in together:
-            held.running = True
-        self._left.set()
-        await self._forwarder.run(self._engines[task], together)
+    async def _run_batch(self, jobs: Iterable[InFlightJob]) -> None:
+        batch = list(jobs)
+        task = batch[0].job.request.task
+        self._last_served[task] = time.time()
+        for job in batch:
+            job.running = True
+        self._slot_freed.set()
+        await self._batch_runner.run(self._engines[task], batch)
 
-    async def _answer(self, held: InFlightJob, reply: Result | Failure) -> None:
+    async def _reply(self, job: InFlightJob, reply: Result | Failure) -> None:
         try:
-            await self._consumer.finish(held.taken, reply)
+            await self._consumer.finish(job.claimed, reply)
         except QueueUnavailable:
-            log.warning("job %s: its reply could not be published; it will be done again", held.job.id)
-        self._drop(held)
+            log.warning("job %s: its reply could not be published; the job will run again", job.id)
+        self._drop(job)
 
-    def _drop(self, held: InFlightJob) -> None:
-        # An expired job may be dropped twice: by who expired it and by who prepared it.
-        if held in self._hand:
-            self._hand.remove(held)
-        self._left.set()
-
-
-def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Find the first error in a group of groups."""
-    error = group.exceptions[0]
-    return first(error) if isinstance(error, BaseExceptionGroup) else error
+    def _drop(self, job: InFlightJob) -> None:
+        # An expired job may be dropped twice: by `_expire` and by `_preprocess`.
+        if job in self._in_flight:
+            self._in_flight.remove(job)
+        self._slot_freed.set()

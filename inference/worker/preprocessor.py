@@ -1,4 +1,4 @@
-"""From a job to tensors: fetch its pictures, decode them, let the engine prepare them."""
+"""A claimed job -> the engine's input: fetch the job's images, decode them, call the engine's `prepare`."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from inference.engine import Engine
+from inference.engines import Engine
 from inference.errors import QueueFull
 from inference.images.reader import Decoder, PictureReader, PictureSource
 from inference.images.thumbnails import thumbnails
@@ -22,89 +22,96 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class InFlightJob:
-    """A job in this worker's hands.
+    """A job that this worker has claimed and not yet replied to.
 
     Attributes:
-        taken: The job and its entry.
-        arrived: Unix time in seconds at which it was taken.
-        prepared: What the engine made of it; None until it is ready.
-        thumbnails: Of its pictures, where its result is to have some.
-        ready: Whether `prepared` is there.
-        running: Whether it is in the batch that runs.
-        decode: Milliseconds that fetching, decoding and preparing took.
-        preparing: The task that does so.
+        claimed: The job and its stream entry.
+        claimed_at: Unix time in seconds.
+        model_input: The result of the engine's `prepare`; None until `ready`.
+        thumbnails: Thumbnails of its images, where its result is to have some.
+        ready: Whether `model_input` is there.
+        running: Whether the job is in the batch that runs now.
+        decode_ms: Milliseconds that fetching, decoding and preparing took.
+        preprocessing: The task that does so.
     """
 
-    taken: ClaimedJob
-    arrived: float
-    prepared: Any = None
+    claimed: ClaimedJob
+    claimed_at: float
+    model_input: Any = None
     thumbnails: tuple[Picture, ...] = ()
     ready: bool = False
     running: bool = False
-    decode: float = 0
-    preparing: asyncio.Task[None] | None = None
+    decode_ms: float = 0
+    preprocessing: asyncio.Task[None] | None = None
 
     @property
     def job(self) -> Job:
-        """The job."""
-        return self.taken.job
+        """The job as it was submitted."""
+        return self.claimed.job
 
     @property
-    def alone(self) -> bool:
-        """Whether it must run in a batch of its own."""
-        return self.taken.alone
+    def id(self) -> str:
+        """The job's id."""
+        return self.claimed.job.id
+
+    @property
+    def isolated(self) -> bool:
+        """Whether the job must run in a batch of its own."""
+        return self.claimed.isolated
 
 
 class Preprocessor:
-    """Prepares jobs side by side; a picture that several of them want at a time is decoded once.
+    """Preprocesses jobs side by side. An image that several of them refer to at a time is decoded once.
 
-    Nothing is kept when they are done: pictures stay in memory no longer than the jobs about them.
+    Nothing is cached: images stay in memory no longer than the jobs that refer to them.
 
     Args:
-        source: Where the bytes come from, and thumbnails go to.
-        decoder: What decodes them.
-        engines: What prepares them.
-        longest: Seconds after which an engine's `prepare` counts as hanging.
+        source: Where images are fetched from, and thumbnails stored.
+        decoder: Decodes images.
+        engines: The engine of each task.
+        timeout_s: Seconds after which an engine's `prepare` counts as hanging.
     """
 
     def __init__(
-        self, source: PictureSource, decoder: Decoder, engines: Mapping[Task, Engine], longest: float
+        self, source: PictureSource, decoder: Decoder, engines: Mapping[Task, Engine], timeout_s: float
     ) -> None:
         self._source = source
         self._reader = PictureReader(source, decoder)
         self._engines = engines
-        self._lane = ModelThread("prepare", longest)
+        self._model_thread = ModelThread("prepare", timeout_s)
 
-    async def prepare(self, held: InFlightJob) -> None:
+    async def prepare(self, job: InFlightJob) -> None:
         """Make a job ready to run.
 
         Raises:
-            PictureError: One of its pictures cannot be used (of several: `picture`, its number from 1).
-            RequestError: What is asked does not fit the model.
-            QueueUnavailable: Its pictures cannot be fetched, or its thumbnails not be kept.
-            IntakeBroken: No picture at all can be decoded.
-            Hanging: The engine does not come back.
+            PictureError: One of its images cannot be used (where it has several: `picture`, its number from
+                1).
+            RequestError: The request exceeds the model's limits.
+            QueueUnavailable: Its images cannot be fetched, or its thumbnails not be stored.
+            DecoderUnavailable: No image can be decoded at all.
+            CallTimeout: The engine does not return.
         """
         started = time.monotonic()
-        request = held.job.request
+        request = job.job.request
         pictures = await self._reader.read(request.pictures)
-        held.prepared = await self._lane.call(self._engines[request.task].prepare, request, pictures)
-        held.thumbnails = await self._thumbnails(held.job, pictures)
-        held.decode = (time.monotonic() - started) * 1000
-        held.ready = True
+        engine = self._engines[request.task]
+        job.model_input = await self._model_thread.call(engine.prepare, request, pictures)
+        job.thumbnails = await self._thumbnails(job.job, pictures)
+        job.decode_ms = (time.monotonic() - started) * 1000
+        job.ready = True
 
     def close(self) -> None:
-        """Let the thread end."""
-        self._lane.close()
+        """Let the thread end after its current call."""
+        self._model_thread.close()
 
     async def _thumbnails(self, job: Job, pictures: Sequence[Image.Image]) -> tuple[Picture, ...]:
-        """Keep small pictures for who shows the result; none where none are wanted, or there is no room."""
+        """Store the result's thumbnails; none where none are requested, or there is no room for them."""
         if not job.request.thumbnail:
             return ()
         scope = job.request.pictures[0].scope
-        files = await self._lane.call(thumbnails, pictures)
+        files = await self._model_thread.call(thumbnails, pictures)
         try:
             return tuple([await self._source.put_picture(scope, file) for file in files])
         except QueueFull:
-            log.warning("job %s: no room for its thumbnails", job.id)
+            log.warning("job %s: the queue has no room for its thumbnails", job.id)
             return ()

@@ -14,8 +14,8 @@ import torch
 from PIL import Image, ImageOps
 
 from inference.models.clip import ClipMatcher
-from inference.models.framing import tiles
 from inference.models.loading import load
+from inference.models.tiling import tiles
 from inference.schema import Match, Picture
 from inference.settings import WorkerSettings
 from inference.tiny.world import LABELS, Scene, draw, label_of, sample

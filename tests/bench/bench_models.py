@@ -21,8 +21,8 @@ from transformers import (
 
 from inference.models.blip import answer, caption
 from inference.models.clip import ClipMatcher
-from inference.models.device import device_for, dtype_for, use_our_cores
-from inference.models.kept import TensorCache
+from inference.models.device import device_for, dtype_for, limit_threads
+from inference.models.tensor_cache import TensorCache
 from inference.schema import Answer, Caption, Match
 from tests.inference.models.conftest import name_of, picture_of
 from tests.inference.models.random_models import blip_processor, clip_processor
@@ -116,7 +116,7 @@ def bench_matches() -> None:
 
 def main() -> None:
     """Print the table."""
-    use_our_cores()
+    limit_threads()
     torch.manual_seed(0)
     caption.MAX_TOKENS, answer.MAX_TOKENS = 12, 3
     device = device_for("auto")

@@ -112,7 +112,7 @@ class ScriptedChatWorker:
         last = b"0"
         try:
             while True:
-                for _, entries in await read_after(redis, {Keys().stops: last}, 10, 5):
+                for _, entries in await read_after(redis, {Keys().cancellations: last}, 10, 5):
                     self.stopped.update(fields[b"job"].decode() for _, fields in entries)
                     last = entries[-1][0]
                 await self._tell()

@@ -13,7 +13,7 @@ from tests.bot.command_calls import FILE, TEXT, CommandCaller, option
 from tests.e2e.member import Member, Message
 from tests.e2e.scenes import COLORS, Thing, caption, draw
 from tests.e2e.stack import running
-from tests.inference.pictures import near
+from tests.inference.image_files import near
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -13,14 +13,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from inference.engine import Engine
-from inference.engines import ChatEngine
-from inference.models.unavailable import ModelUnavailable
+from inference.engines import ChatEngine, Engine
+from inference.models.errors import ModelUnavailable
 from inference.schema import Task
 from inference.settings import WorkerSettings
 from inference.worker.main import main
-from tests.inference import engines
-from tests.inference.chatting import ScriptedChat
+from tests.inference import fake_engine
+from tests.inference.fake_chat_engine import ScriptedChat
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +29,7 @@ def load(task: Task, _: WorkerSettings) -> Engine:
     how = os.environ.get("HOW", "")
     if how == "unavailable":
         raise ModelUnavailable("The model no/such is not on the hub: correct BEHOLDER_CAPTION_MODEL.")
-    return engines.load(task, Path(os.environ["DIARY"]), how)
+    return fake_engine.load(task, Path(os.environ["DIARY"]), how)
 
 
 def load_chat(_: WorkerSettings) -> ChatEngine:

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from aiohttp import web
 from PIL import Image
 
-from tests.inference.engines import colour_of
+from tests.inference.fake_engine import colour_of
 from tests.ollama.description import Description
 
 MODEL: Final = "llava-phi3"
@@ -39,6 +39,7 @@ class StandInOllama:
         gone: How many chats were left by who asked.
         refusal: Status and words with which every chat is refused.
         deaf: It takes connections and answers nothing.
+        alive_checks: How often the version was asked for.
         loading: A chat says nothing until `go` is set, as while the model loads.
         description: What judges each word.
     """
@@ -53,6 +54,7 @@ class StandInOllama:
         self.gone = 0
         self.refusal: tuple[int, str] | None = None
         self.deaf = False
+        self.alive_checks = 0
         self.loading = False
         self.description = Description()
         self.port = 0
@@ -90,6 +92,7 @@ class StandInOllama:
         return answer
 
     async def _version(self, _: web.Request) -> web.Response:
+        self.alive_checks += 1
         return self._json("VersionResponse", {"version": "0.35.1"})
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:

@@ -6,19 +6,19 @@ import torch
 from PIL import Image
 from transformers import BlipForConditionalGeneration, BlipProcessor
 
-from inference.models.blip.decoding import greedy
-from inference.models.blip.vision import blank, sight
-from inference.models.blip.wording import as_caption
-from inference.models.kept import TensorCache
-from inference.models.sight import Seen
+from inference.models.blip.detokenize import clean_caption
+from inference.models.blip.greedy_decoding import greedy_decode
+from inference.models.blip.vision import blank_image, vision_encoder
+from inference.models.tensor_cache import TensorCache
+from inference.models.vision_encoder import ImageInput
 from inference.schema import Answer, Caption, Captioned, Match, Picture
 
 MAX_TOKENS = 40
-"""COCO's captions, on which BLIP was tuned, have 10 words as a rule and hardly ever 30."""
+"""COCO's captions, on which BLIP was fine-tuned, usually have 10 words and hardly ever 30."""
 
 
 class BlipCaptioner:
-    """Describes pictures.
+    """Describes images.
 
     Args:
         model: In eval mode, on its device.
@@ -30,26 +30,26 @@ class BlipCaptioner:
         self.name = name
         self._model = model
         self._tokenizer = processor.tokenizer
-        # A caption is asked for once and its result kept: nothing to gain from keeping encodings.
-        self._sight = sight(model, processor, TensorCache(0))
+        # An image is captioned once and the result is kept, so that a cache of encodings would save nothing.
+        self._vision_encoder = vision_encoder(model, processor, TensorCache(0))
 
-    def prepare(self, request: Caption | Answer | Match, pictures: Sequence[Image.Image]) -> Seen:
-        """Turn a `Caption` and its one picture into pixels."""
-        return self._sight.prepare(request.pictures[0], pictures[0])
+    def prepare(self, request: Caption | Answer | Match, pictures: Sequence[Image.Image]) -> ImageInput:
+        """Turn a `Caption` and its image into pixels."""
+        return self._vision_encoder.prepare(request.pictures[0], pictures[0])
 
     @torch.inference_mode()
-    def forward(self, batch: Sequence[Seen]) -> list[Captioned]:
-        """Describe each picture. There is no prompt, so nothing is padded."""
-        texts = greedy(self._model.text_decoder, torch.cat(self._sight.encode(batch)), MAX_TOKENS)
+    def forward(self, batch: Sequence[ImageInput]) -> list[Captioned]:
+        """Describe each image. There is no prompt, so nothing is padded."""
+        encodings = torch.cat(self._vision_encoder.encode(batch))
         return [
-            Captioned(text=as_caption(self._tokenizer.decode(text, skip_special_tokens=True)))
-            for text in texts
+            Captioned(text=clean_caption(self._tokenizer.decode(tokens, skip_special_tokens=True)))
+            for tokens in greedy_decode(self._model.text_decoder, encodings, MAX_TOKENS)
         ]
 
     def warm_up(self) -> None:
-        """Describe a blank picture.
+        """Describe a blank image.
 
         Raises:
             Exception: The model is broken.
         """
-        self.forward([self.prepare(Caption(picture=Picture.of("guild:0", b"blank")), [blank()])])
+        self.forward([self.prepare(Caption(picture=Picture.of("guild:0", b"blank")), [blank_image()])])

@@ -1,8 +1,7 @@
-"""What must happen at once in Redis: scripts in Lua, each a file beside this one.
+"""The queue's Lua scripts, each a file beside this one: steps that must be atomic in Redis.
 
-Every script gets the same KEYS (`Keys.for_scripts`), to which `common.lua` gives names; ids and streams that
-a script needs besides come in ARGV. Keys are made inside the scripts, so this is for one Redis server, not
-for a cluster.
+Every script gets the same KEYS (`Keys.for_scripts`), which `common.lua` names; ids and streams come in ARGV.
+The scripts build key names themselves, so they run on a single Redis server, not on a cluster.
 """
 
 from functools import cache
@@ -16,35 +15,35 @@ if TYPE_CHECKING:
     from redis.commands.core import AsyncScript
 
 Name = Literal[
-    "abandoned",
-    "attempt",
     "beat",
-    "begin",
-    "claim",
+    "begin_generation",
+    "cancel",
+    "claim_abandoned",
     "close",
-    "delta",
+    "count_attempt",
+    "ensure_groups",
     "finish",
-    "groups",
+    "has_abandoned",
     "leave",
     "position",
-    "ready",
+    "publish_delta",
     "renew",
-    "reserve",
-    "stop",
+    "reserve_image",
     "submit",
     "take",
+    "workers_ready",
 ]
 
 
 @cache
 def source(name: str) -> str:
-    """Read a script with what it shares with the others before it."""
+    """Return a script's source, after that of `common.lua`."""
     folder = files(__package__)
     return "\n".join((folder / f"{part}.lua").read_text() for part in ("common", name))
 
 
 class Scripts:
-    """The scripts on one server and with one set of keys.
+    """Runs the scripts on one server with one set of keys.
 
     Args:
         redis: For short commands; its answers are bytes.
@@ -60,7 +59,7 @@ class Scripts:
         """Run a script.
 
         Returns:
-            What it returns: nested lists of bytes and integers, None for Lua's false.
+            The script's result: nested lists of bytes and integers, None for Lua's false.
 
         Raises:
             QueueUnavailable: Redis went away, does not answer, or refuses.

@@ -1,5 +1,6 @@
--- Say that a worker lives and is ready for its tasks.
--- ARGV: consumer, seconds that this holds, tasks...
+-- Register a worker as live and ready for its tasks.
+-- ARGV: consumer, seconds for which this holds, tasks...
+-- Returns 1.
 local now = seconds()
 for i = 3, #ARGV do
   local key = WORKERS .. ARGV[i]

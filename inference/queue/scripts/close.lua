@@ -1,6 +1,7 @@
--- Forget jobs. 'expired': take back those that still wait. 'closed': forget kept results as well, and let the
--- reply of one that a worker has in hand come to nothing.
+-- Close jobs. 'expired': withdraw those that no worker has claimed. 'closed': also delete kept results, and the records
+-- of claimed jobs, whose replies are then dropped.
 -- ARGV: 'expired' | 'closed', ids...
+-- Returns 1.
 for i = 2, #ARGV do
   local id = ARGV[i]
   local scope, asker = unpack(redis.call('HMGET', JOB .. id, 'scope', 'asker'))

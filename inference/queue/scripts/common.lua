@@ -1,8 +1,10 @@
--- What the scripts share. An open job has a record with the field `entry`; a finished one has a record that only
--- says its scope, so that its result is found; the other facts are in the streams themselves.
+-- Names and functions that the scripts share; it stands before each of them.
+-- An open job's record has the field `entry`; a finished one's has only its scope, so that its result is found. All other
+-- state is in the streams themselves.
+-- KEYS: see Keys.for_scripts
 local OPEN, JOB, ASKER, RESULT, REPLIES, RECENT, DEAD, WORKERS, PICTURE, PICTURES, PICTURE_BYTES, GROUP =
   unpack(KEYS)
--- Seconds for which a worker that fell silent counts as restarting.
+-- Seconds for which a silent worker counts as restarting.
 local RESTART = 120
 
 local function seconds()
@@ -10,7 +12,7 @@ local function seconds()
   return tonumber(time[1]) + tonumber(time[2]) / 1e6
 end
 
--- Is stream id `a` (ms-seq) before `b`?
+-- Return whether entry id `a` (ms-seq) is before `b`.
 local function before(a, b)
   local ams, aseq = string.match(a, '(%d+)-(%d+)')
   local bms, bseq = string.match(b, '(%d+)-(%d+)')
@@ -19,7 +21,7 @@ local function before(a, b)
   return tonumber(aseq) < tonumber(bseq)
 end
 
--- The id up to which the group has been given a stream's entries; false where there is no such group.
+-- Return the id of the last entry that was delivered to the group; false where there is no such group.
 local function delivered(stream)
   local groups = redis.pcall('XINFO', 'GROUPS', stream)
   if groups.err then return false end
@@ -38,8 +40,8 @@ local function ensure_group(stream)
   return '0-0'
 end
 
--- Is the entry in a worker's hands (that of `name`, where given)?
-local function taken(stream, entry, name)
+-- Return whether the entry is pending (with the consumer `name`, where given).
+local function claimed(stream, entry, name)
   local pending
   if name then
     pending = redis.pcall('XPENDING', stream, GROUP, entry, entry, 1, name)
@@ -49,7 +51,7 @@ local function taken(stream, entry, name)
   return pending.err == nil and #pending > 0
 end
 
--- The JSON in an entry; '' where it has none.
+-- Return an entry's JSON; '' where it has none.
 local function payload(entry)
   local fields = entry[2]
   for i = 1, #fields, 2 do
@@ -68,21 +70,21 @@ local function uncount(id, asker)
   redis.call('ZREM', ASKER .. asker, id)
 end
 
--- Publish a job's reply and keep it for `life` ms.
-local function answer(id, scope, reply_to, reply, life)
-  redis.call('SET', RESULT .. scope .. ':' .. id, reply, 'PX', life)
+-- Publish a job's reply and keep it for `retention` ms.
+local function publish_reply(id, scope, reply_to, reply, retention)
+  redis.call('SET', RESULT .. scope .. ':' .. id, reply, 'PX', retention)
   redis.call('DEL', JOB .. id)
   redis.call('HSET', JOB .. id, 'scope', scope)
-  redis.call('PEXPIRE', JOB .. id, life)
-  -- A bot that never comes back leaves nothing for ever; one that does finds the result kept.
+  redis.call('PEXPIRE', JOB .. id, retention)
+  -- The stream of a bot that never comes back expires; one that does finds the kept result.
   redis.call('XADD', REPLIES .. reply_to, 'MAXLEN', '~', 10000, '*', 'reply', reply)
-  redis.call('PEXPIRE', REPLIES .. reply_to, life)
+  redis.call('PEXPIRE', REPLIES .. reply_to, retention)
 end
 
--- Take a job back that no worker has in hand. Says whether it did.
+-- Withdraw a job that no worker has claimed. Returns whether it did.
 local function withdraw(id)
   local stream, entry, asker = unpack(redis.call('HMGET', JOB .. id, 'stream', 'entry', 'asker'))
-  if not entry or taken(stream, entry) then return false end
+  if not entry or claimed(stream, entry) then return false end
   redis.call('XDEL', stream, entry)
   uncount(id, asker)
   redis.call('DEL', JOB .. id)

@@ -1,6 +1,7 @@
--- Give back what a worker that stops has in hand. What ran alone stays alone, and the attempt that was cut short
--- does not count; the rest goes to the end of its stream, as if it had just come.
+-- Give back the jobs of a worker that stops, and count it as gone. An isolated job stays pending for the next claim, and
+-- its interrupted attempt does not count; the others go to the end of their stream as new entries.
 -- ARGV: consumer, number of tasks, tasks..., streams...
+-- Returns 1.
 local name, tasks = ARGV[1], tonumber(ARGV[2])
 for i = 3, 2 + tasks do
   redis.call('ZADD', WORKERS .. ARGV[i], 'XX', seconds(), name)

@@ -1,6 +1,6 @@
--- How many jobs are before this one in its task's streams?
+-- Count the jobs before this one in its task's streams.
 -- ARGV: id, the task's waiting stream, its unasked stream
--- Returns the number; false when a worker has it, or it is no longer open.
+-- Returns the number; false where a worker has claimed it, or it is no longer open.
 local stream, entry = unpack(redis.call('HMGET', JOB .. ARGV[1], 'stream', 'entry'))
 if not entry then return false end
 local last = delivered(stream) or '0-0'

@@ -1,10 +1,11 @@
--- Put a job into its stream, unless it is finished, under way, or one too many.
--- ARGV: id, payload, task, stream, scope, asker, reply_to, pictures, now, deadline, record's life in ms,
+-- Add a job to its stream, unless it is finished, open, or over a limit.
+-- ARGV: id, payload, task, stream, scope, asker, reply_to, pictures, now, deadline, record's retention in ms,
 --       most jobs, most jobs of one asker, force ('1': it was accepted before), all tasks...
--- Returns {'kept', result} | {'running'} | {'queued', entry} | {'not_served'} | {'many'} | {'full', times...}
+-- Returns {'kept', result} | {'running'} | {'queued', entry} | {'not_served'} | {'many'} |
+--         {'full', times of the last finished jobs...}
 local id, job, task, stream, scope, asker, reply_to, pictures = unpack(ARGV, 1, 8)
-local now, deadline, life = tonumber(ARGV[9]), ARGV[10], ARGV[11]
-local most, most_each, force = tonumber(ARGV[12]), tonumber(ARGV[13]), ARGV[14] == '1'
+local now, deadline, retention = tonumber(ARGV[9]), ARGV[10], ARGV[11]
+local max_jobs, max_per_asker, force = tonumber(ARGV[12]), tonumber(ARGV[13]), ARGV[14] == '1'
 local record = JOB .. id
 
 local function not_served()
@@ -16,11 +17,11 @@ local function not_served()
   return false
 end
 
--- What expired with nobody to drop it: neither its worker nor its bot is there.
+-- Drop expired jobs whose worker and bot are both gone.
 local function purge()
   local old = redis.call('ZRANGEBYSCORE', OPEN, '-inf', '(' .. ARGV[9], 'LIMIT', 0, 100)
   for _, each in ipairs(old) do
-    -- One in a worker's hands is told of when it is finished or claimed; here it only no longer counts.
+    -- The reply to a claimed one comes when it is finished or claimed again; here it only no longer counts.
     if not withdraw(each) then redis.call('ZREM', OPEN, each) end
   end
   redis.call('ZREMRANGEBYSCORE', ASKER .. asker, '-inf', '(' .. ARGV[9])
@@ -33,11 +34,11 @@ local old_stream, entry, old_deadline, old_asker =
   unpack(redis.call('HMGET', record, 'stream', 'entry', 'deadline', 'asker'))
 if entry then
   local there = #redis.call('XRANGE', old_stream, entry, entry) > 0
-  if there and (tonumber(old_deadline) >= now or taken(old_stream, entry)) then
+  if there and (tonumber(old_deadline) >= now or claimed(old_stream, entry)) then
     redis.call('HSET', record, 'reply_to', reply_to)
     return {'running'}
   end
-  -- It expired while it waited, or its entry was lost: begin anew.
+  -- It expired while it waited, or its entry was lost: enqueue it again.
   redis.call('XDEL', old_stream, entry)
   uncount(id, old_asker)
   redis.call('DEL', record)
@@ -46,8 +47,8 @@ end
 if not force then
   if not_served() then return {'not_served'} end
   purge()
-  if redis.call('ZCARD', ASKER .. asker) >= most_each then return {'many'} end
-  if redis.call('ZCOUNT', OPEN, ARGV[9], '+inf') >= most then
+  if redis.call('ZCARD', ASKER .. asker) >= max_per_asker then return {'many'} end
+  if redis.call('ZCOUNT', OPEN, ARGV[9], '+inf') >= max_jobs then
     return {'full', unpack(redis.call('LRANGE', RECENT, 0, -1))}
   end
 end
@@ -55,8 +56,8 @@ end
 entry = redis.call('XADD', stream, '*', 'job', job)
 redis.call('HSET', record, 'scope', scope, 'stream', stream, 'entry', entry, 'asker', asker, 'reply_to', reply_to,
   'pictures', pictures, 'deadline', deadline)
-redis.call('PEXPIRE', record, life)
+redis.call('PEXPIRE', record, retention)
 redis.call('ZADD', OPEN, deadline, id)
 redis.call('ZADD', ASKER .. asker, deadline, id)
-redis.call('PEXPIRE', ASKER .. asker, life)
+redis.call('PEXPIRE', ASKER .. asker, retention)
 return {'queued', entry}

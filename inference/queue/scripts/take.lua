@@ -1,4 +1,4 @@
--- Hand out what waits, the oldest first, whatever its task; the first half of the streams before the second.
+-- Deliver new entries, the oldest first, whatever their task; the first half of the streams before the second.
 -- ARGV: consumer, most jobs, streams...
 -- Returns {{stream, entry, payload}...}, {last delivered id of each stream...}
 local name, left = ARGV[1], tonumber(ARGV[2])

@@ -21,9 +21,9 @@ from inference.schema import Answer, Caption, Match
 from tests.bot.command_calls import EPHEMERAL, FILE, LOADING, TEXT, CommandCaller, option
 from tests.bot.harness import Harness
 from tests.e2e.member import Message
-from tests.inference.asking import BLUE, RED, settings, working
-from tests.inference.engines import ColourEngine, Seen
-from tests.inference.pictures import encode, near, plain
+from tests.inference.fake_engine import ColourEngine, Seen
+from tests.inference.image_files import encode, near, plain
+from tests.inference.worker_harness import BLUE, RED, settings, working
 
 LIME = encode(plain("lime"), "PNG")
 BROKEN = encode(plain("blue", (400, 400)), "JPEG")[:200]

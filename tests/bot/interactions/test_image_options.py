@@ -17,9 +17,9 @@ from inference.queue.client import InferenceClient
 from inference.schema import Picture, Task
 from tests.bot.command_calls import FILE, TEXT, CommandCaller, option
 from tests.bot.harness import Harness
-from tests.inference.asking import BLUE, settings, working
-from tests.inference.engines import ColourEngine
-from tests.inference.pictures import encode, near, plain
+from tests.inference.fake_engine import ColourEngine
+from tests.inference.image_files import encode, near, plain
+from tests.inference.worker_harness import BLUE, settings, working
 
 MAKER, DAY = "Camera of Ada", "2026:11:23"
 COMMANDS = {

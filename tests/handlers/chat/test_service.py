@@ -12,8 +12,8 @@ from handlers.chat.service import ChatJob, ChatService
 from handlers.ports import ImageSource, JobContext
 from inference.errors import BrokenPicture, ConversationTooLong, NotAPicture, PictureGone
 from inference.schema import Turn
-from tests.inference.asking import Asker, asking, settings
-from tests.inference.making import SCOPE
+from tests.inference.job_factory import SCOPE
+from tests.inference.worker_harness import Asker, asking, settings
 
 HERE = ConversationKey(1)
 ASKED = JobContext("turn", SCOPE, 7, "waiting")

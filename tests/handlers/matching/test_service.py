@@ -12,9 +12,9 @@ from handlers.ports import ImageSource, JobContext
 from inference.errors import BeholderError, BrokenPicture, JobFailed, PictureError, QueueFull
 from inference.schema import Captioned, Matched, Result
 from tests.handlers.finished_ticket import FinishedTicket
-from tests.inference.asking import BLUE, RED, Asker, asking, settings, working
-from tests.inference.engines import ColourEngine
-from tests.inference.pictures import near
+from tests.inference.fake_engine import ColourEngine
+from tests.inference.image_files import near
+from tests.inference.worker_harness import BLUE, RED, Asker, asking, settings, working
 
 COMMAND = JobContext("command:1", "guild:7", 6, "waiting")
 LABELS = ("red", "blue", "lime")

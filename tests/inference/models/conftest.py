@@ -1,4 +1,4 @@
-"""Random models, saved once a process, and requests to ask of them."""
+"""Random models, saved once for each test process, and requests for them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,10 +7,14 @@ import pytest
 import torch
 from PIL import Image
 
-from inference.engine import Engine
+from inference.engines import Engine
 from inference.models.loading import load_folder
 from inference.schema import Picture, Task
 from tests.inference.models import random_models
+
+# The models are tiny: threads would wait for each other longer than their products take, above all on a busy
+# machine.
+torch.set_num_threads(1)
 
 LoadRandom = Callable[[Task], Engine]
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from inference.models.downloading import CONVERSION_AUTHOR, CONVERSION_TITLE
+from inference.models.hub_download import CONVERSION_AUTHOR, CONVERSION_TITLE
 
 Files = Mapping[str, bytes]
 _LARGE = (".safetensors", ".bin")

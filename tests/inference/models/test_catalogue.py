@@ -1,3 +1,5 @@
+"""Checkpoints by size, task and settings, and the local cache."""
+
 import json
 import subprocess
 import sys
@@ -105,7 +107,7 @@ def test_a_broken_index_names_no_weights(tmp_path: Path, index: str) -> None:
     assert not complete(folder)
 
 
-@pytest.mark.parametrize("module", ["catalogue", "local_cache", "unavailable"])
+@pytest.mark.parametrize("module", ["catalogue", "local_cache", "errors"])
 def test_the_bot_may_import_it_without_torch_transformers_or_the_hub(module: str) -> None:
     program = (
         f"import sys, inference.models.{module}; "

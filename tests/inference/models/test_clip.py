@@ -1,3 +1,5 @@
+"""CLIP's scores: independent of the batch, cached, and of whole images."""
+
 import math
 from typing import cast
 
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inference.errors import LabelTooLong
-from inference.models.clip import ClipMatcher, ToMatch
+from inference.models.clip import ClipMatcher, MatchInput
 from inference.schema import Caption, Match, Matched
 from tests.inference.models.conftest import LoadRandom, name_of, picture_of
 
@@ -30,7 +32,7 @@ def matcher(load_random: LoadRandom) -> ClipMatcher:
 
 def asked(
     matcher: ClipMatcher, numbers: tuple[int, ...], labels: tuple[str, ...], scope: str = "guild:1"
-) -> ToMatch:
+) -> MatchInput:
     request = Match(pictures=tuple(name_of(number, scope) for number in numbers), labels=labels)
     return matcher.prepare(request, [picture_of(number) for number in numbers])
 
@@ -53,7 +55,7 @@ def test_scores_are_what_transformers_own_forward_gives(matcher: ClipMatcher) ->
     job = asked(matcher, (0, 1), LABELS)
     (matched,) = matcher.forward([job])
     texts = matcher._tokenizer(list(LABELS), padding=True, return_tensors="pt")
-    pixels = torch.cat([seen.pixels for seen in job.pictures if seen.pixels is not None])
+    pixels = torch.cat([seen.pixels for seen in job.images if seen.pixels is not None])
     with torch.inference_mode():
         theirs = matcher._model(**texts, pixel_values=pixels)
     share = theirs.logits_per_image.softmax(dim=-1)
@@ -93,9 +95,9 @@ def test_nothing_is_found_across_servers(matcher: ClipMatcher) -> None:
     matcher.forward([asked(matcher, (0,), LABELS[:1], "guild:1")])
     ours, theirs = (asked(matcher, (0,), LABELS[:1], f"guild:{number}") for number in (1, 2))
     assert ours.labels[0].embedding is not None
-    assert ours.pictures[0].encoding is not None
+    assert ours.images[0].encoding is not None
     assert theirs.labels[0].embedding is None
-    assert theirs.pictures[0].encoding is None
+    assert theirs.images[0].encoding is None
 
 
 def test_a_label_at_the_limit_is_scored_and_one_token_more_refused(matcher: ClipMatcher) -> None:

@@ -16,18 +16,18 @@ from pydantic import SecretStr
 from inference.engines import ChatPiece, PromptTurn, Usage
 from inference.errors import ConversationTooLong
 from inference.models.catalogue import CHAT, Checkpoint
-from inference.models.conversation import load_chat
+from inference.models.chat_loading import load_chat
+from inference.models.errors import ModelUnavailable
 from inference.models.llava import LlavaChat
 from inference.models.loading import load_llava
-from inference.models.unavailable import ModelUnavailable
 from inference.schema import Conversed, Delta, Turn
 from inference.settings import WorkerSettings
-from tests.inference.asking import RED, asking, outcome, working
-from tests.inference.making import SCOPE
+from tests.inference.image_files import encode
+from tests.inference.job_factory import SCOPE
 from tests.inference.models import random_models
 from tests.inference.models.conftest import picture_of
-from tests.inference.pictures import encode
-from tests.inference.processes import until
+from tests.inference.process_probes import until
+from tests.inference.worker_harness import RED, asking, outcome, working
 
 PICTURE_TOKENS = 16
 CONTEXT = 200
@@ -42,20 +42,28 @@ def settings(**given: Any) -> WorkerSettings:
     return WorkerSettings(_env_file=None, device="cpu", chat_engine="transformers", **given)
 
 
+@pytest.fixture(scope="module")
+def loaded(folder: Path) -> LlavaChat:
+    """The model, loaded once; `chat_of` makes engines of it. Its own threads have ended."""
+    engine = load_llava(Checkpoint(str(folder)), settings())
+    for model_thread in (engine._prepare_thread, *engine._model_threads):
+        model_thread.close()
+    return engine
+
+
 @asynccontextmanager
-async def chat_of(folder: Path, *, context: int = CONTEXT, chats: int = 2) -> AsyncIterator[LlavaChat]:
-    loaded = load_llava(Checkpoint(str(folder)), settings())
-    await loaded.close()
-    engine = LlavaChat(loaded._model, loaded._processor, "random", context=context, chats=chats, longest=60)
+async def chat_of(loaded: LlavaChat, *, context: int = CONTEXT, chats: int = 2) -> AsyncIterator[LlavaChat]:
+    engine = LlavaChat(loaded._model, loaded._processor, "random", context=context, chats=chats, timeout_s=60)
     try:
         yield engine
     finally:
         await engine.close()
+        loaded._model.lm_head._forward_hooks.clear()
 
 
 @pytest.fixture
-async def engine(folder: Path) -> AsyncIterator[LlavaChat]:
-    async with chat_of(folder) as made:
+async def engine(loaded: LlavaChat) -> AsyncIterator[LlavaChat]:
+    async with chat_of(loaded) as made:
         yield made
 
 
@@ -135,19 +143,19 @@ async def test_marks_that_a_person_writes_are_only_words(engine: LlavaChat, word
     assert text_of(await all_of(engine, look(words)))
 
 
-async def test_whoever_goes_ends_the_generation(folder: Path) -> None:
-    async with chat_of(folder, chats=1, context=512) as engine:
+async def test_closing_the_generator_ends_the_generation(loaded: LlavaChat) -> None:
+    async with chat_of(loaded, chats=1, context=300) as engine:
         steps = steps_of(engine)
         async with aclosing(engine.chat([look()])) as pieces:
             await anext(pieces)
         await until(lambda: engine._idle.qsize() == 1)
         assert steps() < 100
-        # And whoever comes next has the thread for himself.
+        # The next conversation has the thread for itself.
         assert len(await all_of(engine, look())) > 100
 
 
-async def test_as_many_as_are_allowed_go_on_at_a_time(folder: Path) -> None:
-    async with chat_of(folder, chats=2) as engine:
+async def test_as_many_as_are_allowed_go_on_at_a_time(loaded: LlavaChat) -> None:
+    async with chat_of(loaded, chats=2, context=100) as engine:
         go = threading.Event()
         engine._model.lm_head.register_forward_hook(lambda *_: (go.wait(), None)[1])
         talks = [asyncio.create_task(all_of(engine, look(number=number))) for number in range(3)]
@@ -170,8 +178,8 @@ async def test_a_conversation_that_leaves_no_room_is_refused(engine: LlavaChat) 
     }
 
 
-async def test_the_models_own_limit_holds_too(folder: Path) -> None:
-    async with chat_of(folder, context=4096) as engine:
+async def test_the_models_own_limit_holds_too(loaded: LlavaChat) -> None:
+    async with chat_of(loaded, context=4096) as engine:
         pieces = await all_of(engine, look())
     usage = pieces[-1]
     assert isinstance(usage, Usage)
@@ -222,7 +230,7 @@ def test_one_that_takes_no_conversations_is_refused(folder: Path, tmp_path: Path
 
 def test_one_of_another_kind_is_refused(tmp_path: Path) -> None:
     caption = random_models.save("caption", tmp_path / "caption")
-    with pytest.raises(ModelUnavailable, match="is a 'blip' made as Blip"):
+    with pytest.raises(ModelUnavailable, match="is a 'blip' saved as Blip"):
         load_chat(settings(chat_model=str(caption)))
 
 

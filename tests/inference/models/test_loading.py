@@ -1,3 +1,5 @@
+"""Folders -> engines, and the models that are refused."""
+
 import contextlib
 import json
 import os
@@ -9,8 +11,8 @@ import torch
 
 from inference.models import device
 from inference.models.device import device_for, dtype_for
+from inference.models.errors import ModelUnavailable
 from inference.models.loading import load, load_folder
-from inference.models.unavailable import ModelUnavailable
 from inference.schema import Task
 from inference.settings import WorkerSettings
 
@@ -46,7 +48,7 @@ def test_a_folder_without_safetensors_is_refused(folders: dict[Task, Path], tmp_
 
 
 def test_a_model_of_another_kind_is_refused(folders: dict[Task, Path]) -> None:
-    with pytest.raises(ModelUnavailable, match="is a 'clip' made as CLIPModel, and the task 'answer'"):
+    with pytest.raises(ModelUnavailable, match="is a 'clip' saved as CLIPModel, and the task 'answer'"):
         load_folder("answer", folders["match"], "mine", CPU)
 
 
@@ -54,7 +56,7 @@ def test_a_model_of_another_kind_is_refused(folders: dict[Task, Path]) -> None:
 def test_a_model_for_another_task_is_refused_and_not_filled_with_noise(
     folders: dict[Task, Path], task: Task, made_for: Task
 ) -> None:
-    with pytest.raises(ModelUnavailable, match=f"and the task '{task}' takes a Blip"):
+    with pytest.raises(ModelUnavailable, match=f"and the task '{task}' needs a Blip"):
         load_folder(task, folders[made_for], "mine", CPU)
 
 
@@ -125,6 +127,5 @@ def test_a_container_s_share_of_the_cores_counts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quota: str, cores: int
 ) -> None:
     (tmp_path / "cpu.max").write_text(quota)
-    monkeypatch.setattr(device, "_QUOTA", tmp_path / "cpu.max")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
-    assert device._cores() == cores
+    assert device.available_cores(tmp_path / "cpu.max") == cores

@@ -1,7 +1,9 @@
+"""Progress bars and lines of downloads."""
+
 import io
 import re
 
-from inference.models.progress import Bars, Lines, hub_bar, shown
+from inference.models.progress import ProgressBars, ProgressLines, default_progress, hub_bar
 
 
 class Terminal(io.StringIO):
@@ -11,8 +13,8 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_gets_a_bar_for_each_file() -> None:
     terminal = Terminal()
-    progress = shown(terminal)
-    assert isinstance(progress, Bars)
+    progress = default_progress(terminal)
+    assert isinstance(progress, ProgressBars)
     for name in ("config.json", "model.safetensors"):
         for done in (0, 400, 1000):
             progress(name, done, 1000)
@@ -23,7 +25,7 @@ def test_a_terminal_gets_a_bar_for_each_file() -> None:
 
 def test_a_file_of_unknown_size_gets_a_bar_that_counts() -> None:
     terminal = Terminal()
-    progress = Bars(terminal)
+    progress = ProgressBars(terminal)
     progress("vocab.txt", 0, 0)
     progress("vocab.txt", 5000, 0)
     assert "vocab.txt" in terminal.getvalue()
@@ -31,7 +33,7 @@ def test_a_file_of_unknown_size_gets_a_bar_that_counts() -> None:
 
 def test_a_log_gets_one_line_for_each_tenth() -> None:
     said: list[str] = []
-    lines = Lines(said.append)
+    lines = ProgressLines(said.append)
     for done in range(0, 2_000_001, 7_000):
         lines("model.safetensors", done, 2_000_000)
     lines("model.safetensors", 2_000_000, 2_000_000)
@@ -39,7 +41,7 @@ def test_a_log_gets_one_line_for_each_tenth() -> None:
 
 
 def test_without_a_terminal_lines_are_logged() -> None:
-    assert isinstance(shown(io.StringIO()), Lines)
+    assert isinstance(default_progress(io.StringIO()), ProgressLines)
 
 
 def test_the_hub_s_bar_counts_what_was_there_before_and_what_is_rolled_back() -> None:

@@ -1,11 +1,11 @@
-"""The engines with the models that are shipped: they see, alone and in any company."""
+"""The engines with the shipped tiny models: right answers, alone and in any batch."""
 
 from typing import cast
 
 import numpy as np
 import pytest
 
-from inference.engine import Engine
+from inference.engines import Engine
 from inference.models.catalogue import CATALOGUE, TASKS
 from inference.models.loading import load
 from inference.schema import Answer, Answered, Caption, Captioned, Match, Matched, Picture, Task

@@ -1,4 +1,4 @@
-"""The submitter's side: what is accepted, what is refused, and what comes back."""
+"""The submitter's side: accepted and refused jobs, their replies, and stored images."""
 
 import asyncio
 
@@ -8,11 +8,11 @@ from inference.errors import Expired, ModelFailed, NotServed, PictureTooLarge, Q
 from inference.queue.image_store import retry_after
 from inference.queue.keys import GROUP
 from inference.schema import Failure, Match, Picture, job_id
-from tests.inference.queue.rig import (
+from tests.inference.queue.harness import (
     AT_ONCE_MS,
     SCOPE,
     Clock,
-    Rig,
+    QueueHarness,
     captioned,
     claim_when_idle,
     names_of,
@@ -23,43 +23,45 @@ from tests.inference.queue.rig import (
 MIB = 2**20
 
 
-async def test_a_finished_id_gives_its_kept_result_also_after_a_restart(rig: Rig) -> None:
-    client, worker = await rig.client("before"), rig.worker()
-    first = await rig.submit(client, "a")
+async def test_a_finished_id_gives_its_kept_result_also_after_a_restart(queue: QueueHarness) -> None:
+    client, worker = await queue.client("before"), queue.worker()
+    first = await queue.submit(client, "a")
     [taken] = await worker.take(8, 0)
     await worker.finish(taken, captioned(taken))
-    restarted = await rig.client("after")
-    again = await rig.submit(restarted, "a")
+    restarted = await queue.client("after")
+    again = await queue.submit(restarted, "a")
     assert await again.result() == await first.result() == captioned(taken)
     assert await again.position() is None
     assert await worker.take(8, 0) == []
 
 
-async def test_a_running_id_is_joined_and_the_answer_goes_where_it_was_asked_last(rig: Rig) -> None:
+async def test_a_running_id_is_joined_and_the_answer_goes_where_it_was_asked_last(
+    queue: QueueHarness,
+) -> None:
     """After a change of the shards a bot has another name."""
-    before, worker = await rig.client("shards 0-3"), rig.worker()
-    await rig.submit(before, "a")
+    before, worker = await queue.client("shards 0-3"), queue.worker()
+    await queue.submit(before, "a")
     [taken] = await worker.take(8, 0)
-    after = await rig.client("shards 0-7")
-    ticket = await rig.submit(after, "a")
+    after = await queue.client("shards 0-7")
+    ticket = await queue.submit(after, "a")
     assert await worker.take(8, 0) == []
     await worker.finish(taken, captioned(taken))
     async with asyncio.timeout(5):
         assert text_of(await ticket.result()) == f"caption of {job_id('a')}"
 
 
-async def test_all_who_submitted_the_same_id_are_answered(rig: Rig) -> None:
-    client, worker = await rig.client(), rig.worker()
-    tickets = await asyncio.gather(*(rig.submit(client, "a") for _ in range(5)))
+async def test_all_who_submitted_the_same_id_are_answered(queue: QueueHarness) -> None:
+    client, worker = await queue.client(), queue.worker()
+    tickets = await asyncio.gather(*(queue.submit(client, "a") for _ in range(5)))
     [taken] = await worker.take(8, 0)
     await worker.finish(taken, captioned(taken))
     results = await asyncio.gather(*(ticket.result() for ticket in tickets))
     assert results == [captioned(taken)] * 5
 
 
-async def test_one_waiter_that_is_cancelled_does_the_job_no_harm(rig: Rig) -> None:
-    client, worker = await rig.client(), rig.worker()
-    ticket = await rig.submit(client, "a")
+async def test_one_waiter_that_is_cancelled_does_the_job_no_harm(queue: QueueHarness) -> None:
+    client, worker = await queue.client(), queue.worker()
+    ticket = await queue.submit(client, "a")
     impatient = asyncio.create_task(ticket.result())
     await asyncio.sleep(0)
     impatient.cancel()
@@ -68,34 +70,34 @@ async def test_one_waiter_that_is_cancelled_does_the_job_no_harm(rig: Rig) -> No
     assert await ticket.result() == captioned(taken)
 
 
-async def test_closing_a_request_forgets_its_result(rig: Rig) -> None:
-    client, worker = await rig.client(), rig.worker()
-    ticket = await rig.submit(client, "a")
+async def test_closing_a_request_forgets_its_result(queue: QueueHarness) -> None:
+    client, worker = await queue.client(), queue.worker()
+    ticket = await queue.submit(client, "a")
     [taken] = await worker.take(8, 0)
     await worker.finish(taken, captioned(taken))
     await ticket.result()
     await client.close_request([ticket.id])
-    left = [key async for key in rig.redis.scan_iter(f"*{ticket.id}*")]
+    left = [key async for key in queue.redis.scan_iter(f"*{ticket.id}*")]
     assert left == []
-    await rig.submit(client, "a")
+    await queue.submit(client, "a")
     assert names_of(await worker.take(8, 0), "a") == "a"
 
 
-async def test_closing_a_request_drops_what_waits_and_silences_what_runs(rig: Rig) -> None:
-    client, worker = await rig.client(), rig.worker()
-    await rig.submit_all(client, "ab")
+async def test_closing_a_request_drops_what_waits_and_silences_what_runs(queue: QueueHarness) -> None:
+    client, worker = await queue.client(), queue.worker()
+    await queue.submit_all(client, "ab")
     [running] = await worker.take(1, 0)
     await client.close_request([job_id("a"), job_id("b")])
     assert await worker.take(8, 0) == []
-    assert await rig.redis.exists(rig.keys.open, rig.keys.asker("7")) == 0
+    assert await queue.redis.exists(queue.keys.open, queue.keys.asker("7")) == 0
     await worker.finish(running, captioned(running))
-    assert [key async for key in rig.redis.scan_iter("*result*")] == []
-    assert await rig.redis.xlen(running.stream) == 0
+    assert [key async for key in queue.redis.scan_iter("*result*")] == []
+    assert await queue.redis.xlen(running.stream) == 0
 
 
-async def test_a_failure_is_raised_with_its_numbers(rig: Rig) -> None:
-    client, worker = await rig.client(), rig.worker()
-    ticket = await rig.submit(client, "a")
+async def test_a_failure_is_raised_with_its_numbers(queue: QueueHarness) -> None:
+    client, worker = await queue.client(), queue.worker()
+    ticket = await queue.submit(client, "a")
     [taken] = await worker.take(8, 0)
     detail: dict[str, str | float] = {"limit": 64.0, "value": 100.0, "unit": "pixels", "sentence": "x"}
     await worker.finish(taken, Failure(job_id=taken.job.id, code="picture_too_large", detail=detail))
@@ -104,114 +106,116 @@ async def test_a_failure_is_raised_with_its_numbers(rig: Rig) -> None:
     assert caught.value.detail == detail
 
 
-async def test_the_queue_refuses_more_jobs_than_it_may_hold_and_says_when_to_come_back(rig: Rig) -> None:
-    client, worker = await rig.client(queue_jobs=3), rig.worker()
-    await rig.submit_all(client, "abc")
+async def test_the_queue_refuses_more_jobs_than_it_may_hold_and_says_when_to_come_back(
+    queue: QueueHarness,
+) -> None:
+    client, worker = await queue.client(queue_jobs=3), queue.worker()
+    await queue.submit_all(client, "abc")
     with pytest.raises(QueueFull) as caught:
-        await rig.submit(client, "d")
+        await queue.submit(client, "d")
     assert caught.value.detail == {"retry_after": 30}
-    await rig.submit(client, "b")  # it is in already
+    await queue.submit(client, "b")  # it is in already
     [taken] = await worker.take(1, 0)
     with pytest.raises(QueueFull):
-        await rig.submit(client, "d")  # a running one counts
+        await queue.submit(client, "d")  # a running one counts
     await worker.finish(taken, captioned(taken))
-    await rig.submit(client, "d")
+    await queue.submit(client, "d")
     with pytest.raises(QueueFull) as caught:
-        await rig.submit(client, "e")
+        await queue.submit(client, "e")
     assert caught.value.detail["retry_after"] == 1
 
 
-async def test_one_person_cannot_have_more_than_their_share(rig: Rig) -> None:
-    client, worker = await rig.client(jobs_per_person=2), rig.worker()
-    await rig.submit_all(client, "ab")
+async def test_one_person_cannot_have_more_than_their_share(queue: QueueHarness) -> None:
+    client, worker = await queue.client(jobs_per_person=2), queue.worker()
+    await queue.submit_all(client, "ab")
     with pytest.raises(TooManyInFlight) as caught:
-        await rig.submit(client, "c")
+        await queue.submit(client, "c")
     assert caught.value.detail == {"limit": 2}
-    await rig.submit(client, "d", asker="8")
+    await queue.submit(client, "d", asker="8")
     [taken] = await worker.take(1, 0)
     await worker.finish(taken, captioned(taken))
-    await rig.submit(client, "c")
+    await queue.submit(client, "c")
 
 
-@pytest.mark.parametrize("end", ["expires unseen", "expires in hand", "dies", "is lost", "is garbage"])
-async def test_a_share_does_not_leak_however_a_job_ends(rig: Rig, end: str) -> None:
+@pytest.mark.parametrize("end", ["expires unseen", "expires claimed", "dies", "is lost", "is garbage"])
+async def test_a_share_does_not_leak_however_a_job_ends(queue: QueueHarness, end: str) -> None:
     clock = Clock()
-    client = await rig.client(clock=clock, jobs_per_person=1, queue_jobs=1)
-    worker = rig.worker(clock=clock, claim_seconds=AT_ONCE_MS)
-    await rig.submit(client, "a")
-    stream = rig.keys.jobs("caption", "waiting")
-    if end == "expires in hand":
+    client = await queue.client(clock=clock, jobs_per_person=1, queue_jobs=1)
+    worker = queue.worker(clock=clock, claim_seconds=AT_ONCE_MS)
+    await queue.submit(client, "a")
+    stream = queue.keys.jobs("caption", "waiting")
+    if end == "expires claimed":
         await worker.take(8, 0)
     elif end == "dies":
         await worker.take(8, 0)
-        await until(lambda: given_up(rig, worker.take_abandoned))
+        await until(lambda: given_up(queue, worker.claim_abandoned))
     elif end == "is lost":
-        await rig.redis.delete(stream)
+        await queue.redis.delete(stream)
     elif end == "is garbage":
-        [(entry, _)] = await rig.redis.xrange(stream)
-        await rig.redis.xdel(stream, entry)
-        await rig.redis.xadd(stream, {"job": "garbage"})
+        [(entry, _)] = await queue.redis.xrange(stream)
+        await queue.redis.xdel(stream, entry)
+        await queue.redis.xadd(stream, {"job": "garbage"})
         assert await worker.take(8, 0) == []
     if end != "dies":
         clock.now += 601
-    await rig.submit(client, "b")
-    assert await rig.redis.zcard(rig.keys.open) == 1
+    await queue.submit(client, "b")
+    assert await queue.redis.zcard(queue.keys.open) == 1
 
 
-async def given_up(rig: Rig, take_abandoned: object) -> bool:
-    await take_abandoned()  # type: ignore[operator]
-    return bool(await rig.redis.exists(rig.keys.dead))
+async def given_up(queue: QueueHarness, claim_abandoned: object) -> bool:
+    await claim_abandoned()  # type: ignore[operator]
+    return bool(await queue.redis.exists(queue.keys.dead))
 
 
-async def test_what_expires_while_nobody_works_is_raised_on_our_own_clock(rig: Rig) -> None:
+async def test_what_expires_while_nobody_works_is_raised_on_our_own_clock(queue: QueueHarness) -> None:
     clock = Clock()
-    client = await rig.client(clock=clock)
-    ticket = await rig.submit(client, "a")
+    client = await queue.client(clock=clock)
+    ticket = await queue.submit(client, "a")
     clock.now += 601
     with pytest.raises(Expired):
         await ticket.result()
-    assert await rig.redis.xlen(rig.keys.jobs("caption", "waiting")) == 0
+    assert await queue.redis.xlen(queue.keys.jobs("caption", "waiting")) == 0
     with pytest.raises(Expired):
         _ = [delta async for delta in ticket.deltas()]
 
 
-async def test_a_ticket_waits_until_its_deadline_and_no_longer(rig: Rig) -> None:
-    client = await rig.client(job_seconds=0.05)
-    ticket = await rig.submit(client, "a")
+async def test_a_ticket_waits_until_its_deadline_and_no_longer(queue: QueueHarness) -> None:
+    client = await queue.client(job_seconds=0.05)
+    ticket = await queue.submit(client, "a")
     async with asyncio.timeout(10):
         with pytest.raises(Expired):
             await ticket.result()
 
 
-async def test_an_expired_id_that_is_submitted_again_begins_anew(rig: Rig) -> None:
+async def test_an_expired_id_that_is_submitted_again_begins_anew(queue: QueueHarness) -> None:
     clock = Clock()
-    client, worker = await rig.client(clock=clock), rig.worker(clock=clock)
-    await rig.submit(client, "a")
+    client, worker = await queue.client(clock=clock), queue.worker(clock=clock)
+    await queue.submit(client, "a")
     clock.now += 601
-    ticket = await rig.submit(client, "a")
+    ticket = await queue.submit(client, "a")
     [taken] = await worker.take(8, 0)
     assert taken.job.deadline == clock.now + 600
     await worker.finish(taken, captioned(taken))
     assert await ticket.result() == captioned(taken)
 
 
-async def test_a_lost_entry_is_put_back_by_submitting_again(rig: Rig) -> None:
-    client, worker = await rig.client(), rig.worker()
-    await rig.submit(client, "a")
-    await rig.redis.delete(rig.keys.jobs("caption", "waiting"))
-    await rig.submit(client, "a")
+async def test_a_lost_entry_is_put_back_by_submitting_again(queue: QueueHarness) -> None:
+    client, worker = await queue.client(), queue.worker()
+    await queue.submit(client, "a")
+    await queue.redis.delete(queue.keys.jobs("caption", "waiting"))
+    await queue.submit(client, "a")
     assert names_of(await worker.take(8, 0), "a") == "a"
 
 
-async def test_positions_count_what_is_taken_before(rig: Rig) -> None:
-    client, worker = await rig.client(), rig.worker()
-    tickets = {name: await rig.submit(client, name) for name in "abc"}
-    tickets["u"] = await rig.submit(client, "u", priority="unasked")
-    tickets["v"] = await rig.submit(client, "v", priority="unasked")
+async def test_positions_count_what_is_taken_before(queue: QueueHarness) -> None:
+    client, worker = await queue.client(), queue.worker()
+    tickets = {name: await queue.submit(client, name) for name in "abc"}
+    tickets["u"] = await queue.submit(client, "u", priority="unasked")
+    tickets["v"] = await queue.submit(client, "v", priority="unasked")
     match = Match(pictures=(Picture.of(SCOPE, b"x"),), labels=("a",))
-    tickets["m"] = await rig.submit(client, "m", request=match)
+    tickets["m"] = await queue.submit(client, "m", request=match)
     assert [await ticket.position() for ticket in tickets.values()] == [0, 1, 2, 3, 4, 0]
-    other = rig.worker(tasks=("caption",))
+    other = queue.worker(tasks=("caption",))
     taken = await other.take(2, 0)
     assert [await ticket.position() for ticket in tickets.values()] == [None, None, 0, 1, 2, 0]
     await worker.finish(taken[0], captioned(taken[0]))
@@ -219,24 +223,24 @@ async def test_positions_count_what_is_taken_before(rig: Rig) -> None:
     assert await tickets["v"].position() == 2
 
 
-async def test_refused_only_while_workers_live_and_none_serves_the_task(rig: Rig) -> None:
-    client = await rig.client()
+async def test_refused_only_while_workers_live_and_none_serves_the_task(queue: QueueHarness) -> None:
+    client = await queue.client()
     match = Match(pictures=(Picture.of(SCOPE, b"x"),), labels=("a",))
-    await rig.submit(client, "nobody has ever been there", request=match)
-    captioner = rig.worker("captioner", tasks=("caption",))
+    await queue.submit(client, "nobody has ever been there", request=match)
+    captioner = queue.worker("captioner", tasks=("caption",))
     await captioner.beat(60)
     with pytest.raises(NotServed):
-        await rig.submit(client, "m", request=match)
-    await rig.submit(client, "nobody has ever been there", request=match)
-    matcher = rig.worker("matcher", tasks=("match",))
+        await queue.submit(client, "m", request=match)
+    await queue.submit(client, "nobody has ever been there", request=match)
+    matcher = queue.worker("matcher", tasks=("match",))
     await matcher.beat(60)
-    await rig.submit(client, "m", request=match)
+    await queue.submit(client, "m", request=match)
     await matcher.leave()  # it restarts
-    await rig.submit(client, "n", request=match)
+    await queue.submit(client, "n", request=match)
 
 
-async def test_workers_are_ready_while_they_say_so(rig: Rig) -> None:
-    client, worker = await rig.client(), rig.worker(tasks=("caption", "match"))
+async def test_workers_are_ready_while_they_say_so(queue: QueueHarness) -> None:
+    client, worker = await queue.client(), queue.worker(tasks=("caption", "match"))
     assert not await client.workers_ready(["caption"])
     await worker.beat(60)
     assert await client.workers_ready(["caption", "match"])
@@ -249,90 +253,90 @@ async def test_workers_are_ready_while_they_say_so(rig: Rig) -> None:
             pass
 
 
-async def test_the_same_picture_is_kept_once_and_other_servers_do_not_see_it(rig: Rig) -> None:
-    client, worker = await rig.client(), rig.worker()
+async def test_the_same_picture_is_kept_once_and_other_servers_do_not_see_it(queue: QueueHarness) -> None:
+    client, worker = await queue.client(), queue.worker()
     here = await client.put_picture("guild:1", b"data")
     assert await client.put_picture("guild:1", b"data") == here
     there = await client.put_picture("dm:2", b"data")
-    assert await rig.redis.get(rig.keys.picture_bytes) == b"8"
-    assert 0 < await rig.redis.pttl(rig.keys.picture(here)) <= 24 * 3600 * 1000
-    await rig.redis.delete(rig.keys.picture(here))
+    assert await queue.redis.get(queue.keys.picture_bytes) == b"8"
+    assert 0 < await queue.redis.pttl(queue.keys.picture(here)) <= 24 * 3600 * 1000
+    await queue.redis.delete(queue.keys.picture(here))
     assert await worker.picture(there) == b"data"
 
 
-async def test_pictures_are_bounded_and_those_that_jobs_need_stay(rig: Rig) -> None:
+async def test_pictures_are_bounded_and_those_that_jobs_need_stay(queue: QueueHarness) -> None:
     clock = Clock()
-    client, worker = await rig.client(clock=clock, queue_bytes=MIB), rig.worker(clock=clock)
+    client, worker = await queue.client(clock=clock, queue_bytes=MIB), queue.worker(clock=clock)
     needed = await client.put_picture(SCOPE, b"a" * (MIB // 2))
     request = Match(pictures=(needed,), labels=("a",))
-    ticket = await rig.submit(client, "a", request=request)
+    ticket = await queue.submit(client, "a", request=request)
     idle = await client.put_picture(SCOPE, b"b" * (MIB // 2))
     with pytest.raises(QueueFull):
         await client.put_picture(SCOPE, b"c")  # the other was only just put: its job is on its way
     clock.now += 61
     kept = await client.put_picture(SCOPE, b"c" * (MIB // 2))
-    assert await rig.redis.exists(rig.keys.picture(idle)) == 0
+    assert await queue.redis.exists(queue.keys.picture(idle)) == 0
     assert await worker.picture(needed) == b"a" * (MIB // 2)
-    assert int(await rig.redis.get(rig.keys.picture_bytes)) == MIB
+    assert int(await queue.redis.get(queue.keys.picture_bytes)) == MIB
     await client.close_request([ticket.id])
     clock.now += 61
     await client.put_picture(SCOPE, b"d" * MIB)
-    assert await rig.redis.exists(rig.keys.picture(needed), rig.keys.picture(kept)) == 0
-    assert int(await rig.redis.get(rig.keys.picture_bytes)) == MIB
+    assert await queue.redis.exists(queue.keys.picture(needed), queue.keys.picture(kept)) == 0
+    assert int(await queue.redis.get(queue.keys.picture_bytes)) == MIB
 
 
-async def test_garbage_on_the_reply_stream_is_dropped(rig: Rig) -> None:
-    client, worker = await rig.client(), rig.worker()
-    stream = rig.keys.replies("bot")
+async def test_garbage_on_the_reply_stream_is_dropped(queue: QueueHarness) -> None:
+    client, worker = await queue.client(), queue.worker()
+    stream = queue.keys.replies("bot")
     for fields in ({"reply": "{"}, {"reply": b"\xff"}, {"other": "x"}, {"reply": '{"kind":"result"}'}):
-        await rig.redis.xadd(stream, fields)
-    ticket = await rig.submit(client, "a")
+        await queue.redis.xadd(stream, fields)
+    ticket = await queue.submit(client, "a")
     [taken] = await worker.take(8, 0)
     await worker.finish(taken, captioned(taken))
     assert await ticket.result() == captioned(taken)
     async with asyncio.timeout(10):
-        while await rig.redis.xlen(stream):
+        while await queue.redis.xlen(stream):
             pass
     assert client._reader.garbage == 4
 
 
-async def test_what_another_version_kept_runs_again(rig: Rig) -> None:
-    client, worker = await rig.client(), rig.worker()
-    await rig.redis.set(rig.keys.result(SCOPE, job_id("a")), '{"v":2}')
-    await rig.redis.hset(rig.keys.record(job_id("a")), "scope", SCOPE)
-    ticket = await rig.submit(client, "a")
+async def test_what_another_version_kept_runs_again(queue: QueueHarness) -> None:
+    client, worker = await queue.client(), queue.worker()
+    await queue.redis.set(queue.keys.result(SCOPE, job_id("a")), '{"v":2}')
+    await queue.redis.hset(queue.keys.record(job_id("a")), "scope", SCOPE)
+    ticket = await queue.submit(client, "a")
     [taken] = await worker.take(8, 0)
     await worker.finish(taken, captioned(taken))
     assert await ticket.result() == captioned(taken)
 
 
-async def test_a_job_of_two_scopes_is_our_own_mistake(rig: Rig) -> None:
-    client = await rig.client()
+async def test_a_job_of_two_scopes_is_our_own_mistake(queue: QueueHarness) -> None:
+    client = await queue.client()
     mixed = Match(pictures=(Picture.of("guild:1", b"x"), Picture.of("guild:2", b"x")), labels=("a",))
     with pytest.raises(ValueError, match="different scopes"):
-        await rig.submit(client, "a", request=mixed)
+        await queue.submit(client, "a", request=mixed)
 
 
-async def test_a_refused_job_leaves_nothing(rig: Rig) -> None:
-    client = await rig.client(queue_jobs=1)
-    await rig.submit(client, "a")
-    before = sorted([key async for key in rig.redis.scan_iter("*")])
+async def test_a_refused_job_leaves_nothing(queue: QueueHarness) -> None:
+    client = await queue.client(queue_jobs=1)
+    await queue.submit(client, "a")
+    before = sorted([key async for key in queue.redis.scan_iter("*")])
     with pytest.raises(QueueFull):
-        await rig.submit(client, "b")
-    assert sorted([key async for key in rig.redis.scan_iter("*")]) == before
+        await queue.submit(client, "b")
+    assert sorted([key async for key in queue.redis.scan_iter("*")]) == before
     assert list(client._pending) == [job_id("a")]
 
 
-async def test_a_lone_jobs_failure_is_kept_too(rig: Rig) -> None:
-    client, worker = await rig.client(), rig.worker("dead")
-    await rig.submit(client, "a")
+async def test_a_lone_jobs_failure_is_kept_too(queue: QueueHarness) -> None:
+    client, worker = await queue.client(), queue.worker("dead")
+    await queue.submit(client, "a")
     await worker.take(8, 0)
-    heir = rig.worker("heir", claim_seconds=AT_ONCE_MS)
+    heir = queue.worker("heir", claim_seconds=AT_ONCE_MS)
     [taken] = await claim_when_idle(heir)
     await heir.finish(taken, Failure(job_id=taken.job.id, code="model_failed"))
     with pytest.raises(ModelFailed):
-        await (await rig.submit(await rig.client("restarted"), "a")).result()
-    assert (await rig.redis.xpending(taken.stream, GROUP))["pending"] == 0
+        await (await queue.submit(await queue.client("restarted"), "a")).result()
+    assert (await queue.redis.xpending(taken.stream, GROUP))["pending"] == 0
 
 
 @pytest.mark.parametrize(
@@ -351,4 +355,4 @@ async def test_a_lone_jobs_failure_is_kept_too(rig: Rig) -> None:
 def test_when_to_come_back_follows_from_the_recent_pace(
     finished: list[float], jobs: int, expected: int
 ) -> None:
-    assert retry_after(finished, now=1000.0, jobs=jobs) == expected
+    assert retry_after(finished, now=1000.0, max_jobs=jobs) == expected

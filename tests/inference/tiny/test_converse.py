@@ -30,7 +30,7 @@ from inference.tiny.drawing import draw
 from inference.tiny.evaluate import held_out
 from inference.tiny.grammar import caption_of, names_of
 from inference.tiny.readers import WEIGHTS, Converser
-from tests.inference.tiny.other_hands import HANDS
+from tests.inference.tiny.independent_drawings import HANDS
 
 BOTH_TURNS = 0.95
 DIALOGUE = 0.9

@@ -4,31 +4,21 @@ Seeds are fixed and the scenes few, so the floors lie a little under those of RE
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from safetensors import safe_open
 
 from inference.tiny.evaluate import PAINTERS, held_out, score_answers, score_captions, score_labels
 from inference.tiny.grammar import LABELS, ask, caption_of, label_of
 from inference.tiny.readers import WEIGHTS, Answerer, Captioner, Matcher
-from tests.inference.tiny.other_hands import HANDS, Names
+from tests.inference.tiny.independent_drawings import HANDS, Names
 
 CAPTIONS = {1: 0.93, 2: 0.86, 3: 0.72}
 ANSWERS = 0.92
 LABELLED = 0.94
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Threads wait for each other longer than such small products take."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

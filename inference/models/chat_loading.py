@@ -1,0 +1,47 @@
+"""Settings -> the chat engine. Free of torch until an engine that needs it is chosen."""
+
+import logging
+
+from inference.engines import ChatEngine
+from inference.models.catalogue import chat_checkpoint, served
+from inference.models.errors import ModelUnavailable
+from inference.settings import WorkerSettings
+
+log = logging.getLogger(__name__)
+
+
+def load_chat(settings: WorkerSettings) -> ChatEngine | None:
+    """Load the engine of the `converse` task.
+
+    Returns:
+        The engine, not yet warmed up; None where the settings' models include no chat model.
+
+    Raises:
+        ModelUnavailable: It cannot be loaded; the message says what to do.
+    """
+    if "converse" not in served(settings):
+        log.warning(
+            "The %s models include no chat model: this worker serves the other tasks.", settings.models
+        )
+        return None
+    return _ollama_engine(settings) if settings.chat_with == "ollama" else _transformers_engine(settings)
+
+
+def _ollama_engine(settings: WorkerSettings) -> ChatEngine:
+    from inference.models.ollama import DEFAULT_MODEL, OllamaChat  # noqa: PLC0415 - see above
+
+    # httpx logs a line for every request, which adds nothing to our own lines.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    model = settings.chat_model or DEFAULT_MODEL
+    try:
+        return OllamaChat(settings.ollama_host, model, settings.chat_context)
+    except ValueError as error:
+        raise ModelUnavailable(
+            "OLLAMA_HOST is malformed: write it as http://127.0.0.1:11434, with your host and port."
+        ) from error
+
+
+def _transformers_engine(settings: WorkerSettings) -> ChatEngine:
+    from inference.models.loading import load_llava  # noqa: PLC0415 - it takes seconds
+
+    return load_llava(chat_checkpoint(settings), settings)
