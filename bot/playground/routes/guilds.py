@@ -10,8 +10,8 @@ from bot.playground.forms.base import Form, Snowflake
 from bot.playground.http.calls import Call, Routes
 from bot.playground.payloads import guilds, people
 from bot.playground.payloads.channels import channel as channel_payload
-from bot.playground.routes import departures
-from bot.playground.state.objects import Guild, Json, Member, Role
+from bot.playground.pocket import Pocket
+from bot.playground.state.objects import Guild, Json, Member, Role, User
 from bot.playground.state.permissions import ALL, Permission, in_guild
 
 routes = Routes()
@@ -140,7 +140,16 @@ async def kick(call: Call) -> None:
     """Put a member out of a server."""
     guild = call.guild()
     _require(call, guild, Permission.KICK_MEMBERS)
-    departures.remove(call.pocket, guild, call.pocket.world.users[_member(call, guild).user_id])
+    remove_member(call.pocket, guild, call.pocket.world.users[_member(call, guild).user_id])
+
+
+def remove_member(pocket: Pocket, guild: Guild, user: User) -> None:
+    """Remove a member from a guild, and send the events about it to the remaining members and to the user."""
+    data = {"guild_id": str(guild.id), "user": people.user(user)}
+    pocket.hub.in_guild("GUILD_MEMBER_REMOVE", guild, lambda _: data)
+    del guild.members[user.id]
+    pocket.world.save_guild(guild)
+    pocket.hub.to_user("GUILD_DELETE", user.id, {"id": str(guild.id)}, guild.id)
 
 
 @routes.add("PUT", MEMBER + "/roles/{role_id}")

@@ -8,7 +8,7 @@ from bot.playground.http.calls import Call, Routes
 from bot.playground.payloads.channels import channel as channel_payload
 from bot.playground.payloads.guilds import own_guild
 from bot.playground.payloads.people import own_user, user
-from bot.playground.routes import departures
+from bot.playground.routes.guilds import remove_member
 from bot.playground.state.objects import Channel, ChannelType, Json, User
 from bot.playground.state.permissions import BOT_INVITE
 
@@ -59,7 +59,7 @@ async def my_guilds(call: Call) -> list[Json]:
 @routes.add("DELETE", "/users/@me/guilds/{guild_id}")
 async def leave_guild(call: Call) -> None:
     """Leave a server."""
-    departures.remove(call.pocket, call.guild(), call.user)
+    remove_member(call.pocket, call.guild(), call.user)
 
 
 @routes.add("POST", "/users/@me/channels")
