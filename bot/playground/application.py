@@ -7,18 +7,18 @@ from aiohttp.typedefs import Handler
 
 from bot.playground import gallery, gateway
 from bot.playground.errors import ApiError, Refusal
-from bot.playground.http.calls import Endpoint, Reply, Route, respond
 from bot.playground.http.cdn import FileHost
-from bot.playground.http.guard import guard
+from bot.playground.http.origin_check import guard
+from bot.playground.http.routing import Endpoint, Reply, Route, respond
 from bot.playground.inspector import Inspector
 from bot.playground.pocket import Pocket
 from bot.playground.routes import (
     channels,
     commands,
-    front,
     guilds,
     interactions,
     messages,
+    page,
     playground,
     reactions,
     stickers,
@@ -56,7 +56,7 @@ def application(pocket: Pocket, inspector: Inspector) -> web.Application:
     playground.add_to(app, pocket)
     gallery.add_to(app, pocket)
     inspector.add_to(app)
-    front.add_to(app, pocket)
+    page.add_to(app, pocket)
     return app
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from enum import Enum
 
-from bot.playground.state.objects import Json
+from bot.playground.state.records import Json
 
 
 class Refusal(Enum):

@@ -16,9 +16,9 @@ from bot.playground.dispatch import intents
 from bot.playground.dispatch.sessions import Connection, Op, Session
 from bot.playground.payloads.channels import channel
 from bot.playground.payloads.guilds import guild_create
-from bot.playground.payloads.people import member, own_user
+from bot.playground.payloads.users import member, own_user
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import Json, User
+from bot.playground.state.records import Json, User
 from bot.playground.testing.observers import GatewayFrame
 
 MAX_FRAME_BYTES = 4096

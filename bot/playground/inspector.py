@@ -12,7 +12,7 @@ from aiohttp import WSMsgType, web
 
 from bot.playground.dispatch.sessions import Connection, Op
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import Json
+from bot.playground.state.records import Json
 from bot.playground.testing.observers import GatewayFrame, Observation, RestExchange
 
 KEPT = 200

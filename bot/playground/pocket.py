@@ -13,7 +13,7 @@ from bot.playground.dispatch.hub import Hub
 from bot.playground.payloads.messages import View
 from bot.playground.ratelimits import RateLimits, Rates
 from bot.playground.state.files import Files
-from bot.playground.state.objects import User
+from bot.playground.state.records import User
 from bot.playground.state.seed import seed
 from bot.playground.state.snowflakes import Clock
 from bot.playground.state.store import Store

@@ -1,10 +1,10 @@
 """More people and servers than a pocket Discord starts with, with the news of them. For tests."""
 
-from bot.playground.payloads import people
+from bot.playground.payloads import users
 from bot.playground.payloads.guilds import guild_create
 from bot.playground.pocket import Pocket
 from bot.playground.state import permissions, seed
-from bot.playground.state.objects import Channel, ChannelType, Guild, User
+from bot.playground.state.records import Channel, ChannelType, Guild, User
 
 
 def add_person(pocket: Pocket, name: str, guild: Guild | None = None) -> User:
@@ -12,7 +12,7 @@ def add_person(pocket: Pocket, name: str, guild: Guild | None = None) -> User:
     guild = guild or pocket.world.guild
     person = seed.new_person(pocket.world, name, name.capitalize())
     seed.add_member(pocket.world, guild, person)
-    joined = people.member(pocket.world, guild.members[person.id]) | {"guild_id": str(guild.id)}
+    joined = users.member(pocket.world, guild.members[person.id]) | {"guild_id": str(guild.id)}
     pocket.hub.in_guild("GUILD_MEMBER_ADD", guild, lambda _: joined)
     return person
 

@@ -11,11 +11,11 @@ from aiohttp import web
 
 from bot.playground.application import application
 from bot.playground.dispatch.sessions import Op
-from bot.playground.http.guard import EVERYWHERE, names
+from bot.playground.http.origin_check import EVERYWHERE, names
 from bot.playground.inspector import Inspector
 from bot.playground.pocket import Limits, Pocket, always_ready, open_pocket
 from bot.playground.ratelimits import Rates
-from bot.playground.state.objects import Json
+from bot.playground.state.records import Json
 from bot.playground.state.snowflakes import Clock
 from bot.playground.state.world import World
 from bot.playground.testing.faults import Faults

@@ -7,12 +7,13 @@ from pydantic import Field, StringConstraints
 
 from bot.playground.errors import ApiError, Refusal
 from bot.playground.forms.base import Form
-from bot.playground.http.calls import Call
+from bot.playground.http.routing import Call
 from bot.playground.messages import posting
 from bot.playground.payloads.channels import channel as channel_payload
 from bot.playground.payloads.channels import thread_member
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import (
+from bot.playground.state.permissions import Permission
+from bot.playground.state.records import (
     Channel,
     ChannelType,
     Json,
@@ -21,7 +22,6 @@ from bot.playground.state.objects import (
     Reference,
     ThreadState,
 )
-from bot.playground.state.permissions import Permission
 from bot.playground.state.world import World
 
 AUTO_ARCHIVE_MINUTES = 1440

@@ -6,7 +6,7 @@ from bot.playground.dispatch import intents
 from bot.playground.dispatch.sessions import RESUME_SECONDS, Session
 from bot.playground.payloads.messages import View
 from bot.playground.state.files import Files
-from bot.playground.state.objects import Channel, Guild, Json
+from bot.playground.state.records import Channel, Guild, Json
 from bot.playground.state.world import World
 from bot.playground.testing.faults import Faults
 from bot.playground.testing.observers import GatewayFrame, Observers

@@ -11,7 +11,7 @@ from enum import IntEnum
 from aiohttp import ClientConnectionResetError, web
 
 from bot.playground.dispatch.intents import Intent
-from bot.playground.state.objects import Json, User
+from bot.playground.state.records import Json, User
 
 REPLAY_EVENTS = 2000
 """How many events a session keeps. Discord publishes no number."""

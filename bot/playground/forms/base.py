@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails, from_json
 
 from bot.playground.errors import ApiError, Refusal, nested
 from bot.playground.pocket import Limits
-from bot.playground.state.objects import Json
+from bot.playground.state.records import Json
 
 M = TypeVar("M", bound="Form")
 

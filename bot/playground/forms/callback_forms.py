@@ -8,7 +8,7 @@ from pydantic import Field
 from bot.playground.forms.base import Form
 from bot.playground.forms.command_forms import NumberChoice, StringChoice, WholeChoice
 from bot.playground.forms.message_forms import MessageEdit
-from bot.playground.state.objects import Json
+from bot.playground.state.records import Json
 
 
 class CallbackType(IntEnum):

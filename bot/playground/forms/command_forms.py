@@ -18,7 +18,7 @@ from pydantic import (
 
 from bot.playground.forms.base import Form, Snowflake
 from bot.playground.forms.component_forms import tag
-from bot.playground.state.objects import CommandType, Json
+from bot.playground.state.records import CommandType, Json
 
 MOST_CHARACTERS = 8000
 """A command's names, descriptions and values together."""

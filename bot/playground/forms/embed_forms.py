@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from bot.playground.errors import invalid
 from bot.playground.forms.base import Form
-from bot.playground.state.objects import Json
+from bot.playground.state.records import Json
 
 EMBED_CHARACTERS = 6000
 """All embeds of a message together."""

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bot.playground.forms.base import Form, Snowflake
 from bot.playground.forms.message_forms import AttachmentForm, Nonce
-from bot.playground.state.objects import InteractionType, Json
+from bot.playground.state.records import InteractionType, Json
 
 
 class InteractionForm(Form):

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from bot.playground.messages import stickers
 from bot.playground.pocket import Pocket
-from bot.playground.state import images
+from bot.playground.state import image_headers
 
 SAFE = {
     "X-Content-Type-Options": "nosniff",
@@ -66,7 +66,7 @@ class FileHost:
 
 
 def _served(data: bytes) -> web.Response:
-    kind = images.content_type(data[:64])
+    kind = image_headers.content_type(data[:64])
     headers = SAFE | ({} if kind else {"Content-Disposition": "attachment"})
     return web.Response(body=data, content_type=kind or "application/octet-stream", headers=headers)
 

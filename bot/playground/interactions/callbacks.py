@@ -12,16 +12,16 @@ from bot.playground.forms.callback_forms import (
     CallbackType,
 )
 from bot.playground.forms.modal_forms import Modal
-from bot.playground.http.calls import Call
-from bot.playground.interactions import interactions, modals
+from bot.playground.http.routing import Call
+from bot.playground.interactions import dispatch, modals
 from bot.playground.messages import mentions, posting
 from bot.playground.messages.attachments import NewFile
-from bot.playground.messages.drafts import compose
+from bot.playground.messages.compose import compose
 from bot.playground.payloads.messages import EPHEMERAL
 from bot.playground.payloads.messages import message as message_payload
-from bot.playground.payloads.people import user
+from bot.playground.payloads.users import user
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import Interaction, InteractionType, Json, Message, MessageType, Reference
+from bot.playground.state.records import Interaction, InteractionType, Json, Message, MessageType, Reference
 
 LOADING = 1 << 7
 """The flag of a message that is still to come. Source: Discord's reference, "Message flags"."""
@@ -49,7 +49,7 @@ def respond(call: Call) -> Json:
     message = _carry_out(call, interaction, form)
     interaction.callback = int(form.type)
     call.pocket.world.save_interaction(interaction)
-    interactions.tell(call.pocket, interaction, "INTERACTION_SUCCESS")
+    dispatch.tell(call.pocket, interaction, "INTERACTION_SUCCESS")
     return _answer(call.pocket, interaction, form.type, message)
 
 
@@ -60,7 +60,7 @@ def _waiting(call: Call) -> Interaction:
         raise ApiError(Refusal.UNKNOWN_INTERACTION)
     if interaction.callback is not None:
         raise ApiError(Refusal.ALREADY_ACKNOWLEDGED)
-    if interactions.age(call.pocket, interaction) > call.pocket.limits.acknowledge_seconds:
+    if dispatch.age(call.pocket, interaction) > call.pocket.limits.acknowledge_seconds:
         raise ApiError(Refusal.UNKNOWN_INTERACTION)
     return interaction
 
@@ -121,7 +121,7 @@ def _offer(pocket: Pocket, interaction: Interaction, form: AutocompleteForm) -> 
         check(model, each, ("data", "choices", number)).model_dump(exclude_none=True)
         for number, each in enumerate(form.choices or [])
     ]
-    interactions.tell(pocket, interaction, "APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE", {"choices": choices})
+    dispatch.tell(pocket, interaction, "APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE", {"choices": choices})
 
 
 def _flat(options: list[Json]) -> list[Json]:
@@ -135,7 +135,7 @@ def _open_modal(pocket: Pocket, interaction: Interaction, form: Modal) -> None:
         "channel_id": str(interaction.channel_id),
         "application": {"id": str(application.id), "name": application.name, "bot": user(pocket.world.bot)},
     }
-    interactions.tell(pocket, interaction, "INTERACTION_MODAL_CREATE", more)
+    dispatch.tell(pocket, interaction, "INTERACTION_MODAL_CREATE", more)
 
 
 def new_message(pocket: Pocket, interaction: Interaction, form: CallbackMessage) -> Message:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from bot.playground.errors import invalid
 from bot.playground.forms.command_forms import CommandForm
-from bot.playground.payloads.people import user
-from bot.playground.state.objects import Channel, Command, CommandType, Guild, Json, User
+from bot.playground.payloads.users import user
 from bot.playground.state.permissions import Permission, in_guild
+from bot.playground.state.records import Channel, Command, CommandType, Guild, Json, User
 from bot.playground.state.world import World
 
 MOST = {CommandType.CHAT_INPUT: 100, CommandType.USER: 15, CommandType.MESSAGE: 15}

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from bot.playground.errors import ApiError, Refusal, invalid
 from bot.playground.forms.interaction_forms import ModalSubmit
 from bot.playground.forms.modal_forms import Modal
-from bot.playground.http.calls import Call
+from bot.playground.http.routing import Call
 from bot.playground.interactions.option_values import Intake
 from bot.playground.interactions.resolved import Resolved
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import Channel, Interaction, Json
+from bot.playground.state.records import Channel, Interaction, Json
 
 ROW, STRING_SELECT, TEXT_INPUT, TEXT_DISPLAY, LABEL, FILES = 1, 3, 4, 10, 18, 19
 USERS, ROLES, MENTIONABLES, CHANNELS = 5, 6, 7, 8

@@ -6,10 +6,10 @@ from bot.playground.errors import ApiError, invalid
 from bot.playground.forms.base import SNOWFLAKE_LIMIT
 from bot.playground.forms.interaction_forms import OptionValue
 from bot.playground.forms.message_forms import AttachmentForm
-from bot.playground.http.calls import Call
+from bot.playground.http.routing import Call
 from bot.playground.interactions.resolved import Resolved
 from bot.playground.messages.attachments import new_attachment
-from bot.playground.state.objects import Channel, Json
+from bot.playground.state.records import Channel, Json
 
 SUBCOMMANDS = {1, 2}
 STRING, WHOLE, BOOLEAN, USER, CHANNEL, ROLE, MENTIONABLE, NUMBER, ATTACHMENT = range(3, 12)

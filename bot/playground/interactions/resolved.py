@@ -5,9 +5,9 @@ from bot.playground.payloads import media
 from bot.playground.payloads.channels import channel as channel_payload
 from bot.playground.payloads.messages import View
 from bot.playground.payloads.messages import message as message_payload
-from bot.playground.payloads.people import bare_member, role, user
+from bot.playground.payloads.users import bare_member, role, user
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import Attachment, Channel, Json, Message, User
+from bot.playground.state.records import Attachment, Channel, Json, Message, User
 
 
 class Resolved:

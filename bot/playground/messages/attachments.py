@@ -8,8 +8,8 @@ from bot.playground.errors import invalid
 from bot.playground.forms.base import Upload
 from bot.playground.forms.message_forms import AttachmentForm
 from bot.playground.pocket import Pocket
-from bot.playground.state import images
-from bot.playground.state.objects import Attachment, Message
+from bot.playground.state import image_headers
+from bot.playground.state.records import Attachment, Message
 
 MOST_ATTACHMENTS = 10
 """Source: ../shared/DISCORD.md, "Limits"."""
@@ -77,7 +77,7 @@ def new_attachment(
     spoiler = bool(form and form.is_spoiler)
     if spoiler and not name.startswith(SPOILER):
         name = SPOILER + name
-    width, height = images.size(upload.data) or (None, None)
+    width, height = image_headers.size(upload.data) or (None, None)
     return Attachment(
         id=pocket.world.snowflakes.next(),
         channel_id=channel_id,

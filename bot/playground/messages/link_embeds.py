@@ -7,10 +7,10 @@ attachments' addresses are shown.
 import re
 
 from bot.playground.messages import posting
-from bot.playground.messages.drafts import SUPPRESS_EMBEDS
+from bot.playground.messages.compose import SUPPRESS_EMBEDS
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import Channel, Message
 from bot.playground.state.permissions import Permission
+from bot.playground.state.records import Channel, Message
 
 LINK = re.compile(r"(?<!<)https?://[^\s<>|]+")
 """A link ends where a spoiler does."""

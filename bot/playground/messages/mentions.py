@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from bot.playground.errors import invalid
 from bot.playground.forms.message_forms import AllowedMentions
-from bot.playground.state.objects import Channel, Guild, Message
 from bot.playground.state.permissions import Permission
+from bot.playground.state.records import Channel, Guild, Message
 from bot.playground.state.world import World
 
 USER = re.compile(r"<@!?(\d{1,19})>")

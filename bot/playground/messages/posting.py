@@ -7,12 +7,12 @@ from bot.playground.forms.base import Upload
 from bot.playground.forms.message_forms import AllowedMentions, MessageCreate, MessageEdit
 from bot.playground.messages import mentions, references, stickers
 from bot.playground.messages.attachments import NewFile
-from bot.playground.messages.drafts import compose
+from bot.playground.messages.compose import compose
 from bot.playground.payloads.channels import channel as channel_payload
 from bot.playground.payloads.messages import gateway_message
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import Channel, ChannelType, Message, User
 from bot.playground.state.permissions import Permission
+from bot.playground.state.records import Channel, ChannelType, Message, User
 from bot.playground.state.snowflakes import at_time
 
 NONCE_SECONDS = 300

@@ -4,8 +4,8 @@ from bot.playground.errors import ApiError, Refusal, invalid
 from bot.playground.forms.message_forms import ReferenceForm
 from bot.playground.messages.attachments import NewFile
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import Channel, Message, MessageType, Reference, User
 from bot.playground.state.permissions import Permission
+from bot.playground.state.records import Channel, Message, MessageType, Reference, User
 
 REPLY = 0
 FORWARD = 1

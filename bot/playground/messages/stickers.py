@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from bot.playground.errors import ApiError, Refusal
-from bot.playground.state.objects import Attachment, Json, Sticker
+from bot.playground.state.records import Attachment, Json, Sticker
 from bot.playground.state.world import World
 
 PNG, APNG, LOTTIE, GIF = 1, 2, 3, 4

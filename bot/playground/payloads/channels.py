@@ -1,7 +1,7 @@
 """Channels, threads and direct messages as Discord's objects."""
 
-from bot.playground.payloads.people import iso, member, user
-from bot.playground.state.objects import Channel, ChannelType, Json, User
+from bot.playground.payloads.users import iso, member, user
+from bot.playground.state.records import Channel, ChannelType, Json, User
 from bot.playground.state.world import World
 
 MEMBER_COUNT_LIMIT = 50

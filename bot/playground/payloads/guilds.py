@@ -1,9 +1,9 @@
 """Servers as Discord's objects."""
 
 from bot.playground.payloads.channels import channel
-from bot.playground.payloads.people import iso, member, role, user
+from bot.playground.payloads.users import iso, member, role, user
 from bot.playground.state import permissions
-from bot.playground.state.objects import Guild, Json, Member, Sticker, User
+from bot.playground.state.records import Guild, Json, Member, Sticker, User
 from bot.playground.state.world import World
 
 GUILD_STICKER = 2

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from bot.playground.state.files import Files
-from bot.playground.state.objects import Attachment, Json, Message
+from bot.playground.state.records import Attachment, Json, Message
 
 SCHEME = "attachment://"
 

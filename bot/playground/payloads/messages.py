@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from bot.playground.payloads import media
 from bot.playground.payloads.channels import channel
-from bot.playground.payloads.people import bare_member, iso, user
+from bot.playground.payloads.users import bare_member, iso, user
 from bot.playground.state.files import Files
-from bot.playground.state.objects import ChannelType, Json, Message, MessageType, Reaction, User
+from bot.playground.state.records import ChannelType, Json, Message, MessageType, Reaction, User
 from bot.playground.state.snowflakes import time_of
 from bot.playground.state.world import World
 

@@ -7,12 +7,12 @@ from pydantic import Field, StringConstraints
 from bot.playground import threads
 from bot.playground.errors import ApiError, Refusal
 from bot.playground.forms.base import Form, Snowflake
-from bot.playground.http.calls import Call, Reply, Routes
+from bot.playground.http.routing import Call, Reply, Routes
 from bot.playground.messages import posting
 from bot.playground.payloads.channels import channel as channel_payload
-from bot.playground.payloads.people import member as member_payload
-from bot.playground.state.objects import Channel, ChannelType, Guild, Json, Overwrite
+from bot.playground.payloads.users import member as member_payload
 from bot.playground.state.permissions import ALL, Permission, in_guild
+from bot.playground.state.records import Channel, ChannelType, Guild, Json, Overwrite
 
 routes = Routes()
 

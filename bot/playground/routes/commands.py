@@ -5,9 +5,9 @@ from collections.abc import Callable
 from bot.playground.errors import ApiError, Refusal, invalid
 from bot.playground.forms.base import check
 from bot.playground.forms.command_forms import CommandForm
-from bot.playground.http.calls import Call, Handler, Reply, Routes
+from bot.playground.http.routing import Call, Handler, Reply, Routes
 from bot.playground.interactions import commands
-from bot.playground.state.objects import ChannelType, Command, Json
+from bot.playground.state.records import ChannelType, Command, Json
 
 routes = Routes()
 

@@ -7,12 +7,12 @@ from pydantic import Field, StringConstraints
 
 from bot.playground.errors import ApiError, Refusal
 from bot.playground.forms.base import Form, Snowflake
-from bot.playground.http.calls import Call, Routes
-from bot.playground.payloads import guilds, people
+from bot.playground.http.routing import Call, Routes
+from bot.playground.payloads import guilds, users
 from bot.playground.payloads.channels import channel as channel_payload
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import Guild, Json, Member, Role, User
 from bot.playground.state.permissions import ALL, Permission, in_guild
+from bot.playground.state.records import Guild, Json, Member, Role, User
 
 routes = Routes()
 
@@ -81,7 +81,7 @@ async def members(call: Call) -> list[Json]:
     found = sorted(
         (each for each in guild.members.values() if each.user_id > after), key=lambda each: each.user_id
     )
-    return [people.member(call.pocket.world, each) for each in found[:limit]]
+    return [users.member(call.pocket.world, each) for each in found[:limit]]
 
 
 @routes.add("GET", GUILD + "/members/search")
@@ -94,7 +94,7 @@ async def search(call: Call) -> list[Json]:
         for each in call.guild().members.values()
         if _named(world.users[each.user_id].username, each, text)
     ]
-    return [people.member(world, each) for each in found[: call.whole_number("limit", 1, 1, 1000)]]
+    return [users.member(world, each) for each in found[: call.whole_number("limit", 1, 1, 1000)]]
 
 
 def _named(username: str, member: Member, text: str) -> bool:
@@ -104,7 +104,7 @@ def _named(username: str, member: Member, text: str) -> bool:
 @routes.add("GET", MEMBER)
 async def member(call: Call) -> Json:
     """Get a member."""
-    return people.member(call.pocket.world, _member(call, call.guild()))
+    return users.member(call.pocket.world, _member(call, call.guild()))
 
 
 @routes.add("PATCH", GUILD + "/members/@me")
@@ -145,7 +145,7 @@ async def kick(call: Call) -> None:
 
 def remove_member(pocket: Pocket, guild: Guild, user: User) -> None:
     """Remove a member from a guild, and send the events about it to the remaining members and to the user."""
-    data = {"guild_id": str(guild.id), "user": people.user(user)}
+    data = {"guild_id": str(guild.id), "user": users.user(user)}
     pocket.hub.in_guild("GUILD_MEMBER_REMOVE", guild, lambda _: data)
     del guild.members[user.id]
     pocket.world.save_guild(guild)
@@ -173,7 +173,7 @@ async def take_role(call: Call) -> None:
 @routes.add("GET", ROLES)
 async def roles(call: Call) -> list[Json]:
     """List a server's roles."""
-    return [people.role(each) for each in call.guild().roles.values()]
+    return [users.role(each) for each in call.guild().roles.values()]
 
 
 @routes.add("POST", ROLES)
@@ -189,7 +189,7 @@ async def create_role(call: Call) -> Json:
 @routes.add("GET", ROLES + "/{role_id}")
 async def role(call: Call) -> Json:
     """Get a role."""
-    return people.role(_role(call, call.guild()))
+    return users.role(_role(call, call.guild()))
 
 
 @routes.add("PATCH", ROLES + "/{role_id}")
@@ -242,7 +242,7 @@ def _role_of_member(call: Call) -> tuple[Guild, Member, Role]:
 def _member_changed(call: Call, guild: Guild, found: Member) -> Json:
     world = call.pocket.world
     world.save_guild(guild)
-    shown = people.member(world, found)
+    shown = users.member(world, found)
     news = shown | {"guild_id": str(guild.id)}
     call.pocket.hub.in_guild("GUILD_MEMBER_UPDATE", guild, lambda _: news)
     return shown
@@ -254,7 +254,7 @@ def _role_changed(call: Call, guild: Guild, role: Role, event: str) -> Json:
         setattr(role, name, value)
     guild.roles[role.id] = role
     call.pocket.world.save_guild(guild)
-    shown = people.role(role)
+    shown = users.role(role)
     news = {"guild_id": str(guild.id), "role": shown}
     call.pocket.hub.in_guild(event, guild, lambda _: news)
     return shown

@@ -3,12 +3,13 @@
 from bot.playground.errors import ApiError, Refusal, invalid
 from bot.playground.forms.base import check
 from bot.playground.forms.interaction_forms import CommandCall, ComponentUse, InteractionForm, ModalSubmit
-from bot.playground.http.calls import Call, Routes
-from bot.playground.interactions import commands, interactions, modals
+from bot.playground.http.routing import Call, Routes
+from bot.playground.interactions import commands, dispatch, modals
 from bot.playground.interactions.option_values import Intake
 from bot.playground.interactions.resolved import Resolved
-from bot.playground.messages.layout import walk
-from bot.playground.state.objects import (
+from bot.playground.messages.components import walk
+from bot.playground.state.permissions import Permission
+from bot.playground.state.records import (
     Channel,
     Command,
     CommandType,
@@ -17,7 +18,6 @@ from bot.playground.state.objects import (
     Json,
     Message,
 )
-from bot.playground.state.permissions import Permission
 
 routes = Routes()
 
@@ -56,10 +56,10 @@ def _call_command(call: Call, form: InteractionForm, channel: Channel) -> None:
         data["options"] = intake.options(command.body.get("options", []), asked.options, ("data", "options"))
     else:
         data["target_id"] = str(_target(call, command, asked, channel, resolved))
-    interaction = interactions.begin(call, form, channel, data, resolved)
+    interaction = dispatch.begin(call, form, channel, data, resolved)
     interaction.name, interaction.target_id = command.name, asked.target_id
     _name_target(interaction, command)
-    interactions.dispatch(call.pocket, interaction)
+    dispatch.dispatch(call.pocket, interaction)
 
 
 def _command(call: Call, asked: CommandCall, channel: Channel) -> Command:
@@ -115,10 +115,10 @@ def _use_component(call: Call, form: InteractionForm, channel: Channel) -> None:
         for value in used.values:
             modals.resolve_chosen(resolved, component, value, ("data", "values"))
         data["values"] = used.values
-    interaction = interactions.begin(call, form, channel, data, resolved)
+    interaction = dispatch.begin(call, form, channel, data, resolved)
     interaction.message_id = message.id
     interaction.metadata["interacted_message_id"] = str(message.id)
-    interactions.dispatch(call.pocket, interaction, message)
+    dispatch.dispatch(call.pocket, interaction, message)
 
 
 def _component(call: Call, message: Message, used: ComponentUse) -> Json:
@@ -135,13 +135,13 @@ def _component(call: Call, message: Message, used: ComponentUse) -> Json:
 def _submit_modal(call: Call, form: InteractionForm, channel: Channel) -> None:
     submitted = check(ModalSubmit, form.data, ("data",))
     source = modals.opened(call.pocket, call.user.id, submitted)
-    if source.modal is None or interactions.age(call.pocket, source) > call.pocket.limits.token_seconds:
+    if source.modal is None or dispatch.age(call.pocket, source) > call.pocket.limits.token_seconds:
         raise ApiError(Refusal.UNKNOWN_INTERACTION)
     resolved = Resolved(call.pocket, channel, call.user)
     components = modals.filled(call, channel, source.modal, submitted, resolved)
     data = {"custom_id": source.modal["custom_id"], "components": components}
-    interaction = interactions.begin(call, form, channel, data, resolved)
+    interaction = dispatch.begin(call, form, channel, data, resolved)
     interaction.message_id = source.message_id
     interaction.metadata["triggering_interaction_metadata"] = source.metadata
     message = call.pocket.world.message(channel.id, source.message_id) if source.message_id else None
-    interactions.dispatch(call.pocket, interaction, message)
+    dispatch.dispatch(call.pocket, interaction, message)

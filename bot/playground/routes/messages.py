@@ -3,13 +3,13 @@
 from bot.playground.errors import ApiError, Refusal
 from bot.playground.forms.base import Form, Snowflake
 from bot.playground.forms.message_forms import MessageCreate, MessageEdit
-from bot.playground.http.calls import Call, Routes
+from bot.playground.http.routing import Call, Routes
 from bot.playground.messages import mentions, posting
-from bot.playground.messages.drafts import SUPPRESS_EMBEDS, compose
+from bot.playground.messages.compose import SUPPRESS_EMBEDS, compose
 from bot.playground.messages.link_embeds import unfurl
 from bot.playground.payloads.messages import message as message_payload
-from bot.playground.state.objects import Channel, ChannelType, Json, Message
 from bot.playground.state.permissions import Permission
+from bot.playground.state.records import Channel, ChannelType, Json, Message
 from bot.playground.state.snowflakes import at_time
 
 routes = Routes()

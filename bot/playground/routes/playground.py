@@ -5,7 +5,7 @@ import json
 from aiohttp import web
 
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import Json
+from bot.playground.state.records import Json
 from bot.playground.state.seed import PICTURES
 
 

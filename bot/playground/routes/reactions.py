@@ -4,12 +4,12 @@ import re
 from urllib.parse import unquote
 
 from bot.playground.errors import ApiError, Refusal
-from bot.playground.http.calls import Call, Routes
+from bot.playground.http.routing import Call, Routes
 from bot.playground.messages import posting
 from bot.playground.payloads.messages import message as message_payload
-from bot.playground.payloads.people import iso, member, user
-from bot.playground.state.objects import Channel, Json, Message, MessageType, Reaction, Reference
+from bot.playground.payloads.users import iso, member, user
 from bot.playground.state.permissions import Permission
+from bot.playground.state.records import Channel, Json, Message, MessageType, Reaction, Reference
 
 routes = Routes()
 

@@ -6,11 +6,11 @@ from pydantic import StringConstraints
 
 from bot.playground.errors import ApiError, Refusal, invalid
 from bot.playground.forms.base import Form, check
-from bot.playground.http.calls import Call, Reply, Routes
+from bot.playground.http.routing import Call, Reply, Routes
 from bot.playground.messages import stickers
 from bot.playground.payloads.guilds import sticker as sticker_payload
-from bot.playground.state.objects import Guild, Json, Sticker
 from bot.playground.state.permissions import Permission, in_guild
+from bot.playground.state.records import Guild, Json, Sticker
 
 routes = Routes()
 

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from bot.playground import threads
 from bot.playground.errors import ApiError, Refusal, invalid
-from bot.playground.http.calls import Call, Reply, Routes
+from bot.playground.http.routing import Call, Reply, Routes
 from bot.playground.payloads.channels import channel as channel_payload
 from bot.playground.payloads.channels import thread_member
-from bot.playground.state.objects import THREADS, Channel, ChannelType, Json
 from bot.playground.state.permissions import Permission
+from bot.playground.state.records import THREADS, Channel, ChannelType, Json
 
 routes = Routes()
 

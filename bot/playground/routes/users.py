@@ -4,13 +4,13 @@ from pydantic import model_validator
 
 from bot.playground.errors import ApiError, Refusal
 from bot.playground.forms.base import Form, Snowflake
-from bot.playground.http.calls import Call, Routes
+from bot.playground.http.routing import Call, Routes
 from bot.playground.payloads.channels import channel as channel_payload
 from bot.playground.payloads.guilds import own_guild
-from bot.playground.payloads.people import own_user, user
+from bot.playground.payloads.users import own_user, user
 from bot.playground.routes.guilds import remove_member
-from bot.playground.state.objects import Channel, ChannelType, Json, User
 from bot.playground.state.permissions import BOT_INVITE
+from bot.playground.state.records import Channel, ChannelType, Json, User
 
 routes = Routes()
 

@@ -5,11 +5,11 @@ Whoever has an interaction's token may; no other authorization is needed.
 
 from bot.playground.errors import ApiError, Refusal
 from bot.playground.forms.callback_forms import CallbackMessage
-from bot.playground.http.calls import Call, Reply, Routes
-from bot.playground.interactions import callbacks, interactions
+from bot.playground.http.routing import Call, Reply, Routes
+from bot.playground.interactions import callbacks, dispatch
 from bot.playground.messages import posting
 from bot.playground.payloads.messages import message as message_payload
-from bot.playground.state.objects import Interaction, Json, Message, MessageType, Reference
+from bot.playground.state.records import Interaction, Json, Message, MessageType, Reference
 
 routes = Routes()
 
@@ -34,7 +34,7 @@ def _interaction(call: Call) -> Interaction:
     found = next((each for each in known if (each.token, each.application_id) == (token, owner)), None)
     if found is None or found.callback is None:
         raise ApiError(Refusal.UNKNOWN_WEBHOOK)
-    if interactions.age(call.pocket, found) > call.pocket.limits.token_seconds:
+    if dispatch.age(call.pocket, found) > call.pocket.limits.token_seconds:
         raise ApiError(Refusal.INVALID_WEBHOOK_TOKEN)
     return found
 

@@ -11,8 +11,8 @@ import shutil
 from pathlib import Path
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from bot.playground.state import images
-from bot.playground.state.objects import Attachment
+from bot.playground.state import image_headers
+from bot.playground.state.records import Attachment
 from bot.playground.state.snowflakes import Clock
 
 ADDRESS = re.compile(r"(?:/media)?/(ephemeral-)?attachments/(\d+)/(\d+)/([^/]+)")
@@ -56,13 +56,13 @@ class Files:
             data = self.path(channel_id, attachment_id, filename).read_bytes()
         except FileNotFoundError:
             return None
-        width, height = images.size(data) or (None, None)
+        width, height = image_headers.size(data) or (None, None)
         return Attachment(
             id=attachment_id,
             channel_id=channel_id,
             filename=filename,
             size=len(data),
-            content_type=images.content_type(data),
+            content_type=image_headers.content_type(data),
             width=width,
             height=height,
             ephemeral=match[1] is not None,

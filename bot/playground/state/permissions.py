@@ -6,7 +6,7 @@ Source of the bits and of the order of computation: Discord's reference, "Permis
 from datetime import UTC, datetime
 from enum import IntFlag
 
-from bot.playground.state.objects import Channel, Guild
+from bot.playground.state.records import Channel, Guild
 
 
 class Permission(IntFlag):

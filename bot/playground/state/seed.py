@@ -4,8 +4,8 @@ import base64
 import secrets
 
 from bot.playground.state import permissions
-from bot.playground.state.objects import Application, Channel, ChannelType, Guild, Member, Role, User
 from bot.playground.state.permissions import Permission
+from bot.playground.state.records import Application, Channel, ChannelType, Guild, Member, Role, User
 from bot.playground.state.world import World
 
 GUILD_NAME = "The pocket Discord"

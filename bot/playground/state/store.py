@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from bot.playground.state.objects import Record
+from bot.playground.state.records import Record
 
 R = TypeVar("R", bound=Record)
 

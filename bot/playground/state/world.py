@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from bot.playground.state import permissions
-from bot.playground.state.objects import (
+from bot.playground.state.permissions import Permission
+from bot.playground.state.records import (
     Application,
     Channel,
     ChannelType,
@@ -16,7 +17,6 @@ from bot.playground.state.objects import (
     Sticker,
     User,
 )
-from bot.playground.state.permissions import Permission
 from bot.playground.state.snowflakes import Clock, Snowflakes
 from bot.playground.state.store import Store
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bot.playground.state.objects import Json
+from bot.playground.state.records import Json
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from bot.playground.state.objects import User
+from bot.playground.state.records import User
 from tests.bot.playground.conftest import Place
 from tests.bot.playground.members import Events, Rest
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from bot.playground.messages.attachments import safe_name
 from bot.playground.server import PocketDiscord
-from bot.playground.state import images
+from bot.playground.state import image_headers
 from tests.bot.playground.conftest import Place
 from tests.bot.playground.scenery import NO_PICTURE, png
 
@@ -22,19 +22,19 @@ def encoded(kind: str, size: tuple[int, int] = (37, 21)) -> bytes:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "AVIF"])
 def test_a_pictures_size_is_in_its_header(kind: str) -> None:
-    assert images.size(encoded(kind)) == (37, 21)
+    assert image_headers.size(encoded(kind)) == (37, 21)
 
 
 def test_lossless_webp_too() -> None:
     out = io.BytesIO()
     Image.new("RGBA", (300, 5)).save(out, "WEBP", lossless=True)
-    assert images.size(out.getvalue()) == (300, 5)
+    assert image_headers.size(out.getvalue()) == (300, 5)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "AVIF"])
 def test_a_cut_header_has_no_size_and_does_no_harm(kind: str) -> None:
     data = encoded(kind)
-    sizes = {images.size(data[:length]) for length in range(min(len(data), 400))}
+    sizes = {image_headers.size(data[:length]) for length in range(min(len(data), 400))}
     assert sizes <= {None, (37, 21)}
 
 
@@ -118,4 +118,4 @@ async def test_a_spoiler_is_marked(place: Place) -> None:
 async def test_everyone_has_a_picture(place: Place, http: aiohttp.ClientSession) -> None:
     async with http.get(f"{place.pocket.url}/embed/avatars/3.png") as answer:
         assert answer.content_type == "image/png"
-        assert images.size(await answer.read()) == (64, 64)
+        assert image_headers.size(await answer.read()) == (64, 64)

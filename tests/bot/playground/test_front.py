@@ -5,10 +5,10 @@ import re
 import aiohttp
 import pytest
 
-from bot.playground.routes import front
+from bot.playground.routes import page
 from tests.bot.playground.conftest import Place
 
-JS = sorted(name for name in front.files() if name.endswith(".js"))
+JS = sorted(name for name in page.files() if name.endswith(".js"))
 ELSEWHERE = re.compile(r"""(?:src|href|from|import|url)\s*[=(:]?\s*["'(]\s*(?:https?:)?//""")
 
 
@@ -36,12 +36,12 @@ async def test_everything_that_the_page_names_is_there(place: Place, http: aioht
     for path in named:
         async with http.get(place.pocket.url + path) as answer:
             assert answer.status == 200, path
-            assert answer.content_type == front.TYPES["." + path.rsplit(".", 1)[1]]
+            assert answer.content_type == page.TYPES["." + path.rsplit(".", 1)[1]]
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_nothing_is_loaded_from_elsewhere_and_no_text_becomes_html() -> None:
-    for name, path in front.files().items():
+    for name, path in page.files().items():
         text = path.read_text()
         assert not ELSEWHERE.search(text), name
         for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "srcdoc"):
@@ -50,9 +50,9 @@ def test_nothing_is_loaded_from_elsewhere_and_no_text_becomes_html() -> None:
 
 @pytest.mark.parametrize("name", JS)
 def test_a_module_imports_what_is_there_and_fits_a_sitting(name: str) -> None:
-    text = front.files()[name].read_text()
+    text = page.files()[name].read_text()
     for wanted in re.findall(r'from "\./([^"]+)"', text):
-        assert f"js/{wanted}" in front.files()
+        assert f"js/{wanted}" in page.files()
     assert len(text.splitlines()) <= 300
 
 

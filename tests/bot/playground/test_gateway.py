@@ -11,7 +11,7 @@ import discord
 import pytest
 
 from bot.playground.server import PocketDiscord
-from bot.playground.state.objects import User
+from bot.playground.state.records import User
 from bot.playground.testing.observers import GatewayFrame, Observation
 from tests.bot.playground.conftest import Place
 from tests.bot.playground.members import PATIENCE, Bot, running_bot

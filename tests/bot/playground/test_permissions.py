@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.playground.server import PocketDiscord
-from bot.playground.state.objects import Channel, ChannelType, Guild, Member, Overwrite, Role
 from bot.playground.state.permissions import ALL, BOT_INVITE, Permission, in_channel
+from bot.playground.state.records import Channel, ChannelType, Guild, Member, Overwrite, Role
 from tests.bot.playground.conftest import Place
 from tests.bot.playground.members import Bot
 

@@ -8,13 +8,13 @@ import asyncio
 import secrets
 
 from bot.playground.forms.interaction_forms import InteractionForm
-from bot.playground.http.calls import Call
+from bot.playground.http.routing import Call
 from bot.playground.interactions.resolved import Resolved
 from bot.playground.payloads.channels import channel as channel_payload
 from bot.playground.payloads.messages import message as message_payload
-from bot.playground.payloads.people import member, user
+from bot.playground.payloads.users import member, user
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import Channel, Interaction, InteractionType, Json, Message, User
+from bot.playground.state.records import Channel, Interaction, InteractionType, Json, Message, User
 from bot.playground.state.snowflakes import at_time, time_of
 
 LOCALE = "en-US"

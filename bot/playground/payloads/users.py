@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bot.playground.state.objects import Json, Member, Role, User
+from bot.playground.state.records import Json, Member, Role, User
 from bot.playground.state.world import World
 
 

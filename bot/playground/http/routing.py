@@ -12,8 +12,8 @@ from bot.playground.errors import ApiError, Refusal, invalid
 from bot.playground.forms.base import Body, Form, Upload, read_body
 from bot.playground.pocket import Pocket
 from bot.playground.ratelimits import Verdict
-from bot.playground.state.objects import Channel, Guild, Message, User
 from bot.playground.state.permissions import Permission
+from bot.playground.state.records import Channel, Guild, Message, User
 from bot.playground.testing.faults import Fault, FaultKind
 from bot.playground.testing.observers import RestExchange
 

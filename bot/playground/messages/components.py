@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bot.playground.errors import invalid
 from bot.playground.forms.component_forms import TopLevel
 from bot.playground.payloads.media import SCHEME
-from bot.playground.state.objects import Attachment, Json
+from bot.playground.state.records import Attachment, Json
 
 V2 = 1 << 15
 """The message flag of Components V2. Source: Discord's reference, "Message flags"."""

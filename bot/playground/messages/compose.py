@@ -4,14 +4,14 @@ from bot.playground.errors import ApiError, Refusal, invalid
 from bot.playground.forms import embed_forms
 from bot.playground.forms.base import Upload
 from bot.playground.forms.message_forms import MessageEdit
-from bot.playground.messages import layout
+from bot.playground.messages import components
 from bot.playground.messages.attachments import NewFile, attach
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import Message
+from bot.playground.state.records import Message
 
 SUPPRESS_EMBEDS = 1 << 2
 SUPPRESS_NOTIFICATIONS = 1 << 12
-SETTABLE = SUPPRESS_EMBEDS | SUPPRESS_NOTIFICATIONS | layout.V2
+SETTABLE = SUPPRESS_EMBEDS | SUPPRESS_NOTIFICATIONS | components.V2
 """The message flags that a client may set. Source: Discord's reference, "Message flags"."""
 
 
@@ -31,7 +31,7 @@ def compose(pocket: Pocket, message: Message, form: MessageEdit, uploads: dict[i
     if "embeds" in named:
         message.embeds = embed_forms.stored(form.embeds or [])
     if "components" in named:
-        message.components = layout.stored(form.components or [], v2=bool(message.flags & layout.V2))
+        message.components = components.stored(form.components or [], v2=bool(message.flags & components.V2))
     files = attach(pocket, message, uploads, form.attachments if "attachments" in named else None)
     _check(message)
     return files
@@ -40,15 +40,15 @@ def compose(pocket: Pocket, message: Message, form: MessageEdit, uploads: dict[i
 def _set_flags(message: Message, form: MessageEdit) -> None:
     if form.flags is None:
         return
-    if message.flags & layout.V2 and not form.flags & layout.V2:
+    if message.flags & components.V2 and not form.flags & components.V2:
         raise invalid(("flags",), "The Components V2 flag can't be removed")
     message.flags = message.flags & ~SETTABLE | form.flags & SETTABLE
 
 
 def _check(message: Message) -> None:
     """Refuse what doesn't go together, and nothing at all."""
-    layout.check_attached(message.components, message.attachments)
-    if message.flags & layout.V2:
+    components.check_attached(message.components, message.attachments)
+    if message.flags & components.V2:
         for name, value in (("content", message.content), ("embeds", message.embeds)):
             if value:
                 raise invalid(
