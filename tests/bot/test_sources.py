@@ -5,7 +5,7 @@ import pytest
 
 from bot import replies
 from bot.fetching import Fetcher
-from tests.bot.playground.scenery import png
+from tests.bot.playground.upload_files import png
 from tests.bot.stage import PNG, Stage, picture
 from tests.e2e.member import Member, Message
 

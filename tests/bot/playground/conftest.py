@@ -10,7 +10,8 @@ import pytest
 
 from bot.playground.server import PocketDiscord
 from bot.playground.testing.observers import RestExchange
-from tests.bot.playground.members import Bot, Rest, running_bot
+from tests.bot.playground.discord_py_client import Bot, running_bot
+from tests.bot.playground.rest_client import Rest
 from tests.openapi import DESCRIPTION, Judge
 
 

@@ -11,7 +11,7 @@ from bot.playground.messages.attachments import safe_name
 from bot.playground.server import PocketDiscord
 from bot.playground.state import image_headers
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.scenery import NO_PICTURE, png
+from tests.bot.playground.upload_files import NO_PICTURE, png
 
 
 def encoded(kind: str, size: tuple[int, int] = (37, 21)) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 from discord import app_commands
 
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import Bot
+from tests.bot.playground.discord_py_client import Bot
 
 ASK: dict[str, Any] = {
     "name": "ask",

@@ -10,7 +10,7 @@ from bot.playground.server import PocketDiscord
 from bot.playground.testing.faults import Fault, FaultKind
 from bot.playground.testing.observers import GatewayFrame, Observation, RestExchange
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import Bot
+from tests.bot.playground.discord_py_client import Bot
 
 SEND = "/channels/{channel_id}/messages"
 

@@ -14,7 +14,8 @@ from bot.playground.server import PocketDiscord
 from bot.playground.state.records import User
 from bot.playground.testing.observers import GatewayFrame, Observation
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import PATIENCE, Bot, running_bot
+from tests.bot.playground.discord_py_client import Bot, running_bot
+from tests.bot.playground.event_log import TIMEOUT_S
 
 WITH_CONTENT = 1 | 1 << 9 | 1 << 12 | 1 << 15
 
@@ -29,7 +30,7 @@ class Socket:
         await self._socket.send_str(json.dumps({"op": op, "d": data}))
 
     async def receive(self) -> dict[str, Any]:
-        frame = await self._socket.receive(timeout=PATIENCE)
+        frame = await self._socket.receive(timeout=TIMEOUT_S)
         assert frame.type is aiohttp.WSMsgType.TEXT, frame
         payload: dict[str, Any] = json.loads(frame.data)
         return payload
@@ -41,7 +42,7 @@ class Socket:
 
     async def close_code(self) -> int | None:
         while not self._socket.closed:
-            await self._socket.receive(timeout=PATIENCE)
+            await self._socket.receive(timeout=TIMEOUT_S)
         return self._socket.close_code
 
 
@@ -109,7 +110,7 @@ async def test_an_answer_to_a_heartbeat_is_never_taken_for_a_late_one(pocket: Po
 
     async with running_bot(pocket) as client:
         pocket.observers.append(watch)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_S):
             # The client has not read the ack when it is seen here: this is its view of the one before.
             latencies = [await acks.get() for _ in range(6)][2:]
     assert max(latencies) < 0.2

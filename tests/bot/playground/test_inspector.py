@@ -8,10 +8,10 @@ import pytest
 
 from bot.playground import inspector
 from bot.playground.server import PocketDiscord
-from tests.bot.playground.answering import answering
-from tests.bot.playground.clients import member_client
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import Bot
+from tests.bot.playground.discord_py_client import Bot
+from tests.bot.playground.example_application import answering
+from tests.bot.playground.member_client import member_client
 
 
 async def entries(http: aiohttp.ClientSession, pocket: PocketDiscord, last: str) -> list[dict[str, Any]]:

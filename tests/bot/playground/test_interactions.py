@@ -6,11 +6,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.bot.playground.answering import answering
-from tests.bot.playground.clients import Member, member_client
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import Bot
-from tests.bot.playground.scenery import png
+from tests.bot.playground.discord_py_client import Bot
+from tests.bot.playground.example_application import answering
+from tests.bot.playground.member_client import Member, member_client
+from tests.bot.playground.upload_files import png
 
 EPHEMERAL, LOADING = 1 << 6, 1 << 7
 

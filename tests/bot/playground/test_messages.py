@@ -7,7 +7,7 @@ import pytest
 
 from bot.playground.server import PocketDiscord
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import Bot
+from tests.bot.playground.discord_py_client import Bot
 
 
 async def test_one_is_read_as_it_was_sent(place: Place) -> None:

@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, WebSocketRoute, expect
 
-from tests.bot.playground.scenery import png
-from tests.bot.playground.visits import Gate, Visit, visiting
+from tests.bot.playground.page_visit import Gate, Visit, visiting
+from tests.bot.playground.upload_files import png
 from tests.browser import PHONE, channel, chromium, complaints, needs_chromium, pick, send, thread
 
 pytestmark = [

@@ -8,7 +8,7 @@ from bot.playground.server import PocketDiscord
 from bot.playground.state.permissions import ALL, BOT_INVITE, Permission, in_channel
 from bot.playground.state.records import Channel, ChannelType, Guild, Member, Overwrite, Role
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import Bot
+from tests.bot.playground.discord_py_client import Bot
 
 VIEW, SEND, FILES = Permission.VIEW_CHANNEL, Permission.SEND_MESSAGES, Permission.ATTACH_FILES
 EVERYONE, OWNER, MEMBER, RED, BLUE = 1, 2, 3, 4, 5

@@ -5,8 +5,7 @@ from typing import Any
 
 from bot.playground.ratelimits import RateLimits, Rates
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import Bot
-from tests.bot.playground.test_client import text_channel
+from tests.bot.playground.discord_py_client import Bot, text_channel
 
 SEND = "POST /channels/{channel_id}/messages"
 

@@ -8,8 +8,9 @@ import discord
 from bot.playground import population
 from bot.playground.server import PocketDiscord
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import Bot, Rest
-from tests.bot.playground.scenery import png
+from tests.bot.playground.discord_py_client import Bot
+from tests.bot.playground.rest_client import Rest
+from tests.bot.playground.upload_files import png
 
 
 async def made(place: Place, http: aiohttp.ClientSession, data: bytes) -> aiohttp.ClientResponse:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import Bot
+from tests.bot.playground.discord_py_client import Bot
 
 
 async def opened(place: Place, **more: Any) -> tuple[dict[str, Any], str]:

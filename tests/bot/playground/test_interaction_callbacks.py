@@ -10,7 +10,7 @@ import pytest
 from bot.playground.server import PocketDiscord
 from bot.playground.testing.observers import GatewayFrame, Observation
 from tests.bot.playground.conftest import Place, place_of, was_accepted
-from tests.bot.playground.members import running_bot
+from tests.bot.playground.discord_py_client import running_bot
 from tests.openapi import DESCRIPTION, Judge
 
 EPHEMERAL, LOADING = 1 << 6, 1 << 7

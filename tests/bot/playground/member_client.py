@@ -10,7 +10,8 @@ import aiohttp
 
 from bot.playground.state.records import User
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import Events, Rest
+from tests.bot.playground.event_log import EventLog
+from tests.bot.playground.rest_client import Rest
 
 
 class Member:
@@ -23,7 +24,7 @@ class Member:
 
     def __init__(self, place: Place, rest: Rest, user: User) -> None:
         self.rest = rest
-        self.events = Events()
+        self.events = EventLog()
         self.user = user
         self._place = place
         self._nonce = 0

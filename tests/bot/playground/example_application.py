@@ -6,7 +6,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from tests.bot.playground.members import Bot
+from tests.bot.playground.discord_py_client import Bot
 
 
 class Choosing(discord.ui.View):

@@ -8,13 +8,7 @@ import pytest
 from bot.playground.discord_py_patch import discord_at
 from bot.playground.server import PocketDiscord
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import Bot, running_bot
-
-
-def text_channel(client: Bot, name: str) -> discord.TextChannel:
-    channel = discord.utils.get(client.get_all_channels(), name=name)
-    assert isinstance(channel, discord.TextChannel)
-    return channel
+from tests.bot.playground.discord_py_client import Bot, running_bot, text_channel
 
 
 async def test_it_logs_in_and_sees_the_server(client: Bot, pocket: PocketDiscord) -> None:

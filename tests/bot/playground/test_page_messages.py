@@ -9,10 +9,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.bot.playground.answering import answering
 from tests.bot.playground.conftest import Place, judged_pocket, place_of
-from tests.bot.playground.members import Bot, running_bot
-from tests.bot.playground.scenery import png
+from tests.bot.playground.discord_py_client import Bot, running_bot
+from tests.bot.playground.example_application import answering
+from tests.bot.playground.upload_files import png
 from tests.browser import (
     channel,
     chromium,
