@@ -8,7 +8,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
 CHROMIUM = shutil.which("chromium")
 
@@ -25,7 +25,9 @@ ARGUMENTS = (
     "--no-first-run",
 )
 PATIENCE = 60_000
-"""Milliseconds until a test that waits for something in the page gives up: the models answer in between."""
+"""Milliseconds until an action or an expectation on the page fails: models may answer in between."""
+
+expect.set_options(timeout=PATIENCE)
 
 SERIOUS = {"serious", "critical"}
 WIDE, PHONE = (1280, 860), (390, 844)
@@ -43,6 +45,59 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
+async def browser_context(
+    browser: Browser,
+    size: tuple[int, int] = WIDE,
+    scheme: Literal["light", "dark"] = "dark",
+    scale: float = 1,
+) -> AsyncIterator[BrowserContext]:
+    """Make a context, which has cookies and storage of its own, until the block ends."""
+    width, height = size
+    context = await browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=scale
+    )
+    context.set_default_timeout(PATIENCE)
+    try:
+        yield context
+    finally:
+        await context.close()
+
+
+@asynccontextmanager
+async def opened_in(
+    context: BrowserContext, address: str, before: Callable[[Page], Awaitable[None]] | None = None
+) -> AsyncIterator[Page]:
+    """Open the page as on a first visit; the test fails where the page logs an error while it is open.
+
+    Tests may share a context one after the other, which takes half of the time of a context each: the storage
+    of `address` is emptied first, and all pages of the context are closed at the end.
+
+    `before` prepares the page before anything is loaded.
+    """
+    page = await context.new_page()
+    failed: list[str] = []
+    asked: set[str] = set()
+    page.on("pageerror", lambda error: failed.append(str(error)))
+    page.on("console", lambda line: failed.append(line.text) if _is_failure(line) else None)
+    page.on("request", lambda request: asked.add(request.url))
+    try:
+        session = await context.new_cdp_session(page)
+        await session.send("Storage.clearDataForOrigin", {"origin": address, "storageTypes": "all"})
+        await session.detach()
+        if before is not None:
+            await before(page)
+        await page.goto(address)
+        await channel(page).get_by_role("heading", name="pictures").wait_for()
+        yield page
+    finally:
+        for each in context.pages:
+            await each.close()
+    assert failed == []
+    elsewhere = [url for url in asked if not url.startswith((address, "blob:"))]
+    assert elsewhere == []
+
+
+@asynccontextmanager
 async def opened(
     browser: Browser,
     address: str,
@@ -51,32 +106,12 @@ async def opened(
     scale: float = 1,
     before: Callable[[Page], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Page]:
-    """Open the page as somebody who was never there; nothing may fail in it while it is open.
-
-    `before` prepares the page before anything is loaded.
-    """
-    width, height = size
-    context = await browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=scale
-    )
-    context.set_default_timeout(PATIENCE)
-    page = await context.new_page()
-    failed: list[str] = []
-    asked: set[str] = set()
-    page.on("pageerror", lambda error: failed.append(str(error)))
-    page.on("console", lambda line: failed.append(line.text) if _is_failure(line) else None)
-    page.on("request", lambda request: asked.add(request.url))
-    if before is not None:
-        await before(page)
-    await page.goto(address)
-    await channel(page).get_by_role("heading", name="pictures").wait_for()
-    try:
+    """Open the page in a context of its own, as `opened_in` does."""
+    async with (
+        browser_context(browser, size, scheme, scale) as context,
+        opened_in(context, address, before) as page,
+    ):
         yield page
-    finally:
-        await context.close()
-    assert failed == []
-    elsewhere = [url for url in asked if not url.startswith((address, "blob:"))]
-    assert elsewhere == []
 
 
 def _is_failure(line: Any) -> bool:

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext
 
 from bot.playground.server import PocketDiscord
 from bot.playground.testing.observers import RestExchange
 from tests.bot.playground.discord_py_client import Bot, running_bot
 from tests.bot.playground.rest_client import Rest
+from tests.browser import PHONE, browser_context, chromium
 from tests.openapi import DESCRIPTION, Judge
 
 
@@ -92,3 +95,24 @@ def place(pocket: PocketDiscord, http: aiohttp.ClientSession) -> Place:
 async def client(pocket: PocketDiscord) -> AsyncIterator[Bot]:
     async with running_bot(pocket) as bot:
         yield bot
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Run one browser for all page tests of this process."""
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def desktop(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """Give a context with a wide window. Each test's page has an origin, and so a storage, of its own."""
+    async with browser_context(browser) as context:
+        yield context
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def phone_screen(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """Give a context with a phone's narrow window."""
+    async with browser_context(browser, PHONE) as context:
+        yield context

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-TIMEOUT_S = 10
+TIMEOUT_S = 60
 """Seconds until a test that waits for an event fails."""
 
 

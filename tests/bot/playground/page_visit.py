@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from playwright.async_api import Browser, Locator, Page, Route
+import discord
+from playwright.async_api import BrowserContext, Locator, Page, Route
 
+from bot.playground.state.records import Message
 from tests.bot.playground.conftest import Place, judged_pocket, place_of
 from tests.bot.playground.discord_py_client import Bot, running_bot
 from tests.bot.playground.example_application import answering
-from tests.browser import WIDE, channel, opened, send
+from tests.browser import channel, opened_in, send
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,39 @@ class Visit:
         await self.page.locator(f".message[data-id='{said['id']}']").wait_for()
         return said
 
+    async def shown(self, message: discord.Message) -> Locator:
+        """Wait until the page shows a message of the bot's; return it."""
+        found = self.page.locator(f".message[data-id='{message.id}']")
+        await found.wait_for()
+        return found
+
+    async def open_form(self, name: str) -> Locator:
+        """Open a command's form from the message box; return it."""
+        await self.text.fill(f"/{name}")
+        await self.text.press("Enter")
+        form = channel(self.page).get_by_role("group", name=f"/{name}")
+        await form.wait_for()
+        return form
+
+    async def post_many(self, count: int) -> list[int]:
+        """Store messages of Ben's in the first channel, reload the page and return their ids.
+
+        They are stored without the events that posting them one after the other would send.
+        """
+        world = self.place.pocket.world
+        ben = next(each.id for each in world.users.values() if each.username == "ben")
+        pictures = int(self.place.pictures.removeprefix("/channels/"))
+        ids = [world.snowflakes.next() for _ in range(count)]
+        for number, message_id in enumerate(ids):
+            world.save_message(
+                Message(id=message_id, channel_id=pictures, author_id=ben, content=f"m{number}")
+            )
+        await self.page.reload()
+        return ids
+
     async def show(self) -> Locator:
         """Have the application post its buttons and selects; return the message."""
-        await self.text.fill("/show")
-        await self.text.press("Enter")
+        await self.open_form("show")
         await send(channel(self.page))
         await self.newest.get_by_role("button", name="Again").wait_for()
         return self.newest
@@ -67,9 +98,8 @@ class Visit:
 
 @asynccontextmanager
 async def visiting(
-    browser: Browser,
+    context: BrowserContext,
     folder: Path,
-    size: tuple[int, int] = WIDE,
     before: Callable[[Page], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Visit]:
     """Open the page of a pocket Discord of its own; `before` prepares it before anything is loaded."""
@@ -79,7 +109,7 @@ async def visiting(
         running_bot(pocket) as bot,
     ):
         await answering(bot).sync()
-        async with opened(browser, pocket.url, size, before=before) as page:
+        async with opened_in(context, pocket.url, before) as page:
             yield Visit(page, place_of(pocket, http), bot)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import statistics
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -113,7 +114,8 @@ async def test_an_answer_to_a_heartbeat_is_never_taken_for_a_late_one(pocket: Po
         async with asyncio.timeout(TIMEOUT_S):
             # The client has not read the ack when it is seen here: this is its view of the one before.
             latencies = [await acks.get() for _ in range(6)][2:]
-    assert max(latencies) < 0.2
+    # One may come late where the machine is busy. Taken for the answer to the heartbeat before, all would.
+    assert statistics.median(latencies) < 0.2
 
 
 async def test_silence_ends_the_connection(pocket: PocketDiscord, http: aiohttp.ClientSession) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import BrowserContext, Locator, Page, expect
 
 from tests.bot.playground.conftest import Place, judged_pocket, place_of
 from tests.bot.playground.discord_py_client import Bot, running_bot
@@ -15,11 +15,10 @@ from tests.bot.playground.example_application import answering
 from tests.bot.playground.upload_files import png
 from tests.browser import (
     channel,
-    chromium,
     command,
     complaints,
     needs_chromium,
-    opened,
+    opened_in,
     payload,
     pick,
     send,
@@ -27,7 +26,7 @@ from tests.browser import (
 )
 
 pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.asyncio(loop_scope="session"),
     needs_chromium,
 ]
 
@@ -37,30 +36,24 @@ HOSTILE = (
 )
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
     async with judged_pocket(tmp_path) as pocket, aiohttp.ClientSession() as http:
         yield place_of(pocket, http)
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def client(place: Place) -> AsyncIterator[Bot]:
     async with running_bot(place.pocket) as bot:
         await answering(bot).sync()
         yield bot
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(browser: Browser, place: Place, client: Bot) -> AsyncIterator[Page]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(desktop: BrowserContext, place: Place, client: Bot) -> AsyncIterator[Page]:
     """Open the page as Ada, with the application's commands registered."""
     assert client.user
-    async with opened(browser, place.pocket.url) as page:
+    async with opened_in(desktop, place.pocket.url) as page:
         yield page
 
 
@@ -138,13 +131,16 @@ async def test_every_kind_of_option_has_a_field(page: Page, place: Place) -> Non
     assert place.pocket.world.guild
 
 
-async def test_an_answer_that_takes_long_is_thinking_first_and_a_slow_bot_is_told_of(page: Page) -> None:
+async def test_an_answer_that_takes_long_is_thinking_first_and_a_slow_bot_is_told_of(
+    page: Page, place: Place
+) -> None:
     pane = channel(page)
     form = await command(pane, "later")
     await form.locator("[data-option=image] input").set_input_files(payload(1, png(30, 20)))
     await send(pane)
     await expect(newest(page).locator(".content")).to_have_text("30x20")
     await expect(newest(page).get_by_role("img", name="Picture without alt text: same.png")).to_be_visible()
+    place.pocket.limits.acknowledge_seconds = 0.2
     await command(pane, "forever")
     await send(pane)
     await expect(pane.get_by_role("alert")).to_contain_text("The application did not respond")

@@ -8,14 +8,14 @@ from pathlib import Path
 import discord
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, WebSocketRoute, expect
+from playwright.async_api import BrowserContext, Page, WebSocketRoute, expect
 
 from tests.bot.playground.page_visit import Gate, Visit, visiting
 from tests.bot.playground.upload_files import png
-from tests.browser import channel, chromium, needs_chromium, thread
+from tests.browser import channel, needs_chromium, thread
 
 pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.asyncio(loop_scope="session"),
     needs_chromium,
 ]
 
@@ -23,15 +23,9 @@ NEWEST = "**/messages?limit=50"
 GATEWAY = "**/gateway**"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def visit(browser: Browser, tmp_path: Path) -> AsyncIterator[Visit]:
-    async with visiting(browser, tmp_path) as visit:
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(desktop: BrowserContext, tmp_path: Path) -> AsyncIterator[Visit]:
+    async with visiting(desktop, tmp_path) as visit:
         yield visit
 
 
@@ -87,14 +81,14 @@ class Line:
         here.send(json.dumps(payload))
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def line() -> Line:
     return Line()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def lined(browser: Browser, tmp_path: Path, line: Line) -> AsyncIterator[Visit]:
-    async with visiting(browser, tmp_path, before=line.lay) as visit:
+@pytest_asyncio.fixture(loop_scope="session")
+async def lined(desktop: BrowserContext, tmp_path: Path, line: Line) -> AsyncIterator[Visit]:
+    async with visiting(desktop, tmp_path, before=line.lay) as visit:
         yield visit
 
 
@@ -146,13 +140,9 @@ async def test_a_failed_load_offers_to_try_again(visit: Visit) -> None:
 
 async def many(visit: Visit) -> list[str]:
     """Fill the first channel with more messages than a page loads; return their ids."""
-    posted = [
-        await visit.place.ben.post(f"{visit.place.pictures}/messages", {"content": f"m{number}"})
-        for number in range(60)
-    ]
-    await visit.page.reload()
+    ids = await visit.post_many(60)
     await expect(channel(visit.page).locator(".message")).to_have_count(50)
-    return [each["id"] for each in posted]
+    return [str(each) for each in ids]
 
 
 async def test_older_messages_come_without_a_gap_and_into_their_own_channel(visit: Visit) -> None:
@@ -239,8 +229,7 @@ async def test_what_others_say_is_read_out_once(visit: Visit) -> None:
 async def test_what_has_no_text_is_read_out_by_its_embed_or_its_pictures(visit: Visit) -> None:
     await visit.say("", embeds=[{"title": "Results", "description": "the **whole** answer"}])
     await expect(visit.heard).to_have_text(["Ben: Results. the whole answer"])
-    await visit.text.fill("/layout")
-    await visit.text.press("Enter")
+    await visit.open_form("layout")
     await visit.page.keyboard.press("Enter")
     await expect(visit.heard).to_have_text(["Ben: Results. the whole answer", "Beholder: hello"])
     body = {"attachments": [{"id": 0, "filename": "cat.png", "description": "my cat"}]}
