@@ -17,6 +17,9 @@ from tests.bot.playground.discord_py_client import Bot, running_bot
 from tests.bot.playground.example_application import answering
 from tests.browser import channel, opened_in, send
 
+READING_DELAY_MS = 2_000
+"""More than the page waits until it announces a message."""
+
 
 @dataclass(frozen=True)
 class Visit:
@@ -41,6 +44,13 @@ class Visit:
     def newest(self) -> Locator:
         """Return the channel's last message."""
         return channel(self.page).locator(".message").last
+
+    async def pass_reading_delay(self) -> None:
+        """Let the time pass after which the page announces a message that no longer changes.
+
+        The page's clock must have been installed before the page was loaded.
+        """
+        await self.page.clock.run_for(READING_DELAY_MS)
 
     @property
     def heard(self) -> Locator:

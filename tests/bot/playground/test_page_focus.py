@@ -46,6 +46,7 @@ async def test_the_focus_goes_into_a_thread_and_back(visit: Visit) -> None:
     await visit.newest.get_by_role("button", name="More").press("Enter")
     await page.get_by_role("menuitem", name="Open a thread").press("Enter")
     await expect(beside.get_by_role("textbox", name="Message ↳ let us talk")).to_be_focused()
+    await expect(visit.newest.get_by_role("button", name="open the thread")).to_be_visible()
     await beside.get_by_role("button", name="Close the thread").press("Enter")
     await expect(visit.newest.get_by_role("button", name="open the thread")).to_be_focused()
     await page.keyboard.press("Enter")

@@ -29,6 +29,17 @@ async def visit(desktop: BrowserContext, tmp_path: Path) -> AsyncIterator[Visit]
         yield visit
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def timed(desktop: BrowserContext, tmp_path: Path) -> AsyncIterator[Visit]:
+    """Open a page whose clock the test can advance."""
+
+    async def install_clock(page: Page) -> None:
+        await page.clock.install()
+
+    async with visiting(desktop, tmp_path, before=install_clock) as visit:
+        yield visit
+
+
 class Line:
     """The page's way to the gateway, which can be cut and muffled.
 
@@ -208,47 +219,59 @@ async def test_a_new_discord_in_its_place_asks_for_a_reload(lined: Visit, line: 
     await lined.say("here again")
 
 
-async def test_what_others_say_is_read_out_once(visit: Visit) -> None:
-    place = visit.place
+async def test_what_others_say_is_read_out_once(timed: Visit) -> None:
+    place = timed.place
     await place.ada.post(f"{place.pictures}/messages", {"content": "go"})
-    asked = await visit.bot.events.wait("message")
+    asked = await timed.bot.events.wait("message")
     view = discord.ui.View(timeout=None)
     view.add_item(discord.ui.Button(label="Again", custom_id="again"))
     old = await asked.reply("the old answer", view=view)
-    await expect(visit.heard).to_have_text(["Beholder: the old answer"])
+    await timed.shown(old)
+    await timed.pass_reading_delay()
+    await expect(timed.heard).to_have_text(["Beholder: the old answer"])
     await old.edit(view=None)
-    await expect(visit.newest.get_by_role("button", name="Again")).to_have_count(0)
-    await visit.say("one")
-    await visit.say(f"for <@{place.pocket.world.bot.id}> in <#{place.general.split('/')[-1]}>")
+    await expect(timed.newest.get_by_role("button", name="Again")).to_have_count(0)
+    await timed.say("one")
+    await timed.pass_reading_delay()
+    await timed.say(f"for <@{place.pocket.world.bot.id}> in <#{place.general.split('/')[-1]}>")
+    await timed.pass_reading_delay()
     spoken = ["Beholder: the old answer", "Ben: one", "Ben: for @Beholder in #general"]
-    await expect(visit.heard).to_have_text(spoken)
+    await expect(timed.heard).to_have_text(spoken)
     await old.edit(content="the new answer")
-    await expect(visit.heard).to_have_text([*spoken, "Beholder: the new answer"])
+    await expect(timed.page.locator(".message .content").filter(has_text="the new answer")).to_be_visible()
+    await timed.pass_reading_delay()
+    await expect(timed.heard).to_have_text([*spoken, "Beholder: the new answer"])
 
 
-async def test_what_has_no_text_is_read_out_by_its_embed_or_its_pictures(visit: Visit) -> None:
-    await visit.say("", embeds=[{"title": "Results", "description": "the **whole** answer"}])
-    await expect(visit.heard).to_have_text(["Ben: Results. the whole answer"])
-    await visit.open_form("layout")
-    await visit.page.keyboard.press("Enter")
-    await expect(visit.heard).to_have_text(["Ben: Results. the whole answer", "Beholder: hello"])
+async def test_what_has_no_text_is_read_out_by_its_embed_or_its_pictures(timed: Visit) -> None:
+    await timed.say("", embeds=[{"title": "Results", "description": "the **whole** answer"}])
+    await timed.pass_reading_delay()
+    await expect(timed.heard).to_have_text(["Ben: Results. the whole answer"])
+    await timed.open_form("layout")
+    await timed.page.keyboard.press("Enter")
+    await expect(timed.newest.locator(".content")).to_have_text("hello")
+    await timed.pass_reading_delay()
+    await expect(timed.heard).to_have_text(["Ben: Results. the whole answer", "Beholder: hello"])
     body = {"attachments": [{"id": 0, "filename": "cat.png", "description": "my cat"}]}
-    await visit.place.ben.post(f"{visit.place.pictures}/messages", body, files={"cat.png": png()})
-    await expect(visit.heard.last).to_have_text("Ben: my cat")
+    await timed.place.ben.post(f"{timed.place.pictures}/messages", body, files={"cat.png": png()})
+    await expect(timed.newest.get_by_role("img", name="my cat")).to_be_visible()
+    await timed.pass_reading_delay()
+    await expect(timed.heard.last).to_have_text("Ben: my cat")
 
 
-async def test_the_first_answer_in_a_thread_is_read_out(visit: Visit) -> None:
-    said = await visit.say("let us talk")
-    path = f"{visit.place.pictures}/messages/{said['id']}/threads"
-    found = await visit.place.ada.post(path, {"name": "talk"})
+async def test_the_first_answer_in_a_thread_is_read_out(timed: Visit) -> None:
+    said = await timed.say("let us talk")
+    path = f"{timed.place.pictures}/messages/{said['id']}/threads"
+    found = await timed.place.ada.post(path, {"name": "talk"})
     gate = Gate(answered=True)
-    await visit.page.route(NEWEST, gate.hold)
-    await visit.newest.get_by_role("button", name="open the thread").click()
+    await timed.page.route(NEWEST, gate.hold)
+    await timed.newest.get_by_role("button", name="open the thread").click()
     await gate.reached()
-    await visit.place.ben.post(f"/channels/{found['id']}/messages", {"content": "an answer"})
-    await expect(thread(visit.page).locator(".message .content")).to_have_text(["an answer"])
+    await timed.place.ben.post(f"/channels/{found['id']}/messages", {"content": "an answer"})
+    await expect(thread(timed.page).locator(".message .content")).to_have_text(["an answer"])
     gate.open()
-    await expect(visit.heard.last).to_have_text("Ben: an answer")
+    await timed.pass_reading_delay()
+    await expect(timed.heard.last).to_have_text("Ben: an answer")
 
 
 async def test_a_double_click_is_one(visit: Visit) -> None:
