@@ -6,9 +6,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot.playground import gallery, gateway
-from bot.playground.errors import ApiError, Refusal
+from bot.playground.errors import ApiError, ErrorCode
 from bot.playground.http.cdn import FileHost
-from bot.playground.http.origin_check import guard
+from bot.playground.http.origin_check import origin_check
 from bot.playground.http.routing import Endpoint, Reply, Route, respond
 from bot.playground.inspector import Inspector
 from bot.playground.pocket import Pocket
@@ -46,7 +46,7 @@ ROUTES: list[Route] = [
 def application(pocket: Pocket, inspector: Inspector) -> web.Application:
     """Return the application that serves a pocket Discord."""
     app = web.Application(
-        middlewares=[guard(pocket), _in_discords_form], client_max_size=pocket.limits.request_bytes
+        middlewares=[origin_check(pocket), _in_discords_form], client_max_size=pocket.limits.request_bytes
     )
     for route in sorted(ROUTES, key=_fixed_parts_first):
         app.router.add_route(route.method, API + route.template, Endpoint(pocket, route).__call__)
@@ -71,7 +71,9 @@ def _gateway(pocket: Pocket) -> Handler:
         await socket.prepare(request)
         pocket.sockets.add(socket)
         try:
-            await gateway.Client(pocket, socket, request.transport).run(request.query.get("v", "10"))
+            await gateway.GatewayConnection(pocket, socket, request.transport).run(
+                request.query.get("v", "10")
+            )
         finally:
             pocket.sockets.discard(socket)
         return socket
@@ -85,13 +87,13 @@ async def _in_discords_form(request: web.Request, handler: Handler) -> web.Strea
     try:
         return await handler(request)
     except web.HTTPMethodNotAllowed:
-        return _plain(Refusal.METHOD_NOT_ALLOWED)
+        return _plain(ErrorCode.METHOD_NOT_ALLOWED)
     except web.HTTPNotFound:
-        return _plain(Refusal.NOT_FOUND)
+        return _plain(ErrorCode.NOT_FOUND)
     except web.HTTPRequestEntityTooLarge:
-        return _plain(Refusal.TOO_LARGE)
+        return _plain(ErrorCode.TOO_LARGE)
 
 
-def _plain(refusal: Refusal, headers: dict[str, Any] | None = None) -> web.Response:
+def _plain(refusal: ErrorCode, headers: dict[str, Any] | None = None) -> web.Response:
     error = ApiError(refusal)
     return respond(Reply(error.status, error.body), headers or {})

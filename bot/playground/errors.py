@@ -6,7 +6,7 @@ from enum import Enum
 from bot.playground.state.records import Json
 
 
-class Refusal(Enum):
+class ErrorCode(Enum):
     """What the pocket Discord refuses with. Source: Discord's reference, "JSON error codes"."""
 
     UNAUTHORIZED = (401, 0, "401: Unauthorized")
@@ -60,7 +60,7 @@ class Refusal(Enum):
 class ApiError(Exception):
     """A request was refused. The middleware turns it into Discord's error object."""
 
-    def __init__(self, refusal: Refusal, errors: Json | None = None) -> None:
+    def __init__(self, refusal: ErrorCode, errors: Json | None = None) -> None:
         status, code, message = refusal.value
         super().__init__(f"{code}: {message}")
         self.refusal = refusal
@@ -70,17 +70,17 @@ class ApiError(Exception):
             self.body["errors"] = errors
 
 
-def invalid(path: Iterable[str | int], message: str) -> ApiError:
+def field_error(path: Iterable[str | int], message: str) -> ApiError:
     """Return a 50035 about one field.
 
     Args:
         path: Where the field stands, for example `("embeds", 0, "title")`.
         message: What is wrong with it.
     """
-    return ApiError(Refusal.INVALID_FORM, nested(path, message))
+    return ApiError(ErrorCode.INVALID_FORM, add_field_error(path, message))
 
 
-def nested(path: Iterable[str | int], message: str, into: Json | None = None) -> Json:
+def add_field_error(path: Iterable[str | int], message: str, into: Json | None = None) -> Json:
     """Write one field's error into Discord's tree of errors, and return the tree.
 
     Beside the sentence Discord's service sends a word where its description has a number; this is the number.
@@ -89,6 +89,6 @@ def nested(path: Iterable[str | int], message: str, into: Json | None = None) ->
     node = tree
     for step in path:
         node = node.setdefault(str(step), {})
-    _, code, _ = Refusal.INVALID_FORM.value
+    _, code, _ = ErrorCode.INVALID_FORM.value
     node.setdefault("_errors", []).append({"code": code, "message": message})
     return tree

@@ -16,19 +16,19 @@ PROGRAM = ("-m", "bot.playground.gallery_child")
 LIMITS = ChildLimits(seconds=20, memory=1024 * 2**20, answer=8 * 2**20)
 """Six scenes take about half a second and 100 MB on a machine that does nothing else."""
 
-MOST = 12
+MAX_SCENES = 12
 PIXELS = 384
-SEEDS = 2**32
+SEED_LIMIT = 2**32
 
-NOT_DRAWN = "No scenes could be drawn here. Post a picture of your own instead."
+DRAWING_FAILED = "No scenes could be drawn here. Post a picture of your own instead."
 
 
-async def scenes(seed: int, count: int) -> bytes:
+async def draw_scenes(seed: int, count: int) -> bytes:
     """Draw scenes.
 
     Args:
         seed: Where chance comes from: the same seed gives the same scenes.
-        count: How many, 1 to `MOST`.
+        count: How many, 1 to `MAX_SCENES`.
 
     Returns:
         JSON: `{"scenes": [{"caption": ..., "png": base64}, ...]}`.
@@ -45,13 +45,13 @@ def add_to(app: web.Application, _: Pocket) -> None:
     turn = asyncio.Lock()
 
     async def answer(request: web.Request) -> web.Response:
-        seed = _number(request, "seed", secrets.randbelow(SEEDS), SEEDS - 1)
-        count = _number(request, "count", 6, MOST, least=1)
+        seed = _number(request, "seed", secrets.randbelow(SEED_LIMIT), SEED_LIMIT - 1)
+        count = _number(request, "count", 6, MAX_SCENES, least=1)
         try:
             async with turn:
-                body = await scenes(seed, count)
+                body = await draw_scenes(seed, count)
         except ChildFailed:
-            return web.json_response({"message": NOT_DRAWN}, status=503)
+            return web.json_response({"message": DRAWING_FAILED}, status=503)
         headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
         return web.Response(body=body, headers=headers)
 

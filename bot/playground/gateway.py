@@ -24,7 +24,7 @@ from bot.playground.testing.observers import GatewayFrame
 MAX_FRAME_BYTES = 4096
 """What a client may send in one frame. Source: Discord's reference, "Gateway", "Sending events"."""
 
-ACK_SECONDS = 0.02
+ACK_DELAY_S = 0.02
 """Until a heartbeat is answered. discord.py takes the time once its heartbeat is sent, in another thread: an
 answer that is there before counts as one to the heartbeat before, late by a whole interval."""
 
@@ -45,7 +45,7 @@ class CloseCode(IntEnum):
     DISALLOWED_INTENTS = 4014
 
 
-class Closed(Exception):
+class CloseConnection(Exception):
     """The connection ends with a code."""
 
     def __init__(self, code: CloseCode) -> None:
@@ -53,7 +53,7 @@ class Closed(Exception):
         self.code = code
 
 
-class Client:
+class GatewayConnection:
     """One connection from hello to its end."""
 
     def __init__(
@@ -71,10 +71,10 @@ class Client:
             _check_version(version)
             self._send(Op.HELLO, {"heartbeat_interval": int(self._pocket.limits.heartbeat_seconds * 1000)})
             await self._listen()
-        except Closed as closed:
+        except CloseConnection as closed:
             await self._connection.close(closed.code)
         finally:
-            self._leave()
+            self._detach_session()
             writer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await writer
@@ -86,12 +86,12 @@ class Client:
             try:
                 frame = await self._socket.receive(timeout=patience)
             except TimeoutError:
-                raise Closed(CloseCode.SESSION_TIMED_OUT) from None
+                raise CloseConnection(CloseCode.SESSION_TIMED_OUT) from None
             if frame.type in {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR}:
                 return
             self._handle(_decoded(frame))
 
-    def _leave(self) -> None:
+    def _detach_session(self) -> None:
         """Let the session wait for its client, or end it where the client said goodbye."""
         session = self._session
         if session is None or session.connection is not self._connection:
@@ -112,34 +112,34 @@ class Client:
         if isinstance(data, dict) and "token" in data:
             payload = payload | {"d": data | {"token": "…"}}
         user_id = self._session.user.id if self._session else None
-        self._pocket.observers.tell(GatewayFrame(user_id, sent=sent, payload=payload))
+        self._pocket.observers.notify(GatewayFrame(user_id, sent=sent, payload=payload))
 
     def _handle(self, payload: Json) -> None:
         self._observe(payload, sent=False)
         op, data = payload.get("op"), payload.get("d")
         if op == Op.HEARTBEAT:
-            asyncio.get_running_loop().call_later(ACK_SECONDS, self._send, Op.HEARTBEAT_ACK)
+            asyncio.get_running_loop().call_later(ACK_DELAY_S, self._send, Op.HEARTBEAT_ACK)
         elif op == Op.IDENTIFY:
             self._identify(_as_object(data))
         elif op == Op.RESUME:
             self._resume(_as_object(data))
         elif self._session is None:
-            raise Closed(CloseCode.NOT_AUTHENTICATED)
+            raise CloseConnection(CloseCode.NOT_AUTHENTICATED)
         elif op == Op.REQUEST_GUILD_MEMBERS:
             self._send_members(self._session, _as_object(data))
         elif op not in {Op.PRESENCE_UPDATE, Op.VOICE_STATE_UPDATE}:
-            raise Closed(CloseCode.UNKNOWN_OPCODE)
+            raise CloseConnection(CloseCode.UNKNOWN_OPCODE)
 
     def _user(self, data: Json) -> User:
         token = str(data.get("token", "")).removeprefix("Bot ")
         user = next((each for each in self._pocket.world.users.values() if each.token == token), None)
         if user is None:
-            raise Closed(CloseCode.AUTHENTICATION_FAILED)
+            raise CloseConnection(CloseCode.AUTHENTICATION_FAILED)
         return user
 
     def _identify(self, data: Json) -> None:
         if self._session is not None:
-            raise Closed(CloseCode.ALREADY_AUTHENTICATED)
+            raise CloseConnection(CloseCode.ALREADY_AUTHENTICATED)
         user = self._user(data)
         session = Session(user, self._intents(user, data), _shard(data), self._connection)
         self._session = session
@@ -159,12 +159,12 @@ class Client:
     def _intents(self, user: User, data: Json) -> int:
         """Return the intents that a client gets; people's clients get everything."""
         if not user.bot:
-            return intents.EVERYTHING
+            return intents.ALL_INTENTS
         asked = data.get("intents")
-        if not isinstance(asked, int) or asked < 0 or asked > intents.EVERYTHING:
-            raise Closed(CloseCode.INVALID_INTENTS)
-        if intents.refused(asked, self._pocket.world.application.flags):
-            raise Closed(CloseCode.DISALLOWED_INTENTS)
+        if not isinstance(asked, int) or asked < 0 or asked > intents.ALL_INTENTS:
+            raise CloseConnection(CloseCode.INVALID_INTENTS)
+        if intents.has_disallowed(asked, self._pocket.world.application.flags):
+            raise CloseConnection(CloseCode.DISALLOWED_INTENTS)
         return asked
 
     def _ready(self, session: Session) -> Json:
@@ -198,9 +198,9 @@ class Client:
         if session is None or session.user.id != user.id:
             self._send(Op.INVALID_SESSION, data=False)
             return
-        missed = session.missed(sequence) if isinstance(sequence, int) else None
+        missed = session.events_after(sequence) if isinstance(sequence, int) else None
         if missed is None:
-            raise Closed(CloseCode.INVALID_SEQUENCE)
+            raise CloseConnection(CloseCode.INVALID_SEQUENCE)
         self._session = session
         session.connection = self._connection
         for payload in missed:
@@ -234,22 +234,22 @@ class Client:
 
 def _check_version(version: str) -> None:
     if version not in {"9", "10"}:
-        raise Closed(CloseCode.INVALID_VERSION)
+        raise CloseConnection(CloseCode.INVALID_VERSION)
 
 
 def _decoded(frame: WSMessage) -> Json:
     if frame.type is not WSMsgType.TEXT or len(frame.data) > MAX_FRAME_BYTES:
-        raise Closed(CloseCode.DECODE_ERROR)
+        raise CloseConnection(CloseCode.DECODE_ERROR)
     try:
         payload = json.loads(frame.data)
     except ValueError:
-        raise Closed(CloseCode.DECODE_ERROR) from None
+        raise CloseConnection(CloseCode.DECODE_ERROR) from None
     return _as_object(payload)
 
 
 def _as_object(data: object) -> Json:
     if not isinstance(data, dict):
-        raise Closed(CloseCode.DECODE_ERROR)
+        raise CloseConnection(CloseCode.DECODE_ERROR)
     return data
 
 
@@ -261,4 +261,4 @@ def _shard(data: Json) -> tuple[int, int]:
     match data.get("shard", [0, 1]):
         case [int(number), int(count)] if 0 <= number < count:
             return number, count
-    raise Closed(CloseCode.INVALID_SHARD)
+    raise CloseConnection(CloseCode.INVALID_SHARD)

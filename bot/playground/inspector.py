@@ -15,15 +15,15 @@ from bot.playground.pocket import Pocket
 from bot.playground.state.records import Json
 from bot.playground.testing.observers import GatewayFrame, Observation, RestExchange
 
-KEPT = 200
+MAX_ENTRIES = 200
 """How many entries a page that comes later still gets."""
 
 SECRETS = frozenset({"token", "interaction_token", "webhook_token", "authorization"})
-HIDDEN = "…"
-LONGEST_TEXT = 4000
+REDACTED = "…"
+MAX_TEXT = 4000
 """Longer texts are cut: what is inspected is the exchange, not a file."""
 
-QUIET = {Op.HEARTBEAT, Op.HEARTBEAT_ACK}
+IGNORED_OPS = {Op.HEARTBEAT, Op.HEARTBEAT_ACK}
 
 
 class Inspector:
@@ -35,7 +35,7 @@ class Inspector:
 
     def __init__(self, pocket: Pocket) -> None:
         self._pocket = pocket
-        self._kept: deque[Json] = deque(maxlen=KEPT)
+        self._entries: deque[Json] = deque(maxlen=MAX_ENTRIES)
         self._pages: set[Connection] = set()
 
     def add_to(self, app: web.Application) -> None:
@@ -43,10 +43,10 @@ class Inspector:
         self._pocket.observers.append(self._observe)
         app.router.add_get("/playground/inspector", self._connect)
 
-    def tell(self, entry: Json) -> None:
+    def add(self, entry: Json) -> None:
         """Keep an entry and show it to the pages that look."""
         shown = {"at": time.time()} | entry
-        self._kept.append(shown)
+        self._entries.append(shown)
         for page in self._pages:
             page.send(shown)
 
@@ -55,7 +55,7 @@ class Inspector:
         socket = web.WebSocketResponse(autoping=True, heartbeat=30)
         await socket.prepare(request)
         page = Connection(socket, request.transport)
-        for entry in self._kept:
+        for entry in self._entries:
             page.send(entry)
         self._pages.add(page)
         self._pocket.sockets.add(socket)
@@ -75,7 +75,7 @@ class Inspector:
             self._exchange(observation) if isinstance(observation, RestExchange) else self._frame(observation)
         )
         if entry is not None:
-            self.tell(entry)
+            self.add(entry)
 
     def _exchange(self, exchange: RestExchange) -> Json | None:
         """Describe a request of the bot's; those with an interaction's token need no other name."""
@@ -83,29 +83,29 @@ class Inspector:
             return None
         return {
             "kind": "rest",
-            "name": f"{exchange.method} {shown_path(exchange.template, exchange.path)}",
+            "name": f"{exchange.method} {redacted_path(exchange.template, exchange.path)}",
             "status": exchange.status,
             "ms": round(exchange.seconds * 1000, 1),
             "files": len(exchange.files),
-            "sent": without_secrets(exchange.request),
-            "answer": without_secrets(exchange.answer),
+            "sent": redacted(exchange.request),
+            "answer": redacted(exchange.answer),
         }
 
     def _frame(self, frame: GatewayFrame) -> Json | None:
         """Describe a gateway frame to or from the bot."""
         op = frame.payload.get("op")
-        if frame.user_id != self._pocket.world.bot.id or op in QUIET:
+        if frame.user_id != self._pocket.world.bot.id or op in IGNORED_OPS:
             return None
         name = frame.payload.get("t") or (Op(op).name if op in set(Op) else f"op {op}")
         return {
             "kind": "gateway",
             "name": name,
             "to_bot": frame.sent,
-            "payload": without_secrets(frame.payload.get("d")),
+            "payload": redacted(frame.payload.get("d")),
         }
 
 
-def shown_path(template: str, path: str) -> str:
+def redacted_path(template: str, path: str) -> str:
     """Return a request's path without the tokens in it.
 
     Args:
@@ -113,17 +113,15 @@ def shown_path(template: str, path: str) -> str:
         path: What was asked for.
     """
     pairs = zip(template.split("/"), path.split("/"), strict=False)
-    return "/".join(HIDDEN if name.strip("{}") in SECRETS else part for name, part in pairs)
+    return "/".join(REDACTED if name.strip("{}") in SECRETS else part for name, part in pairs)
 
 
-def without_secrets(value: Any) -> Any:  # noqa: ANN401 - any JSON
+def redacted(value: Any) -> Any:  # noqa: ANN401 - any JSON
     """Return JSON without tokens, long texts cut."""
     if isinstance(value, dict):
-        return {
-            key: HIDDEN if key.lower() in SECRETS else without_secrets(each) for key, each in value.items()
-        }
+        return {key: REDACTED if key.lower() in SECRETS else redacted(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [without_secrets(each) for each in value]
-    if isinstance(value, str) and len(value) > LONGEST_TEXT:
-        return value[:LONGEST_TEXT] + HIDDEN
+        return [redacted(each) for each in value]
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        return value[:MAX_TEXT] + REDACTED
     return value

@@ -68,7 +68,7 @@ class Pocket:
     models: str = ""
     base: str = ""
     hosts: set[str] = field(default_factory=set)
-    everywhere: bool = False
+    listens_on_all: bool = False
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
     timers: Timers = field(default_factory=Timers)
 

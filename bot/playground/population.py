@@ -7,10 +7,10 @@ from bot.playground.state import permissions, seed
 from bot.playground.state.records import Channel, ChannelType, Guild, User
 
 
-def add_person(pocket: Pocket, name: str, guild: Guild | None = None) -> User:
+def add_user(pocket: Pocket, name: str, guild: Guild | None = None) -> User:
     """Let someone new join a server, the first one where none is named."""
     guild = guild or pocket.world.guild
-    person = seed.new_person(pocket.world, name, name.capitalize())
+    person = seed.new_user(pocket.world, name, name.capitalize())
     seed.add_member(pocket.world, guild, person)
     joined = users.member(pocket.world, guild.members[person.id]) | {"guild_id": str(guild.id)}
     pocket.hub.in_guild("GUILD_MEMBER_ADD", guild, lambda _: joined)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-DEFAULT = (50, 1.0)
+DEFAULT_LIMIT = (50, 1.0)
 """Requests in seconds for a route without a limit of its own, so that the global one bites first."""
 
 SEEN = {
@@ -26,9 +26,9 @@ SEEN = {
 }
 """Requests in seconds by route. Source: headers that bot authors have reported."""
 
-MANY_WINDOWS = 1000
+SWEEP_ABOVE = 1000
 
-GLOBAL = (50, 1.0)
+GLOBAL_LIMIT = (50, 1.0)
 """Source: Discord's reference, "Rate limits": 50 requests a second for each bot."""
 
 
@@ -41,14 +41,14 @@ class Rates:
         members: Whether people are held to the limits too, and not only the bot.
         routes: Requests in seconds by `METHOD template`.
         default: The limit of every other route.
-        everything: The limit of all routes together.
+        global_limit: The limit of all routes together.
     """
 
     enabled: bool = True
     members: bool = False
     routes: dict[str, tuple[int, float]] = field(default_factory=lambda: dict(SEEN))
-    default: tuple[int, float] = DEFAULT
-    everything: tuple[int, float] = GLOBAL
+    default: tuple[int, float] = DEFAULT_LIMIT
+    global_limit: tuple[int, float] = GLOBAL_LIMIT
 
 
 @dataclass
@@ -61,12 +61,12 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RateLimitResult:
     """Whether a request goes through, and the headers that say where its bucket stands."""
 
     headers: dict[str, str]
     retry_after: float | None = None
-    everywhere: bool = False
+    is_global: bool = False
 
 
 class RateLimits:
@@ -77,7 +77,7 @@ class RateLimits:
         self._clock = clock
         self._windows: dict[tuple[int, str], Window] = {}
 
-    def check(self, user_id: int, route: str, major: str, *, member: bool = False) -> Verdict:
+    def check(self, user_id: int, route: str, major: str, *, member: bool = False) -> RateLimitResult:
         """Count a request and decide about it.
 
         Args:
@@ -88,17 +88,19 @@ class RateLimits:
         """
         limited = self.rates.enabled and (self.rates.members or not member)
         limit, seconds = self.rates.routes.get(route, self.rates.default)
-        whole = self._window(user_id, "everything", *self.rates.everything)
-        if limited and user_id and whole.used >= whole.limit:
-            wait = self._left(whole)
-            return Verdict({"X-RateLimit-Global": "true", **_refused(wait, "global")}, wait, everywhere=True)
+        global_window = self._window(user_id, "everything", *self.rates.global_limit)
+        if limited and user_id and global_window.used >= global_window.limit:
+            wait = self._left(global_window)
+            return RateLimitResult(
+                {"X-RateLimit-Global": "true", **_refused(wait, "global")}, wait, is_global=True
+            )
         bucket = self._window(user_id, f"{route} {major}", limit, seconds)
         if limited and bucket.used >= bucket.limit:
             wait = self._left(bucket)
-            return Verdict(self._headers(bucket, route) | _refused(wait, "user"), wait)
-        whole.used += 1
+            return RateLimitResult(self._headers(bucket, route) | _refused(wait, "user"), wait)
+        global_window.used += 1
         bucket.used += 1
-        return Verdict(self._headers(bucket, route))
+        return RateLimitResult(self._headers(bucket, route))
 
     def _window(self, user_id: int, key: str, limit: int, seconds: float) -> Window:
         """Return the window that runs now, a new one where the last is over."""
@@ -110,7 +112,7 @@ class RateLimits:
 
     def _sweep(self) -> None:
         """Forget windows that are over, once there are many."""
-        if len(self._windows) > MANY_WINDOWS:
+        if len(self._windows) > SWEEP_ABOVE:
             now = self._clock()
             self._windows = {key: window for key, window in self._windows.items() if window.ends > now}
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bot.playground.application import application
 from bot.playground.dispatch.sessions import Op
-from bot.playground.http.origin_check import EVERYWHERE, names
+from bot.playground.http.origin_check import ALL_INTERFACES, host_headers
 from bot.playground.inspector import Inspector
 from bot.playground.pocket import Limits, Pocket, always_ready, open_pocket
 from bot.playground.ratelimits import Rates
@@ -91,9 +91,9 @@ class PocketDiscord:
         site = web.TCPSite(runner, self._host, self.port)
         await site.start()
         self.port = runner.addresses[0][1]
-        self.pocket.hosts = names(self._host, self.port)
-        self.pocket.everywhere = self._host in EVERYWHERE
-        name = "127.0.0.1" if self._host in EVERYWHERE else self._host
+        self.pocket.hosts = host_headers(self._host, self.port)
+        self.pocket.listens_on_all = self._host in ALL_INTERFACES
+        name = "127.0.0.1" if self._host in ALL_INTERFACES else self._host
         self.pocket.base = self.pocket.files.base = f"http://{name}:{self.port}"
 
     async def close(self) -> None:
@@ -185,7 +185,7 @@ class PocketDiscord:
             entry: Has a `kind` and a `name`; the page shows `status`, `ms` and `times` beside it.
         """
         if self._inspector is not None:
-            self._inspector.tell(entry)
+            self._inspector.add(entry)
 
     def drop_gateway(self) -> None:
         """Break the bot's gateway connections, as a network does: without a word."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from bot.playground.errors import ApiError, Refusal
+from bot.playground.errors import ApiError, ErrorCode
 from bot.playground.forms.base import Form
 from bot.playground.http.routing import Call
 from bot.playground.messages import posting
@@ -24,7 +24,7 @@ from bot.playground.state.records import (
 )
 from bot.playground.state.world import World
 
-AUTO_ARCHIVE_MINUTES = 1440
+DEFAULT_AUTO_ARCHIVE_MINUTES = 1440
 """When a thread is archived where nobody said. Source: Discord's reference, "Channel object"."""
 
 HAS_THREAD = 1 << 5
@@ -81,28 +81,28 @@ def open_thread(
             owner_id=call.user.id,
             created_at=now,
             archive_timestamp=now,
-            auto_archive_duration=form.auto_archive_duration or AUTO_ARCHIVE_MINUTES,
+            auto_archive_duration=form.auto_archive_duration or DEFAULT_AUTO_ARCHIVE_MINUTES,
             invitable=form.invitable is not False,
             members={call.user.id: now},
         ),
     )
     world.save_channel(thread)
     call.pocket.hub.in_channel(
-        "THREAD_CREATE", thread, lambda view: drawn(world, thread, view.viewer.id, new=True)
+        "THREAD_CREATE", thread, lambda view: thread_payload(world, thread, view.viewer.id, new=True)
     )
     return thread
 
 
-def drawn(world: World, thread: Channel, viewer_id: int, *, new: bool = False) -> Json:
+def thread_payload(world: World, thread: Channel, viewer_id: int, *, new: bool = False) -> Json:
     """Return a thread as an event shows it."""
     shown = channel_payload(world, thread, world.users[viewer_id])
     return shown | ({"newly_created": True} if new else {})
 
 
-def start_message(call: Call, thread: Channel, start: Message) -> None:
+def add_starter_message(call: Call, thread: Channel, start: Message) -> None:
     """Let a thread begin with a pointer to the message that it starts at, and mark that message."""
     marked = start.model_copy(update={"flags": start.flags | HAS_THREAD})
-    posting.changed(call.pocket, call.pocket.world.channels[start.channel_id], marked)
+    posting.update(call.pocket, call.pocket.world.channels[start.channel_id], marked)
     opening = Message(
         id=call.pocket.world.snowflakes.next(),
         channel_id=thread.id,
@@ -113,7 +113,7 @@ def start_message(call: Call, thread: Channel, start: Message) -> None:
     call.pocket.world.save_message(opening)
 
 
-def announce(call: Call, parent: Channel, thread: Channel) -> None:
+def post_created_message(call: Call, parent: Channel, thread: Channel) -> None:
     """Say in the parent channel that a thread without a message was opened."""
     notice = Message(
         id=call.pocket.world.snowflakes.next(),
@@ -134,7 +134,7 @@ def edit(call: Call, channel: Channel) -> None:
     """
     thread, form = channel.thread, call.form(ThreadEdit)
     if thread is None:
-        raise ApiError(Refusal.WRONG_CHANNEL_TYPE)
+        raise ApiError(ErrorCode.WRONG_CHANNEL_TYPE)
     _check_edit(call, channel, thread, form)
     world = call.pocket.world
     if form.archived is not None and form.archived != thread.archived:
@@ -147,19 +147,21 @@ def edit(call: Call, channel: Channel) -> None:
         channel.rate_limit_per_user if form.rate_limit_per_user is None else form.rate_limit_per_user
     )
     world.save_channel(channel)
-    call.pocket.hub.in_channel("THREAD_UPDATE", channel, lambda view: drawn(world, channel, view.viewer.id))
+    call.pocket.hub.in_channel(
+        "THREAD_UPDATE", channel, lambda view: thread_payload(world, channel, view.viewer.id)
+    )
 
 
 def _check_edit(call: Call, channel: Channel, thread: ThreadState, form: ThreadEdit) -> None:
     """Refuse a change that the one who asks may not make."""
     named = form.model_fields_set
-    if not call.may(channel, Permission.MANAGE_THREADS):
+    if not call.has_permissions(channel, Permission.MANAGE_THREADS):
         opened_it = thread.owner_id == call.user.id
         unarchives = named == {"archived"} and form.archived is False
         if thread.locked or named & {"locked", "rate_limit_per_user"} or not (opened_it or unarchives):
-            raise ApiError(Refusal.MISSING_PERMISSIONS)
+            raise ApiError(ErrorCode.MISSING_PERMISSIONS)
     if thread.archived and form.archived is not False and named - {"archived", "locked"}:
-        raise ApiError(Refusal.THREAD_ARCHIVED)
+        raise ApiError(ErrorCode.THREAD_ARCHIVED)
 
 
 def join(pocket: Pocket, channel: Channel, user_id: int) -> None:
@@ -183,24 +185,24 @@ def _members_changed(
 ) -> None:
     pocket.world.save_channel(channel)
     count = len(channel.thread.members) if channel.thread else 0
-    news: Json = {"id": str(channel.id), "guild_id": str(channel.guild_id), "member_count": count}
+    event_data: Json = {"id": str(channel.id), "guild_id": str(channel.guild_id), "member_count": count}
     if added:
-        news["added_members"] = [
+        event_data["added_members"] = [
             thread_member(pocket.world, channel, each, with_member=True) for each in added
         ]
     if removed:
-        news["removed_member_ids"] = [str(each) for each in removed]
-    pocket.hub.in_channel("THREAD_MEMBERS_UPDATE", channel, lambda _: news)
+        event_data["removed_member_ids"] = [str(each) for each in removed]
+    pocket.hub.in_channel("THREAD_MEMBERS_UPDATE", channel, lambda _: event_data)
 
 
 def delete(pocket: Pocket, channel: Channel) -> None:
     """Delete a thread with its messages."""
-    news = {
+    event_data = {
         "id": str(channel.id),
         "guild_id": str(channel.guild_id),
         "parent_id": str(channel.parent_id),
         "type": int(channel.type),
     }
-    pocket.hub.in_channel("THREAD_DELETE", channel, lambda _: news)
+    pocket.hub.in_channel("THREAD_DELETE", channel, lambda _: event_data)
     pocket.files.remove_channel(channel.id)
     pocket.world.remove_channel(channel)

@@ -11,7 +11,7 @@ from bot.playground.state.world import World
 from bot.playground.testing.faults import Faults
 from bot.playground.testing.observers import GatewayFrame, Observers
 
-Draw = Callable[[View], Json]
+Render = Callable[[View], Json]
 """An event's data, drawn for the one who gets it."""
 
 
@@ -53,24 +53,24 @@ class Hub:
         """Return what a session's user sees messages through."""
         return View(self._world, self._files, session.user, reads_content=session.reads_content)
 
-    def in_channel(self, event: str, channel: Channel, draw: Draw, *, only: int | None = None) -> None:
+    def in_channel(self, event: str, channel: Channel, render: Render, *, only: int | None = None) -> None:
         """Tell everyone who can see a channel.
 
         Args:
             event: The event's name.
             channel: Where it happened.
-            draw: Its data for a viewer.
+            render: Its data for a viewer.
             only: The one user who is told, where the others must not know.
         """
         for session in list(self._sessions.values()):
             if only in {None, session.user.id} and self._world.can_see(channel, session.user.id):
-                self._tell(session, event, channel.guild_id, draw)
+                self._send_event(session, event, channel.guild_id, render)
 
-    def in_guild(self, event: str, guild: Guild, draw: Draw) -> None:
+    def in_guild(self, event: str, guild: Guild, render: Render) -> None:
         """Tell every member of a server."""
         for session in list(self._sessions.values()):
             if session.user.id in guild.members:
-                self._tell(session, event, guild.id, draw)
+                self._send_event(session, event, guild.id, render)
 
     def to_user(self, event: str, user_id: int, data: Json, guild_id: int | None = None) -> None:
         """Tell one user, whatever their intents."""
@@ -78,14 +78,14 @@ class Hub:
             if session.has_shard_of(guild_id):
                 self.send(session, event, data)
 
-    def _tell(self, session: Session, event: str, guild_id: int | None, draw: Draw) -> None:
-        needed = intents.needed(event, direct=guild_id is None)
+    def _send_event(self, session: Session, event: str, guild_id: int | None, render: Render) -> None:
+        needed = intents.required_intent(event, direct=guild_id is None)
         if session.has_shard_of(guild_id) and (not needed or session.intents & needed):
-            self.send(session, event, draw(self.view(session)))
+            self.send(session, event, render(self.view(session)))
 
     def send(self, session: Session, event: str, data: Json) -> None:
         """Send a session an event, twice where that was ordered."""
         times = 2 if session.user.bot and self._faults.repeated(event) else 1
         for _ in range(times):
             payload = session.dispatch(event, data)
-            self._observers.tell(GatewayFrame(session.user.id, sent=True, payload=payload))
+            self._observers.notify(GatewayFrame(session.user.id, sent=True, payload=payload))

@@ -19,7 +19,7 @@ class Intent(IntFlag):
     MESSAGE_CONTENT = 1 << 15
 
 
-EVERYTHING = (1 << 26) - 1
+ALL_INTENTS = (1 << 26) - 1
 """What people's own clients get."""
 
 PRIVILEGED = {
@@ -29,7 +29,7 @@ PRIVILEGED = {
 }
 """Intents that an application must have been granted, with the application flags that say so."""
 
-BY_EVENT = {
+INTENTS_BY_EVENT = {
     "MESSAGE": (Intent.GUILD_MESSAGES, Intent.DIRECT_MESSAGES),
     "MESSAGE_REACTION": (Intent.GUILD_MESSAGE_REACTIONS, Intent.DIRECT_MESSAGE_REACTIONS),
     "TYPING": (Intent.GUILD_MESSAGE_TYPING, Intent.DIRECT_MESSAGE_TYPING),
@@ -41,15 +41,15 @@ BY_EVENT = {
 """The intent that events of a name need in a server, and in a direct message. Longer names first."""
 
 
-def needed(event: str, *, direct: bool) -> int:
+def required_intent(event: str, *, direct: bool) -> int:
     """Return the intent that an event needs, 0 for one that everyone gets."""
-    for prefix in sorted(BY_EVENT, key=len, reverse=True):
+    for prefix in sorted(INTENTS_BY_EVENT, key=len, reverse=True):
         if event.startswith(prefix):
-            return BY_EVENT[prefix][direct]
+            return INTENTS_BY_EVENT[prefix][direct]
     return 0
 
 
-def refused(intents: int, application_flags: int) -> bool:
+def has_disallowed(intents: int, application_flags: int) -> bool:
     """Tell whether an application asks for an intent that it was not granted."""
     return any(intents & intent and not application_flags & flags for intent, flags in PRIVILEGED.items())
 

@@ -107,7 +107,7 @@ class Session:
             self.connection.send(payload)
         return payload
 
-    def missed(self, sequence: int) -> Iterable[Json] | None:
+    def events_after(self, sequence: int) -> Iterable[Json] | None:
         """Return the events after a number, none where they are no longer kept."""
         oldest = self._events[0]["s"] if self._events else self.sequence + 1
         if sequence > self.sequence or sequence < oldest - 1:

@@ -13,7 +13,7 @@ from aiohttp import BodyPartReader, web
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, from_json
 
-from bot.playground.errors import ApiError, Refusal, nested
+from bot.playground.errors import ApiError, ErrorCode, add_field_error
 from bot.playground.pocket import Limits
 from bot.playground.state.records import Json
 
@@ -96,7 +96,7 @@ def check(model: type[M], value: object, at: tuple[str | int, ...] = ()) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise ApiError(Refusal.INVALID_FORM, _errors(error.errors(include_url=False), at)) from None
+        raise ApiError(ErrorCode.INVALID_FORM, _errors(error.errors(include_url=False), at)) from None
 
 
 async def read_body(request: web.Request, limits: Limits) -> Body:
@@ -106,7 +106,7 @@ async def read_body(request: web.Request, limits: Limits) -> Body:
         ApiError: It is no JSON, or too large.
     """
     if (request.content_length or 0) > limits.request_bytes:
-        raise ApiError(Refusal.TOO_LARGE)
+        raise ApiError(ErrorCode.TOO_LARGE)
     if request.content_type == "multipart/form-data":
         return await _read_multipart(request, limits)
     data = await _read_capped(request.content.iter_chunked(CHUNK_BYTES), limits.request_bytes)
@@ -136,7 +136,7 @@ async def _read_multipart(request: web.Request, limits: Limits) -> Body:
 
 def _upload(part: BodyPartReader, number: int, data: bytes, limits: Limits) -> Upload:
     if len(data) > limits.file_bytes:
-        raise ApiError(Refusal.TOO_LARGE)
+        raise ApiError(ErrorCode.TOO_LARGE)
     return Upload(number, part.filename or "unknown.txt", part.headers.get("Content-Type"), data)
 
 
@@ -150,7 +150,7 @@ async def _read_capped(chunks: AsyncIterator[bytes], most: int) -> bytes:
     async for chunk in chunks:
         data += chunk
         if len(data) > most:
-            raise ApiError(Refusal.TOO_LARGE)
+            raise ApiError(ErrorCode.TOO_LARGE)
     return bytes(data)
 
 
@@ -158,7 +158,7 @@ def _parsed(data: bytes) -> object:
     try:
         return from_json(data)
     except ValueError:
-        raise ApiError(Refusal.INVALID_JSON) from None
+        raise ApiError(ErrorCode.INVALID_JSON) from None
 
 
 def _errors(found: Iterable[ErrorDetails], at: tuple[str | int, ...]) -> Json:
@@ -166,11 +166,11 @@ def _errors(found: Iterable[ErrorDetails], at: tuple[str | int, ...]) -> Json:
     tree: Json = {}
     for each in found:
         path = [step for step in each["loc"] if not (isinstance(step, str) and step.startswith("="))]
-        nested((*at, *path), _worded(each), tree)
+        add_field_error((*at, *path), _sentence(each), tree)
     return tree
 
 
-WORDS = {
+SENTENCES = {
     "missing": "This field is required",
     "string_too_long": "Must be {max_length} or fewer in length.",
     "string_too_short": "Must be {min_length} or more in length.",
@@ -185,6 +185,6 @@ WORDS = {
 """Discord's sentence for each of pydantic's errors."""
 
 
-def _worded(error: ErrorDetails) -> str:
-    known = WORDS.get(error["type"], "").format_map(error.get("ctx", {}))
+def _sentence(error: ErrorDetails) -> str:
+    known = SENTENCES.get(error["type"], "").format_map(error.get("ctx", {}))
     return known or error["msg"].removeprefix("Value error, ")

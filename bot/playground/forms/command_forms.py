@@ -20,7 +20,7 @@ from bot.playground.forms.base import Form, Snowflake
 from bot.playground.forms.component_forms import tag
 from bot.playground.state.records import CommandType, Json
 
-MOST_CHARACTERS = 8000
+MAX_CHARACTERS = 8000
 """A command's names, descriptions and values together."""
 
 WORD = re.compile(r"[-_'\w]{1,32}")
@@ -181,7 +181,7 @@ class CommandForm(Form):
             _check_order(self.options or [])
         elif self.description or self.options:
             raise ValueError("Context menu commands cannot have description or options.")
-        if characters(self.model_dump(mode="json", exclude_none=True)) > MOST_CHARACTERS:
+        if characters(self.model_dump(mode="json", exclude_none=True)) > MAX_CHARACTERS:
             raise ValueError("Command exceeds maximum size (8000).")
         return self
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from bot.playground.errors import invalid
+from bot.playground.errors import field_error
 from bot.playground.forms.base import Form
 from bot.playground.state.records import Json
 
@@ -80,16 +80,16 @@ class Embed(Form):
         return count + sum(len(field.name) + len(field.value) for field in self.fields or ())
 
 
-def stored(embeds: list[Embed]) -> list[Json]:
+def validated(embeds: list[Embed]) -> list[Json]:
     """Return embeds as they are kept.
 
     Raises:
         ApiError: They are too long together, or one is empty.
     """
     if sum(embed.characters() for embed in embeds) > EMBED_CHARACTERS:
-        raise invalid(("embeds",), "Embed size exceeds maximum size of 6000")
+        raise field_error(("embeds",), "Embed size exceeds maximum size of 6000")
     kept = [embed.model_dump(mode="json", exclude_none=True) for embed in embeds]
     for number, each in enumerate(kept):
         if not each:
-            raise invalid(("embeds", number), "This field is required")
+            raise field_error(("embeds", number), "This field is required")
     return [{"type": "rich", **each} for each in kept]

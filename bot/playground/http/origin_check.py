@@ -13,17 +13,17 @@ from aiohttp.typedefs import Handler, Middleware
 
 from bot.playground.pocket import Pocket
 
-EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - only to tell it apart
+ALL_INTERFACES = {"", "0.0.0.0", "::"}  # noqa: S104 - only to tell it apart
 """What a server is told that is to listen on all of its machine's addresses; it names itself 127.0.0.1."""
 
 
-def guard(pocket: Pocket) -> Middleware:
+def origin_check(pocket: Pocket) -> Middleware:
     """Return the middleware that refuses a foreign Host or Origin."""
 
     @web.middleware
     async def refuse_foreign(request: web.Request, handler: Handler) -> web.StreamResponse:
         host, origin = request.host.lower(), request.headers.get("Origin")
-        if host not in pocket.hosts and not (pocket.everywhere and _is_address(host)):
+        if host not in pocket.hosts and not (pocket.listens_on_all and _is_address(host)):
             return _refused("Host")
         if origin is not None and not _is_own(origin, pocket.hosts | {host}):
             return _refused("Origin")
@@ -34,7 +34,7 @@ def guard(pocket: Pocket) -> Middleware:
     return refuse_foreign
 
 
-def names(host: str, port: int) -> set[str]:
+def host_headers(host: str, port: int) -> set[str]:
     """Return the Host headers that mean this server.
 
     Args:
@@ -42,7 +42,7 @@ def names(host: str, port: int) -> set[str]:
         port: And on which port.
     """
     hosts = {host.lower(), "localhost", "127.0.0.1", "[::1]"}
-    if host in EVERYWHERE:
+    if host in ALL_INTERFACES:
         own = socket.gethostname().lower()
         hosts |= {own, f"{own}.local"}
     return {f"{each}:{port}" for each in hosts} | (hosts if port == 80 else set())

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from bot.playground.errors import ApiError, Refusal, invalid
+from bot.playground.errors import ApiError, ErrorCode, field_error
 from bot.playground.forms.base import Body, Form, Upload, read_body
 from bot.playground.pocket import Pocket
-from bot.playground.ratelimits import Verdict
+from bot.playground.ratelimits import RateLimitResult
 from bot.playground.state.permissions import Permission
 from bot.playground.state.records import Channel, Guild, Message, User
 from bot.playground.testing.faults import Fault, FaultKind
@@ -22,7 +22,7 @@ M = TypeVar("M", bound=Form)
 MAJOR_PARAMETERS = ("channel_id", "guild_id", "webhook_id", "webhook_token")
 
 
-class Cut(Exception):
+class ConnectionAborted(Exception):
     """The connection is to break here."""
 
 
@@ -52,7 +52,7 @@ class Call:
             ApiError: The route needs a token and none came.
         """
         if self.caller is None:
-            raise ApiError(Refusal.UNAUTHORIZED)
+            raise ApiError(ErrorCode.UNAUTHORIZED)
         return self.caller
 
     @property
@@ -70,10 +70,10 @@ class Call:
         if value == "@me":
             return self.user.id
         if not value.isdigit():
-            raise invalid((name,), f'Value "{value}" is not snowflake.')
+            raise field_error((name,), f'Value "{value}" is not snowflake.')
         return int(value)
 
-    def whole_number(self, name: str, default: int, least: int, most: int) -> int:
+    def int_query(self, name: str, default: int, least: int, most: int) -> int:
         """Return a number from the query.
 
         Raises:
@@ -81,7 +81,7 @@ class Call:
         """
         text = self.query.get(name, str(default))
         if not text.isdigit() or not least <= int(text) <= most:
-            raise invalid((name,), f"int value should be between {least} and {most}.")
+            raise field_error((name,), f"int value should be between {least} and {most}.")
         return int(text)
 
     def channel(self, needed: int = 0, *, name: str = "channel_id") -> Channel:
@@ -90,21 +90,21 @@ class Call:
         Raises:
             ApiError: There is none, or they may not.
         """
-        return self.allowed(self.id(name), needed)
+        return self.channel_by_id(self.id(name), needed)
 
-    def allowed(self, channel_id: int, needed: int = 0) -> Channel:
+    def channel_by_id(self, channel_id: int, needed: int = 0) -> Channel:
         """Return a channel by id, under the same conditions as `channel`."""
         channel = self.pocket.world.channels.get(channel_id)
         if channel is None:
-            raise ApiError(Refusal.UNKNOWN_CHANNEL)
+            raise ApiError(ErrorCode.UNKNOWN_CHANNEL)
         bits = self.pocket.world.permissions(channel, self.user.id)
         if not bits & Permission.VIEW_CHANNEL:
-            raise ApiError(Refusal.MISSING_ACCESS)
+            raise ApiError(ErrorCode.MISSING_ACCESS)
         if needed & ~bits:
-            raise ApiError(Refusal.MISSING_PERMISSIONS)
+            raise ApiError(ErrorCode.MISSING_PERMISSIONS)
         return channel
 
-    def may(self, channel: Channel, needed: int) -> bool:
+    def has_permissions(self, channel: Channel, needed: int) -> bool:
         """Tell whether the one who asks has permissions in a channel."""
         return not needed & ~self.pocket.world.permissions(channel, self.user.id)
 
@@ -116,7 +116,7 @@ class Call:
         """
         message = self.pocket.world.message(channel.id, self.id("message_id"))
         if message is None or message.ephemeral_to not in {None, self.user.id}:
-            raise ApiError(Refusal.UNKNOWN_MESSAGE)
+            raise ApiError(ErrorCode.UNKNOWN_MESSAGE)
         return message
 
     def guild(self) -> Guild:
@@ -127,9 +127,9 @@ class Call:
         """
         guild = self.pocket.world.guilds.get(self.id("guild_id"))
         if guild is None:
-            raise ApiError(Refusal.UNKNOWN_GUILD)
+            raise ApiError(ErrorCode.UNKNOWN_GUILD)
         if self.user.id not in guild.members:
-            raise ApiError(Refusal.MISSING_ACCESS)
+            raise ApiError(ErrorCode.MISSING_ACCESS)
         return guild
 
 
@@ -192,7 +192,7 @@ class Endpoint:
         exchange = Exchange()
         try:
             reply = await self._refusable(request, exchange)
-        except Cut:
+        except ConnectionAborted:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response(status=500)
@@ -211,15 +211,15 @@ class Endpoint:
         if fault is not None and fault.kind is not FaultKind.CUT_AFTER:
             await read_body(request, self._pocket.limits)
             return self._broken(fault)
-        verdict = self._count(request, caller)
-        exchange.headers |= verdict.headers
+        limit = self._count(request, caller)
+        exchange.headers |= limit.headers
         exchange.body = await read_body(request, self._pocket.limits)
-        if verdict.retry_after is not None:
-            return _too_many(verdict)
+        if limit.retry_after is not None:
+            return _too_many(limit)
         call = Call(self._pocket, dict(request.match_info), dict(request.query), exchange.body, caller)
         answer = await self._route.handler(call)
         if fault is not None:
-            raise Cut
+            raise ConnectionAborted
         if isinstance(answer, Reply):
             return answer
         return Reply(204) if answer is None else Reply(200, answer)
@@ -228,7 +228,7 @@ class Endpoint:
         header = request.headers.get("Authorization")
         user = self._pocket.world.user_by_authorization(header) if header else None
         if user is None and not self._route.public:
-            raise ApiError(Refusal.UNAUTHORIZED)
+            raise ApiError(ErrorCode.UNAUTHORIZED)
         return user
 
     def _fault(self, caller: User | None) -> Fault | None:
@@ -239,12 +239,12 @@ class Endpoint:
 
     def _broken(self, fault: Fault) -> Reply:
         if fault.kind is FaultKind.CUT_BEFORE:
-            raise Cut
+            raise ConnectionAborted
         return Reply(fault.status, {"message": f"{fault.status}: Internal Server Error", "code": 0})
 
-    def _count(self, request: web.Request, caller: User | None) -> Verdict:
+    def _count(self, request: web.Request, caller: User | None) -> RateLimitResult:
         if not self._route.limited:
-            return Verdict({})
+            return RateLimitResult({})
         major = "/".join(request.match_info.get(name, "") for name in MAJOR_PARAMETERS)
         return self._pocket.rates.check(
             caller.id if caller else 0,
@@ -254,7 +254,7 @@ class Endpoint:
         )
 
     def _observe(self, request: web.Request, exchange: Exchange, reply: Reply) -> None:
-        self._pocket.observers.tell(
+        self._pocket.observers.notify(
             RestExchange(
                 user_id=exchange.caller.id if exchange.caller else None,
                 method=self._route.method,
@@ -279,13 +279,13 @@ def respond(reply: Reply, headers: dict[str, str]) -> web.Response:
     return web.Response(status=reply.status, headers=headers, body=json.dumps(reply.body).encode())
 
 
-def _too_many(verdict: Verdict) -> Reply:
+def _too_many(limit: RateLimitResult) -> Reply:
     return Reply(
         429,
         {
             "message": "You are being rate limited.",
             "code": 0,
-            "retry_after": verdict.retry_after,
-            "global": verdict.everywhere,
+            "retry_after": limit.retry_after,
+            "global": limit.is_global,
         },
     )

@@ -2,21 +2,21 @@
 
 from collections.abc import Iterable, Sequence
 
-from bot.playground.errors import invalid
+from bot.playground.errors import field_error
 from bot.playground.forms.command_forms import CommandForm
 from bot.playground.payloads.users import user
 from bot.playground.state.permissions import Permission, in_guild
 from bot.playground.state.records import Channel, Command, CommandType, Guild, Json, User
 from bot.playground.state.world import World
 
-MOST = {CommandType.CHAT_INPUT: 100, CommandType.USER: 15, CommandType.MESSAGE: 15}
+MAX_COMMANDS = {CommandType.CHAT_INPUT: 100, CommandType.USER: 15, CommandType.MESSAGE: 15}
 """How many commands of each type there may be. Source: Discord's reference, "Application commands"."""
 
-IN_GUILD, IN_DIRECT = 0, 1
+IN_GUILD, IN_DM = 0, 1
 """Where a command is called. Source: Discord's reference, "Interaction context types"."""
 
 
-def of_scope(world: World, guild_id: int | None) -> list[Command]:
+def in_scope(world: World, guild_id: int | None) -> list[Command]:
     """Return the commands of a server, or the global ones, by id."""
     found = [each for each in world.commands.values() if each.guild_id == guild_id]
     return sorted(found, key=lambda command: command.id)
@@ -31,7 +31,7 @@ def overwrite(world: World, guild_id: int | None, forms: Sequence[CommandForm]) 
     _check(forms)
     kept = [register(world, guild_id, form) for form in forms]
     ids = {each.id for each in kept}
-    for command in of_scope(world, guild_id):
+    for command in in_scope(world, guild_id):
         if command.id not in ids:
             world.remove_command(command)
     return kept
@@ -58,7 +58,7 @@ def register(world: World, guild_id: int | None, form: CommandForm, known: Comma
 
 def find(world: World, guild_id: int | None, kind: CommandType, name: str) -> Command | None:
     """Return a command by type and name."""
-    fitting = (each for each in of_scope(world, guild_id) if (each.type, each.name) == (kind, name))
+    fitting = (each for each in in_scope(world, guild_id) if (each.type, each.name) == (kind, name))
     return next(fitting, None)
 
 
@@ -66,11 +66,11 @@ def _check(forms: Sequence[CommandForm]) -> None:
     seen: set[tuple[CommandType, str]] = set()
     for number, form in enumerate(forms):
         if (form.type, form.name) in seen:
-            raise invalid((number, "name"), "Application command names must be unique")
+            raise field_error((number, "name"), "Application command names must be unique")
         seen.add((form.type, form.name))
-    for kind, most in MOST.items():
+    for kind, most in MAX_COMMANDS.items():
         if sum(form.type is kind for form in forms) > most:
-            raise invalid((), f"Maximum number of application commands reached ({most}).")
+            raise field_error((), f"Maximum number of application commands reached ({most}).")
 
 
 def payload(command: Command) -> Json:
@@ -111,27 +111,25 @@ def index(world: World, viewer: User, commands: Iterable[Command]) -> Json:
     return {"applications": [listed], "application_commands": shown, "version": f"{viewer.id}-{version}"}
 
 
-def shown_in_guild(world: World, guild: Guild, viewer: User) -> list[Command]:
+def visible_in_guild(world: World, guild: Guild, viewer: User) -> list[Command]:
     """Return the commands that a member is shown: those that they have the permissions for."""
     bits = in_guild(guild, viewer.id)
     if not bits & Permission.USE_APPLICATION_COMMANDS:
         return []
-    both = of_scope(world, None) + of_scope(world, guild.id)
+    both = in_scope(world, None) + in_scope(world, guild.id)
     return [each for each in both if _fits(each, IN_GUILD) and _allowed(each, bits)]
 
 
-def shown_directly(world: World, channel: Channel) -> list[Command]:
+def visible_in_dm(world: World, channel: Channel) -> list[Command]:
     """Return the commands that are shown in a direct message: those of the bot in it."""
     if world.bot.id not in channel.recipients:
         return []
-    return [each for each in of_scope(world, None) if _fits(each, IN_DIRECT)]
+    return [each for each in in_scope(world, None) if _fits(each, IN_DM)]
 
 
-def usable(command: Command, guild_id: int | None) -> bool:
+def is_usable(command: Command, guild_id: int | None) -> bool:
     """Tell whether a command can be called in a server, or in a direct message."""
-    return command.guild_id in {None, guild_id} and _fits(
-        command, IN_DIRECT if guild_id is None else IN_GUILD
-    )
+    return command.guild_id in {None, guild_id} and _fits(command, IN_DM if guild_id is None else IN_GUILD)
 
 
 def _fits(command: Command, context: int) -> bool:

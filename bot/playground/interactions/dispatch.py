@@ -9,7 +9,7 @@ import secrets
 
 from bot.playground.forms.interaction_forms import InteractionForm
 from bot.playground.http.routing import Call
-from bot.playground.interactions.resolved import Resolved
+from bot.playground.interactions.resolved import ResolvedData
 from bot.playground.payloads.channels import channel as channel_payload
 from bot.playground.payloads.messages import message as message_payload
 from bot.playground.payloads.users import member, user
@@ -18,15 +18,17 @@ from bot.playground.state.records import Channel, Interaction, InteractionType, 
 from bot.playground.state.snowflakes import at_time, time_of
 
 LOCALE = "en-US"
-IN_GUILD, IN_DIRECT = 0, 1
+IN_GUILD, IN_DM = 0, 1
 TIMED_OUT = 2
 """Why an interaction failed, as clients are told: the application didn't answer."""
 
-FORGET_SECONDS = 3600
+KEEP_SECONDS = 3600
 """How long an interaction is remembered after its token has ended."""
 
 
-def begin(call: Call, form: InteractionForm, channel: Channel, data: Json, resolved: Resolved) -> Interaction:
+def create(
+    call: Call, form: InteractionForm, channel: Channel, data: Json, resolved: ResolvedData
+) -> Interaction:
     """Return a new interaction; it goes out with `dispatch`.
 
     Args:
@@ -57,29 +59,33 @@ def begin(call: Call, form: InteractionForm, channel: Channel, data: Json, resol
     return interaction
 
 
-def dispatch(pocket: Pocket, interaction: Interaction, message: Message | None = None) -> None:
+def send_to_application(pocket: Pocket, interaction: Interaction, message: Message | None = None) -> None:
     """Send an interaction to the application, and tell its invoker whether it was answered in time."""
     world = pocket.world
-    world.forget_interactions(at_time(world.clock() - pocket.limits.token_seconds - FORGET_SECONDS))
+    world.remove_interactions(at_time(world.clock() - pocket.limits.token_seconds - KEEP_SECONDS))
     world.save_interaction(interaction)
-    tell(pocket, interaction, "INTERACTION_CREATE")
+    notify_invoker(pocket, interaction, "INTERACTION_CREATE")
     pocket.hub.to_user(
         "INTERACTION_CREATE", world.bot.id, _payload(pocket, interaction, message), interaction.guild_id
     )
     if interaction.type is not InteractionType.AUTOCOMPLETE:
         loop = asyncio.get_running_loop()
-        pocket.timers.add(loop.call_later(pocket.limits.acknowledge_seconds, _give_up, pocket, interaction))
+        pocket.timers.add(
+            loop.call_later(pocket.limits.acknowledge_seconds, _fail_if_unanswered, pocket, interaction)
+        )
 
 
-def tell(pocket: Pocket, interaction: Interaction, event: str, more: Json | None = None) -> None:
+def notify_invoker(pocket: Pocket, interaction: Interaction, event: str, more: Json | None = None) -> None:
     """Tell an interaction's invoker what became of it."""
-    news: Json = {"id": str(interaction.id)} | ({"nonce": interaction.nonce} if interaction.nonce else {})
-    pocket.hub.to_user(event, interaction.user_id, news | (more or {}))
+    event_data: Json = {"id": str(interaction.id)} | (
+        {"nonce": interaction.nonce} if interaction.nonce else {}
+    )
+    pocket.hub.to_user(event, interaction.user_id, event_data | (more or {}))
 
 
-def _give_up(pocket: Pocket, interaction: Interaction) -> None:
+def _fail_if_unanswered(pocket: Pocket, interaction: Interaction) -> None:
     if interaction.callback is None:
-        tell(pocket, interaction, "INTERACTION_FAILURE", {"reason_code": TIMED_OUT})
+        notify_invoker(pocket, interaction, "INTERACTION_FAILURE", {"reason_code": TIMED_OUT})
 
 
 def age(pocket: Pocket, interaction: Interaction) -> float:
@@ -104,7 +110,7 @@ def _payload(pocket: Pocket, interaction: Interaction, message: Message | None) 
         "entitlements": [],
         "entitlement_sku_ids": [],
         "authorizing_integration_owners": _owners(channel),
-        "context": IN_DIRECT if channel.guild_id is None else IN_GUILD,
+        "context": IN_DM if channel.guild_id is None else IN_GUILD,
         "attachment_size_limit": pocket.limits.file_bytes,
         "data": interaction.data,
     }

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from bot.playground.errors import ApiError, invalid
+from bot.playground.errors import ApiError, field_error
 from bot.playground.forms.base import SNOWFLAKE_LIMIT
 from bot.playground.forms.interaction_forms import OptionValue
 from bot.playground.forms.message_forms import AttachmentForm
 from bot.playground.http.routing import Call
-from bot.playground.interactions.resolved import Resolved
+from bot.playground.interactions.resolved import ResolvedData
 from bot.playground.messages.attachments import new_attachment
 from bot.playground.state.records import Channel, Json
 
@@ -18,12 +18,12 @@ STRING, WHOLE, BOOLEAN, USER, CHANNEL, ROLE, MENTIONABLE, NUMBER, ATTACHMENT = r
 PLAIN: dict[int, set[type]] = {STRING: {str}, WHOLE: {int}, BOOLEAN: {bool}, NUMBER: {int, float}}
 """The options whose value stands for itself, with the types that it may have."""
 
-MOST_TEXT = 6000
-MOST_NUMBER = 2**53
+MAX_TEXT = 6000
+MAX_NUMBER = 2**53
 Path = tuple[str | int, ...]
 
 
-class Intake:
+class OptionParser:
     """Takes in one command's values.
 
     Args:
@@ -38,7 +38,7 @@ class Intake:
         self,
         call: Call,
         channel: Channel,
-        resolved: Resolved,
+        resolved: ResolvedData,
         attachments: list[AttachmentForm],
         *,
         complete: bool,
@@ -62,7 +62,9 @@ class Intake:
         for number, each in enumerate(given):
             option = by_name.get(each.name)
             if option is None or option["type"] != each.type:
-                raise invalid((*at, number), "This command is outdated, please try again in a few minutes")
+                raise field_error(
+                    (*at, number), "This command is outdated, please try again in a few minutes"
+                )
             taken.append(self._option(option, each, (*at, number)))
         return taken
 
@@ -95,7 +97,7 @@ class Intake:
         try:
             resolve[option["type"]]()
         except ApiError as error:
-            raise invalid(at, error.body["message"]) from None
+            raise field_error(at, error.body["message"]) from None
         return object_id
 
     def file(self, value: object, at: Path) -> int:
@@ -104,7 +106,7 @@ class Intake:
         form = self._attachments[number] if number < len(self._attachments) else None
         upload = self._call.uploads.get(form.id if form else number)
         if upload is None:
-            raise invalid(at, "Attachment not found")
+            raise field_error(at, "Attachment not found")
         pocket = self._call.pocket
         attachment = new_attachment(pocket, self._channel.id, upload, form, ephemeral=True)
         pocket.files.write(attachment, upload.data)
@@ -116,32 +118,32 @@ def _check_required(known: Sequence[Json], given: Sequence[OptionValue], at: Pat
     names = {each.name for each in given}
     for option in known:
         if option.get("required") and option["name"] not in names:
-            raise invalid((*at, option["name"]), "This field is required")
+            raise field_error((*at, option["name"]), "This field is required")
     groups = [each for each in known if each["type"] in SUBCOMMANDS]
     if groups and len(names) != 1:
-        raise invalid(at, "A subcommand is required")
+        raise field_error(at, "A subcommand is required")
 
 
 def _check_plain(option: Json, value: object, at: Path) -> None:
     """Refuse a text or number of the wrong type, not among the choices, or out of bounds."""
     kind = option["type"]
     if type(value) not in PLAIN[kind]:
-        raise invalid(at, f"Value is not of type {kind}.")
+        raise field_error(at, f"Value is not of type {kind}.")
     if option.get("choices") and value not in [each["value"] for each in option["choices"]]:
-        raise invalid(at, "Value must be one of the choices.")
+        raise field_error(at, "Value must be one of the choices.")
     if isinstance(value, str):
-        _check_bounds(len(value), option.get("min_length", 0), option.get("max_length", MOST_TEXT), at)
+        _check_bounds(len(value), option.get("min_length", 0), option.get("max_length", MAX_TEXT), at)
     elif isinstance(value, int | float):
-        _check_bounds(value, option.get("min_value", -MOST_NUMBER), option.get("max_value", MOST_NUMBER), at)
+        _check_bounds(value, option.get("min_value", -MAX_NUMBER), option.get("max_value", MAX_NUMBER), at)
 
 
 def _check_bounds(size: float, least: float, most: float, at: Path) -> None:
     if not least <= size <= most:
-        raise invalid(at, f"Value must be between {least} and {most}.")
+        raise field_error(at, f"Value must be between {least} and {most}.")
 
 
 def _snowflake(value: object, at: Path) -> int:
     text = "" if isinstance(value, bool) else str(value)
     if not text.isdigit() or int(text) >= SNOWFLAKE_LIMIT:
-        raise invalid(at, f'Value "{str(value)[:100]}" is not snowflake.')
+        raise field_error(at, f'Value "{str(value)[:100]}" is not snowflake.')
     return int(text)

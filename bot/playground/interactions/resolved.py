@@ -1,16 +1,16 @@
 """What an interaction names by id, as objects beside it: Discord's `resolved`."""
 
-from bot.playground.errors import ApiError, Refusal
+from bot.playground.errors import ApiError, ErrorCode
 from bot.playground.payloads import media
 from bot.playground.payloads.channels import channel as channel_payload
 from bot.playground.payloads.messages import View
 from bot.playground.payloads.messages import message as message_payload
-from bot.playground.payloads.users import bare_member, role, user
+from bot.playground.payloads.users import partial_member, role, user
 from bot.playground.pocket import Pocket
 from bot.playground.state.records import Attachment, Channel, Json, Message, User
 
 
-class Resolved:
+class ResolvedData:
     """Collects objects for the application. What it can't find is refused."""
 
     def __init__(self, pocket: Pocket, channel: Channel, invoker: User) -> None:
@@ -31,18 +31,18 @@ class Resolved:
         world, guild = self._pocket.world, self._pocket.world.guild_of(self._channel)
         found = world.users.get(user_id)
         if found is None:
-            raise ApiError(Refusal.UNKNOWN_USER)
+            raise ApiError(ErrorCode.UNKNOWN_USER)
         self._put("users", user_id, user(found))
         if guild is not None and user_id in guild.members:
             bits = world.permissions(self._channel, user_id)
-            self._put("members", user_id, bare_member(guild.members[user_id]) | {"permissions": str(bits)})
+            self._put("members", user_id, partial_member(guild.members[user_id]) | {"permissions": str(bits)})
 
     def role(self, role_id: int) -> None:
         """Add a role of the server."""
         guild = self._pocket.world.guild_of(self._channel)
         found = guild.roles.get(role_id) if guild else None
         if found is None:
-            raise ApiError(Refusal.UNKNOWN_ROLE)
+            raise ApiError(ErrorCode.UNKNOWN_ROLE)
         self._put("roles", role_id, role(found))
 
     def mentionable(self, object_id: int) -> None:
@@ -61,9 +61,9 @@ class Resolved:
             or found.guild_id != self._channel.guild_id
             or not world.can_see(found, self._invoker.id)
         ):
-            raise ApiError(Refusal.UNKNOWN_CHANNEL)
+            raise ApiError(ErrorCode.UNKNOWN_CHANNEL)
         if types and found.type not in types:
-            raise ApiError(Refusal.WRONG_CHANNEL_TYPE)
+            raise ApiError(ErrorCode.WRONG_CHANNEL_TYPE)
         bits = world.permissions(found, self._invoker.id)
         self._put(
             "channels", channel_id, channel_payload(world, found, world.bot) | {"permissions": str(bits)}

@@ -4,14 +4,14 @@ import mimetypes
 import re
 from pathlib import PurePath
 
-from bot.playground.errors import invalid
+from bot.playground.errors import field_error
 from bot.playground.forms.base import Upload
 from bot.playground.forms.message_forms import AttachmentForm
 from bot.playground.pocket import Pocket
 from bot.playground.state import image_headers
 from bot.playground.state.records import Attachment, Message
 
-MOST_ATTACHMENTS = 10
+MAX_ATTACHMENTS = 10
 """Source: ../shared/DISCORD.md, "Limits"."""
 
 IS_SPOILER = 1 << 3
@@ -44,7 +44,7 @@ def attach(
     described = {each.id: each for each in forms or ()}
     for position, each in enumerate(forms or ()):
         if each.id not in kept and each.id not in uploads:
-            raise invalid(("attachments", position), "Attachment not found")
+            raise field_error(("attachments", position), "Attachment not found")
     stay = [
         _redescribed(kept[each], described.get(each)) for each in kept if forms is None or each in described
     ]
@@ -56,8 +56,8 @@ def attach(
         )
         for number, upload in sorted(uploads.items())
     ]
-    if len(stay) + len(new) > MOST_ATTACHMENTS:
-        raise invalid(("attachments",), "Must be 10 or fewer in length.")
+    if len(stay) + len(new) > MAX_ATTACHMENTS:
+        raise field_error(("attachments",), "Must be 10 or fewer in length.")
     message.attachments = stay + [each for each, _ in new]
     return new
 

@@ -2,25 +2,25 @@
 
 from collections.abc import Iterator
 
-from bot.playground.errors import invalid
+from bot.playground.errors import field_error
 from bot.playground.forms.component_forms import TopLevel
 from bot.playground.payloads.media import SCHEME
 from bot.playground.state.records import Attachment, Json
 
-V2 = 1 << 15
-"""The message flag of Components V2. Source: Discord's reference, "Message flags"."""
+COMPONENTS_V2 = 1 << 15
+"""The message flag of Components COMPONENTS_V2. Source: Discord's reference, "Message flags"."""
 
 ROW = 1
 TEXT_DISPLAY = 10
 THUMBNAIL = 11
 CONTAINER = 17
-ROWS = 5
-MOST_COMPONENTS = 40
-MOST_TEXT = 4000
-"""All texts of a V2 message together. Source: ../shared/DISCORD.md, "Limits"."""
+MAX_ROWS = 5
+MAX_COMPONENTS = 40
+MAX_TEXT = 4000
+"""All texts of a COMPONENTS_V2 message together. Source: ../shared/DISCORD.md, "Limits"."""
 
 
-def stored(components: list[TopLevel], *, v2: bool) -> list[Json]:
+def validated(components: list[TopLevel], *, v2: bool) -> list[Json]:
     """Return components as they are kept: with a number each, and Discord's defaults.
 
     Raises:
@@ -28,19 +28,19 @@ def stored(components: list[TopLevel], *, v2: bool) -> list[Json]:
     """
     kept = [each.model_dump(mode="json", exclude_none=True) for each in components]
     if v2:
-        _check_layout(kept)
+        _check_v2(kept)
     else:
         _check_rows(kept)
     _check_custom_ids(kept)
-    _complete(kept)
+    _fill_defaults(kept)
     return kept
 
 
-def walk(components: list[Json]) -> Iterator[Json]:
+def flatten(components: list[Json]) -> Iterator[Json]:
     """Yield components and everything in them, from the top down."""
     for each in components:
         yield each
-        yield from walk(each.get("components", []))
+        yield from flatten(each.get("components", []))
         if "accessory" in each:
             yield each["accessory"]
 
@@ -52,49 +52,49 @@ def check_attached(components: list[Json], attachments: list[Attachment]) -> Non
         ApiError: One does.
     """
     names = {each.filename for each in attachments}
-    for each in walk(components):
+    for each in flatten(components):
         shown = [each.get("media"), each.get("file"), *(item["media"] for item in each.get("items", []))]
         for url in (medium["url"] for medium in shown if medium):
             if url.startswith(SCHEME) and url.removeprefix(SCHEME) not in names:
-                raise invalid(
+                raise field_error(
                     ("components",),
                     f"{url} was not found",
                 )
 
 
 def _check_rows(kept: list[Json]) -> None:
-    if len(kept) > ROWS:
-        raise invalid(("components",), "Must be between 0 and 5 in length.")
+    if len(kept) > MAX_ROWS:
+        raise field_error(("components",), "Must be between 0 and 5 in length.")
     for number, each in enumerate(kept):
         if each["type"] != ROW:
-            raise invalid(("components", number), 'Value of field "type" must be one of (1,).')
+            raise field_error(("components", number), 'Value of field "type" must be one of (1,).')
 
 
-def _check_layout(kept: list[Json]) -> None:
-    everything = list(walk(kept))
-    if len(everything) > MOST_COMPONENTS:
-        raise invalid(
+def _check_v2(kept: list[Json]) -> None:
+    everything = list(flatten(kept))
+    if len(everything) > MAX_COMPONENTS:
+        raise field_error(
             ("components",),
             "The maximum number of components is 40",
         )
-    if sum(len(each.get("content", "")) for each in everything) > MOST_TEXT:
-        raise invalid(
+    if sum(len(each.get("content", "")) for each in everything) > MAX_TEXT:
+        raise field_error(
             ("components",),
             "The total displayable text size exceeds the maximum size of 4000",
         )
 
 
 def _check_custom_ids(kept: list[Json]) -> None:
-    ids = [each["custom_id"] for each in walk(kept) if "custom_id" in each]
+    ids = [each["custom_id"] for each in flatten(kept) if "custom_id" in each]
     if len(ids) != len(set(ids)):
-        raise invalid(("components",), "Component custom id cannot be duplicated")
+        raise field_error(("components",), "Component custom id cannot be duplicated")
 
 
-def _complete(kept: list[Json]) -> None:
+def _fill_defaults(kept: list[Json]) -> None:
     """Number the components that have no number, and say null where Discord does."""
-    everything = list(walk(kept))
+    everything = list(flatten(kept))
     taken = {each["id"] for each in everything if each.get("id")}
-    free = (number for number in range(1, MOST_COMPONENTS * 4) if number not in taken)
+    free = (number for number in range(1, MAX_COMPONENTS * 4) if number not in taken)
     for each in everything:
         if not each.get("id"):
             each["id"] = next(free)

@@ -1,6 +1,6 @@
 """What a request says made into a message's text, embeds, components and files."""
 
-from bot.playground.errors import ApiError, Refusal, invalid
+from bot.playground.errors import ApiError, ErrorCode, field_error
 from bot.playground.forms import embed_forms
 from bot.playground.forms.base import Upload
 from bot.playground.forms.message_forms import MessageEdit
@@ -11,7 +11,7 @@ from bot.playground.state.records import Message
 
 SUPPRESS_EMBEDS = 1 << 2
 SUPPRESS_NOTIFICATIONS = 1 << 12
-SETTABLE = SUPPRESS_EMBEDS | SUPPRESS_NOTIFICATIONS | components.V2
+SETTABLE = SUPPRESS_EMBEDS | SUPPRESS_NOTIFICATIONS | components.COMPONENTS_V2
 """The message flags that a client may set. Source: Discord's reference, "Message flags"."""
 
 
@@ -29,9 +29,11 @@ def compose(pocket: Pocket, message: Message, form: MessageEdit, uploads: dict[i
     if "content" in named:
         message.content = (form.content or "").strip()
     if "embeds" in named:
-        message.embeds = embed_forms.stored(form.embeds or [])
+        message.embeds = embed_forms.validated(form.embeds or [])
     if "components" in named:
-        message.components = components.stored(form.components or [], v2=bool(message.flags & components.V2))
+        message.components = components.validated(
+            form.components or [], v2=bool(message.flags & components.COMPONENTS_V2)
+        )
     files = attach(pocket, message, uploads, form.attachments if "attachments" in named else None)
     _check(message)
     return files
@@ -40,23 +42,23 @@ def compose(pocket: Pocket, message: Message, form: MessageEdit, uploads: dict[i
 def _set_flags(message: Message, form: MessageEdit) -> None:
     if form.flags is None:
         return
-    if message.flags & components.V2 and not form.flags & components.V2:
-        raise invalid(("flags",), "The Components V2 flag can't be removed")
+    if message.flags & components.COMPONENTS_V2 and not form.flags & components.COMPONENTS_V2:
+        raise field_error(("flags",), "The Components V2 flag can't be removed")
     message.flags = message.flags & ~SETTABLE | form.flags & SETTABLE
 
 
 def _check(message: Message) -> None:
     """Refuse what doesn't go together, and nothing at all."""
     components.check_attached(message.components, message.attachments)
-    if message.flags & components.V2:
+    if message.flags & components.COMPONENTS_V2:
         for name, value in (("content", message.content), ("embeds", message.embeds)):
             if value:
-                raise invalid(
+                raise field_error(
                     (name,),
                     f"The '{name}' field cannot be used when using MessageFlags.IS_COMPONENTS_V2",
                 )
     if not _says_something(message):
-        raise ApiError(Refusal.EMPTY_MESSAGE)
+        raise ApiError(ErrorCode.EMPTY_MESSAGE)
 
 
 def _says_something(message: Message) -> bool:

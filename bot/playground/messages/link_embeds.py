@@ -14,7 +14,7 @@ from bot.playground.state.records import Channel, Message
 
 LINK = re.compile(r"(?<!<)https?://[^\s<>|]+")
 """A link ends where a spoiler does."""
-MOST_EMBEDS = 5
+MAX_EMBEDS = 5
 """How many links of a message are shown. Discord publishes no number."""
 
 
@@ -23,8 +23,8 @@ def unfurl(pocket: Pocket, channel: Channel, message: Message) -> None:
     allowed = pocket.world.permissions(channel, message.author_id) & Permission.EMBED_LINKS
     if not allowed or message.flags & SUPPRESS_EMBEDS or message.embeds:
         return
-    links = list(dict.fromkeys(LINK.findall(message.content)))[:MOST_EMBEDS]
+    links = list(dict.fromkeys(LINK.findall(message.content)))[:MAX_EMBEDS]
     shown = [url for url in links if (found := pocket.files.known(url)) is not None and found.width]
     if shown:
         embeds = [{"type": "image", "url": url, "thumbnail": {"url": url}} for url in shown]
-        posting.changed(pocket, channel, message.model_copy(update={"embeds": embeds}))
+        posting.update(pocket, channel, message.model_copy(update={"embeds": embeds}))

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from bot.playground.errors import invalid
+from bot.playground.errors import field_error
 from bot.playground.forms.message_forms import AllowedMentions
 from bot.playground.state.permissions import Permission
 from bot.playground.state.records import Channel, Guild, Message
@@ -15,7 +15,7 @@ EVERYONE = re.compile(r"@(everyone|here)\b")
 
 
 @dataclass(frozen=True)
-class Pings:
+class ResolvedMentions:
     """Users and roles by id, and whether everyone is meant."""
 
     users: list[int]
@@ -23,7 +23,7 @@ class Pings:
     everyone: bool
 
 
-def check(allowed: AllowedMentions | None) -> None:
+def check_allowed(allowed: AllowedMentions | None) -> None:
     """Refuse a list of users or roles beside the word that allows them all.
 
     Raises:
@@ -33,19 +33,19 @@ def check(allowed: AllowedMentions | None) -> None:
         return
     for kind, listed in (("users", allowed.users), ("roles", allowed.roles)):
         if listed and kind in allowed.parse:
-            raise invalid(
+            raise field_error(
                 ("allowed_mentions",),
                 f'parse:["{kind}"] and {kind}: [ids...] are mutually exclusive.',
             )
 
 
-def pings(
+def resolve(
     world: World,
     channel: Channel,
     message: Message,
     allowed: AllowedMentions | None,
-    answered: Message | None,
-) -> Pings:
+    replied_to: Message | None,
+) -> ResolvedMentions:
     """Return whom a message pings.
 
     Args:
@@ -53,18 +53,18 @@ def pings(
         channel: The channel.
         message: The message, with its author and text.
         allowed: Its allowed mentions, none where the client named none.
-        answered: The message that it answers.
+        replied_to: The message that it answers.
     """
     bits = world.permissions(channel, message.author_id)
     text = "\n".join([message.content, *(each.get("content", "") for each in message.components)])
     users = [each for each in _ids(USER, text) if each in world.users and _allows(allowed, "users", each)]
-    if answered is not None and _pings_answered(allowed):
-        users.append(answered.author_id)
+    if replied_to is not None and _mentions_replied_to(allowed):
+        users.append(replied_to.author_id)
     roles = [each for each in _roles(world.guild_of(channel), text, bits) if _allows(allowed, "roles", each)]
     everyone = bool(
         EVERYONE.search(text) and bits & Permission.MENTION_EVERYONE and _allows(allowed, "everyone", 0)
     )
-    return Pings(list(dict.fromkeys(users)), roles, everyone)
+    return ResolvedMentions(list(dict.fromkeys(users)), roles, everyone)
 
 
 def _ids(pattern: re.Pattern[str], text: str) -> list[int]:
@@ -86,6 +86,6 @@ def _allows(allowed: AllowedMentions | None, kind: str, each: int) -> bool:
     return kind in (allowed.parse or []) or each in listed
 
 
-def _pings_answered(allowed: AllowedMentions | None) -> bool:
+def _mentions_replied_to(allowed: AllowedMentions | None) -> bool:
     """Tell whether the answered author is pinged: yes by default, no once allowed mentions are named."""
     return allowed is None or bool(allowed.replied_user)

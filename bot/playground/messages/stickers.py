@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from bot.playground.errors import ApiError, Refusal
+from bot.playground.errors import ApiError, ErrorCode
 from bot.playground.state.records import Attachment, Json, Sticker
 from bot.playground.state.world import World
 
@@ -38,5 +38,5 @@ def items(world: World, ids: Iterable[int], user_id: int) -> list[Json]:
 def _item(world: World, sticker_id: int, user_id: int) -> Json:
     found = world.stickers.get(sticker_id)
     if found is None or user_id not in world.guilds[found.guild_id].members:
-        raise ApiError(Refusal.UNKNOWN_STICKER)
+        raise ApiError(ErrorCode.UNKNOWN_STICKER)
     return {"id": str(found.id), "name": found.name, "format_type": found.format_type}

@@ -13,7 +13,7 @@ GUILD_STICKER = 2
 def guild(world: World, record: Guild) -> Json:
     """Return a server as REST answers it."""
     stickers = [each for each in world.stickers.values() if each.guild_id == record.id]
-    return ABSENT | {
+    return GUILD_DEFAULTS | {
         "id": str(record.id),
         "name": record.name,
         "owner_id": str(record.owner_id),
@@ -72,7 +72,7 @@ def own_guild(record: Guild, viewer: User) -> Json:
     }
 
 
-ABSENT: Json = {
+GUILD_DEFAULTS: Json = {
     "icon": None,
     "description": None,
     "home_header": None,

@@ -29,7 +29,7 @@ def attachment(files: Files, record: Attachment) -> Json:
     }
 
 
-def listed(record: Message) -> list[Attachment]:
+def listed_attachments(record: Message) -> list[Attachment]:
     """Return the attachments that a message lists: those that nothing else in it shows."""
     used = {url.removeprefix(SCHEME) for url in _addresses(record) if url.startswith(SCHEME)}
     return [each for each in record.attachments if each.filename not in used]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from bot.playground.payloads import media
 from bot.playground.payloads.channels import channel
-from bot.playground.payloads.users import bare_member, iso, user
+from bot.playground.payloads.users import iso, partial_member, user
 from bot.playground.state.files import Files
 from bot.playground.state.records import ChannelType, Json, Message, MessageType, Reaction, User
 from bot.playground.state.snowflakes import time_of
@@ -18,7 +18,7 @@ from bot.playground.state.world import World
 EPHEMERAL = 1 << 6
 """The flag of a message that one user sees. Source: Discord's reference, "Message flags"."""
 
-UNREAD: Json = {"content": "", "attachments": [], "embeds": [], "components": []}
+NO_CONTENT: Json = {"content": "", "attachments": [], "embeds": [], "components": []}
 """What stands where the viewer may not read."""
 
 
@@ -72,10 +72,10 @@ def gateway_message(view: View, record: Message, *, with_nonce: bool = False) ->
         return shown
     shown["guild_id"] = str(guild.id)
     if record.author_id in guild.members:
-        shown["member"] = bare_member(guild.members[record.author_id])
+        shown["member"] = partial_member(guild.members[record.author_id])
     for mention in shown["mentions"]:
         if int(mention["id"]) in guild.members:
-            mention["member"] = bare_member(guild.members[int(mention["id"])])
+            mention["member"] = partial_member(guild.members[int(mention["id"])])
     return shown
 
 
@@ -95,25 +95,25 @@ def _basic(view: View, record: Message) -> Json:
         "mentions": _mentioned(view, record),
         "mention_roles": [str(each) for each in record.mention_roles],
     }
-    return shown | _content(view, record) | _origin(record) | _place(view, record)
+    return shown | _readable_content(view, record) | _origin_fields(record) | _thread_fields(view, record)
 
 
-def _content(view: View, record: Message) -> Json:
+def _readable_content(view: View, record: Message) -> Json:
     """Return what the message says and forwards, empty where the viewer may not read it."""
     readable = view.may_read(record)
-    shown = _said(view, record) if readable else dict(UNREAD)
+    shown = _content_fields(view, record) if readable else dict(NO_CONTENT)
     if record.snapshots:
-        hidden: Json = {} if readable else UNREAD
+        hidden: Json = {} if readable else NO_CONTENT
         shown["message_snapshots"] = [
             {"message": _snapshot(view, each) | hidden} for each in record.snapshots
         ]
     return shown
 
 
-def _said(view: View, record: Message) -> Json:
+def _content_fields(view: View, record: Message) -> Json:
     shown: Json = {
         "content": record.content,
-        "attachments": [media.attachment(view.files, each) for each in media.listed(record)],
+        "attachments": [media.attachment(view.files, each) for each in media.listed_attachments(record)],
         "embeds": media.embeds(view.files, record),
         "components": media.components(view.files, record),
     }
@@ -122,7 +122,7 @@ def _said(view: View, record: Message) -> Json:
 
 def _snapshot(view: View, record: Message) -> Json:
     """Return what a forward keeps of a message, without its author and place."""
-    return _said(view, record) | {
+    return _content_fields(view, record) | {
         "type": int(record.type),
         "timestamp": iso(time_of(record.id)),
         "edited_timestamp": iso(record.edited_at),
@@ -136,7 +136,7 @@ def _mentioned(view: View, record: Message) -> list[Json]:
     return [user(view.world.users[each]) for each in record.mentions if each in view.world.users]
 
 
-def _origin(record: Message) -> Json:
+def _origin_fields(record: Message) -> Json:
     """Return what the message answers, forwards or was made by."""
     shown: Json = {}
     if record.reference is not None:
@@ -152,7 +152,7 @@ def _origin(record: Message) -> Json:
     return shown
 
 
-def _place(view: View, record: Message) -> Json:
+def _thread_fields(view: View, record: Message) -> Json:
     """Return where the message stands: its place in a thread, the thread that starts at it."""
     shown: Json = {} if record.position is None else {"position": record.position}
     thread = view.world.channels.get(record.id)

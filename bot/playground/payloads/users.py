@@ -64,7 +64,7 @@ def role(record: Role) -> Json:
     return shown
 
 
-def bare_member(record: Member) -> Json:
+def partial_member(record: Member) -> Json:
     """Return a member without the user, as messages carry it."""
     return {
         "avatar": None,
@@ -83,4 +83,4 @@ def bare_member(record: Member) -> Json:
 
 def member(world: World, record: Member) -> Json:
     """Return a member with the user."""
-    return bare_member(record) | {"user": user(world.users[record.user_id])}
+    return partial_member(record) | {"user": user(world.users[record.user_id])}

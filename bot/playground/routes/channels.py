@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from bot.playground import threads
-from bot.playground.errors import ApiError, Refusal
+from bot.playground.errors import ApiError, ErrorCode
 from bot.playground.forms.base import Form, Snowflake
 from bot.playground.http.routing import Call, Reply, Routes
 from bot.playground.messages import posting
@@ -19,11 +19,11 @@ routes = Routes()
 CHANNEL = "/channels/{channel_id}"
 OVERWRITE = CHANNEL + "/permissions/{overwrite_id}"
 
-MOST_SLOW_SECONDS = 21600
+MAX_SLOW_SECONDS = 21600
 """The longest slow mode. Source: Discord's OpenAPI description."""
 
 Bits = Annotated[int, Field(ge=0, le=ALL)]
-Seconds = Annotated[int, Field(ge=0, le=MOST_SLOW_SECONDS)]
+Seconds = Annotated[int, Field(ge=0, le=MAX_SLOW_SECONDS)]
 
 
 class OverwriteForm(Form):
@@ -75,7 +75,7 @@ async def create(call: Call) -> Reply:
     form = call.form(ChannelCreate)
     kind = form.type or ChannelType.TEXT
     if kind not in {ChannelType.TEXT, ChannelType.CATEGORY}:
-        raise ApiError(Refusal.WRONG_CHANNEL_TYPE)
+        raise ApiError(ErrorCode.WRONG_CHANNEL_TYPE)
     position = len(call.pocket.world.guild_channels(guild))
     channel = Channel(id=call.pocket.world.snowflakes.next(), type=kind, guild_id=guild.id, position=position)
     _apply(channel, form)
@@ -88,7 +88,7 @@ async def edit(call: Call) -> Json:
     """Change a channel or a thread."""
     channel = call.channel()
     if channel.type is ChannelType.DM:
-        raise ApiError(Refusal.NOT_IN_DM)
+        raise ApiError(ErrorCode.NOT_IN_DM)
     if channel.thread is not None:
         threads.edit(call, channel)
     else:
@@ -136,7 +136,7 @@ async def disallow(call: Call) -> None:
     """Take back what was said about a role or a member."""
     channel = call.channel(Permission.MANAGE_ROLES)
     if not _drop_overwrite(channel, call.id("overwrite_id")):
-        raise ApiError(Refusal.UNKNOWN_OVERWRITE)
+        raise ApiError(ErrorCode.UNKNOWN_OVERWRITE)
     _tell(call, "CHANNEL_UPDATE", channel)
 
 
@@ -146,20 +146,23 @@ async def typing(call: Call) -> None:
     channel = call.channel()
     posting.check_writable(call.pocket, call.user, channel)
     world, guild = call.pocket.world, call.pocket.world.guild_of(channel)
-    news: Json = {
+    event_data: Json = {
         "channel_id": str(channel.id),
         "user_id": str(call.user.id),
         "timestamp": int(world.clock()),
     }
     if guild is not None:
-        news |= {"guild_id": str(guild.id), "member": member_payload(world, guild.members[call.user.id])}
-    call.pocket.hub.in_channel("TYPING_START", channel, lambda _: news)
+        event_data |= {
+            "guild_id": str(guild.id),
+            "member": member_payload(world, guild.members[call.user.id]),
+        }
+    call.pocket.hub.in_channel("TYPING_START", channel, lambda _: event_data)
 
 
 def _managed(call: Call) -> Guild:
     guild = call.guild()
     if not in_guild(guild, call.user.id) & Permission.MANAGE_CHANNELS:
-        raise ApiError(Refusal.MISSING_PERMISSIONS)
+        raise ApiError(ErrorCode.MISSING_PERMISSIONS)
     return guild
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bot.playground.errors import ApiError, Refusal, invalid
+from bot.playground.errors import ApiError, ErrorCode, field_error
 from bot.playground.forms.base import check
 from bot.playground.forms.command_forms import CommandForm
 from bot.playground.http.routing import Call, Handler, Reply, Routes
@@ -18,9 +18,9 @@ GUILD = "/applications/{application_id}/guilds/{guild_id}/commands"
 def _scope(call: Call) -> int | None:
     """Return the server that the path names, none for the global commands; only for the application."""
     if not call.user.bot:
-        raise ApiError(Refusal.BOTS_ONLY)
+        raise ApiError(ErrorCode.BOTS_ONLY)
     if call.id("application_id") != call.pocket.world.application.id:
-        raise ApiError(Refusal.UNKNOWN_APPLICATION)
+        raise ApiError(ErrorCode.UNKNOWN_APPLICATION)
     return call.guild().id if "guild_id" in call.params else None
 
 
@@ -28,7 +28,7 @@ def _command(call: Call) -> Command:
     scope = _scope(call)
     found = call.pocket.world.commands.get(call.id("command_id"))
     if found is None or found.guild_id != scope:
-        raise ApiError(Refusal.UNKNOWN_COMMAND)
+        raise ApiError(ErrorCode.UNKNOWN_COMMAND)
     return found
 
 
@@ -46,7 +46,7 @@ def _both(method: str, below: str = "") -> Callable[[Handler], Handler]:
 @_both("GET")
 async def several(call: Call) -> list[Json]:
     """List the commands."""
-    return [commands.payload(each) for each in commands.of_scope(call.pocket.world, _scope(call))]
+    return [commands.payload(each) for each in commands.in_scope(call.pocket.world, _scope(call))]
 
 
 @_both("PUT")
@@ -54,7 +54,7 @@ async def overwrite(call: Call) -> list[Json]:
     """Put commands in the place of all that are there."""
     scope, body = _scope(call), call.body.json
     if not isinstance(body, list):
-        raise invalid((), "Only iterables may be used in a ListType")
+        raise field_error((), "Only iterables may be used in a ListType")
     forms = [check(CommandForm, each, (number,)) for number, each in enumerate(body)]
     return [commands.payload(each) for each in commands.overwrite(call.pocket.world, scope, forms)]
 
@@ -100,7 +100,7 @@ async def permissions(call: Call) -> list[Json]:
 async def guild_index(call: Call) -> Json:
     """List the commands that a client shows in a server."""
     world = call.pocket.world
-    return commands.index(world, call.user, commands.shown_in_guild(world, call.guild(), call.user))
+    return commands.index(world, call.user, commands.visible_in_guild(world, call.guild(), call.user))
 
 
 @routes.add("GET", "/channels/{channel_id}/application-command-index")
@@ -108,5 +108,5 @@ async def direct_index(call: Call) -> Json:
     """List the commands that a client shows in a direct message."""
     channel, world = call.channel(), call.pocket.world
     if channel.type is not ChannelType.DM:
-        raise ApiError(Refusal.WRONG_CHANNEL_TYPE)
-    return commands.index(world, call.user, commands.shown_directly(world, channel))
+        raise ApiError(ErrorCode.WRONG_CHANNEL_TYPE)
+    return commands.index(world, call.user, commands.visible_in_dm(world, channel))

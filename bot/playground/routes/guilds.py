@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from bot.playground.errors import ApiError, Refusal
+from bot.playground.errors import ApiError, ErrorCode
 from bot.playground.forms.base import Form, Snowflake
 from bot.playground.http.routing import Call, Routes
 from bot.playground.payloads import guilds, users
@@ -77,7 +77,7 @@ async def channels(call: Call) -> list[Json]:
 async def members(call: Call) -> list[Json]:
     """List a server's members by id."""
     guild = call.guild()
-    after, limit = call.whole_number("after", 0, 0, 1 << 63), call.whole_number("limit", 1, 1, 1000)
+    after, limit = call.int_query("after", 0, 0, 1 << 63), call.int_query("limit", 1, 1, 1000)
     found = sorted(
         (each for each in guild.members.values() if each.user_id > after), key=lambda each: each.user_id
     )
@@ -94,7 +94,7 @@ async def search(call: Call) -> list[Json]:
         for each in call.guild().members.values()
         if _named(world.users[each.user_id].username, each, text)
     ]
-    return [users.member(world, each) for each in found[: call.whole_number("limit", 1, 1, 1000)]]
+    return [users.member(world, each) for each in found[: call.int_query("limit", 1, 1, 1000)]]
 
 
 def _named(username: str, member: Member, text: str) -> bool:
@@ -128,7 +128,7 @@ async def edit_member(call: Call) -> Json:
         found.nick = form.nick
     if form.roles is not None:
         if unknown := set(form.roles) - set(guild.roles):
-            raise ApiError(Refusal.UNKNOWN_ROLE, {"roles": sorted(unknown)})
+            raise ApiError(ErrorCode.UNKNOWN_ROLE, {"roles": sorted(unknown)})
         found.roles = list(dict.fromkeys(form.roles))
     if "communication_disabled_until" in form.model_fields_set:
         found.timed_out_until = form.communication_disabled_until
@@ -210,26 +210,26 @@ async def delete_role(call: Call) -> None:
     for each in guild.members.values():
         each.roles = [role_id for role_id in each.roles if role_id != role.id]
     call.pocket.world.save_guild(guild)
-    news = {"guild_id": str(guild.id), "role_id": str(role.id)}
-    call.pocket.hub.in_guild("GUILD_ROLE_DELETE", guild, lambda _: news)
+    event_data = {"guild_id": str(guild.id), "role_id": str(role.id)}
+    call.pocket.hub.in_guild("GUILD_ROLE_DELETE", guild, lambda _: event_data)
 
 
 def _require(call: Call, guild: Guild, needed: int) -> None:
     if needed & ~in_guild(guild, call.user.id):
-        raise ApiError(Refusal.MISSING_PERMISSIONS)
+        raise ApiError(ErrorCode.MISSING_PERMISSIONS)
 
 
 def _member(call: Call, guild: Guild) -> Member:
     found = guild.members.get(call.id("user_id"))
     if found is None:
-        raise ApiError(Refusal.UNKNOWN_MEMBER)
+        raise ApiError(ErrorCode.UNKNOWN_MEMBER)
     return found
 
 
 def _role(call: Call, guild: Guild) -> Role:
     found = guild.roles.get(call.id("role_id"))
     if found is None:
-        raise ApiError(Refusal.UNKNOWN_ROLE)
+        raise ApiError(ErrorCode.UNKNOWN_ROLE)
     return found
 
 
@@ -243,8 +243,8 @@ def _member_changed(call: Call, guild: Guild, found: Member) -> Json:
     world = call.pocket.world
     world.save_guild(guild)
     shown = users.member(world, found)
-    news = shown | {"guild_id": str(guild.id)}
-    call.pocket.hub.in_guild("GUILD_MEMBER_UPDATE", guild, lambda _: news)
+    event_data = shown | {"guild_id": str(guild.id)}
+    call.pocket.hub.in_guild("GUILD_MEMBER_UPDATE", guild, lambda _: event_data)
     return shown
 
 
@@ -255,6 +255,6 @@ def _role_changed(call: Call, guild: Guild, role: Role, event: str) -> Json:
     guild.roles[role.id] = role
     call.pocket.world.save_guild(guild)
     shown = users.role(role)
-    news = {"guild_id": str(guild.id), "role": shown}
-    call.pocket.hub.in_guild(event, guild, lambda _: news)
+    event_data = {"guild_id": str(guild.id), "role": shown}
+    call.pocket.hub.in_guild(event, guild, lambda _: event_data)
     return shown

@@ -12,7 +12,7 @@ INDEX = "index.html"
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 """What is served, and as what; whatever else lies in the folder is not there."""
 
-RULES = (
+POLICY_RULES = (
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
@@ -41,7 +41,7 @@ def policy(host: str) -> str:
         host: A name of this server; the guard has let no other through.
     """
     # Not every browser takes a WebSocket of the same host for 'self'.
-    return "; ".join((*RULES, f"connect-src 'self' ws://{host}"))
+    return "; ".join((*POLICY_RULES, f"connect-src 'self' ws://{host}"))
 
 
 def files() -> dict[str, Path]:

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import unquote
 
-from bot.playground.errors import ApiError, Refusal
+from bot.playground.errors import ApiError, ErrorCode
 from bot.playground.http.routing import Call, Routes
 from bot.playground.messages import posting
 from bot.playground.payloads.messages import message as message_payload
@@ -17,7 +17,7 @@ MESSAGE = "/channels/{channel_id}/messages/{message_id}"
 EMOJI = MESSAGE + "/reactions/{emoji_name}"
 PIN = "/channels/{channel_id}/messages/pins/{message_id}"
 
-MOST_REACTIONS = 20
+MAX_REACTIONS = 20
 """Source: Discord's reference, error 30010."""
 
 CUSTOM_EMOJI = re.compile(r"(\w{2,32}):(\d{1,19})")
@@ -31,12 +31,12 @@ async def react(call: Call) -> None:
     name, emoji_id = _emoji(call)
     reaction = _find(message, name, emoji_id)
     if channel.thread is not None and channel.thread.archived:
-        raise ApiError(Refusal.THREAD_ARCHIVED)
+        raise ApiError(ErrorCode.THREAD_ARCHIVED)
     if reaction is None:
-        if not call.may(channel, Permission.ADD_REACTIONS):
-            raise ApiError(Refusal.MISSING_PERMISSIONS)
-        if len(message.reactions) >= MOST_REACTIONS:
-            raise ApiError(Refusal.TOO_MANY_REACTIONS)
+        if not call.has_permissions(channel, Permission.ADD_REACTIONS):
+            raise ApiError(ErrorCode.MISSING_PERMISSIONS)
+        if len(message.reactions) >= MAX_REACTIONS:
+            raise ApiError(ErrorCode.TOO_MANY_REACTIONS)
         message.reactions.append(reaction := Reaction(name=name, emoji_id=emoji_id))
     if call.user.id not in reaction.users:
         reaction.users.append(call.user.id)
@@ -74,7 +74,7 @@ async def who(call: Call) -> list[Json]:
     reaction = _find(message, *_emoji(call))
     if reaction is None:
         return []
-    after, limit = call.whole_number("after", 0, 0, 1 << 63), call.whole_number("limit", 25, 1, 100)
+    after, limit = call.int_query("after", 0, 0, 1 << 63), call.int_query("limit", 25, 1, 100)
     users = sorted(each for each in reaction.users if each > after)
     return [user(call.pocket.world.users[each]) for each in users[:limit]]
 
@@ -106,7 +106,7 @@ def _emoji(call: Call) -> tuple[str, int | None]:
     if (custom := CUSTOM_EMOJI.fullmatch(text)) is not None:
         return custom[1], int(custom[2])
     if not text or text.isascii():
-        raise ApiError(Refusal.UNKNOWN_EMOJI)
+        raise ApiError(ErrorCode.UNKNOWN_EMOJI)
     return text, None
 
 
@@ -127,23 +127,23 @@ def _tell(
     call: Call, event: str, channel: Channel, message: Message, reaction: Reaction, user_id: int
 ) -> None:
     world, guild = call.pocket.world, call.pocket.world.guild_of(channel)
-    news = _place(channel, message) | {
+    event_data = _place(channel, message) | {
         "user_id": str(user_id),
         "emoji": _emoji_payload(reaction.name, reaction.emoji_id),
         "burst": False,
         "type": 0,
     }
     if event.endswith("ADD"):
-        news["message_author_id"] = str(message.author_id)
+        event_data["message_author_id"] = str(message.author_id)
         if guild is not None:
-            news["member"] = member(world, guild.members[user_id])
-    call.pocket.hub.in_channel(event, channel, lambda _: news)
+            event_data["member"] = member(world, guild.members[user_id])
+    call.pocket.hub.in_channel(event, channel, lambda _: event_data)
 
 
 def _cleared(call: Call, event: str, channel: Channel, message: Message, more: Json) -> None:
     call.pocket.world.save_message(message)
-    news = _place(channel, message) | more
-    call.pocket.hub.in_channel(event, channel, lambda _: news)
+    event_data = _place(channel, message) | more
+    call.pocket.hub.in_channel(event, channel, lambda _: event_data)
 
 
 @routes.add("PUT", PIN)
@@ -188,8 +188,8 @@ def _set_pin(call: Call, channel: Channel, message: Message, *, pinned: bool) ->
     changed = message.model_copy(update={"pinned_at": now if pinned else None})
     channel.last_pin_timestamp = now if pinned else channel.last_pin_timestamp
     call.pocket.world.save_channel(channel)
-    posting.changed(call.pocket, channel, changed)
-    news: Json = {"channel_id": str(channel.id), "last_pin_timestamp": iso(channel.last_pin_timestamp)}
+    posting.update(call.pocket, channel, changed)
+    event_data: Json = {"channel_id": str(channel.id), "last_pin_timestamp": iso(channel.last_pin_timestamp)}
     if channel.guild_id is not None:
-        news["guild_id"] = str(channel.guild_id)
-    call.pocket.hub.in_channel("CHANNEL_PINS_UPDATE", channel, lambda _: news)
+        event_data["guild_id"] = str(channel.guild_id)
+    call.pocket.hub.in_channel("CHANNEL_PINS_UPDATE", channel, lambda _: event_data)

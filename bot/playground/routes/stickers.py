@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from bot.playground.errors import ApiError, Refusal, invalid
+from bot.playground.errors import ApiError, ErrorCode, field_error
 from bot.playground.forms.base import Form, check
 from bot.playground.http.routing import Call, Reply, Routes
 from bot.playground.messages import stickers
@@ -40,7 +40,7 @@ async def create(call: Call) -> Reply:
     upload = call.uploads.get(0)
     kind = stickers.format_of(upload.data) if upload else None
     if upload is None or kind is None:
-        raise invalid(("file",), "Invalid Asset")
+        raise field_error(("file",), "Invalid Asset")
     sticker = Sticker(
         id=world.snowflakes.next(),
         guild_id=guild.id,
@@ -81,19 +81,19 @@ async def delete(call: Call) -> None:
 def _managed(call: Call) -> Guild:
     guild = call.guild()
     if not in_guild(guild, call.user.id) & Permission.MANAGE_GUILD_EXPRESSIONS:
-        raise ApiError(Refusal.MISSING_PERMISSIONS)
+        raise ApiError(ErrorCode.MISSING_PERMISSIONS)
     return guild
 
 
 def _find(call: Call, guild: Guild | None) -> Sticker:
     found = call.pocket.world.stickers.get(call.id("sticker_id"))
     if found is None or (guild is not None and found.guild_id != guild.id):
-        raise ApiError(Refusal.UNKNOWN_STICKER)
+        raise ApiError(ErrorCode.UNKNOWN_STICKER)
     return found
 
 
 def _tell(call: Call, guild: Guild) -> None:
     world = call.pocket.world
     left = [sticker_payload(world, each) for each in world.stickers.values() if each.guild_id == guild.id]
-    news = {"guild_id": str(guild.id), "stickers": left}
-    call.pocket.hub.in_guild("GUILD_STICKERS_UPDATE", guild, lambda _: news)
+    event_data = {"guild_id": str(guild.id), "stickers": left}
+    call.pocket.hub.in_guild("GUILD_STICKERS_UPDATE", guild, lambda _: event_data)

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from bot.playground import threads
-from bot.playground.errors import ApiError, Refusal, invalid
+from bot.playground.errors import ApiError, ErrorCode, field_error
 from bot.playground.http.routing import Call, Reply, Routes
 from bot.playground.payloads.channels import channel as channel_payload
 from bot.playground.payloads.channels import thread_member
@@ -27,12 +27,12 @@ async def open_at_message(call: Call) -> Reply:
     parent = _parent(call)
     form = call.form(threads.ThreadCreate)
     start = call.message(parent)
-    if not call.may(parent, Permission.CREATE_PUBLIC_THREADS):
-        raise ApiError(Refusal.MISSING_PERMISSIONS)
+    if not call.has_permissions(parent, Permission.CREATE_PUBLIC_THREADS):
+        raise ApiError(ErrorCode.MISSING_PERMISSIONS)
     if start.id in call.pocket.world.channels:
-        raise ApiError(Refusal.THREAD_EXISTS)
+        raise ApiError(ErrorCode.THREAD_EXISTS)
     thread = threads.open_thread(call, parent, form, ChannelType.PUBLIC_THREAD, start)
-    threads.start_message(call, thread, start)
+    threads.add_starter_message(call, thread, start)
     return Reply(201, channel_payload(call.pocket.world, thread, call.user))
 
 
@@ -42,32 +42,32 @@ async def open_alone(call: Call) -> Reply:
     parent = _parent(call)
     form = call.form(threads.ThreadCreate)
     kind = ChannelType(form.type or ChannelType.PRIVATE_THREAD)
-    if not call.may(parent, NEEDED[kind]):
-        raise ApiError(Refusal.MISSING_PERMISSIONS)
+    if not call.has_permissions(parent, NEEDED[kind]):
+        raise ApiError(ErrorCode.MISSING_PERMISSIONS)
     thread = threads.open_thread(call, parent, form, kind, None)
     if kind is ChannelType.PUBLIC_THREAD:
-        threads.announce(call, parent, thread)
+        threads.post_created_message(call, parent, thread)
     return Reply(201, channel_payload(call.pocket.world, thread, call.user))
 
 
 def _parent(call: Call) -> Channel:
     parent = call.channel()
     if parent.type is not ChannelType.TEXT:
-        raise ApiError(Refusal.WRONG_CHANNEL_TYPE)
+        raise ApiError(ErrorCode.WRONG_CHANNEL_TYPE)
     return parent
 
 
 def _thread(call: Call) -> Channel:
     thread = call.channel()
     if thread.type not in THREADS:
-        raise ApiError(Refusal.WRONG_CHANNEL_TYPE)
+        raise ApiError(ErrorCode.WRONG_CHANNEL_TYPE)
     return thread
 
 
 def _open_thread(call: Call) -> Channel:
     thread = _thread(call)
     if thread.thread is not None and thread.thread.archived:
-        raise ApiError(Refusal.THREAD_ARCHIVED)
+        raise ApiError(ErrorCode.THREAD_ARCHIVED)
     return thread
 
 
@@ -88,10 +88,10 @@ async def add(call: Call) -> None:
     """Take someone into a thread."""
     thread = _open_thread(call)
     guild = call.pocket.world.guild_of(thread)
-    if not call.may(thread, Permission.SEND_MESSAGES_IN_THREADS):
-        raise ApiError(Refusal.MISSING_PERMISSIONS)
+    if not call.has_permissions(thread, Permission.SEND_MESSAGES_IN_THREADS):
+        raise ApiError(ErrorCode.MISSING_PERMISSIONS)
     if guild is None or call.id("user_id") not in guild.members:
-        raise ApiError(Refusal.UNKNOWN_MEMBER)
+        raise ApiError(ErrorCode.UNKNOWN_MEMBER)
     threads.join(call.pocket, thread, call.id("user_id"))
 
 
@@ -102,8 +102,8 @@ async def remove(call: Call) -> None:
     owns = (
         thread.type is ChannelType.PRIVATE_THREAD and thread.thread and thread.thread.owner_id == call.user.id
     )
-    if not owns and not call.may(thread, Permission.MANAGE_THREADS):
-        raise ApiError(Refusal.MISSING_PERMISSIONS)
+    if not owns and not call.has_permissions(thread, Permission.MANAGE_THREADS):
+        raise ApiError(ErrorCode.MISSING_PERMISSIONS)
     threads.leave(call.pocket, thread, call.id("user_id"))
 
 
@@ -119,7 +119,7 @@ async def member(call: Call) -> Json:
     """Return someone's place in a thread."""
     thread = _thread(call)
     if thread.thread is None or call.id("user_id") not in thread.thread.members:
-        raise ApiError(Refusal.UNKNOWN_MEMBER)
+        raise ApiError(ErrorCode.UNKNOWN_MEMBER)
     return _member(call, thread, call.id("user_id"))
 
 
@@ -168,7 +168,7 @@ def _archived(call: Call, kind: ChannelType, needed: int) -> Json:
         for when, each in sorted(found, key=lambda pair: pair[0], reverse=True)
         if not before or when < before
     ]
-    limit = call.whole_number("limit", 50, 2, 100)
+    limit = call.int_query("limit", 50, 2, 100)
     return _listed(call, mine[:limit], has_more=len(mine) > limit)
 
 
@@ -177,7 +177,7 @@ def _before(call: Call) -> datetime | None:
     try:
         return datetime.fromisoformat(text) if text else None
     except ValueError:
-        raise invalid(("before",), f"Could not parse {text}.") from None
+        raise field_error(("before",), f"Could not parse {text}.") from None
 
 
 def _listed(call: Call, found: list[Channel], *, has_more: bool = False) -> Json:

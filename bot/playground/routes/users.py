@@ -2,7 +2,7 @@
 
 from pydantic import model_validator
 
-from bot.playground.errors import ApiError, Refusal
+from bot.playground.errors import ApiError, ErrorCode
 from bot.playground.forms.base import Form, Snowflake
 from bot.playground.http.routing import Call, Routes
 from bot.playground.payloads.channels import channel as channel_payload
@@ -45,7 +45,7 @@ async def someone(call: Call) -> Json:
     """Return a user."""
     found = call.pocket.world.users.get(call.id("user_id"))
     if found is None:
-        raise ApiError(Refusal.UNKNOWN_USER)
+        raise ApiError(ErrorCode.UNKNOWN_USER)
     return user(found)
 
 
@@ -68,9 +68,9 @@ async def open_direct(call: Call) -> Json:
     world = call.pocket.world
     other = world.users.get(call.form(DirectChannel).recipient_id)
     if other is None:
-        raise ApiError(Refusal.UNKNOWN_USER)
+        raise ApiError(ErrorCode.UNKNOWN_USER)
     if other.id == call.user.id or (other.bot and call.user.bot):
-        raise ApiError(Refusal.CANNOT_MESSAGE_USER)
+        raise ApiError(ErrorCode.CANNOT_MESSAGE_USER)
     return channel_payload(
         world, world.direct_channel(call.user.id, other.id) or _opened(call, other), call.user
     )
@@ -104,7 +104,7 @@ async def gateway_for_bots(call: Call) -> Json:
 async def my_application(call: Call) -> Json:
     """Return the application of the bot that asks."""
     if not call.user.bot:
-        raise ApiError(Refusal.BOTS_ONLY)
+        raise ApiError(ErrorCode.BOTS_ONLY)
     return _application(call)
 
 
@@ -112,9 +112,9 @@ async def my_application(call: Call) -> Json:
 async def application(call: Call) -> Json:
     """Return the bot's application by its id."""
     if not call.user.bot:
-        raise ApiError(Refusal.BOTS_ONLY)
+        raise ApiError(ErrorCode.BOTS_ONLY)
     if call.id("application_id") != call.pocket.world.application.id:
-        raise ApiError(Refusal.UNKNOWN_APPLICATION)
+        raise ApiError(ErrorCode.UNKNOWN_APPLICATION)
     return _application(call)
 
 

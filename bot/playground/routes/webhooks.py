@@ -3,7 +3,7 @@
 Whoever has an interaction's token may; no other authorization is needed.
 """
 
-from bot.playground.errors import ApiError, Refusal
+from bot.playground.errors import ApiError, ErrorCode
 from bot.playground.forms.callback_forms import CallbackMessage
 from bot.playground.http.routing import Call, Reply, Routes
 from bot.playground.interactions import callbacks, dispatch
@@ -33,16 +33,16 @@ def _interaction(call: Call) -> Interaction:
     known = call.pocket.world.interactions.values()
     found = next((each for each in known if (each.token, each.application_id) == (token, owner)), None)
     if found is None or found.callback is None:
-        raise ApiError(Refusal.UNKNOWN_WEBHOOK)
+        raise ApiError(ErrorCode.UNKNOWN_WEBHOOK)
     if dispatch.age(call.pocket, found) > call.pocket.limits.token_seconds:
-        raise ApiError(Refusal.INVALID_WEBHOOK_TOKEN)
+        raise ApiError(ErrorCode.INVALID_WEBHOOK_TOKEN)
     return found
 
 
 def _find(call: Call, interaction: Interaction, message_id: int | None) -> Message:
     message = call.pocket.world.message(interaction.channel_id, message_id or 0)
     if message is None:
-        raise ApiError(Refusal.UNKNOWN_MESSAGE)
+        raise ApiError(ErrorCode.UNKNOWN_MESSAGE)
     return message
 
 
@@ -50,7 +50,7 @@ def _named(call: Call, interaction: Interaction) -> Message:
     """Return the path's message, if the interaction made it or answers it."""
     message_id = call.id("message_id")
     if message_id not in {*interaction.replies, interaction.response_id}:
-        raise ApiError(Refusal.UNKNOWN_MESSAGE)
+        raise ApiError(ErrorCode.UNKNOWN_MESSAGE)
     return _find(call, interaction, message_id)
 
 
@@ -64,7 +64,7 @@ async def follow_up(call: Call) -> Json:
     interaction, form = _interaction(call), call.form(CallbackMessage)
     original = call.pocket.world.message(interaction.channel_id, interaction.response_id or 0)
     if original is not None and original.flags & callbacks.LOADING:
-        return _shown(call, callbacks.rewrite(call, original, form))
+        return _shown(call, callbacks.edit(call, original, form))
     message = callbacks.new_message(call.pocket, interaction, form)
     if original is not None:
         message.type = MessageType.REPLY
@@ -73,7 +73,7 @@ async def follow_up(call: Call) -> Json:
         )
         original_id = {"original_response_message_id": str(original.id)}
         message.interaction = {"interaction_metadata": interaction.metadata | original_id}
-    files = callbacks.write_into(call, message, form)
+    files = callbacks.apply_form(call, message, form)
     interaction.replies.append(message.id)
     call.pocket.world.save_interaction(interaction)
     callbacks.publish(call.pocket, message, files)
@@ -92,7 +92,7 @@ async def edit_original(call: Call) -> Json:
     """Change the first response; one that was deferred comes with this."""
     interaction = _interaction(call)
     message = _find(call, interaction, interaction.response_id)
-    return _shown(call, callbacks.rewrite(call, message, call.form(CallbackMessage)))
+    return _shown(call, callbacks.edit(call, message, call.form(CallbackMessage)))
 
 
 @routes.add("DELETE", ORIGINAL, public=True)
@@ -112,7 +112,7 @@ async def one(call: Call) -> Json:
 async def edit(call: Call) -> Json:
     """Change a message that the interaction made."""
     message = _named(call, _interaction(call))
-    return _shown(call, callbacks.rewrite(call, message, call.form(CallbackMessage)))
+    return _shown(call, callbacks.edit(call, message, call.form(CallbackMessage)))
 
 
 @routes.add("DELETE", MESSAGE, public=True)

@@ -8,7 +8,7 @@ Size = tuple[int, int]
 JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """The JPEG segments that carry the picture's size. Source: ITU-T T.81, table B.1."""
 
-MOST_PIXELS = 1 << 31
+MAX_PIXELS = 1 << 31
 
 
 def content_type(data: bytes) -> str | None:
@@ -35,7 +35,7 @@ def size(data: bytes) -> Size | None:
         found = read(data)
     except (struct.error, IndexError):
         return None
-    return found if found and 0 < found[0] < MOST_PIXELS and 0 < found[1] < MOST_PIXELS else None
+    return found if found and 0 < found[0] < MAX_PIXELS and 0 < found[1] < MAX_PIXELS else None
 
 
 def _others(data: bytes) -> str:

@@ -16,7 +16,7 @@ TOPICS = {
     GENERAL: "Beholder is quiet here until you mention it or use a command.",
 }
 
-PEOPLE = (("ada", "Ada"), ("ben", "Ben"))
+USERS = (("ada", "Ada"), ("ben", "Ben"))
 """Who lives there. The first owns the server, the second is an ordinary member."""
 
 BOT_NAME = "Beholder"
@@ -32,7 +32,7 @@ def seed(world: World) -> None:
     """Fill an empty world; one that has been filled stays as it is."""
     if world.guilds:
         return
-    people = [new_person(world, *names) for names in PEOPLE]
+    people = [new_user(world, *names) for names in USERS]
     bot = _bot(world, people[0])
     _guild(world, people, bot)
 
@@ -43,7 +43,7 @@ def new_token(user_id: int) -> str:
     return f"{owner}.{secrets.token_urlsafe(4)}.{secrets.token_urlsafe(27)}"
 
 
-def new_person(world: World, username: str, shown: str) -> User:
+def new_user(world: World, username: str, shown: str) -> User:
     """Give someone an account."""
     user_id = world.snowflakes.next()
     user = User(id=user_id, username=username, global_name=shown, token=new_token(user_id))

@@ -117,7 +117,7 @@ class World:
         self.interactions[interaction.id] = interaction
         self.store.put(interaction)
 
-    def forget_interactions(self, before: int) -> None:
+    def remove_interactions(self, before: int) -> None:
         """Forget the interactions whose id is below one."""
         for interaction in [each for each in self.interactions.values() if each.id < before]:
             del self.interactions[interaction.id]

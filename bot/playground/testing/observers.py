@@ -55,7 +55,7 @@ Observer = Callable[[Observation], None]
 class Observers(list[Observer]):
     """Callbacks that are told. One that fails is logged and does no harm to the others."""
 
-    def tell(self, observation: Observation) -> None:
+    def notify(self, observation: Observation) -> None:
         """Tell every observer."""
         for observer in list(self):
             try:

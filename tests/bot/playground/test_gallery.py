@@ -49,4 +49,4 @@ async def test_where_nothing_can_be_drawn_the_page_hears_why(
     monkeypatch.setattr(gallery, "LIMITS", ChildLimits(seconds=20, memory=2**30, answer=10))
     async with http.get(f"{place.pocket.url}/playground/scenes") as answer:
         assert answer.status == 503
-        assert (await answer.json())["message"] == gallery.NOT_DRAWN
+        assert (await answer.json())["message"] == gallery.DRAWING_FAILED

@@ -16,7 +16,7 @@ async def test_another_server_can_be_joined_and_left(
     await client.wait_until_ready()
     guild = population.add_guild(pocket, "elsewhere")
     await client.events.wait("joined", lambda each: each.id == guild.id)
-    cleo = population.add_person(pocket, "cleo", guild)
+    cleo = population.add_user(pocket, "cleo", guild)
     (channel,) = pocket.world.guild_channels(guild)
     cleos = Rest(http, place.pocket.api, cleo.authorization)
     await cleos.post(f"/channels/{channel.id}/messages", {"content": "hello"})

@@ -63,7 +63,7 @@ async def test_no_token_is_shown(place: Place, client: Bot, http: aiohttp.Client
     assert len(tokens) >= 4
     assert not [token for token in tokens if token in shown]
     assert "INTERACTION_CREATE" in [each["name"] for each in seen]
-    assert f"/{inspector.HIDDEN}/callback" in seen[-1]["name"]
+    assert f"/{inspector.REDACTED}/callback" in seen[-1]["name"]
 
 
 @pytest.mark.parametrize(
@@ -74,12 +74,12 @@ async def test_no_token_is_shown(place: Place, client: Bot, http: aiohttp.Client
     ],
 )
 def test_a_path_is_shown_without_its_token(template: str, path: str, shown: str) -> None:
-    assert inspector.shown_path(template, path) == shown
+    assert inspector.redacted_path(template, path) == shown
 
 
 def test_what_is_shown_of_a_payload_is_a_copy() -> None:
     payload = {"token": "secret", "below": [{"Authorization": "secret", "text": "x" * 5000}]}
-    shown = inspector.without_secrets(payload)
+    shown = inspector.redacted(payload)
     assert "secret" not in json.dumps(shown)
     assert len(shown["below"][0]["text"]) < 5000
     assert payload["token"] == "secret"  # noqa: S105

@@ -42,11 +42,11 @@ def test_channels_users_and_routes_have_buckets_of_their_own() -> None:
 
 
 def test_all_routes_together_have_a_limit() -> None:
-    limits = RateLimits(Rates(everything=(3, 1.0), default=(50, 1.0)), Clock())
+    limits = RateLimits(Rates(global_limit=(3, 1.0), default=(50, 1.0)), Clock())
     for number in range(3):
         assert limits.check(1, f"GET /{number}", "").retry_after is None
     refused = limits.check(1, "GET /3", "")
-    assert refused.everywhere
+    assert refused.is_global
     assert refused.headers["X-RateLimit-Global"] == "true"
 
 
