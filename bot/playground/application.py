@@ -1,4 +1,4 @@
-"""The HTTP application: Discord's routes under `/api/v10`, the gateway, the file hosts."""
+"""The aiohttp application: REST routes under `/api/v10`, the gateway, the CDN, the page."""
 
 from typing import Any
 
@@ -44,24 +44,24 @@ ROUTES: list[Route] = [
 
 
 def application(pocket: Pocket, inspector: Inspector) -> web.Application:
-    """Return the application that serves a pocket Discord."""
+    """Build the application that serves a pocket Discord."""
     app = web.Application(
-        middlewares=[origin_check(pocket), _in_discords_form], client_max_size=pocket.limits.request_bytes
+        middlewares=[origin_check(pocket), _routing_errors], client_max_size=pocket.limits.request_bytes
     )
-    for route in sorted(ROUTES, key=_fixed_parts_first):
+    for route in sorted(ROUTES, key=_literals_first):
         app.router.add_route(route.method, API + route.template, Endpoint(pocket, route).__call__)
-    for path in ("/gateway", "/gateway/"):  # clients put "/?v=10" behind the address, or "?v=10"
+    for path in ("/gateway", "/gateway/"):  # clients append "/?v=10" or "?v=10"
         app.router.add_get(path, _gateway(pocket))
     FileHost(pocket).add_to(app)
     playground.add_to(app, pocket)
-    gallery.add_to(app, pocket)
+    gallery.add_to(app)
     inspector.add_to(app)
     page.add_to(app, pocket)
     return app
 
 
-def _fixed_parts_first(route: Route) -> tuple[bool, ...]:
-    """Order routes so that `/users/@me` comes before `/users/{user_id}`."""
+def _literals_first(route: Route) -> tuple[bool, ...]:
+    """Sort key that puts literal path segments before parameters: `/users/@me` before `/users/{user_id}`."""
     return tuple(part.startswith("{") for part in route.template.split("/"))
 
 
@@ -82,8 +82,8 @@ def _gateway(pocket: Pocket) -> Handler:
 
 
 @web.middleware
-async def _in_discords_form(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer unknown routes and methods as Discord does."""
+async def _routing_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer unknown routes, wrong methods and too large bodies with Discord's error objects."""
     try:
         return await handler(request)
     except web.HTTPMethodNotAllowed:

@@ -1,4 +1,4 @@
-"""Discord's refusals: an HTTP status, a code and a sentence, as its reference lists them."""
+"""Discord's API errors: HTTP status, JSON error code and message, as its reference lists them."""
 
 from collections.abc import Iterable
 from enum import Enum
@@ -7,7 +7,7 @@ from bot.playground.state.records import Json
 
 
 class ErrorCode(Enum):
-    """What the pocket Discord refuses with. Source: Discord's reference, "JSON error codes"."""
+    """HTTP status, code and message of each error. Source: Discord's reference, "JSON error codes"."""
 
     UNAUTHORIZED = (401, 0, "401: Unauthorized")
     NOT_FOUND = (404, 0, "404: Not Found")
@@ -58,12 +58,12 @@ class ErrorCode(Enum):
 
 
 class ApiError(Exception):
-    """A request was refused. The middleware turns it into Discord's error object."""
+    """An error answer to a request. `http.routing.Endpoint` sends it as Discord's error object."""
 
-    def __init__(self, refusal: ErrorCode, errors: Json | None = None) -> None:
-        status, code, message = refusal.value
+    def __init__(self, error: ErrorCode, errors: Json | None = None) -> None:
+        status, code, message = error.value
         super().__init__(f"{code}: {message}")
-        self.refusal = refusal
+        self.error = error
         self.status: int = status
         self.body: Json = {"message": message, "code": code}
         if errors:
@@ -71,19 +71,20 @@ class ApiError(Exception):
 
 
 def field_error(path: Iterable[str | int], message: str) -> ApiError:
-    """Return a 50035 about one field.
+    """Return an "Invalid Form Body" error (50035) for one field.
 
     Args:
-        path: Where the field stands, for example `("embeds", 0, "title")`.
-        message: What is wrong with it.
+        path: The field's path in the request body, for example `("embeds", 0, "title")`.
+        message: The sentence for the client.
     """
     return ApiError(ErrorCode.INVALID_FORM, add_field_error(path, message))
 
 
 def add_field_error(path: Iterable[str | int], message: str, into: Json | None = None) -> Json:
-    """Write one field's error into Discord's tree of errors, and return the tree.
+    """Add one field's error to Discord's nested `errors` object, and return that object.
 
-    Beside the sentence Discord's service sends a word where its description has a number; this is the number.
+    Discord's service sends a word as an error's `code`, its OpenAPI description has an integer. This sends the
+    integer.
     """
     tree: Json = {} if into is None else into
     node = tree

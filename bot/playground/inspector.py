@@ -1,6 +1,6 @@
-"""What passes between the bot and this Discord, for the page to show: events, requests, and jobs.
+"""The page's inspector: the bot's gateway events and REST requests, and the worker's jobs.
 
-Tokens never leave: those of interactions are cut out of payloads and paths, and headers aren't shown at all.
+Tokens are redacted from payloads and paths. Headers are not shown.
 """
 
 import asyncio
@@ -16,21 +16,21 @@ from bot.playground.state.records import Json
 from bot.playground.testing.observers import GatewayFrame, Observation, RestExchange
 
 MAX_ENTRIES = 200
-"""How many entries a page that comes later still gets."""
+"""How many past entries a page gets when it connects."""
 
 SECRETS = frozenset({"token", "interaction_token", "webhook_token", "authorization"})
 REDACTED = "…"
 MAX_TEXT = 4000
-"""Longer texts are cut: what is inspected is the exchange, not a file."""
+"""Characters of one string in an entry. Longer strings are cut."""
 
 IGNORED_OPS = {Op.HEARTBEAT, Op.HEARTBEAT_ACK}
 
 
 class Inspector:
-    """Keeps the last of what happened, and tells the pages that look.
+    """Keeps the latest entries, and sends each to the connected pages, in order.
 
     Args:
-        pocket: What is looked at.
+        pocket: The pocket Discord that it observes.
     """
 
     def __init__(self, pocket: Pocket) -> None:
@@ -39,19 +39,19 @@ class Inspector:
         self._pages: set[Connection] = set()
 
     def add_to(self, app: web.Application) -> None:
-        """Register the route and begin to watch."""
+        """Register the WebSocket route, and observe the traffic from now on."""
         self._pocket.observers.append(self._observe)
         app.router.add_get("/playground/inspector", self._connect)
 
     def add(self, entry: Json) -> None:
-        """Keep an entry and show it to the pages that look."""
+        """Store an entry and send it to the connected pages."""
         shown = {"at": time.time()} | entry
         self._entries.append(shown)
         for page in self._pages:
             page.send(shown)
 
     async def _connect(self, request: web.Request) -> web.StreamResponse:
-        """Show a page what was kept, and then what happens, until it goes."""
+        """Send a page the stored entries, then new ones, until it disconnects."""
         socket = web.WebSocketResponse(autoping=True, heartbeat=30)
         await socket.prepare(request)
         page = Connection(socket, request.transport)
@@ -62,7 +62,7 @@ class Inspector:
         writer = asyncio.create_task(page.write())
         try:
             while (await socket.receive()).type in {WSMsgType.TEXT, WSMsgType.BINARY}:
-                pass  # Pages have nothing to say here.
+                pass  # Pages send nothing.
         finally:
             self._pages.discard(page)
             self._pocket.sockets.discard(socket)
@@ -78,7 +78,10 @@ class Inspector:
             self.add(entry)
 
     def _exchange(self, exchange: RestExchange) -> Json | None:
-        """Describe a request of the bot's; those with an interaction's token need no other name."""
+        """Return the entry of a REST request of the bot, None for another user's.
+
+        Requests without a user are authorized by an interaction token, which only the bot has.
+        """
         if exchange.user_id not in {None, self._pocket.world.bot.id}:
             return None
         return {
@@ -92,7 +95,7 @@ class Inspector:
         }
 
     def _frame(self, frame: GatewayFrame) -> Json | None:
-        """Describe a gateway frame to or from the bot."""
+        """Return the entry of a gateway frame to or from the bot, None for others."""
         op = frame.payload.get("op")
         if frame.user_id != self._pocket.world.bot.id or op in IGNORED_OPS:
             return None
@@ -106,18 +109,18 @@ class Inspector:
 
 
 def redacted_path(template: str, path: str) -> str:
-    """Return a request's path without the tokens in it.
+    """Return a request's path with its tokens redacted.
 
     Args:
         template: The route, such as `/webhooks/{webhook_id}/{webhook_token}`.
-        path: What was asked for.
+        path: The requested path.
     """
     pairs = zip(template.split("/"), path.split("/"), strict=False)
     return "/".join(REDACTED if name.strip("{}") in SECRETS else part for name, part in pairs)
 
 
 def redacted(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Return JSON without tokens, long texts cut."""
+    """Return a JSON value with its tokens redacted and long strings cut."""
     if isinstance(value, dict):
         return {key: REDACTED if key.lower() in SECRETS else redacted(each) for key, each in value.items()}
     if isinstance(value, list):

@@ -1,6 +1,6 @@
-"""Discord's rate limits: a window for each route and channel, and one for all requests together.
+"""Discord's rate limits: a bucket for each user, route and major parameter, and a global one for each user.
 
-Discord publishes no numbers; these are what was seen of it, and clients must read the headers.
+Discord publishes no numbers per route. These were observed; clients must read the headers.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 DEFAULT_LIMIT = (50, 1.0)
-"""Requests in seconds for a route without a limit of its own, so that the global one bites first."""
+"""(requests, seconds) of a route that is not in `SEEN`. The global limit is reached first."""
 
 SEEN = {
     "POST /channels/{channel_id}/messages": (5, 5.0),
@@ -24,24 +24,24 @@ SEEN = {
     "PATCH /webhooks/{webhook_id}/{webhook_token}/messages/{message_id}": (5, 2.0),
     "PATCH /webhooks/{webhook_id}/{webhook_token}/messages/@original": (5, 2.0),
 }
-"""Requests in seconds by route. Source: headers that bot authors have reported."""
+"""(requests, seconds) by route. Source: headers that bot authors have reported."""
 
 SWEEP_ABOVE = 1000
 
 GLOBAL_LIMIT = (50, 1.0)
-"""Source: Discord's reference, "Rate limits": 50 requests a second for each bot."""
+"""(requests, seconds) of each bot on all routes together. Source: Discord's reference, "Rate limits"."""
 
 
 @dataclass
 class Rates:
-    """What applies. Change the fields at any time.
+    """The limits that apply. The fields may be changed at any time.
 
     Attributes:
-        enabled: Whether requests are ever refused. The headers are sent all the same.
-        members: Whether people are held to the limits too, and not only the bot.
-        routes: Requests in seconds by `METHOD template`.
-        default: The limit of every other route.
-        global_limit: The limit of all routes together.
+        enabled: Whether requests over a limit are refused. The headers are sent in any case.
+        members: Whether the limits apply to users too, not only to the bot.
+        routes: (requests, seconds) by `METHOD template`.
+        default: The limit of all other routes.
+        global_limit: The limit of one user's requests on all routes together.
     """
 
     enabled: bool = True
@@ -53,7 +53,7 @@ class Rates:
 
 @dataclass
 class Window:
-    """A stretch of time in which so many requests are allowed. Times are the clock's seconds."""
+    """A fixed window: `limit` requests until `ends`, in seconds of the clock."""
 
     limit: int
     ends: float
@@ -62,7 +62,13 @@ class Window:
 
 @dataclass(frozen=True)
 class RateLimitResult:
-    """Whether a request goes through, and the headers that say where its bucket stands."""
+    """The decision about a request, and its X-RateLimit headers.
+
+    Attributes:
+        headers: The headers of the answer.
+        retry_after: Seconds until the request may be repeated, None where it is allowed.
+        is_global: Whether the global limit refused it.
+    """
 
     headers: dict[str, str]
     retry_after: float | None = None
@@ -70,7 +76,7 @@ class RateLimitResult:
 
 
 class RateLimits:
-    """The windows of every user."""
+    """The current windows of all users."""
 
     def __init__(self, rates: Rates, clock: Callable[[], float]) -> None:
         self.rates = rates
@@ -78,13 +84,13 @@ class RateLimits:
         self._windows: dict[tuple[int, str], Window] = {}
 
     def check(self, user_id: int, route: str, major: str, *, member: bool = False) -> RateLimitResult:
-        """Count a request and decide about it.
+        """Count a request, unless it is over a limit.
 
         Args:
-            user_id: Who asks, 0 for a webhook's token: those don't count towards the limit of all together.
+            user_id: The user, 0 for requests authorized by a webhook token, which the global limit doesn't count.
             route: `METHOD template`.
-            major: The channel, server or webhook that the bucket is for.
-            member: Whether a person asks, not the bot.
+            major: The major parameters: channel, guild or webhook.
+            member: Whether the user is not the bot.
         """
         limited = self.rates.enabled and (self.rates.members or not member)
         limit, seconds = self.rates.routes.get(route, self.rates.default)
@@ -103,7 +109,7 @@ class RateLimits:
         return RateLimitResult(self._headers(bucket, route))
 
     def _window(self, user_id: int, key: str, limit: int, seconds: float) -> Window:
-        """Return the window that runs now, a new one where the last is over."""
+        """Return the current window, a new one where the last has ended."""
         window = self._windows.get((user_id, key))
         if window is None or window.ends <= self._clock():
             self._sweep()
@@ -111,7 +117,7 @@ class RateLimits:
         return window
 
     def _sweep(self) -> None:
-        """Forget windows that are over, once there are many."""
+        """Drop windows that have ended, once there are many."""
         if len(self._windows) > SWEEP_ABOVE:
             now = self._clock()
             self._windows = {key: window for key, window in self._windows.items() if window.ends > now}

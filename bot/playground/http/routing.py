@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from bot.playground.errors import ApiError, ErrorCode, field_error
-from bot.playground.forms.base import Body, Form, Upload, read_body
+from bot.playground.forms.base import Form
+from bot.playground.forms.body import Body, Upload, read_body
 from bot.playground.pocket import Pocket
 from bot.playground.ratelimits import RateLimitResult
 from bot.playground.state.permissions import Permission

@@ -5,7 +5,7 @@ import re
 from pathlib import PurePath
 
 from bot.playground.errors import field_error
-from bot.playground.forms.base import Upload
+from bot.playground.forms.body import Upload
 from bot.playground.forms.message_forms import AttachmentForm
 from bot.playground.pocket import Pocket
 from bot.playground.state import image_headers

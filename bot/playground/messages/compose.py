@@ -2,7 +2,7 @@
 
 from bot.playground.errors import ApiError, ErrorCode, field_error
 from bot.playground.forms import embed_forms
-from bot.playground.forms.base import Upload
+from bot.playground.forms.body import Upload
 from bot.playground.forms.message_forms import MessageEdit
 from bot.playground.messages import components
 from bot.playground.messages.attachments import NewFile, attach

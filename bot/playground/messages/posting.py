@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from bot.playground.errors import ApiError, ErrorCode
-from bot.playground.forms.base import Upload
+from bot.playground.forms.body import Upload
 from bot.playground.forms.message_forms import AllowedMentions, MessageCreate, MessageEdit
 from bot.playground.messages import mentions, references, stickers
 from bot.playground.messages.attachments import NewFile
