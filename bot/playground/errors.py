@@ -83,8 +83,8 @@ def field_error(path: Iterable[str | int], message: str) -> ApiError:
 def add_field_error(path: Iterable[str | int], message: str, into: Json | None = None) -> Json:
     """Add one field's error to Discord's nested `errors` object, and return that object.
 
-    Discord's service sends a word as an error's `code`, its OpenAPI description has an integer. This sends the
-    integer.
+    Discord's service sends a word as an error's `code`, its OpenAPI description has an integer. This sends
+    the integer.
     """
     tree: Json = {} if into is None else into
     node = tree

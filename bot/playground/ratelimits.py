@@ -87,7 +87,7 @@ class RateLimits:
         """Count a request, unless it is over a limit.
 
         Args:
-            user_id: The user, 0 for requests authorized by a webhook token, which the global limit doesn't count.
+            user_id: The user, 0 for requests with a webhook token: the global limit doesn't count them.
             route: `METHOD template`.
             major: The major parameters: channel, guild or webhook.
             member: Whether the user is not the bot.

@@ -16,7 +16,7 @@ Render = Callable[[View], Json]
 
 
 class Hub:
-    """The gateway sessions of all users. Each session gets its events in the order in which they were sent."""
+    """The gateway sessions of all users. A session gets its events in the order in which they were sent."""
 
     def __init__(self, world: World, files: Files, faults: Faults, observers: Observers) -> None:
         self._world = world

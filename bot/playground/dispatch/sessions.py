@@ -37,7 +37,7 @@ class Op(IntEnum):
 
 
 class Connection:
-    """One WebSocket with a queue of outgoing frames, so that senders do not wait. Frames are sent in order."""
+    """One WebSocket with a queue of outgoing frames, so that senders don't wait. Frames go out in order."""
 
     def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
         self.socket = socket

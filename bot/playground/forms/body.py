@@ -1,7 +1,7 @@
 """Read request bodies: JSON or multipart.
 
-A multipart body has its JSON as `payload_json` and its files as `files[n]`, where n is the id of an entry of the
-JSON's `attachments`.
+A multipart body has its JSON as `payload_json` and its files as `files[n]`, where n is the id of an entry of
+the JSON's `attachments`.
 """
 
 import re

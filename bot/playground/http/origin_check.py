@@ -1,7 +1,7 @@
-"""Who may talk to the pocket Discord at all: programs, and its own page, by its own names.
+"""Middleware against cross-site requests and DNS rebinding: checks Host, Origin and Sec-Fetch-Site.
 
-A page elsewhere could make a browser send requests here (its Origin tells, or Sec-Fetch-Site where a browser
-sends none), or point a name of its own at this machine (the Host tells). Both are refused.
+A page of another site could make a browser send requests here (seen from Origin, or from Sec-Fetch-Site where
+there is no Origin), or resolve a name of its own to this machine (seen from Host). Both get a 403.
 """
 
 import socket
@@ -13,12 +13,12 @@ from aiohttp.typedefs import Handler, Middleware
 
 from bot.playground.pocket import Pocket
 
-ALL_INTERFACES = {"", "0.0.0.0", "::"}  # noqa: S104 - only to tell it apart
-"""What a server is told that is to listen on all of its machine's addresses; it names itself 127.0.0.1."""
+ALL_INTERFACES = {"", "0.0.0.0", "::"}  # noqa: S104 - compared only
+"""Bind addresses that mean all interfaces. The server's own URLs have 127.0.0.1 then."""
 
 
 def origin_check(pocket: Pocket) -> Middleware:
-    """Return the middleware that refuses a foreign Host or Origin."""
+    """Build the middleware that answers a foreign Host or Origin with 403."""
 
     @web.middleware
     async def refuse_foreign(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -27,7 +27,7 @@ def origin_check(pocket: Pocket) -> Middleware:
             return _refused("Host")
         if origin is not None and not _is_own(origin, pocket.hosts | {host}):
             return _refused("Origin")
-        if _is_of_another_page(request):
+        if _is_cross_site(request):
             return _refused("Sec-Fetch-Site")
         return await handler(request)
 
@@ -35,11 +35,11 @@ def origin_check(pocket: Pocket) -> Middleware:
 
 
 def host_headers(host: str, port: int) -> set[str]:
-    """Return the Host headers that mean this server.
+    """Return the Host headers to accept.
 
     Args:
-        host: Where it listens.
-        port: And on which port.
+        host: The bind address.
+        port: The port.
     """
     hosts = {host.lower(), "localhost", "127.0.0.1", "[::1]"}
     if host in ALL_INTERFACES:
@@ -49,7 +49,7 @@ def host_headers(host: str, port: int) -> set[str]:
 
 
 def _is_address(host: str) -> bool:
-    """Tell whether a Host names no name: nobody can point an address of ours at anything else."""
+    """Tell whether a Host header is an IP address, to which no one can rebind a name."""
     try:
         ip_address(urlsplit(f"//{host}").hostname or "")
     except ValueError:
@@ -57,8 +57,8 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _is_of_another_page(request: web.Request) -> bool:
-    """Tell what a browser asks for on behalf of another site's page, such as a picture in it."""
+def _is_cross_site(request: web.Request) -> bool:
+    """Tell whether a browser sends a request for another site's page, such as an image in it."""
     site, mode = request.headers.get("Sec-Fetch-Site"), request.headers.get("Sec-Fetch-Mode")
     return site in {"cross-site", "same-site"} and mode != "navigate"
 

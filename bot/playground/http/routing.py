@@ -1,4 +1,4 @@
-"""From an HTTP request to a handler and back: who asks, what for, may they, and the answer's form."""
+"""REST routing: authenticate a request, apply faults and rate limits, call its handler, send the answer."""
 
 import json
 import time
@@ -24,12 +24,12 @@ MAJOR_PARAMETERS = ("channel_id", "guild_id", "webhook_id", "webhook_token")
 
 
 class ConnectionAborted(Exception):
-    """The connection is to break here."""
+    """Raised to abort the connection, where a fault says so."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer with a status other than 200, or 204 for none."""
+    """A handler's answer with a status of its own."""
 
     status: int
     body: Any = None
@@ -37,7 +37,15 @@ class Reply:
 
 @dataclass
 class Call:
-    """A request on its way through a handler."""
+    """One API request as its handler gets it.
+
+    Attributes:
+        pocket: The pocket Discord.
+        params: Path parameters.
+        query: Query parameters.
+        body: The parsed body.
+        caller: The authenticated user, None without a token.
+    """
 
     pocket: Pocket
     params: dict[str, str]
@@ -47,10 +55,10 @@ class Call:
 
     @property
     def user(self) -> User:
-        """Return who asks.
+        """The authenticated user.
 
         Raises:
-            ApiError: The route needs a token and none came.
+            ApiError: There is no valid token.
         """
         if self.caller is None:
             raise ApiError(ErrorCode.UNAUTHORIZED)
@@ -58,15 +66,23 @@ class Call:
 
     @property
     def uploads(self) -> dict[int, Upload]:
-        """Return the files that came along, by number."""
+        """The uploaded files by number."""
         return self.body.uploads
 
     def form(self, model: type[M]) -> M:
-        """Return the body as a model, or refuse it."""
+        """Return the body as a form.
+
+        Raises:
+            ApiError: It is invalid.
+        """
         return self.body.read_as(model)
 
     def id(self, name: str) -> int:
-        """Return an id from the path; `@me` is the one who asks."""
+        """Return an id from the path. `@me` is the caller's.
+
+        Raises:
+            ApiError: It is no snowflake.
+        """
         value = self.params[name]
         if value == "@me":
             return self.user.id
@@ -75,10 +91,10 @@ class Call:
         return int(value)
 
     def int_query(self, name: str, default: int, least: int, most: int) -> int:
-        """Return a number from the query.
+        """Return an integer from the query.
 
         Raises:
-            ApiError: It is none, or out of bounds.
+            ApiError: It is no integer, or out of bounds.
         """
         text = self.query.get(name, str(default))
         if not text.isdigit() or not least <= int(text) <= most:
@@ -86,15 +102,15 @@ class Call:
         return int(text)
 
     def channel(self, needed: int = 0, *, name: str = "channel_id") -> Channel:
-        """Return the path's channel, if the one who asks can see it and has the permissions needed.
+        """Return the path's channel, if the caller can see it and has the permissions `needed`.
 
         Raises:
-            ApiError: There is none, or they may not.
+            ApiError: There is no such channel, or the caller lacks a permission.
         """
         return self.channel_by_id(self.id(name), needed)
 
     def channel_by_id(self, channel_id: int, needed: int = 0) -> Channel:
-        """Return a channel by id, under the same conditions as `channel`."""
+        """Return a channel by id, as `channel` does."""
         channel = self.pocket.world.channels.get(channel_id)
         if channel is None:
             raise ApiError(ErrorCode.UNKNOWN_CHANNEL)
@@ -106,14 +122,14 @@ class Call:
         return channel
 
     def has_permissions(self, channel: Channel, needed: int) -> bool:
-        """Tell whether the one who asks has permissions in a channel."""
+        """Tell whether the caller has all permissions of a bit set in a channel."""
         return not needed & ~self.pocket.world.permissions(channel, self.user.id)
 
     def message(self, channel: Channel) -> Message:
-        """Return the path's message, if it is there for the one who asks.
+        """Return the path's message, if it is visible to the caller.
 
         Raises:
-            ApiError: There is none.
+            ApiError: There is no such message.
         """
         message = self.pocket.world.message(channel.id, self.id("message_id"))
         if message is None or message.ephemeral_to not in {None, self.user.id}:
@@ -121,10 +137,10 @@ class Call:
         return message
 
     def guild(self) -> Guild:
-        """Return the path's server, if the one who asks is a member.
+        """Return the path's guild, if the caller is a member.
 
         Raises:
-            ApiError: There is none, or they are not.
+            ApiError: There is no such guild, or the caller is no member.
         """
         guild = self.pocket.world.guilds.get(self.id("guild_id"))
         if guild is None:
@@ -139,11 +155,11 @@ Handler = Callable[[Call], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Route:
-    """A handler with the method and the path that it answers.
+    """A handler with its method and path template.
 
     Attributes:
-        public: Whether it needs no token.
-        limited: Whether it counts towards rate limits.
+        public: Whether it needs no Authorization header.
+        limited: Whether rate limits apply.
     """
 
     method: str
@@ -154,14 +170,14 @@ class Route:
 
 
 class Routes(list[Route]):
-    """A module's routes."""
+    """The routes of one module, in the order in which they were added."""
 
     def add(
         self, method: str, template: str, *, public: bool = False, limited: bool = True
     ) -> Callable[[Handler], Handler]:
         """Register the decorated handler.
 
-        It returns the answer's JSON, None for 204, or a `Reply`.
+        A handler returns JSON for 200, None for 204, or a `Reply`.
         """
 
         def register(handler: Handler) -> Handler:
@@ -173,7 +189,7 @@ class Routes(list[Route]):
 
 @dataclass
 class Exchange:
-    """A request while it is being answered, for the observers."""
+    """What is known of a request while it is answered, for observers."""
 
     started: float = field(default_factory=time.perf_counter)
     caller: User | None = None
@@ -182,17 +198,17 @@ class Exchange:
 
 
 class Endpoint:
-    """Answers the requests to one route."""
+    """The aiohttp handler of one route."""
 
     def __init__(self, pocket: Pocket, route: Route) -> None:
         self._pocket = pocket
         self._route = route
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request, or break its connection where a fault says so."""
+        """Answer a request, or abort its connection where a fault says so."""
         exchange = Exchange()
         try:
-            reply = await self._refusable(request, exchange)
+            reply = await self._answer_or_error(request, exchange)
         except ConnectionAborted:
             if request.transport is not None:
                 request.transport.abort()
@@ -200,7 +216,7 @@ class Endpoint:
         self._observe(request, exchange, reply)
         return respond(reply, exchange.headers)
 
-    async def _refusable(self, request: web.Request, exchange: Exchange) -> Reply:
+    async def _answer_or_error(self, request: web.Request, exchange: Exchange) -> Reply:
         try:
             return await self._answer(request, exchange)
         except ApiError as error:
@@ -211,8 +227,8 @@ class Endpoint:
         fault = self._fault(caller)
         if fault is not None and fault.kind is not FaultKind.CUT_AFTER:
             await read_body(request, self._pocket.limits)
-            return self._broken(fault)
-        limit = self._count(request, caller)
+            return self._apply_fault(fault)
+        limit = self._check_rate_limit(request, caller)
         exchange.headers |= limit.headers
         exchange.body = await read_body(request, self._pocket.limits)
         if limit.retry_after is not None:
@@ -233,17 +249,17 @@ class Endpoint:
         return user
 
     def _fault(self, caller: User | None) -> Fault | None:
-        """Return the fault that hits this request; people's are spared."""
+        """Return the fault to apply to this request, None for users other than the bot."""
         if caller is not None and not caller.bot:
             return None
         return self._pocket.faults.take(self._route.method, self._route.template)
 
-    def _broken(self, fault: Fault) -> Reply:
+    def _apply_fault(self, fault: Fault) -> Reply:
         if fault.kind is FaultKind.CUT_BEFORE:
             raise ConnectionAborted
         return Reply(fault.status, {"message": f"{fault.status}: Internal Server Error", "code": 0})
 
-    def _count(self, request: web.Request, caller: User | None) -> RateLimitResult:
+    def _check_rate_limit(self, request: web.Request, caller: User | None) -> RateLimitResult:
         if not self._route.limited:
             return RateLimitResult({})
         major = "/".join(request.match_info.get(name, "") for name in MAJOR_PARAMETERS)
@@ -272,7 +288,7 @@ class Endpoint:
 
 
 def respond(reply: Reply, headers: dict[str, str]) -> web.Response:
-    """Return an answer as Discord sends it: the exact content type, and Via, which discord.py looks for."""
+    """Build the HTTP response, with the content type and the Via header that discord.py expects."""
     headers = headers | {"Via": "1.1 pocket"}
     if reply.body is None:
         return web.Response(status=reply.status, headers=headers)

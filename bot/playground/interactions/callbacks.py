@@ -1,4 +1,4 @@
-"""First responses to interactions: one each, within 3 seconds, of a kind that fits."""
+"""Initial responses to interactions: one each, in time, of a type that the interaction allows."""
 
 import secrets
 
@@ -24,7 +24,7 @@ from bot.playground.pocket import Pocket
 from bot.playground.state.records import Interaction, InteractionType, Json, Message, MessageType, Reference
 
 LOADING = 1 << 7
-"""The flag of a message that is still to come. Source: Discord's reference, "Message flags"."""
+"""Message flag of a deferred response. Source: Discord's reference, "Message flags"."""
 
 ALLOWED_CALLBACKS = {
     InteractionType.COMMAND: {CallbackType.MESSAGE, CallbackType.DEFERRED_MESSAGE, CallbackType.MODAL},
@@ -36,10 +36,10 @@ UPDATES = {CallbackType.UPDATE, CallbackType.DEFERRED_UPDATE}
 
 
 def respond(call: Call) -> Json:
-    """Give an interaction its first response, and return what came of it.
+    """Apply the initial response to an interaction, and return the callback response.
 
     Raises:
-        ApiError: It has one, is too old, or the response doesn't fit.
+        ApiError: It was acknowledged already, is too old, or the response is invalid.
     """
     interaction = _pending(call)
     form = call.form(CallbackForm)
@@ -54,7 +54,7 @@ def respond(call: Call) -> Json:
 
 
 def _pending(call: Call) -> Interaction:
-    """Return the path's interaction, if it still waits for its first response."""
+    """Return the path's interaction, if it can still get its initial response."""
     interaction = call.pocket.world.interactions.get(call.id("interaction_id"))
     if interaction is None or not secrets.compare_digest(interaction.token, call.params["interaction_token"]):
         raise ApiError(ErrorCode.UNKNOWN_INTERACTION)
@@ -66,7 +66,7 @@ def _pending(call: Call) -> Interaction:
 
 
 def _apply(call: Call, interaction: Interaction, form: CallbackForm) -> Message | None:
-    """Do what a response says, and return the message that came of it."""
+    """Apply a response, and return the message that it created or changed, if any."""
     data = form.data or {}
     match form.type:
         case CallbackType.MESSAGE:
@@ -94,7 +94,7 @@ def _respond_with_message(call: Call, interaction: Interaction, form: CallbackMe
 
 
 def _defer(pocket: Pocket, interaction: Interaction, form: CallbackMessage) -> Message:
-    """Let a message appear that says that the application thinks."""
+    """Create the deferred response, which clients show as "thinking"."""
     message = new_message(pocket, interaction, form)
     message.flags |= LOADING
     interaction.response_id, interaction.ephemeral = message.id, message.ephemeral_to is not None
@@ -104,7 +104,7 @@ def _defer(pocket: Pocket, interaction: Interaction, form: CallbackMessage) -> M
 
 
 def _update(call: Call, interaction: Interaction, form: CallbackForm) -> Message:
-    """Change the message with the component that was used, now or later."""
+    """Edit the message of the component, or only acknowledge for a deferred update."""
     message = call.pocket.world.message(interaction.channel_id, interaction.message_id or 0)
     if message is None:
         raise ApiError(ErrorCode.UNKNOWN_MESSAGE)
@@ -143,7 +143,7 @@ def _open_modal(pocket: Pocket, interaction: Interaction, form: Modal) -> None:
 
 
 def new_message(pocket: Pocket, interaction: Interaction, form: CallbackMessage) -> Message:
-    """Return an empty message that an interaction makes, ephemeral where the form's flags say so."""
+    """Return a new empty message of an interaction, ephemeral where the form's flags say so."""
     ephemeral = bool((form.flags or 0) & EPHEMERAL)
     message = Message(
         id=pocket.world.snowflakes.next(),
@@ -181,7 +181,7 @@ def _message_type(interaction: Interaction) -> MessageType:
 
 
 def apply_form(call: Call, message: Message, form: CallbackMessage) -> list[NewFile]:
-    """Write a form's text, embeds, components and files into a message; return the new files."""
+    """Apply a form to a message with its mentions, and return the new files."""
     mentions.check_allowed(form.allowed_mentions)
     files = compose(call.pocket, message, form, call.uploads)
     channel = call.pocket.world.channels[message.channel_id]
@@ -190,7 +190,7 @@ def apply_form(call: Call, message: Message, form: CallbackMessage) -> list[NewF
 
 
 def edit(call: Call, message: Message, form: CallbackMessage) -> Message:
-    """Change a message; one that was still to come has come now."""
+    """Edit a message. A deferred response stops loading and doesn't count as edited."""
     changed = message.model_copy(deep=True)
     files = apply_form(call, changed, form)
     if changed.flags & LOADING:
@@ -202,17 +202,16 @@ def edit(call: Call, message: Message, form: CallbackMessage) -> Message:
 
 
 def publish(pocket: Pocket, message: Message, files: list[NewFile]) -> None:
-    """Let a message appear in its channel."""
+    """Store a new message in its channel and send MESSAGE_CREATE."""
     posting.publish(pocket, pocket.world.channels[message.channel_id], message, files)
 
 
 def _callback_response(
     pocket: Pocket, interaction: Interaction, kind: CallbackType, message: Message | None
 ) -> Json:
-    """Return what the application is told about its response.
+    """Return the body of `with_response`.
 
-    The description knows no resource of a deferred response's own type: a message that is still to come is a
-    message all the same.
+    Discord's description has no resource type for deferred responses, so they have that of a message.
     """
     about: Json = {
         "id": str(interaction.id),

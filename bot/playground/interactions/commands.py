@@ -1,4 +1,4 @@
-"""The commands that an application has registered, and who is shown them."""
+"""Registered application commands, and their visibility for users."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,23 +10,23 @@ from bot.playground.state.records import Channel, Command, CommandType, Guild, J
 from bot.playground.state.world import World
 
 MAX_COMMANDS = {CommandType.CHAT_INPUT: 100, CommandType.USER: 15, CommandType.MESSAGE: 15}
-"""How many commands of each type there may be. Source: Discord's reference, "Application commands"."""
+"""Limit of commands by type. Source: Discord's reference, "Application commands"."""
 
 IN_GUILD, IN_DM = 0, 1
-"""Where a command is called. Source: Discord's reference, "Interaction context types"."""
+"""Interaction contexts. Source: Discord's reference, "Interaction context types"."""
 
 
 def in_scope(world: World, guild_id: int | None) -> list[Command]:
-    """Return the commands of a server, or the global ones, by id."""
+    """Return a guild's commands, or the global ones, sorted by id."""
     found = [each for each in world.commands.values() if each.guild_id == guild_id]
     return sorted(found, key=lambda command: command.id)
 
 
 def overwrite(world: World, guild_id: int | None, forms: Sequence[CommandForm]) -> list[Command]:
-    """Put commands in the place of all that are there; one of the same type and name keeps its id.
+    """Replace all commands of a scope. One with the same type and name keeps its id.
 
     Raises:
-        ApiError: Two have the same name, or there are too many.
+        ApiError: Two have the same type and name, or there are too many.
     """
     _check(forms)
     kept = [register(world, guild_id, form) for form in forms]
@@ -38,7 +38,7 @@ def overwrite(world: World, guild_id: int | None, forms: Sequence[CommandForm]) 
 
 
 def register(world: World, guild_id: int | None, form: CommandForm, known: Command | None = None) -> Command:
-    """Register a command, in the place of the one with its type and name where there is one."""
+    """Register a command, replacing `known` or the one with its type and name. Unchanged ones keep their version."""
     known = known or find(world, guild_id, form.type, form.name)
     body = form.model_dump(mode="json", exclude_none=True, exclude={"id", "name", "type"})
     if known is not None and (known.body, known.name) == (body, form.name):
@@ -57,7 +57,7 @@ def register(world: World, guild_id: int | None, form: CommandForm, known: Comma
 
 
 def find(world: World, guild_id: int | None, kind: CommandType, name: str) -> Command | None:
-    """Return a command by type and name."""
+    """Return a command by type and name, None where there is none."""
     fitting = (each for each in in_scope(world, guild_id) if (each.type, each.name) == (kind, name))
     return next(fitting, None)
 
@@ -74,7 +74,7 @@ def _check(forms: Sequence[CommandForm]) -> None:
 
 
 def payload(command: Command) -> Json:
-    """Return a command as Discord's object."""
+    """Return a command as Discord's application command object."""
     shown: Json = {
         "id": str(command.id),
         "application_id": str(command.application_id),
@@ -95,7 +95,7 @@ def payload(command: Command) -> Json:
 
 
 def index(world: World, viewer: User, commands: Iterable[Command]) -> Json:
-    """Return commands as clients list them, with the application that they belong to."""
+    """Return an application command index, as clients request it."""
     application = world.application
     listed = {
         "id": str(application.id),
@@ -112,7 +112,7 @@ def index(world: World, viewer: User, commands: Iterable[Command]) -> Json:
 
 
 def visible_in_guild(world: World, guild: Guild, viewer: User) -> list[Command]:
-    """Return the commands that a member is shown: those that they have the permissions for."""
+    """Return the commands that a member sees in a guild, by default member permissions."""
     bits = in_guild(guild, viewer.id)
     if not bits & Permission.USE_APPLICATION_COMMANDS:
         return []
@@ -121,14 +121,14 @@ def visible_in_guild(world: World, guild: Guild, viewer: User) -> list[Command]:
 
 
 def visible_in_dm(world: World, channel: Channel) -> list[Command]:
-    """Return the commands that are shown in a direct message: those of the bot in it."""
+    """Return the commands that are visible in a DM with the bot, none in other DMs."""
     if world.bot.id not in channel.recipients:
         return []
     return [each for each in in_scope(world, None) if _fits(each, IN_DM)]
 
 
 def is_usable(command: Command, guild_id: int | None) -> bool:
-    """Tell whether a command can be called in a server, or in a direct message."""
+    """Tell whether a command can be called in a guild, or with None in a DM."""
     return command.guild_id in {None, guild_id} and _fits(command, IN_DM if guild_id is None else IN_GUILD)
 
 
@@ -140,7 +140,7 @@ def _fits(command: Command, context: int) -> bool:
 
 
 def _allowed(command: Command, bits: int) -> bool:
-    """Tell whether someone with permissions is shown a command; 0 means that only admins are."""
+    """Tell whether a member with permissions sees a command. 0 restricts it to administrators."""
     needed = command.body.get("default_member_permissions")
     if needed is None or bits & Permission.ADMINISTRATOR:
         return True

@@ -1,6 +1,6 @@
-"""Interactions on their way: from whoever does something to the application, and word of what came of it.
+"""Create interactions, send them to the application, and notify the invoker's clients of the outcome.
 
-An interaction must be answered within 3 seconds, and its token works for 15 minutes.
+An interaction needs an initial response within 3 seconds. Its token is valid for 15 minutes.
 Source: Discord's reference, "Receiving and responding to interactions".
 """
 
@@ -20,23 +20,23 @@ from bot.playground.state.snowflakes import at_time, time_of
 LOCALE = "en-US"
 IN_GUILD, IN_DM = 0, 1
 TIMED_OUT = 2
-"""Why an interaction failed, as clients are told: the application didn't answer."""
+"""`reason_code` of INTERACTION_FAILURE: no initial response in time."""
 
 KEEP_SECONDS = 3600
-"""How long an interaction is remembered after its token has ended."""
+"""How long an interaction is stored after its token has expired."""
 
 
 def create(
     call: Call, form: InteractionForm, channel: Channel, data: Json, resolved: ResolvedData
 ) -> Interaction:
-    """Return a new interaction; it goes out with `dispatch`.
+    """Return a new interaction. `send_to_application` stores and sends it.
 
     Args:
         call: The request.
-        form: What the client sent.
-        channel: Where it happens.
-        data: What the application is told of it.
-        resolved: The objects that it names.
+        form: The body of the client's request.
+        channel: The channel of the interaction.
+        data: The interaction's `data`, without `resolved`.
+        resolved: The objects that `data` refers to.
     """
     objects = resolved.json()
     interaction = Interaction(
@@ -60,7 +60,7 @@ def create(
 
 
 def send_to_application(pocket: Pocket, interaction: Interaction, message: Message | None = None) -> None:
-    """Send an interaction to the application, and tell its invoker whether it was answered in time."""
+    """Store an interaction, send INTERACTION_CREATE to both sides, and start the timer of its deadline."""
     world = pocket.world
     world.remove_interactions(at_time(world.clock() - pocket.limits.token_seconds - KEEP_SECONDS))
     world.save_interaction(interaction)
@@ -76,7 +76,7 @@ def send_to_application(pocket: Pocket, interaction: Interaction, message: Messa
 
 
 def notify_invoker(pocket: Pocket, interaction: Interaction, event: str, more: Json | None = None) -> None:
-    """Tell an interaction's invoker what became of it."""
+    """Send an event about an interaction to its invoker, with the nonce of the client's request."""
     event_data: Json = {"id": str(interaction.id)} | (
         {"nonce": interaction.nonce} if interaction.nonce else {}
     )
@@ -89,7 +89,7 @@ def _fail_if_unanswered(pocket: Pocket, interaction: Interaction) -> None:
 
 
 def age(pocket: Pocket, interaction: Interaction) -> float:
-    """Return how old an interaction is, in seconds."""
+    """Return the age of an interaction in seconds."""
     return pocket.world.clock() - time_of(interaction.id).timestamp()
 
 
@@ -132,5 +132,5 @@ def _invoker(pocket: Pocket, channel: Channel, invoker: User, bits: str) -> Json
 
 
 def _owners(channel: Channel) -> Json:
-    """Return by whom the application was installed: the server, or nobody for a direct message with it."""
+    """Return `authorizing_integration_owners`: the guild, or "0" in a DM with the bot."""
     return {"0": "0" if channel.guild_id is None else str(channel.guild_id)}

@@ -1,4 +1,4 @@
-"""Modals: kept when they are opened, and held against what is submitted."""
+"""Modals: stored when they are opened, and validated against when they are submitted."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ RADIOS, CHECKBOXES, CHECKBOX = 21, 22, 23
 
 
 def validated(modal: Modal) -> Json:
-    """Return a modal as it is kept and shown: with a number for each component.
+    """Return a modal as JSON for the record, with an id for each component.
 
     Raises:
         ApiError: Two fields have the same custom id.
@@ -33,10 +33,10 @@ def validated(modal: Modal) -> Json:
 
 
 def find_opened(pocket: Pocket, user_id: int, form: ModalSubmit) -> Interaction:
-    """Return the interaction that opened a modal for someone.
+    """Return the newest interaction that opened a modal for a user.
 
     Raises:
-        ApiError: There is none.
+        ApiError: There is no such interaction.
     """
     fitting = [
         each
@@ -52,10 +52,10 @@ def find_opened(pocket: Pocket, user_id: int, form: ModalSubmit) -> Interaction:
 def submitted_components(
     call: Call, channel: Channel, modal: Json, form: ModalSubmit, resolved: ResolvedData
 ) -> list[Json]:
-    """Return a modal's components as the application gets them back.
+    """Return the `components` of a modal submit as the application gets them.
 
     Raises:
-        ApiError: What was entered doesn't fit.
+        ApiError: A value is missing or invalid.
     """
     given = {each["custom_id"]: each for each in _flatten(form.components) if "custom_id" in each}
     parser = OptionParser(call, channel, resolved, form.attachments, complete=True)
@@ -72,7 +72,7 @@ def _row(line: Json, given: dict[str, Json], parser: OptionParser, resolved: Res
 
 
 def _field(field: Json, given: dict[str, Json], parser: OptionParser, resolved: ResolvedData) -> Json:
-    """Return a field with what was entered in it."""
+    """Return a field with its submitted value."""
     entry, at = given.get(field["custom_id"], {}), ("data", "components", field["custom_id"])
     shown: Json = {"type": field["type"], "id": field["id"], "custom_id": field["custom_id"]}
     match field["type"]:
@@ -120,10 +120,10 @@ def _choices(field: Json, values: object, at: tuple[str, ...]) -> list[str]:
 
 
 def check_values(field: Json, chosen: list[str], at: tuple[str | int, ...]) -> None:
-    """Refuse choices that are too few, too many, or none of the options.
+    """Raise where the chosen values are too few, too many, or not among the options.
 
     Raises:
-        ApiError: They are.
+        ApiError: They are invalid.
     """
     options = [each["value"] for each in field.get("options", ())]
     least, most = field.get("min_values", 1), field.get("max_values") or max(len(options), 1)
@@ -134,10 +134,10 @@ def check_values(field: Json, chosen: list[str], at: tuple[str | int, ...]) -> N
 
 
 def resolve_value(resolved: ResolvedData, field: Json, value: str, at: tuple[str | int, ...]) -> None:
-    """Add a chosen user, role or channel to what the application is told.
+    """Add a chosen user, role or channel to the resolved data.
 
     Raises:
-        ApiError: There is none.
+        ApiError: There is no such interaction.
     """
     if field["type"] not in {USERS, ROLES, MENTIONABLES, CHANNELS}:
         return

@@ -1,4 +1,4 @@
-"""Components between the form and the record: what they may be together, and how they are kept."""
+"""Checks across a message's components, and their JSON for the record."""
 
 from collections.abc import Iterator
 
@@ -21,10 +21,10 @@ MAX_TEXT = 4000
 
 
 def validated(components: list[TopLevel], *, v2: bool) -> list[Json]:
-    """Return components as they are kept: with a number each, and Discord's defaults.
+    """Return components as JSON for the record, with an id each and Discord's defaults.
 
     Raises:
-        ApiError: They don't fit together.
+        ApiError: A limit across components is exceeded, or a type is not allowed there.
     """
     kept = [each.model_dump(mode="json", exclude_none=True) for each in components]
     if v2:
@@ -37,7 +37,7 @@ def validated(components: list[TopLevel], *, v2: bool) -> list[Json]:
 
 
 def flatten(components: list[Json]) -> Iterator[Json]:
-    """Yield components and everything in them, from the top down."""
+    """Yield components and all nested ones, parents first."""
     for each in components:
         yield each
         yield from flatten(each.get("components", []))
@@ -46,10 +46,10 @@ def flatten(components: list[Json]) -> Iterator[Json]:
 
 
 def check_attached(components: list[Json], attachments: list[Attachment]) -> None:
-    """Refuse components that show a file which isn't there.
+    """Raise where a component shows a file that is not attached.
 
     Raises:
-        ApiError: One does.
+        ApiError: An `attachment://` URL has no attachment.
     """
     names = {each.filename for each in attachments}
     for each in flatten(components):
@@ -71,13 +71,13 @@ def _check_rows(kept: list[Json]) -> None:
 
 
 def _check_v2(kept: list[Json]) -> None:
-    everything = list(flatten(kept))
-    if len(everything) > MAX_COMPONENTS:
+    all_components = list(flatten(kept))
+    if len(all_components) > MAX_COMPONENTS:
         raise field_error(
             ("components",),
             "The maximum number of components is 40",
         )
-    if sum(len(each.get("content", "")) for each in everything) > MAX_TEXT:
+    if sum(len(each.get("content", "")) for each in all_components) > MAX_TEXT:
         raise field_error(
             ("components",),
             "The total displayable text size exceeds the maximum size of 4000",
@@ -91,11 +91,11 @@ def _check_custom_ids(kept: list[Json]) -> None:
 
 
 def _fill_defaults(kept: list[Json]) -> None:
-    """Number the components that have no number, and say null where Discord does."""
-    everything = list(flatten(kept))
-    taken = {each["id"] for each in everything if each.get("id")}
+    """Assign the missing ids, and set the fields that Discord sends as null."""
+    all_components = list(flatten(kept))
+    taken = {each["id"] for each in all_components if each.get("id")}
     free = (number for number in range(1, MAX_COMPONENTS * 4) if number not in taken)
-    for each in everything:
+    for each in all_components:
         if not each.get("id"):
             each["id"] = next(free)
         if each["type"] == CONTAINER:

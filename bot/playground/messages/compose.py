@@ -1,4 +1,4 @@
-"""What a request says made into a message's text, embeds, components and files."""
+"""Apply a form to a message: content, embeds, components, attachments and flags."""
 
 from bot.playground.errors import ApiError, ErrorCode, field_error
 from bot.playground.forms import embed_forms
@@ -12,17 +12,17 @@ from bot.playground.state.records import Message
 SUPPRESS_EMBEDS = 1 << 2
 SUPPRESS_NOTIFICATIONS = 1 << 12
 SETTABLE = SUPPRESS_EMBEDS | SUPPRESS_NOTIFICATIONS | components.COMPONENTS_V2
-"""The message flags that a client may set. Source: Discord's reference, "Message flags"."""
+"""Message flags that a client may set. Source: Discord's reference, "Message flags"."""
 
 
 def compose(pocket: Pocket, message: Message, form: MessageEdit, uploads: dict[int, Upload]) -> list[NewFile]:
-    """Write what a request names into a message.
+    """Apply the set fields of a form to a message.
 
     Returns:
         The new attachments with their bytes.
 
     Raises:
-        ApiError: It breaks one of Discord's limits, or nothing would be left of the message.
+        ApiError: A limit is exceeded, or the message would be empty.
     """
     named = form.model_fields_set
     _set_flags(message, form)
@@ -48,7 +48,7 @@ def _set_flags(message: Message, form: MessageEdit) -> None:
 
 
 def _check(message: Message) -> None:
-    """Refuse what doesn't go together, and nothing at all."""
+    """Raise for fields that exclude each other, and for an empty message."""
     components.check_attached(message.components, message.attachments)
     if message.flags & components.COMPONENTS_V2:
         for name, value in (("content", message.content), ("embeds", message.embeds)):
@@ -57,11 +57,11 @@ def _check(message: Message) -> None:
                     (name,),
                     f"The '{name}' field cannot be used when using MessageFlags.IS_COMPONENTS_V2",
                 )
-    if not _says_something(message):
+    if not _has_content(message):
         raise ApiError(ErrorCode.EMPTY_MESSAGE)
 
 
-def _says_something(message: Message) -> bool:
+def _has_content(message: Message) -> bool:
     return bool(
         message.content
         or message.embeds

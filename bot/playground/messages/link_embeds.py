@@ -1,7 +1,7 @@
-"""Links becoming embeds: a picture's address in a message shows the picture, a moment later.
+"""Link embeds: unfurl the URLs of pictures in a message's content after it was sent.
 
-Discord does so for the whole web. The pocket Discord fetches nothing from elsewhere, so only its own
-attachments' addresses are shown.
+Discord unfurls links to the whole web. The pocket Discord makes no requests, so it unfurls links to its own
+attachments only.
 """
 
 import re
@@ -13,13 +13,13 @@ from bot.playground.state.permissions import Permission
 from bot.playground.state.records import Channel, Message
 
 LINK = re.compile(r"(?<!<)https?://[^\s<>|]+")
-"""A link ends where a spoiler does."""
+"""A URL. It ends before a spoiler's "||"; `<url>` is not unfurled."""
 MAX_EMBEDS = 5
-"""How many links of a message are shown. Discord publishes no number."""
+"""How many links of a message are unfurled. Discord publishes no number."""
 
 
 def unfurl(pocket: Pocket, channel: Channel, message: Message) -> None:
-    """Add an embed for each picture that a message links to, and tell those who see it."""
+    """Add an embed for each picture that a message links to. Sends MESSAGE_UPDATE where there is one."""
     allowed = pocket.world.permissions(channel, message.author_id) & Permission.EMBED_LINKS
     if not allowed or message.flags & SUPPRESS_EMBEDS or message.embeds:
         return

@@ -1,4 +1,4 @@
-"""Who a message pings: what its text names, as far as its sender and its allowed mentions let it."""
+"""Resolve a message's mentions, by its text, its author's permissions and its allowed mentions."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ EVERYONE = re.compile(r"@(everyone|here)\b")
 
 @dataclass(frozen=True)
 class ResolvedMentions:
-    """Users and roles by id, and whether everyone is meant."""
+    """The mentioned users and roles by id, and whether @everyone or @here is mentioned."""
 
     users: list[int]
     roles: list[int]
@@ -24,10 +24,10 @@ class ResolvedMentions:
 
 
 def check_allowed(allowed: AllowedMentions | None) -> None:
-    """Refuse a list of users or roles beside the word that allows them all.
+    """Raise where `parse` and an explicit list exclude each other.
 
     Raises:
-        ApiError: There are both.
+        ApiError: A kind is in `parse` and has a list.
     """
     if allowed is None or allowed.parse is None:
         return
@@ -46,14 +46,14 @@ def resolve(
     allowed: AllowedMentions | None,
     replied_to: Message | None,
 ) -> ResolvedMentions:
-    """Return whom a message pings.
+    """Return the mentions of a message.
 
     Args:
-        world: Where it is sent.
+        world: The world.
         channel: The channel.
-        message: The message, with its author and text.
-        allowed: Its allowed mentions, none where the client named none.
-        replied_to: The message that it answers.
+        message: The message with its author and content.
+        allowed: Its allowed mentions, None where the request has none.
+        replied_to: The message that it replies to.
     """
     bits = world.permissions(channel, message.author_id)
     text = "\n".join([message.content, *(each.get("content", "") for each in message.components)])
@@ -72,7 +72,7 @@ def _ids(pattern: re.Pattern[str], text: str) -> list[int]:
 
 
 def _roles(guild: Guild | None, text: str, bits: int) -> list[int]:
-    """Return the roles named that the sender may ping."""
+    """Return the mentioned roles that the author may mention."""
     if guild is None:
         return []
     named = [guild.roles[each] for each in _ids(ROLE, text) if each in guild.roles]
@@ -87,5 +87,5 @@ def _allows(allowed: AllowedMentions | None, kind: str, each: int) -> bool:
 
 
 def _mentions_replied_to(allowed: AllowedMentions | None) -> bool:
-    """Tell whether the answered author is pinged: yes by default, no once allowed mentions are named."""
+    """Tell whether the author of the message replied to is mentioned: by default, unless allowed mentions are set."""
     return allowed is None or bool(allowed.replied_user)

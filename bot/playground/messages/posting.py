@@ -1,4 +1,4 @@
-"""Sending, editing and deleting messages: who may, what comes of it, and who is told."""
+"""Send, update and delete messages: permission checks, storage and events."""
 
 from collections.abc import Iterable
 
@@ -16,16 +16,16 @@ from bot.playground.state.records import Channel, ChannelType, Message, User
 from bot.playground.state.snowflakes import at_time
 
 NONCE_SECONDS = 300
-"""How long an enforced nonce is remembered. Source: Discord's reference: "the past few minutes"."""
+"""How long an enforced nonce is checked for. Source: Discord's reference: "the past few minutes"."""
 
 
 def send(
     pocket: Pocket, author: User, channel: Channel, form: MessageCreate, uploads: dict[int, Upload]
 ) -> Message:
-    """Send a message as someone who has come by the ordinary way.
+    """Send a message of a user over REST. With an enforced nonce it is idempotent.
 
     Raises:
-        ApiError: They may not, or the message can't be.
+        ApiError: The user lacks a permission, or the message is invalid.
     """
     check_writable(pocket, author, channel)
     if (known := _with_nonce(pocket, author, channel, form)) is not None:
@@ -48,10 +48,10 @@ def send(
 
 
 def check_writable(pocket: Pocket, author: User, channel: Channel) -> None:
-    """Refuse someone who can't write in a channel.
+    """Raise where a user can't send messages in a channel.
 
     Raises:
-        ApiError: They can't.
+        ApiError: The user can't.
     """
     if channel.type is ChannelType.CATEGORY:
         raise ApiError(ErrorCode.NOT_A_TEXT_CHANNEL)
@@ -70,10 +70,10 @@ def check_writable(pocket: Pocket, author: User, channel: Channel) -> None:
 def check_parts(
     pocket: Pocket, author: User, channel: Channel, form: MessageEdit, uploads: dict[int, Upload]
 ) -> None:
-    """Refuse files and embeds of someone who may send none there.
+    """Raise where a user may not send files or embeds in a channel.
 
     Raises:
-        ApiError: They may not.
+        ApiError: The user lacks the permission.
     """
     bits = pocket.world.permissions(channel, author.id)
     if (uploads and not bits & Permission.ATTACH_FILES) or (
@@ -83,7 +83,7 @@ def check_parts(
 
 
 def _with_nonce(pocket: Pocket, author: User, channel: Channel, form: MessageCreate) -> Message | None:
-    """Return the message that was made with an enforced nonce already."""
+    """Return the message that was sent with the same enforced nonce, None where there is none."""
     if form.nonce is None or not form.enforce_nonce:
         return None
     since = at_time(pocket.world.clock() - NONCE_SECONDS)
@@ -98,7 +98,7 @@ def _with_nonce(pocket: Pocket, author: User, channel: Channel, form: MessageCre
 def _apply_reference(
     pocket: Pocket, author: User, channel: Channel, message: Message, form: MessageCreate
 ) -> tuple[Message | None, list[NewFile]]:
-    """Return the message that is replied_to, and the files of the one that is forwarded."""
+    """Return the message replied to, and the copied files of a forwarded one."""
     if form.message_reference is None:
         return None, []
     if form.message_reference.type == references.FORWARD:
@@ -113,7 +113,7 @@ def set_mentions(
     allowed: AllowedMentions | None,
     replied_to: Message | None,
 ) -> None:
-    """Work out whom a message pings."""
+    """Set a message's mentions."""
     found = mentions.resolve(pocket.world, channel, message, allowed, replied_to)
     message.mentions, message.mention_roles, message.mention_everyone = (
         found.users,
@@ -123,7 +123,7 @@ def set_mentions(
 
 
 def publish(pocket: Pocket, channel: Channel, message: Message, files: Iterable[NewFile]) -> None:
-    """Let a message appear: files first, then the record, then the news."""
+    """Store a new message, then send MESSAGE_CREATE. Its files are written before its record."""
     for attachment, data in files:
         pocket.files.write(attachment, data)
     if message.ephemeral_to is None:
@@ -141,7 +141,7 @@ def publish(pocket: Pocket, channel: Channel, message: Message, files: Iterable[
 
 
 def _unarchive_thread(pocket: Pocket, channel: Channel) -> None:
-    """Take a thread out of the archive: writing in it does that."""
+    """Unarchive a thread that a message is sent in. Sends THREAD_UPDATE."""
     if channel.thread is not None and channel.thread.archived:
         channel.thread.archived = False
         channel.thread.archive_timestamp = pocket.world.now()
@@ -158,7 +158,7 @@ def _count_in_thread(channel: Channel, message: Message) -> None:
 
 
 def update(pocket: Pocket, channel: Channel, message: Message, files: Iterable[NewFile] = ()) -> None:
-    """Keep a message that was changed, drop files that it no longer has, and tell those who see it."""
+    """Store a changed message, delete files that it no longer has, and send MESSAGE_UPDATE."""
     before = pocket.world.message(channel.id, message.id)
     for attachment, data in files:
         pocket.files.write(attachment, data)
@@ -173,7 +173,7 @@ def update(pocket: Pocket, channel: Channel, message: Message, files: Iterable[N
 
 
 def delete(pocket: Pocket, channel: Channel, message: Message) -> None:
-    """Delete a message with its files, and tell those who saw it."""
+    """Delete a message with its files. Sends MESSAGE_DELETE."""
     remove(pocket, channel, message)
     event_data = {"id": str(message.id), "channel_id": str(channel.id)}
     if channel.guild_id is not None:
@@ -182,7 +182,7 @@ def delete(pocket: Pocket, channel: Channel, message: Message) -> None:
 
 
 def remove(pocket: Pocket, channel: Channel, message: Message) -> None:
-    """Remove a message and its files without telling anyone."""
+    """Delete a message with its files without sending an event."""
     for each in (message, *message.snapshots):
         for attachment in each.attachments:
             pocket.files.remove(attachment)

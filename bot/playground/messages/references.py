@@ -1,4 +1,4 @@
-"""Replies and forwards: what a new message points to, and whether its sender may."""
+"""Message references: make a new message a reply or a forward."""
 
 from bot.playground.errors import ApiError, ErrorCode, field_error
 from bot.playground.forms.message_forms import ReferenceForm
@@ -10,7 +10,7 @@ from bot.playground.state.records import Channel, Message, MessageType, Referenc
 REPLY = 0
 FORWARD = 1
 HAS_SNAPSHOT = 1 << 14
-"""The message flag of a forward. Source: Discord's reference, "Message flags"."""
+"""Message flag of a forward. Source: Discord's reference, "Message flags"."""
 
 REPLYABLE = {
     MessageType.DEFAULT,
@@ -21,10 +21,10 @@ REPLYABLE = {
 
 
 def make_reply(pocket: Pocket, channel: Channel, message: Message, form: ReferenceForm) -> Message | None:
-    """Make a message a reply, and return the one that it answers.
+    """Make a message a reply, and return the message that it replies to.
 
     Raises:
-        ApiError: There is no such message, or the sender may not read it.
+        ApiError: There is no such message, or the author may not read it.
     """
     if not pocket.world.permissions(channel, message.author_id) & Permission.READ_MESSAGE_HISTORY:
         raise ApiError(ErrorCode.REPLY_NEEDS_HISTORY)
@@ -52,7 +52,7 @@ def make_forward(pocket: Pocket, sender: User, message: Message, form: Reference
     """Make a message a forward: a snapshot of another, with copies of its files.
 
     Raises:
-        ApiError: There is no such message, or the sender may not read it.
+        ApiError: There is no such message, or the author may not read it.
     """
     source = pocket.world.channels.get(form.channel_id or 0)
     original = pocket.world.message(form.channel_id or 0, form.message_id)
