@@ -1,7 +1,7 @@
 """The CDN and the media proxy: attachments at signed URLs, stickers, default avatars.
 
-The content type is determined from a file's first bytes: an image, or else a download. The headers keep uploads
-from running as scripts.
+The content type is determined from a file's first bytes: an image, or else a download. The headers keep
+uploads from running as scripts.
 """
 
 import struct
@@ -27,7 +27,7 @@ AVATAR_PIXELS = 64
 
 
 class FileHost:
-    """Serves attachments, stickers and avatars. `/media` serves the same files, as Discord's media proxy does."""
+    """Serves attachments, stickers and avatars. `/media` stands for Discord's media proxy."""
 
     def __init__(self, pocket: Pocket) -> None:
         self._pocket = pocket

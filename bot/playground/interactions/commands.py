@@ -38,7 +38,7 @@ def overwrite(world: World, guild_id: int | None, forms: Sequence[CommandForm]) 
 
 
 def register(world: World, guild_id: int | None, form: CommandForm, known: Command | None = None) -> Command:
-    """Register a command, replacing `known` or the one with its type and name. Unchanged ones keep their version."""
+    """Register a command, replacing `known` or the one with its type and name. An unchanged one stays."""
     known = known or find(world, guild_id, form.type, form.name)
     body = form.model_dump(mode="json", exclude_none=True, exclude={"id", "name", "type"})
     if known is not None and (known.body, known.name) == (body, form.name):

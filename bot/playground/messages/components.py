@@ -8,7 +8,7 @@ from bot.playground.payloads.media import SCHEME
 from bot.playground.state.records import Attachment, Json
 
 COMPONENTS_V2 = 1 << 15
-"""The message flag of Components COMPONENTS_V2. Source: Discord's reference, "Message flags"."""
+"""Message flag IS_COMPONENTS_V2. Source: Discord's reference, "Message flags"."""
 
 ROW = 1
 TEXT_DISPLAY = 10
@@ -17,7 +17,7 @@ CONTAINER = 17
 MAX_ROWS = 5
 MAX_COMPONENTS = 40
 MAX_TEXT = 4000
-"""All texts of a COMPONENTS_V2 message together. Source: ../shared/DISCORD.md, "Limits"."""
+"""Limit of all texts of a V2 message together. Source: ../shared/DISCORD.md, "Limits"."""
 
 
 def validated(components: list[TopLevel], *, v2: bool) -> list[Json]:

@@ -87,5 +87,5 @@ def _allows(allowed: AllowedMentions | None, kind: str, each: int) -> bool:
 
 
 def _mentions_replied_to(allowed: AllowedMentions | None) -> bool:
-    """Tell whether the author of the message replied to is mentioned: by default, unless allowed mentions are set."""
+    """Tell whether the author of the message replied to is mentioned. They are, unless `allowed` says no."""
     return allowed is None or bool(allowed.replied_user)

@@ -1,4 +1,4 @@
-"""Users, members and roles as Discord's objects."""
+"""User, member and role objects."""
 
 from datetime import datetime
 
@@ -7,12 +7,12 @@ from bot.playground.state.world import World
 
 
 def iso(moment: datetime | None) -> str | None:
-    """Return a moment as Discord writes it, with microseconds and an offset."""
+    """Return an ISO 8601 timestamp with microseconds and offset, as Discord sends it."""
     return None if moment is None else moment.isoformat(timespec="microseconds")
 
 
 def user(record: User) -> Json:
-    """Return a user as others see them."""
+    """Return a user object."""
     shown: Json = {
         "id": str(record.id),
         "username": record.username,
@@ -33,7 +33,7 @@ def user(record: User) -> Json:
 
 
 def own_user(record: User) -> Json:
-    """Return a user as they see themselves."""
+    """Return the user object of `GET /users/@me`."""
     return user(record) | {
         "mfa_enabled": False,
         "locale": "en-US",
@@ -44,7 +44,7 @@ def own_user(record: User) -> Json:
 
 
 def role(record: Role) -> Json:
-    """Return a role."""
+    """Return a role object."""
     shown: Json = {
         "id": str(record.id),
         "name": record.name,
@@ -65,7 +65,7 @@ def role(record: Role) -> Json:
 
 
 def partial_member(record: Member) -> Json:
-    """Return a member without the user, as messages carry it."""
+    """Return a member object without the user, as message events have it."""
     return {
         "avatar": None,
         "banner": None,
@@ -82,5 +82,5 @@ def partial_member(record: Member) -> Json:
 
 
 def member(world: World, record: Member) -> Json:
-    """Return a member with the user."""
+    """Return a member object with the user."""
     return partial_member(record) | {"user": user(world.users[record.user_id])}

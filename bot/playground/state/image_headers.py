@@ -1,4 +1,4 @@
-"""How large a picture is, and what a file really is, read from its first bytes alone."""
+"""Content type and size of an image, read from the file's header without decoding it."""
 
 import struct
 from collections.abc import Callable
@@ -6,13 +6,13 @@ from collections.abc import Callable
 Size = tuple[int, int]
 
 JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""The JPEG segments that carry the picture's size. Source: ITU-T T.81, table B.1."""
+"""Markers of the JPEG segments that have the image's size. Source: ITU-T T.81, table B.1."""
 
-MAX_PIXELS = 1 << 31
+MAX_SIDE = 1 << 31
 
 
 def content_type(data: bytes) -> str | None:
-    """Return the type of a picture that browsers can show, none for anything else."""
+    """Return the MIME type of an image that browsers show, None for other files."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if data.startswith(b"\xff\xd8\xff"):
@@ -27,18 +27,18 @@ def content_type(data: bytes) -> str | None:
 
 
 def size(data: bytes) -> Size | None:
-    """Return a picture's width and height in pixels, none where there is no sound header."""
-    read = READERS.get(content_type(data) or _others(data))
+    """Return an image's (width, height) in pixels, None where there is no valid header."""
+    read = READERS.get(content_type(data) or _type_not_for_browsers(data))
     if read is None:
         return None
     try:
         found = read(data)
     except (struct.error, IndexError):
         return None
-    return found if found and 0 < found[0] < MAX_PIXELS and 0 < found[1] < MAX_PIXELS else None
+    return found if found and 0 < found[0] < MAX_SIDE and 0 < found[1] < MAX_SIDE else None
 
 
-def _others(data: bytes) -> str:
+def _type_not_for_browsers(data: bytes) -> str:
     if data[:2] == b"BM":
         return "image/bmp"
     if data[4:8] == b"ftyp" and data[8:12] in {b"heic", b"heix", b"mif1"}:
@@ -88,7 +88,7 @@ def _webp(data: bytes) -> Size | None:
 
 
 def _heif(data: bytes) -> Size | None:
-    """Read the largest `ispe` box: smaller ones belong to tiles and thumbnails."""
+    """Read the largest `ispe` box. Smaller ones belong to tiles and thumbnails."""
     found: list[Size] = []
     at = data.find(b"ispe", 0, 65536)
     while at >= 0:

@@ -1,6 +1,6 @@
-"""What the pocket Discord remembers: people, servers, channels and messages.
+"""Records of the store: users, guilds, channels, messages, commands and interactions.
 
-These are records for the store, not what goes over the wire; `payloads` draws that from them.
+These are not Discord's JSON objects, which `payloads` builds from them.
 """
 
 from datetime import datetime
@@ -10,11 +10,11 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 Json: TypeAlias = dict[str, Any]
-"""An object as it travels."""
+"""A JSON object."""
 
 
 class ChannelType(IntEnum):
-    """The kinds of channel that the pocket Discord has, with Discord's numbers."""
+    """The channel types that the pocket Discord has, with Discord's numbers."""
 
     TEXT = 0
     DM = 1
@@ -27,7 +27,7 @@ THREADS = frozenset({ChannelType.PUBLIC_THREAD, ChannelType.PRIVATE_THREAD})
 
 
 class MessageType(IntEnum):
-    """Why a message stands where it stands, with Discord's numbers."""
+    """The message types that the pocket Discord has, with Discord's numbers."""
 
     DEFAULT = 0
     CHANNEL_PINNED_MESSAGE = 6
@@ -39,7 +39,7 @@ class MessageType(IntEnum):
 
 
 class Record(BaseModel):
-    """Something with an id that is kept in the store."""
+    """Base of all records that the store keeps by type and id."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,7 +47,7 @@ class Record(BaseModel):
 
 
 class User(Record):
-    """Someone with an account: a person or the bot."""
+    """A user account or the bot's."""
 
     username: str
     global_name: str | None = None
@@ -57,12 +57,12 @@ class User(Record):
 
     @property
     def authorization(self) -> str:
-        """The Authorization header that this user sends."""
+        """The Authorization header of this user's requests."""
         return f"Bot {self.token}" if self.bot else self.token
 
 
 class Application(Record):
-    """The bot's application. Its id is also the bot user's."""
+    """The bot's application. Its id is the bot's user id too."""
 
     name: str
     description: str = ""
@@ -72,7 +72,7 @@ class Application(Record):
 
 
 class Role(BaseModel):
-    """A role of a server. `permissions` is a bit set."""
+    """A role of a guild. `permissions` is a bit set."""
 
     id: int
     name: str
@@ -86,7 +86,7 @@ class Role(BaseModel):
 
 
 class Member(BaseModel):
-    """A user's place in a server."""
+    """A member of a guild."""
 
     user_id: int
     joined_at: datetime
@@ -96,7 +96,7 @@ class Member(BaseModel):
 
 
 class Guild(Record):
-    """A server, with its roles and members. The role with the server's own id is @everyone."""
+    """A guild with its roles and members. The role with the guild's id is @everyone."""
 
     name: str
     owner_id: int
@@ -105,7 +105,7 @@ class Guild(Record):
 
 
 class Overwrite(BaseModel):
-    """What a channel allows or denies to a role (type 0) or a member (type 1)."""
+    """A permission overwrite of a channel for a role (type 0) or a member (type 1)."""
 
     id: int
     type: int
@@ -114,7 +114,7 @@ class Overwrite(BaseModel):
 
 
 class ThreadState(BaseModel):
-    """What only threads have."""
+    """The fields that only threads have."""
 
     owner_id: int
     archived: bool = False
@@ -129,7 +129,7 @@ class ThreadState(BaseModel):
 
 
 class Channel(Record):
-    """A channel of a server, a thread, or a direct message between two users."""
+    """A guild channel, a thread, or a DM channel of two users."""
 
     type: ChannelType
     name: str = ""
@@ -147,7 +147,7 @@ class Channel(Record):
 
 
 class Attachment(BaseModel):
-    """A file of a message. Its bytes lie in the attachments folder."""
+    """An attachment of a message. `Files` has its bytes."""
 
     id: int
     channel_id: int
@@ -163,7 +163,7 @@ class Attachment(BaseModel):
 
 
 class Sticker(Record):
-    """A sticker of a server. Its bytes lie in the attachments folder, the server standing for the channel."""
+    """A guild sticker. `Files` has its bytes, under the guild's id in place of a channel's."""
 
     guild_id: int
     user_id: int
@@ -174,7 +174,7 @@ class Sticker(Record):
 
 
 class Reaction(BaseModel):
-    """One emoji under a message, with those who set it. Custom emoji have an id."""
+    """The reactions to a message with one emoji, and their users. A custom emoji has an id."""
 
     name: str
     emoji_id: int | None = None
@@ -182,7 +182,7 @@ class Reaction(BaseModel):
 
 
 class Reference(BaseModel):
-    """What a message points to: type 0 is a reply, 1 a forward."""
+    """A message reference: reply (type 0) or forward (type 1)."""
 
     type: int = 0
     channel_id: int
@@ -191,7 +191,7 @@ class Reference(BaseModel):
 
 
 class Message(Record):
-    """A message. `ephemeral_to` is set where only one user may see it."""
+    """A message. `ephemeral_to` is the only user who sees an ephemeral one."""
 
     channel_id: int
     author_id: int
@@ -219,7 +219,7 @@ class Message(Record):
 
 
 class CommandType(IntEnum):
-    """How a command is called, with Discord's numbers."""
+    """Application command types, with Discord's numbers."""
 
     CHAT_INPUT = 1
     USER = 2
@@ -227,7 +227,7 @@ class CommandType(IntEnum):
 
 
 class Command(Record):
-    """An application command. `body` is what the application registered, in Discord's form."""
+    """An application command. `body` is the JSON that the application registered."""
 
     application_id: int
     guild_id: int | None = None
@@ -238,7 +238,7 @@ class Command(Record):
 
 
 class InteractionType(IntEnum):
-    """What someone did, with Discord's numbers."""
+    """Interaction types, with Discord's numbers."""
 
     COMMAND = 2
     COMPONENT = 3
@@ -247,20 +247,20 @@ class InteractionType(IntEnum):
 
 
 class Interaction(Record):
-    """Something that someone did with the application, and what became of it.
+    """An interaction and its responses.
 
     Attributes:
-        data: What the application is told about it.
+        data: The `data` of INTERACTION_CREATE.
         name: The command's name.
-        nonce: What the client calls it by.
-        message_id: The message with the component that was used.
-        target_id: The user or message that a context menu was opened on.
-        metadata: What messages that come of it say about it.
-        callback: The type of the first response, none as long as there is none.
-        response_id: The message that is the first response; none after a modal, or where it was deleted.
-        ephemeral: Whether the first response is seen by one user; it stays as it was deferred.
-        replies: The messages made with its token.
-        modal: The modal that was opened, with its components.
+        nonce: The nonce of the client's request.
+        message_id: The message with the component.
+        target_id: The target of a context menu command.
+        metadata: The `interaction_metadata` of its response messages.
+        callback: The type of its initial response, None before there is one.
+        response_id: The message of the initial response. None after a modal, or where it was deleted.
+        ephemeral: Whether the initial response is ephemeral.
+        replies: The messages created with its token.
+        modal: The modal that was its response.
     """
 
     type: InteractionType

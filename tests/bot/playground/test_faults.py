@@ -64,4 +64,4 @@ async def test_an_observer_that_fails_does_no_harm(place: Place, caplog: pytest.
 
     place.pocket.observers.append(fail)
     await place.bot.get("/users/@me")
-    assert "an observer failed" in caplog.text
+    assert "Observer failed" in caplog.text
