@@ -1,4 +1,4 @@
-"""Channels: get, make, change, delete, who may what in them, and typing."""
+"""Channel routes: get, create, edit and delete channels, permission overwrites, typing."""
 
 from typing import Annotated
 
@@ -20,14 +20,14 @@ CHANNEL = "/channels/{channel_id}"
 OVERWRITE = CHANNEL + "/permissions/{overwrite_id}"
 
 MAX_SLOW_SECONDS = 21600
-"""The longest slow mode. Source: Discord's OpenAPI description."""
+"""Greatest slow mode in seconds. Source: Discord's OpenAPI description."""
 
 Bits = Annotated[int, Field(ge=0, le=ALL)]
 Seconds = Annotated[int, Field(ge=0, le=MAX_SLOW_SECONDS)]
 
 
 class OverwriteForm(Form):
-    """What a role (0) or a member (1) may do in a channel."""
+    """A permission overwrite for a role (0) or a member (1)."""
 
     id: Snowflake
     type: Annotated[int, Field(ge=0, le=1)] = 0
@@ -35,8 +35,8 @@ class OverwriteForm(Form):
     deny: Bits | None = None
 
 
-class OwnOverwrite(Form):
-    """The same, for the one in the path."""
+class OverwriteEdit(Form):
+    """Body of a request that sets the overwrite of the id in the path."""
 
     type: Annotated[int, Field(ge=0, le=1)] | None = None
     allow: Bits | None = None
@@ -44,7 +44,7 @@ class OwnOverwrite(Form):
 
 
 class ChannelEdit(Form):
-    """What of a channel is to change."""
+    """Body of a request that edits a channel. Fields that are not set stay as they are."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
     topic: Annotated[str, StringConstraints(max_length=4096)] | None = None
@@ -56,22 +56,22 @@ class ChannelEdit(Form):
 
 
 class ChannelCreate(ChannelEdit):
-    """A new channel."""
+    """Body of a request that creates a channel."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     type: ChannelType | None = None
 
 
 @routes.add("GET", CHANNEL)
-async def one(call: Call) -> Json:
+async def get_channel(call: Call) -> Json:
     """Get a channel."""
     return channel_payload(call.pocket.world, call.channel(), call.user)
 
 
 @routes.add("POST", "/guilds/{guild_id}/channels")
-async def create(call: Call) -> Reply:
-    """Make a text channel or a category."""
-    guild = _managed(call)
+async def create_channel(call: Call) -> Reply:
+    """Create a text channel or a category."""
+    guild = _guild_to_manage(call)
     form = call.form(ChannelCreate)
     kind = form.type or ChannelType.TEXT
     if kind not in {ChannelType.TEXT, ChannelType.CATEGORY}:
@@ -79,13 +79,13 @@ async def create(call: Call) -> Reply:
     position = len(call.pocket.world.guild_channels(guild))
     channel = Channel(id=call.pocket.world.snowflakes.next(), type=kind, guild_id=guild.id, position=position)
     _apply(channel, form)
-    _tell(call, "CHANNEL_CREATE", channel)
+    _save_and_send(call, "CHANNEL_CREATE", channel)
     return Reply(201, channel_payload(call.pocket.world, channel, call.user))
 
 
 @routes.add("PATCH", CHANNEL)
-async def edit(call: Call) -> Json:
-    """Change a channel or a thread."""
+async def edit_channel(call: Call) -> Json:
+    """Edit a channel or a thread."""
     channel = call.channel()
     if channel.type is ChannelType.DM:
         raise ApiError(ErrorCode.NOT_IN_DM)
@@ -94,13 +94,13 @@ async def edit(call: Call) -> Json:
     else:
         call.channel(Permission.MANAGE_CHANNELS)
         _apply(channel, call.form(ChannelEdit))
-        _tell(call, "CHANNEL_UPDATE", channel)
+        _save_and_send(call, "CHANNEL_UPDATE", channel)
     return channel_payload(call.pocket.world, channel, call.user)
 
 
 @routes.add("DELETE", CHANNEL)
-async def delete(call: Call) -> Json:
-    """Delete a channel with its messages and threads; a direct message is only closed."""
+async def delete_channel(call: Call) -> Json:
+    """Delete a channel or thread with its messages and threads. A DM channel stays."""
     channel = call.channel()
     shown = channel_payload(call.pocket.world, channel, call.user)
     if channel.type is ChannelType.DM:
@@ -119,30 +119,30 @@ async def delete(call: Call) -> Json:
 
 
 @routes.add("PUT", OVERWRITE)
-async def allow(call: Call) -> None:
-    """Say what a role or a member may do in a channel."""
+async def set_overwrite(call: Call) -> None:
+    """Set the permission overwrite of a role or a member."""
     channel = call.channel(Permission.MANAGE_ROLES)
-    form = call.form(OwnOverwrite)
+    form = call.form(OverwriteEdit)
     target = call.id("overwrite_id")
     _drop_overwrite(channel, target)
     channel.overwrites.append(
         Overwrite(id=target, type=form.type or 0, allow=form.allow or 0, deny=form.deny or 0)
     )
-    _tell(call, "CHANNEL_UPDATE", channel)
+    _save_and_send(call, "CHANNEL_UPDATE", channel)
 
 
 @routes.add("DELETE", OVERWRITE)
-async def disallow(call: Call) -> None:
-    """Take back what was said about a role or a member."""
+async def delete_overwrite(call: Call) -> None:
+    """Delete the permission overwrite of a role or a member."""
     channel = call.channel(Permission.MANAGE_ROLES)
     if not _drop_overwrite(channel, call.id("overwrite_id")):
         raise ApiError(ErrorCode.UNKNOWN_OVERWRITE)
-    _tell(call, "CHANNEL_UPDATE", channel)
+    _save_and_send(call, "CHANNEL_UPDATE", channel)
 
 
 @routes.add("POST", CHANNEL + "/typing")
-async def typing(call: Call) -> None:
-    """Show that someone writes."""
+async def trigger_typing(call: Call) -> None:
+    """Trigger the typing indicator."""
     channel = call.channel()
     posting.check_writable(call.pocket, call.user, channel)
     world, guild = call.pocket.world, call.pocket.world.guild_of(channel)
@@ -159,7 +159,7 @@ async def typing(call: Call) -> None:
     call.pocket.hub.in_channel("TYPING_START", channel, lambda _: event_data)
 
 
-def _managed(call: Call) -> Guild:
+def _guild_to_manage(call: Call) -> Guild:
     guild = call.guild()
     if not in_guild(guild, call.user.id) & Permission.MANAGE_CHANNELS:
         raise ApiError(ErrorCode.MISSING_PERMISSIONS)
@@ -167,7 +167,7 @@ def _managed(call: Call) -> Guild:
 
 
 def _apply(channel: Channel, form: ChannelEdit) -> None:
-    """Write what a form names into a channel."""
+    """Apply the set fields of a form to a channel."""
     changes = form.model_dump(exclude_unset=True, exclude={"permission_overwrites", "type"})
     for name, value in changes.items():
         if value is not None or name in {"topic", "parent_id"}:
@@ -186,8 +186,8 @@ def _drop_overwrite(channel: Channel, target: int) -> bool:
     return dropped
 
 
-def _tell(call: Call, event: str, channel: Channel) -> None:
-    """Keep a channel and tell those who can see it."""
+def _save_and_send(call: Call, event: str, channel: Channel) -> None:
+    """Store a channel, and send an event to those who can see it."""
     world = call.pocket.world
     world.save_channel(channel)
     call.pocket.hub.in_channel(event, channel, lambda view: channel_payload(world, channel, view.viewer))

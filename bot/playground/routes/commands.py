@@ -1,4 +1,4 @@
-"""Application commands: registered by the application, listed for clients."""
+"""Application command routes: registration by the application, the index for clients."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ GUILD = "/applications/{application_id}/guilds/{guild_id}/commands"
 
 
 def _scope(call: Call) -> int | None:
-    """Return the server that the path names, none for the global commands; only for the application."""
+    """Return the path's guild id, None for global commands. Raises for callers other than the application."""
     if not call.user.bot:
         raise ApiError(ErrorCode.BOTS_ONLY)
     if call.id("application_id") != call.pocket.world.application.id:
@@ -32,8 +32,8 @@ def _command(call: Call) -> Command:
     return found
 
 
-def _both(method: str, below: str = "") -> Callable[[Handler], Handler]:
-    """Register a handler for the global commands and for a server's."""
+def _global_and_guild(method: str, below: str = "") -> Callable[[Handler], Handler]:
+    """Add a route for global commands and one for guild commands."""
 
     def register(handler: Handler) -> Handler:
         for template in (GLOBAL, GUILD):
@@ -43,15 +43,15 @@ def _both(method: str, below: str = "") -> Callable[[Handler], Handler]:
     return register
 
 
-@_both("GET")
-async def several(call: Call) -> list[Json]:
+@_global_and_guild("GET")
+async def list_commands(call: Call) -> list[Json]:
     """List the commands."""
     return [commands.payload(each) for each in commands.in_scope(call.pocket.world, _scope(call))]
 
 
-@_both("PUT")
-async def overwrite(call: Call) -> list[Json]:
-    """Put commands in the place of all that are there."""
+@_global_and_guild("PUT")
+async def bulk_overwrite(call: Call) -> list[Json]:
+    """Replace all commands of a scope."""
     scope, body = _scope(call), call.body.json
     if not isinstance(body, list):
         raise field_error((), "Only iterables may be used in a ListType")
@@ -59,23 +59,23 @@ async def overwrite(call: Call) -> list[Json]:
     return [commands.payload(each) for each in commands.overwrite(call.pocket.world, scope, forms)]
 
 
-@_both("POST")
-async def create(call: Call) -> Reply:
-    """Register a command; one of the same type and name is replaced."""
+@_global_and_guild("POST")
+async def create_command(call: Call) -> Reply:
+    """Register a command, replacing one of the same type and name."""
     world, scope, form = call.pocket.world, _scope(call), call.form(CommandForm)
     known = commands.find(world, scope, form.type, form.name)
     return Reply(200 if known else 201, commands.payload(commands.register(world, scope, form)))
 
 
-@_both("GET", "/{command_id}")
-async def one(call: Call) -> Json:
+@_global_and_guild("GET", "/{command_id}")
+async def get_command(call: Call) -> Json:
     """Get a command."""
     return commands.payload(_command(call))
 
 
-@_both("PATCH", "/{command_id}")
-async def edit(call: Call) -> Json:
-    """Change what the request names of a command."""
+@_global_and_guild("PATCH", "/{command_id}")
+async def edit_command(call: Call) -> Json:
+    """Edit a command. Fields that are not set stay as they are."""
     known = _command(call)
     changes = call.body.json if isinstance(call.body.json, dict) else {}
     merged = known.body | {"name": known.name, "type": int(known.type)} | changes
@@ -83,29 +83,29 @@ async def edit(call: Call) -> Json:
     return commands.payload(commands.register(call.pocket.world, known.guild_id, form, known))
 
 
-@_both("DELETE", "/{command_id}")
-async def delete(call: Call) -> None:
+@_global_and_guild("DELETE", "/{command_id}")
+async def delete_command(call: Call) -> None:
     """Delete a command."""
     call.pocket.world.remove_command(_command(call))
 
 
 @routes.add("GET", GUILD + "/permissions")
-async def permissions(call: Call) -> list[Json]:
-    """List what admins changed about who may use commands: nothing, here."""
+async def list_permissions(call: Call) -> list[Json]:
+    """List the guild's command permissions. There are none here."""
     _scope(call)
     return []
 
 
 @routes.add("GET", "/guilds/{guild_id}/application-command-index")
 async def guild_index(call: Call) -> Json:
-    """List the commands that a client shows in a server."""
+    """Return the command index of a guild, as clients request it."""
     world = call.pocket.world
     return commands.index(world, call.user, commands.visible_in_guild(world, call.guild(), call.user))
 
 
 @routes.add("GET", "/channels/{channel_id}/application-command-index")
-async def direct_index(call: Call) -> Json:
-    """List the commands that a client shows in a direct message."""
+async def dm_index(call: Call) -> Json:
+    """Return the command index of a DM, as clients request it."""
     channel, world = call.channel(), call.pocket.world
     if channel.type is not ChannelType.DM:
         raise ApiError(ErrorCode.WRONG_CHANNEL_TYPE)

@@ -1,4 +1,4 @@
-"""What people do with the application: call its commands, use its components, submit its modals."""
+"""`POST /interactions`: users call commands, use components and submit modals."""
 
 from bot.playground.errors import ApiError, ErrorCode, field_error
 from bot.playground.forms.base import check
@@ -25,11 +25,11 @@ OUTDATED = "This command is outdated, please try again in a few minutes"
 
 
 @routes.add("POST", "/interactions")
-async def interact(call: Call) -> None:
-    """Do something with the application.
+async def create_interaction(call: Call) -> None:
+    """Create an interaction.
 
-    A command that is hidden from someone by `default_member_permissions` still goes through, as where an
-    admin has opened it to everyone: the application must check for itself.
+    `default_member_permissions` are not checked, as if an admin had overridden them: the application must check
+    permissions itself.
     """
     form = call.form(InteractionForm)
     channel = call.channel_by_id(form.channel_id, Permission.USE_APPLICATION_COMMANDS)
@@ -44,47 +44,49 @@ async def interact(call: Call) -> None:
 
 
 def _call_command(call: Call, form: InteractionForm, channel: Channel) -> None:
-    asked = check(CommandCall, form.data, ("data",))
-    command = _command(call, asked, channel)
+    requested = check(CommandCall, form.data, ("data",))
+    command = _command(call, requested, channel)
     resolved = ResolvedData(call.pocket, channel, call.user)
     data: Json = {"id": str(command.id), "name": command.name, "type": int(command.type)}
     if command.guild_id is not None:
         data["guild_id"] = str(command.guild_id)
     if command.type is CommandType.CHAT_INPUT:
         complete = form.type is InteractionType.COMMAND
-        parser = OptionParser(call, channel, resolved, asked.attachments, complete=complete)
-        data["options"] = parser.options(command.body.get("options", []), asked.options, ("data", "options"))
+        parser = OptionParser(call, channel, resolved, requested.attachments, complete=complete)
+        data["options"] = parser.options(
+            command.body.get("options", []), requested.options, ("data", "options")
+        )
     else:
-        data["target_id"] = str(_target(call, command, asked, channel, resolved))
+        data["target_id"] = str(_target(call, command, requested, channel, resolved))
     interaction = dispatch.create(call, form, channel, data, resolved)
-    interaction.name, interaction.target_id = command.name, asked.target_id
+    interaction.name, interaction.target_id = command.name, requested.target_id
     _add_target_metadata(interaction, command)
     dispatch.send_to_application(call.pocket, interaction)
 
 
-def _command(call: Call, asked: CommandCall, channel: Channel) -> Command:
-    found = call.pocket.world.commands.get(asked.id)
+def _command(call: Call, requested: CommandCall, channel: Channel) -> Command:
+    found = call.pocket.world.commands.get(requested.id)
     if found is None or not commands.is_usable(found, channel.guild_id):
         raise ApiError(ErrorCode.UNKNOWN_COMMAND)
-    if asked.version not in {None, found.version}:
+    if requested.version not in {None, found.version}:
         raise field_error(("data",), OUTDATED)
     return found
 
 
 def _target(
-    call: Call, command: Command, asked: CommandCall, channel: Channel, resolved: ResolvedData
+    call: Call, command: Command, requested: CommandCall, channel: Channel, resolved: ResolvedData
 ) -> int:
-    """Resolve the user or the message that a context menu was opened on."""
-    if asked.target_id is None:
+    """Resolve the target of a context menu command, and return its id."""
+    if requested.target_id is None:
         raise field_error(("data", "target_id"), "This field is required")
     if command.type is CommandType.USER:
-        resolved.user(asked.target_id)
+        resolved.user(requested.target_id)
     else:
-        resolved.message(_visible(call, channel, asked.target_id))
-    return asked.target_id
+        resolved.message(_visible_message(call, channel, requested.target_id))
+    return requested.target_id
 
 
-def _visible(call: Call, channel: Channel, message_id: int) -> Message:
+def _visible_message(call: Call, channel: Channel, message_id: int) -> Message:
     message = call.pocket.world.message(channel.id, message_id)
     if message is None or message.ephemeral_to not in {None, call.user.id}:
         raise ApiError(ErrorCode.UNKNOWN_MESSAGE)
@@ -92,7 +94,7 @@ def _visible(call: Call, channel: Channel, message_id: int) -> Message:
 
 
 def _add_target_metadata(interaction: Interaction, command: Command) -> None:
-    """Let messages that come of a context menu say what it was opened on."""
+    """Add the target of a context menu command to the interaction's metadata."""
     if command.type is CommandType.MESSAGE:
         interaction.metadata["target_message_id"] = str(interaction.target_id)
     elif command.type is CommandType.USER:
@@ -104,7 +106,7 @@ def _use_component(call: Call, form: InteractionForm, channel: Channel) -> None:
     used = check(ComponentUse, form.data, ("data",))
     if form.message_id is None:
         raise field_error(("message_id",), "This field is required")
-    message = _visible(call, channel, form.message_id)
+    message = _visible_message(call, channel, form.message_id)
     component = _component(call, message, used)
     resolved = ResolvedData(call.pocket, channel, call.user)
     data: Json = {
@@ -124,7 +126,7 @@ def _use_component(call: Call, form: InteractionForm, channel: Channel) -> None:
 
 
 def _component(call: Call, message: Message, used: ComponentUse) -> Json:
-    """Return the component that was used, if the message still has it and it may be."""
+    """Return the component that was used, if the message has it and it is enabled."""
     if message.author_id != call.pocket.world.bot.id:
         raise ApiError(ErrorCode.UNKNOWN_MESSAGE)
     fitting = (each for each in flatten(message.components) if each.get("custom_id") == used.custom_id)

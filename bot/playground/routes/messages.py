@@ -1,4 +1,4 @@
-"""Messages: send, get, list, edit, delete."""
+"""Message routes: create, get, list, edit and delete messages."""
 
 from bot.playground.errors import ApiError, ErrorCode
 from bot.playground.forms.base import Form, Snowflake
@@ -18,17 +18,17 @@ MESSAGES = "/channels/{channel_id}/messages"
 MESSAGE = "/channels/{channel_id}/messages/{message_id}"
 
 BULK_DELETE_SECONDS = 14 * 24 * 60 * 60
-"""Older messages can't be deleted in bulk. Source: Discord's reference, "Bulk delete messages"."""
+"""Greatest age of messages in a bulk delete. Source: Discord's reference, "Bulk delete messages"."""
 
 
 class BulkDelete(Form):
-    """The messages to delete together."""
+    """Body of a bulk delete."""
 
     messages: list[Snowflake]
 
 
 @routes.add("POST", MESSAGES)
-async def create(call: Call) -> Json:
+async def create_message(call: Call) -> Json:
     """Send a message."""
     channel = call.channel()
     message = posting.send(call.pocket, call.user, channel, call.form(MessageCreate), call.uploads)
@@ -38,8 +38,8 @@ async def create(call: Call) -> Json:
 
 
 @routes.add("GET", MESSAGES)
-async def several(call: Call) -> list[Json]:
-    """List messages, the newest first; none without the permission to read the history."""
+async def list_messages(call: Call) -> list[Json]:
+    """List messages, newest first. The list is empty without Read Message History."""
     channel = call.channel()
     limit = call.int_query("limit", 50, 1, 100)
     if not call.has_permissions(channel, Permission.READ_MESSAGE_HISTORY):
@@ -51,7 +51,7 @@ async def several(call: Call) -> list[Json]:
 
 
 def _select(call: Call, messages: list[Message], limit: int) -> list[Message]:
-    """Return the messages before, after or around an id, by rising id."""
+    """Return the messages before, after or around an id, oldest first."""
     where = {
         name: call.int_query(name, 0, 0, 1 << 63)
         for name in ("around", "before", "after")
@@ -67,15 +67,15 @@ def _select(call: Call, messages: list[Message], limit: int) -> list[Message]:
 
 
 @routes.add("GET", MESSAGE)
-async def one(call: Call) -> Json:
+async def get_message(call: Call) -> Json:
     """Get a message."""
     channel = call.channel(Permission.READ_MESSAGE_HISTORY)
     return message_payload(call.pocket.view(call.user), call.message(channel))
 
 
 @routes.add("PATCH", MESSAGE)
-async def edit(call: Call) -> Json:
-    """Edit a message; others' only to hide their embeds."""
+async def edit_message(call: Call) -> Json:
+    """Edit a message. Of others' messages only embeds can be suppressed."""
     channel = call.channel()
     message = call.message(channel).model_copy(deep=True)
     form = call.form(MessageEdit)
@@ -85,12 +85,12 @@ async def edit(call: Call) -> Json:
         _suppress_embeds(call, channel, message, form)
         posting.update(call.pocket, channel, message)
     else:
-        _rewrite(call, channel, message, form)
+        _edit_own(call, channel, message, form)
     return message_payload(call.pocket.view(call.user), message)
 
 
 def _suppress_embeds(call: Call, channel: Channel, message: Message, form: MessageEdit) -> None:
-    """Apply the one change that others may make."""
+    """Suppress a message's embeds, the only edit that others than its author may make."""
     if form.model_fields_set - {"flags", "allowed_mentions"} or call.uploads:
         raise ApiError(ErrorCode.NOT_YOUR_MESSAGE)
     if not call.has_permissions(channel, Permission.MANAGE_MESSAGES):
@@ -98,7 +98,7 @@ def _suppress_embeds(call: Call, channel: Channel, message: Message, form: Messa
     message.flags = message.flags & ~SUPPRESS_EMBEDS | (form.flags or 0) & SUPPRESS_EMBEDS
 
 
-def _rewrite(call: Call, channel: Channel, message: Message, form: MessageEdit) -> None:
+def _edit_own(call: Call, channel: Channel, message: Message, form: MessageEdit) -> None:
     pocket = call.pocket
     if message.snapshots:
         raise ApiError(ErrorCode.INVALID_MESSAGE_TYPE)
@@ -114,8 +114,8 @@ def _rewrite(call: Call, channel: Channel, message: Message, form: MessageEdit) 
 
 
 @routes.add("DELETE", MESSAGE)
-async def delete(call: Call) -> None:
-    """Delete a message: one's own, one for oneself alone, or another's with the permission to manage them."""
+async def delete_message(call: Call) -> None:
+    """Delete one's own message, an ephemeral one, or with Manage Messages another's."""
     channel = call.channel()
     message = call.message(channel)
     if call.user.id not in {message.author_id, message.ephemeral_to}:
@@ -127,8 +127,8 @@ async def delete(call: Call) -> None:
 
 
 @routes.add("POST", MESSAGES + "/bulk-delete")
-async def delete_several(call: Call) -> None:
-    """Delete 2 to 100 messages of the last two weeks."""
+async def bulk_delete(call: Call) -> None:
+    """Delete 2 to 100 messages of the last two weeks. Sends MESSAGE_DELETE_BULK."""
     channel = call.channel(Permission.MANAGE_MESSAGES)
     ids = list(dict.fromkeys(call.form(BulkDelete).messages))
     if not 2 <= len(ids) <= 100:

@@ -1,4 +1,4 @@
-"""The page at the address itself: static files, and the headers that let nothing else run in it."""
+"""Serve the page: static files, with a Content-Security-Policy that allows its own scripts only."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parent.parent / "page"
 INDEX = "index.html"
 
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-"""What is served, and as what; whatever else lies in the folder is not there."""
+"""Content type by suffix. Files with other suffixes are not served."""
 
 POLICY_RULES = (
     "default-src 'none'",
@@ -23,7 +23,7 @@ POLICY_RULES = (
     "require-trusted-types-for 'script'",
     "trusted-types 'none'",
 )
-"""What the page may do, besides talking to this server. No text can become HTML or a script in it."""
+"""The policy without `connect-src`. Trusted types without a policy keep text from becoming HTML or script."""
 
 HEADERS = {
     "Cache-Control": "no-cache",
@@ -35,17 +35,17 @@ HEADERS = {
 
 
 def policy(host: str) -> str:
-    """Write the page's Content-Security-Policy.
+    """Return the page's Content-Security-Policy.
 
     Args:
-        host: A name of this server; the guard has let no other through.
+        host: The request's Host header, which the origin check has accepted.
     """
-    # Not every browser takes a WebSocket of the same host for 'self'.
+    # 'self' doesn't include WebSockets of the same host in all browsers.
     return "; ".join((*POLICY_RULES, f"connect-src 'self' ws://{host}"))
 
 
 def files() -> dict[str, Path]:
-    """List the page's files by their path below it."""
+    """Return the page's files by their path relative to `FOLDER`."""
     return {path.relative_to(FOLDER).as_posix(): path for path in FOLDER.rglob("*") if path.suffix in TYPES}
 
 
@@ -53,7 +53,7 @@ def add_to(app: web.Application, _: Pocket) -> None:
     """Register the routes."""
     known = files()
 
-    def served(name: str, request: web.Request) -> web.Response:
+    def respond(name: str, request: web.Request) -> web.Response:
         path = known.get(name)
         if path is None:
             raise web.HTTPNotFound
@@ -62,10 +62,10 @@ def add_to(app: web.Application, _: Pocket) -> None:
         return web.Response(body=path.read_bytes(), content_type=kind, charset="utf-8", headers=headers)
 
     async def index(request: web.Request) -> web.Response:
-        return served(INDEX, request)
+        return respond(INDEX, request)
 
     async def file(request: web.Request) -> web.Response:
-        return served(request.match_info["name"], request)
+        return respond(request.match_info["name"], request)
 
     app.router.add_get("/", index)
     app.router.add_get("/page/{name:.+}", file)
