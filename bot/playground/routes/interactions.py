@@ -28,8 +28,8 @@ OUTDATED = "This command is outdated, please try again in a few minutes"
 async def create_interaction(call: Call) -> None:
     """Create an interaction.
 
-    `default_member_permissions` are not checked, as if an admin had overridden them: the application must check
-    permissions itself.
+    `default_member_permissions` are not checked, as if an admin had overridden them: the application must
+    check permissions itself.
     """
     form = call.form(InteractionForm)
     channel = call.channel_by_id(form.channel_id, Permission.USE_APPLICATION_COMMANDS)

@@ -2,8 +2,8 @@
 
 import { button, el } from "./dom.js";
 import { ATTACHMENT, STRING } from "./interactions.js";
-import { optionField } from "./options.js";
-import { nameOf } from "./picker.js";
+import { createOptionField } from "./option_fields.js";
+import { nameOf } from "./command_picker.js";
 
 /** The form of one command. */
 export class CommandForm {
@@ -23,7 +23,7 @@ export class CommandForm {
       el("div", { class: "command-title" }, el("strong", {}, `/${nameOf(entry)}`), el("span", { class: "muted" }, entry.path.at(-1).description),
         button("✕", { class: "icon", "aria-label": "Don't call the command", onclick: about.cancel })),
       this.rows, this.others);
-    this.element.addEventListener("keydown", (event) => this.#key(event));
+    this.element.addEventListener("keydown", (event) => this.#onKey(event));
     entry.options.filter((each) => each.required).forEach((each) => this.#show(each));
     this.#showNextFile();
     this.takeFiles(files);
@@ -87,7 +87,7 @@ export class CommandForm {
   }
 
   #show(option) {
-    const field = optionField(option, {
+    const field = createOptionField(option, {
       world: this.about.world,
       complete: (each, text) => this.#complete(each, text),
       excess: (files) => this.takeFiles(files),
@@ -138,7 +138,7 @@ export class CommandForm {
     }
   }
 
-  #key(event) {
+  #onKey(event) {
     if (event.key === "Escape") this.about.cancel();
     else if (event.key === "Enter" && event.target.matches("input:not([type=file]), select")) this.about.submit();
     else return;

@@ -27,13 +27,13 @@ export function button(label, given, ...more) {
 let last = 0;
 
 /** Return an id that no other element of the page has. */
-export function freshId(word) {
+export function uniqueId(word) {
   last += 1;
   return `${word}-${last}`;
 }
 
 /** Return an address if it is one that a person may follow: http or https, nothing else. */
-export function webAddress(text) {
+export function parseWebUrl(text) {
   try {
     const found = new URL(text);
     return ["http:", "https:"].includes(found.protocol) ? found : null;
@@ -43,8 +43,8 @@ export function webAddress(text) {
 }
 
 /** Make a link to elsewhere, or plain text where the address is none. */
-export function outLink(address, ...children) {
-  const found = webAddress(address);
+export function externalLink(address, ...children) {
+  const found = parseWebUrl(address);
   if (found === null) return el("span", {}, ...children);
   return el("a", { href: found.href, target: "_blank", rel: "noopener noreferrer" }, ...children);
 }

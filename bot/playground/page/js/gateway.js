@@ -2,7 +2,7 @@
 
 const DISPATCH = 0, HEARTBEAT = 1, IDENTIFY = 2, RESUME = 6, RECONNECT = 7, INVALID_SESSION = 9, HELLO = 10, ACK = 11;
 const AUTHENTICATION_FAILED = 4004;
-const LONGEST_WAIT = 10_000;
+const MAX_DELAY_MS = 10_000;
 
 /** One member's connection; it comes back by itself. */
 export class Gateway {
@@ -102,7 +102,7 @@ export class Gateway {
     if (code >= 4000) this.sessionId = null;
     if (code === AUTHENTICATION_FAILED) return this.unknown();
     setTimeout(() => this.connect(), this.wait);
-    this.wait = Math.min(this.wait * 2, LONGEST_WAIT);
+    this.wait = Math.min(this.wait * 2, MAX_DELAY_MS);
     return undefined;
   }
 }

@@ -2,7 +2,7 @@
 
 import { button, el } from "./dom.js";
 
-const MOST = 300;
+const MAX_ENTRIES = 300;
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
 
 /** Shows gateway events and REST calls while it is unfolded; folded away it costs nothing. */
@@ -43,13 +43,13 @@ export class Inspector {
 
   #add(entry) {
     const following = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 80;
-    this.list.append(drawn(entry));
-    while (this.list.children.length > MOST) this.list.firstChild.remove();
+    this.list.append(renderEntry(entry));
+    while (this.list.children.length > MAX_ENTRIES) this.list.firstChild.remove();
     if (following) this.list.scrollTop = this.list.scrollHeight;
   }
 }
 
-function drawn(entry) {
+function renderEntry(entry) {
   const { at, kind, name, status, ms, to_bot: toBot, ...rest } = entry;
   const arrow = kind === "gateway" && toBot ? "→ bot" : kind === "job" ? "job" : "bot →";
   const details = el("details", {},

@@ -1,6 +1,6 @@
 // What this member does with the application: calls commands, uses components, submits modals.
 
-import { Refused } from "./rest.js";
+import { ApiError } from "./rest.js";
 
 const COMMAND = 2, COMPONENT = 3, AUTOCOMPLETE = 4, MODAL_SUBMIT = 5;
 export const SUBCOMMAND = 1, GROUP = 2, STRING = 3, ATTACHMENT = 11;
@@ -25,14 +25,14 @@ export class Interactions {
   }
 
   /** Take in a gateway event. */
-  hear(event, data) {
+  handleEvent(event, data) {
     const waits = this.waiting.get(data?.nonce);
     // What this member does in another tab comes here as well.
     if (!waits) return;
     if (event === "INTERACTION_MODAL_CREATE") this.openModal(data);
     if (event === "INTERACTION_SUCCESS" || event === "INTERACTION_MODAL_CREATE") waits.resolve(data);
     if (event === "APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE") waits.resolve(data.choices);
-    if (event === "INTERACTION_FAILURE") waits.reject(new Refused("The application did not respond. Is the bot running? The inspector shows what it was told."));
+    if (event === "INTERACTION_FAILURE") waits.reject(new ApiError("The application did not respond. Is the bot running? The inspector shows what it was told."));
   }
 
   /**
@@ -80,8 +80,8 @@ export class Interactions {
     };
     const outcome = this.#outcome(nonce);
     try {
-      await this.rest.ask("POST", "/interactions", body, { files, progress });
-      outcome.timer = setTimeout(() => outcome.reject(new Refused("Nothing was heard of it. Try again.")), seconds * 1000);
+      await this.rest.request("POST", "/interactions", body, { files, progress });
+      outcome.timer = setTimeout(() => outcome.reject(new ApiError("Nothing was heard of it. Try again.")), seconds * 1000);
       return await outcome.promise;
     } finally {
       clearTimeout(outcome.timer);

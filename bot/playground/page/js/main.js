@@ -1,17 +1,17 @@
 // The page: who acts, what is open, and its parts put together.
 
-import { drawChannels } from "./channels.js";
-import { ConnectionLine } from "./connection.js";
+import { renderChannelList } from "./channel_list.js";
+import { ConnectionStatus } from "./connection_status.js";
 import { announce, el, isVisible } from "./dom.js";
 import { Gateway } from "./gateway.js";
 import { Inspector } from "./inspector.js";
 import { Interactions, MESSAGE_MENU } from "./interactions.js";
 import { plainText } from "./markdown.js";
-import { openMenu } from "./menu.js";
+import { openMenu } from "./context_menu.js";
 import { openModal } from "./modal.js";
 import { Pane } from "./pane.js";
 import { Rest } from "./rest.js";
-import { takeFiles } from "./tray.js";
+import { takeFiles } from "./upload_tray.js";
 import { THREADS, World } from "./world.js";
 
 const TINY = ["Models: tiny. These small models know coloured shapes only; ", el("code", {}, "make models"), " fetches real ones."];
@@ -60,7 +60,7 @@ async function start() {
     const before = shownNow();
     const loaded = [channel.show(home), inside === null ? thread.hide() : thread.show(inside)];
     document.body.classList.toggle("with-thread", inside !== null);
-    foldChannels();
+    setDrawer();
     draw();
     if (before.channel !== null) moveFocus(before, inside);
     await Promise.all(loaded);
@@ -92,10 +92,10 @@ async function start() {
   }
 
   async function openDirect() {
-    const made = await channel.composer.tried(rest.ask("POST", "/users/@me/channels", { recipient_id: session.bot_user_id }));
+    const made = await channel.composer.reportErrors(rest.request("POST", "/users/@me/channels", { recipient_id: session.bot_user_id }));
     if (!made) return;
     // The gateway may tell of it later than this.
-    world.hear("CHANNEL_CREATE", made);
+    world.handleEvent("CHANNEL_CREATE", made);
     location.replace(addressOf(made.id));
   }
 
@@ -113,7 +113,7 @@ async function start() {
     event.preventDefault();
     const { currentTarget, clientX, clientY, type, target } = event;
     const where = { preventDefault() {}, currentTarget, clientX, clientY, type, target };
-    const commands = (await pane.composer.tried(interactions.commands(pane.channel))) ?? [];
+    const commands = (await pane.composer.reportErrors(interactions.commands(pane.channel))) ?? [];
     openMenu(where, itemsOf(message, pane, commands.filter((each) => each.type === MESSAGE_MENU)));
   }
 
@@ -124,20 +124,20 @@ async function start() {
       { label: "Reply", act: () => pane.composer.replyTo(message) },
       inServer && !message.thread ? { label: "Open a thread", act: () => openThreadAt(message, pane) } : null,
       message.thread ? { label: "Go to the thread", act: () => app.openThread(message.thread.id) } : null,
-      ...menus.map((each) => ({ label: each.name, group: "Apps", act: () => pane.composer.tried(interactions.call(pane.channel, each, [], [], { target: message.id })) })),
-      mine ? { label: "Delete message", group: "Message", danger: true, act: () => pane.composer.tried(rest.ask("DELETE", `/channels/${message.channel_id}/messages/${message.id}`)) } : null,
+      ...menus.map((each) => ({ label: each.name, group: "Apps", act: () => pane.composer.reportErrors(interactions.call(pane.channel, each, [], [], { target: message.id })) })),
+      mine ? { label: "Delete message", group: "Message", danger: true, act: () => pane.composer.reportErrors(rest.request("DELETE", `/channels/${message.channel_id}/messages/${message.id}`)) } : null,
     ].filter(Boolean);
   }
 
   async function openThreadAt(message, pane) {
     const name = (plainText(message.content, world) || "About this picture").slice(0, 60);
-    const made = await pane.composer.tried(rest.ask("POST", `/channels/${message.channel_id}/messages/${message.id}/threads`, { name }));
+    const made = await pane.composer.reportErrors(rest.request("POST", `/channels/${message.channel_id}/messages/${message.id}/threads`, { name }));
     if (!made) return;
     world.channels.set(made.id, made);
     open(message.channel_id, made.id);
   }
 
-  const draw = () => drawChannels(place("channels"), world, { channel: channel.channel?.id ?? null, thread: thread.channel?.id ?? null });
+  const draw = () => renderChannelList(place("channels"), world, { channel: channel.channel?.id ?? null, thread: thread.channel?.id ?? null });
   world.on("channels", draw);
   world.on("channels", () => {
     if (thread.channel && !world.channels.has(thread.channel.id)) open(channel.channel.id);
@@ -146,7 +146,7 @@ async function start() {
   addEventListener("hashchange", route);
 
   chooseMember(session, user);
-  sayModels(session);
+  showModels(session);
   new Inspector(place("inspector"), place("fold-inspector"));
   place("skip").addEventListener("click", (event) => {
     event.preventDefault();
@@ -154,15 +154,15 @@ async function start() {
   });
   // What is shown already has no other address to go to: it may have to be loaded again, or shown below the drawer.
   place("channels").addEventListener("click", (event) => event.target.closest("a")?.hash === location.hash && route());
-  workDrawer();
+  setUpDrawer();
 
-  const line = new ConnectionLine(place("connection"));
+  const line = new ConnectionStatus(place("connection"));
   line.watch();
   const gateway = new Gateway(user.token, {
     heard: (event, data) => {
       if (event === "READY") interactions.sessionId = data.session_id;
-      interactions.hear(event, data);
-      world.hear(event, data);
+      interactions.handleEvent(event, data);
+      world.handleEvent(event, data);
     },
     changed: (connected) => line.change(connected),
     unknown: () => line.replace(),
@@ -179,19 +179,19 @@ function drawerIsOpen() {
 }
 
 /** Open the list of channels over everything on a phone, and fold it away with Escape or a tap beside it. */
-function workDrawer() {
-  place("open-channels").addEventListener("click", () => foldChannels(!drawerIsOpen()));
+function setUpDrawer() {
+  place("open-channels").addEventListener("click", () => setDrawer(!drawerIsOpen()));
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !drawerIsOpen()) return;
-    foldChannels();
+    setDrawer();
     place("open-channels").focus();
   });
   document.addEventListener("pointerdown", (event) => {
-    if (drawerIsOpen() && !event.target.closest("#channels, #open-channels")) foldChannels();
+    if (drawerIsOpen() && !event.target.closest("#channels, #open-channels")) setDrawer();
   });
 }
 
-function foldChannels(open = false) {
+function setDrawer(open = false) {
   document.body.classList.toggle("with-channels", open);
   place("open-channels").setAttribute("aria-expanded", String(open));
 }
@@ -214,7 +214,7 @@ function chooseMember(session, user) {
   }
 }
 
-function sayModels(session) {
+function showModels(session) {
   const lines = { tiny: TINY, "": ["Which models answer, only the worker knows."] };
   place("models").replaceChildren(...(lines[session.models] ?? [`Models: ${session.models}`]));
 }

@@ -1,10 +1,10 @@
 // Discord's Markdown into elements. Whatever it says, it can become no more than the elements named here.
 
-import { el, outLink } from "./dom.js";
+import { el, externalLink } from "./dom.js";
 import { spoiler } from "./spoiler.js";
-import { moment } from "./times.js";
+import { timestamp } from "./timestamps.js";
 
-const DEEPEST = 6;
+const MAX_DEPTH = 6;
 const SPECIAL = new Set("\\`*_~|<[@h");
 
 /** Rules that hold at the beginning of a line only; each takes the whole line, or several. */
@@ -36,7 +36,7 @@ const ANYWHERE = [
   [/<#(\d{5,20})>/y, (m, _, about) => channelLink(m[1], about)],
   [/<\/([^:>\n]{1,100}):\d+>/y, (m) => mention(`/${m[1]}`)],
   [/<a?(:\w{2,32}:)\d+>/y, (m) => m[1]],
-  [/<t:(-?\d{1,12})(?::[tTdDfFR])?>/y, (m) => moment(new Date(Number(m[1]) * 1000))],
+  [/<t:(-?\d{1,12})(?::[tTdDfFR])?>/y, (m) => timestamp(new Date(Number(m[1]) * 1000))],
   [/@(everyone|here)/y, (m) => mention(m[0])],
 ];
 
@@ -48,7 +48,7 @@ const ANYWHERE = [
  */
 export function markdown(text, about, depth = 0) {
   const found = [];
-  const read = (inner) => (depth < DEEPEST ? markdown(inner, about, depth + 1) : [inner]);
+  const read = (inner) => (depth < MAX_DEPTH ? markdown(inner, about, depth + 1) : [inner]);
   let plain = "";
   let lineStart = true;
   const add = (node) => {
@@ -126,5 +126,5 @@ function link(address, children, about) {
     };
     return el("a", { href: `#/${place[1]}`, onclick: jump }, children);
   }
-  return outLink(address, ...children);
+  return externalLink(address, ...children);
 }

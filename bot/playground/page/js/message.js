@@ -5,7 +5,7 @@ import { components } from "./components.js";
 import { embed } from "./embeds.js";
 import { markdown, plainText } from "./markdown.js";
 import { attachments } from "./media.js";
-import { moment } from "./times.js";
+import { timestamp } from "./timestamps.js";
 
 export const EPHEMERAL = 1 << 6, LOADING = 1 << 7;
 const REPLY = 19, COMMAND = 20, STARTER = 21, MENU_COMMAND = 23;
@@ -43,7 +43,7 @@ export function messageElement(message, about) {
   el("div", { class: "head" },
     el("span", { class: "author", id: nameId }, world.nameOf(message.author)),
     message.author.bot ? el("span", { class: "badge" }, "APP") : null,
-    moment(new Date(message.timestamp)),
+    timestamp(new Date(message.timestamp)),
     message.edited_timestamp ? el("span", { class: "muted" }, "(edited)") : null),
   el("div", { class: "body", id: bodyId }, body(message, about)),
   el("div", { class: "tools" },

@@ -1,7 +1,7 @@
 // Requests to Discord's REST in a member's name.
 
 /** A request was refused, or didn't come through. */
-export class Refused extends Error {
+export class ApiError extends Error {
   constructor(message, status = 0, code = 0) {
     super(message);
     this.status = status;
@@ -18,7 +18,7 @@ export class Rest {
 
   /** Get something. */
   get(path) {
-    return this.ask("GET", path);
+    return this.request("GET", path);
   }
 
   /**
@@ -29,9 +29,9 @@ export class Rest {
    * @param {{files?: File[], progress?: (done: number) => void}} [more] With files it goes as multipart; `progress`
    *   is told the share that is uploaded, 0 to 1.
    * @returns {Promise<any>} The answer's JSON.
-   * @throws {Refused}
+   * @throws {ApiError}
    */
-  ask(method, path, body = undefined, { files = [], progress = null } = {}) {
+  request(method, path, body = undefined, { files = [], progress = null } = {}) {
     // fetch can't tell how far an upload is.
     const request = new XMLHttpRequest();
     request.open(method, `/api/v10${path}`);
@@ -43,7 +43,7 @@ export class Rest {
     }
     const answered = new Promise((resolve, reject) => {
       request.addEventListener("load", () => settle(request, resolve, reject));
-      request.addEventListener("error", () => reject(new Refused("The pocket Discord doesn't answer. Is it still running?")));
+      request.addEventListener("error", () => reject(new ApiError("The pocket Discord doesn't answer. Is it still running?")));
     });
     if (files.length) request.send(multipart(body, files));
     else if (body === undefined) request.send();
@@ -70,7 +70,7 @@ function settle(request, resolve, reject) {
     answer = null;
   }
   if (request.status < 300) resolve(answer);
-  else reject(new Refused(sentence(answer, request.status), request.status, answer?.code));
+  else reject(new ApiError(sentence(answer, request.status), request.status, answer?.code));
 }
 
 /** Return what Discord's error object says, with the first field that was wrong. */

@@ -35,7 +35,7 @@ const revealed = new Set();
  * @param {HTMLElement} picture
  * @param {string} id What it is remembered by.
  */
-export function spoilerPicture(picture, id) {
+export function spoilerImage(picture, id) {
   if (revealed.has(id)) return picture;
   const cover = el("button", { type: "button", class: "spoiler-cover", "aria-label": "Spoiler: show the picture" }, "Spoiler");
   const outer = el("div", { class: "spoiler-picture" }, picture, cover);

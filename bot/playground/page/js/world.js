@@ -29,13 +29,13 @@ export class World {
     this.listeners.set(news, [...(this.listeners.get(news) ?? []), callback]);
   }
 
-  tell(news, ...about) {
+  emit(news, ...about) {
     for (const callback of this.listeners.get(news) ?? []) callback(...about);
   }
 
   /** Take in a gateway event. */
-  hear(event, data) {
-    const take = HEARD[event];
+  handleEvent(event, data) {
+    const take = EVENT_HANDLERS[event];
     if (take) take(this, data);
   }
 
@@ -132,13 +132,13 @@ export class World {
 function setChannel(world, data) {
   world.channels.set(data.id, { ...world.channels.get(data.id), ...data });
   world.meet(...(data.recipients ?? []));
-  world.tell("channels");
+  world.emit("channels");
 }
 
 function dropChannel(world, data) {
   world.channels.delete(data.id);
   world.forget(data.id);
-  world.tell("channels");
+  world.emit("channels");
 }
 
 function setGuild(world, data) {
@@ -147,25 +147,25 @@ function setGuild(world, data) {
   for (const channel of [...data.channels, ...data.threads]) world.channels.set(channel.id, channel);
   for (const member of data.members) world.meet(member.user);
   for (const role of data.roles) world.roles.set(role.id, role);
-  world.tell("channels");
-  world.tell("fresh");
+  world.emit("channels");
+  world.emit("fresh");
 }
 
 function setMessage(world, data) {
   const loaded = world.change(data);
   if (data.thread) setChannel(world, data.thread);
-  if (loaded) world.tell("message", data);
+  if (loaded) world.emit("message", data);
 }
 
 function newMessage(world, data) {
   world.unread.add(data.channel_id);
   setMessage(world, data);
-  world.tell("channels");
+  world.emit("channels");
 }
 
 function dropMessages(world, channelId, ids) {
   for (const id of ids) world.messages.get(channelId)?.delete(id);
-  world.tell("gone", channelId, ids);
+  world.emit("gone", channelId, ids);
 }
 
 function reacted(world, data, by) {
@@ -180,7 +180,7 @@ function reacted(world, data, by) {
 }
 
 /** What each event changes. */
-const HEARD = {
+const EVENT_HANDLERS = {
   READY: (world, data) => data.private_channels.forEach((each) => setChannel(world, each)),
   GUILD_CREATE: setGuild,
   GUILD_MEMBER_ADD: (world, data) => world.meet(data.user),
@@ -196,5 +196,5 @@ const HEARD = {
   MESSAGE_DELETE_BULK: (world, data) => dropMessages(world, data.channel_id, data.ids),
   MESSAGE_REACTION_ADD: (world, data) => reacted(world, data, 1),
   MESSAGE_REACTION_REMOVE: (world, data) => reacted(world, data, -1),
-  TYPING_START: (world, data) => world.tell("typing", data),
+  TYPING_START: (world, data) => world.emit("typing", data),
 };

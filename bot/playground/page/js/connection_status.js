@@ -2,12 +2,12 @@
 
 import { button } from "./dom.js";
 
-const STARTING = 2000;
+const POLL_INTERVAL_MS = 2000;
 const LOST = "Connection lost, trying again…";
 const REPLACED = "This Discord is a new one: reload the page.";
 
 /** Says what is wrong, and nothing where all is well. */
-export class ConnectionLine {
+export class ConnectionStatus {
   constructor(line) {
     this.line = line;
     this.lost = false;
@@ -20,13 +20,13 @@ export class ConnectionLine {
   change(connected) {
     this.lost = !connected;
     document.body.classList.toggle("away", this.lost);
-    this.#draw();
+    this.#render();
   }
 
   /** Say that nothing on this page is there any more: the server began with a new data folder. */
   replace() {
     this.replaced = true;
-    this.#draw();
+    this.#render();
   }
 
   /** Say that bot or worker are still starting, until they are there. */
@@ -37,11 +37,11 @@ export class ConnectionLine {
     } catch {
       this.trouble = "The pocket Discord doesn't answer. Is it still running?";
     }
-    this.#draw();
-    if (!this.replaced) setTimeout(() => this.watch(), STARTING * (this.trouble ? 1 : 5));
+    this.#render();
+    if (!this.replaced) setTimeout(() => this.watch(), POLL_INTERVAL_MS * (this.trouble ? 1 : 5));
   }
 
-  #draw() {
+  #render() {
     const text = this.replaced ? REPLACED : [this.lost ? LOST : "", this.trouble].filter(Boolean).join(" ");
     // It is read out when it changes: not again each time that it is looked at.
     if (text === this.said) return;

@@ -1,7 +1,7 @@
 // The focus among messages: from one to the next with the arrow keys, and kept where it is when one is drawn anew.
 
 /** Go from message to message with the arrow keys: from the log to those in sight, from a message to its neighbour. */
-export function walk(event, log, list) {
+export function moveBetweenMessages(event, log, list) {
   const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
   const fromLog = event.target === log;
   if (!by || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || !(fromLog || event.target.matches(".message"))) return;
@@ -27,7 +27,7 @@ const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]
  * @returns {(made: HTMLElement) => HTMLElement} Returns it; where it is gone, the message: another button in its place
  *   would be pressed unawares.
  */
-export function sameElement(message, element) {
+export function findSameElement(message, element) {
   const nameOf = (each) => each.dataset.customId ?? `${each.tagName} ${each.getAttribute("aria-label") ?? each.textContent}`;
   const name = nameOf(element);
   const same = (within) => [...within.querySelectorAll(FOCUSABLE)].filter((each) => nameOf(each) === name);

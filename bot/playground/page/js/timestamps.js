@@ -7,7 +7,7 @@ const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const WHOLE = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
 /** Make a moment's element, with the whole of it as its title. */
-export function moment(date, { short = false } = {}) {
+export function timestamp(date, { short = false } = {}) {
   if (Number.isNaN(date.getTime())) return el("span", {}, "unknown time");
   const today = DAY.format(date) === DAY.format(new Date());
   const text = short || today ? HOUR.format(date) : `${DAY.format(date)} ${HOUR.format(date)}`;

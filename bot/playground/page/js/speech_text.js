@@ -5,7 +5,7 @@ import { plainText } from "./markdown.js";
 const TEXT = 10, MEDIUM = 11, GALLERY = 12;
 
 /** Return what a message says in words: its text, else its embeds and components, else its pictures' alt text. */
-export function spoken(message, world) {
+export function speechText(message, world) {
   const parts = [...components(message.components)];
   const texts = message.content ? [message.content] : [...message.embeds.flatMap(inEmbed), ...parts.filter((each) => each.type === TEXT).map((each) => each.content)];
   const read = texts.filter(Boolean).map((each) => plainText(each, world));

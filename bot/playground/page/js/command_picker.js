@@ -1,16 +1,16 @@
 // The list of commands that opens with "/".
 
-import { el, freshId } from "./dom.js";
+import { el, uniqueId } from "./dom.js";
 import { callable, CHAT } from "./interactions.js";
 
 /** Commands to choose from, steered from the text box. */
-export class Picker {
+export class CommandPicker {
   /** @param {(entry: Object) => void} chosen Told which command was chosen. */
   constructor(chosen) {
     this.chosen = chosen;
     this.entries = [];
     this.at = 0;
-    this.id = freshId("commands");
+    this.id = uniqueId("commands");
     this.element = el("ul", { class: "picker", id: this.id, role: "listbox", "aria-label": "Commands", hidden: true,
       // A press must not take the focus away from the text: the list would be gone before the click.
       onmousedown: (event) => event.preventDefault() });
@@ -27,7 +27,7 @@ export class Picker {
     this.at = 0;
     this.element.hidden = false;
     this.element.replaceChildren(...(this.entries.length ? this.entries.map((each, number) => this.#row(each, number)) : [this.#none(wanted)]));
-    this.#mark();
+    this.#select();
   }
 
   close() {
@@ -54,7 +54,7 @@ export class Picker {
 
   #move(by) {
     this.at = (this.at + by + this.entries.length) % Math.max(this.entries.length, 1);
-    this.#mark();
+    this.#select();
   }
 
   #row(entry, number) {
@@ -71,7 +71,7 @@ export class Picker {
       ? `No command begins with /${wanted}.` : "The bot has no commands here. Is it running?");
   }
 
-  #mark() {
+  #select() {
     [...this.element.children].forEach((row, number) => row.setAttribute("aria-selected", String(this.entries.length > 0 && number === this.at)));
     this.element.children[this.at]?.scrollIntoView({ block: "nearest" });
   }

@@ -9,7 +9,7 @@ import { avatar } from "./message.js";
  * @param {Object} world
  * @param {{channel: string|null, thread: string|null}} shown What is open now.
  */
-export function drawChannels(place, world, shown) {
+export function renderChannelList(place, world, shown) {
   if (!world.guild) return;
   const entry = (channel, sign, address, current) => el("li", {},
     el("a", { href: address, "aria-current": current ? "page" : null, class: world.unread.has(channel.id) && !current ? "unread" : null },

@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 
 /** Lets one thing at a time go out of each channel. */
-export class Underway {
+export class UploadStatus {
   /** @param {() => string|undefined} shown Returns the id of the channel that is shown. */
   constructor(shown) {
     this.shown = shown;

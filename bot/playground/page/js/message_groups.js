@@ -1,14 +1,14 @@
 // Messages that follow each other closely share one head.
 
-const TOGETHER = 7 * 60 * 1000;
+const GROUP_WITHIN_MS = 7 * 60 * 1000;
 
 /** Mark the messages of a list that go on where the one before ended. */
-export function group(list, messages) {
+export function groupMessages(list, messages) {
   let before = null;
   for (const element of list.children) {
     const message = messages?.get(element.dataset.id);
     if (!message) continue;
-    const near = before && new Date(message.timestamp) - new Date(before.timestamp) < TOGETHER;
+    const near = before && new Date(message.timestamp) - new Date(before.timestamp) < GROUP_WITHIN_MS;
     element.classList.toggle("follows", Boolean(near && before.author.id === message.author.id && message.type === 0));
     before = message;
   }

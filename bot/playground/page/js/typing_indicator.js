@@ -5,7 +5,7 @@ import { el } from "./dom.js";
 const SECONDS = 10;
 
 /** The line that says so; each is forgotten after a while. */
-export class Typists {
+export class TypingIndicator {
   constructor(world) {
     this.world = world;
     this.until = new Map();
@@ -14,24 +14,24 @@ export class Typists {
 
   add(userId) {
     if (userId !== this.world.me.id) this.until.set(userId, Date.now() + SECONDS * 1000);
-    this.#draw();
+    this.#render();
   }
 
   remove(userId) {
     this.until.delete(userId);
-    this.#draw();
+    this.#render();
   }
 
   clear() {
     this.until.clear();
-    this.#draw();
+    this.#render();
   }
 
-  #draw() {
+  #render() {
     for (const [id, until] of this.until) if (until <= Date.now()) this.until.delete(id);
     const names = [...this.until.keys()].map((id) => this.world.nameOf(this.world.users.get(id)));
     this.element.textContent = names.length ? `${names.join(", ")} ${names.length > 1 ? "are" : "is"} typing…` : "";
     clearTimeout(this.fading);
-    if (names.length) this.fading = setTimeout(() => this.#draw(), SECONDS * 1000);
+    if (names.length) this.fading = setTimeout(() => this.#render(), SECONDS * 1000);
   }
 }

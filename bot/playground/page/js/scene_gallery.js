@@ -6,7 +6,7 @@ import { button, el } from "./dom.js";
  * Let somebody choose scenes.
  * @param {(files: File[]) => void} chosen
  */
-export function chooseScene(chosen) {
+export function openSceneGallery(chosen) {
   const grid = el("div", { class: "scenes", "aria-busy": "true" }, el("p", { class: "muted" }, "Drawing…"));
   const add = el("button", { class: "primary", value: "add", disabled: true }, "Add");
   const picked = new Map();

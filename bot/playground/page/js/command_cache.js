@@ -1,7 +1,7 @@
 // The commands of a channel, looked up once for each time that somebody begins to write one.
 
 /** Remembers them until it is told to forget. */
-export class KnownCommands {
+export class CommandCache {
   /** @param {() => Promise<Object[]>} load */
   constructor(load) {
     this.load = load;

@@ -1,12 +1,12 @@
 // One field for each option of a command.
 
-import { button, el, freshId } from "./dom.js";
+import { button, el, uniqueId } from "./dom.js";
 import { people, places, roles } from "./components.js";
 import { ATTACHMENT } from "./interactions.js";
-import { takeFiles, thumbnail } from "./tray.js";
+import { takeFiles, thumbnail } from "./upload_tray.js";
 
 const WHOLE = 4, BOOLEAN = 5, USER = 6, CHANNEL = 7, ROLE = 8, MENTIONABLE = 9, NUMBER = 10;
-const TYPING_PAUSE = 250;
+const AUTOCOMPLETE_DELAY_MS = 250;
 
 /**
  * Make an option's field.
@@ -14,8 +14,8 @@ const TYPING_PAUSE = 250;
  * @param {Object} about `world`; `complete(option, text)` for what to offer; `excess(files)` takes files beyond one.
  * @returns {{option, element, value: () => any, focus: () => void}} `value` is undefined where nothing is given.
  */
-export function optionField(option, about) {
-  const id = freshId("option");
+export function createOptionField(option, about) {
+  const id = uniqueId("option");
   const made = option.type === ATTACHMENT ? fileField(option, id, about) : plainField(option, id, about);
   const element = el("div", { class: `option type-${option.type}`, "data-option": option.name },
     el("label", { for: id }, option.name, option.required ? el("span", { class: "muted" }, " (required)") : null),
@@ -72,7 +72,7 @@ function textField(option, described, about) {
     pause = setTimeout(async () => {
       offers = await about.complete(option, input.value);
       list.replaceChildren(...offers.map((each) => el("option", { value: each.name })));
-    }, TYPING_PAUSE);
+    }, AUTOCOMPLETE_DELAY_MS);
   });
   const value = () => offers.find((each) => each.name === input.value)?.value ?? (input.value || undefined);
   return { element: el("div", {}, input, list), value, focus: () => input.focus(), fill };

@@ -1,18 +1,18 @@
 // The pictures that are about to be posted: previews, alt text, spoilers.
 
-import { announce, button, el, freshId } from "./dom.js";
+import { announce, button, el, uniqueId } from "./dom.js";
 import { bytes } from "./media.js";
 
-export const MOST_FILES = 10;
+export const MAX_FILES = 10;
 
 /** Files that wait to be sent. */
-export class Tray {
+export class UploadTray {
   /**
-   * @param {(text: string) => void} complain Told what can't be taken.
+   * @param {(text: string) => void} showError Told what can't be taken.
    * @param {() => void} leave Moves the focus elsewhere: the last picture was removed.
    */
-  constructor(complain, leave) {
-    this.complain = complain;
+  constructor(showError, leave) {
+    this.showError = showError;
     this.leave = leave;
     this.entries = [];
     this.element = el("ul", { class: "tray", "aria-label": "Pictures to be posted", hidden: true });
@@ -21,13 +21,13 @@ export class Tray {
   /** Take files in. */
   add(files) {
     for (const file of files) {
-      if (this.entries.length >= MOST_FILES) {
-        this.complain(`A message takes ${MOST_FILES} files: ${file.name} was left out.`);
+      if (this.entries.length >= MAX_FILES) {
+        this.showError(`A message takes ${MAX_FILES} files: ${file.name} was left out.`);
         break;
       }
       this.entries.push(this.#entry(file));
     }
-    this.#draw();
+    this.#render();
     if (files.length) announce(`${this.entries.length} to be posted`);
   }
 
@@ -38,14 +38,14 @@ export class Tray {
   /** Hand entries over, the first ones or all: `put` brings them back with all that was said about them. */
   take(count = this.entries.length) {
     const taken = this.entries.splice(0, count);
-    this.#draw();
+    this.#render();
     return taken;
   }
 
   /** Put entries back, before what was added since. */
   put(entries) {
     this.entries.unshift(...entries);
-    this.#draw();
+    this.#render();
   }
 
   /** Put files back; those that were `lent` out with what is said about them. */
@@ -57,7 +57,7 @@ export class Tray {
 
   #entry(file) {
     const preview = URL.createObjectURL(file);
-    const altId = freshId("alt");
+    const altId = uniqueId("alt");
     const alt = el("input", { id: altId, type: "text", maxlength: 1024, placeholder: "Alt text" });
     const hidden = el("input", { type: "checkbox" });
     const entry = { file, preview, alt, hidden };
@@ -73,13 +73,13 @@ export class Tray {
   #remove(entry) {
     const at = this.entries.indexOf(entry);
     release(this.entries.splice(at, 1));
-    this.#draw();
+    this.#render();
     const next = this.entries[at] ?? this.entries[at - 1];
     if (next) next.remove.focus();
     else this.leave();
   }
 
-  #draw() {
+  #render() {
     this.element.hidden = this.entries.length === 0;
     this.element.replaceChildren(...this.entries.map((each) => each.element));
   }
