@@ -1,20 +1,20 @@
-// The list on the left: channels, their threads, and direct messages.
+// The channel list: channels with their threads, and DMs.
 
 import { el } from "./dom.js";
 import { avatar } from "./message.js";
 
 /**
- * Draw the list.
+* Render the list.
  * @param {HTMLElement} place
  * @param {Object} world
- * @param {{channel: string|null, thread: string|null}} shown What is open now.
+ * @param {{channel: string|null, thread: string|null}}shown The ids of the open channel and thread.
  */
 export function renderChannelList(place, world, shown) {
   if (!world.guild) return;
   const entry = (channel, sign, address, current) => el("li", {},
     el("a", { href: address, "aria-current": current ? "page" : null, class: world.unread.has(channel.id) && !current ? "unread" : null },
       sign, ` ${world.title(channel)}`,
-      world.unread.has(channel.id) && !current ? el("span", { class: "unseen" }, " (unread)") : null));
+      world.unread.has(channel.id) && !current ? el("span", { class: "visually-hidden" }, " (unread)") : null));
   const threads = (channel) => {
     const found = world.threadsOf(channel.id);
     return found.length ? el("ul", { "aria-label": `Threads in ${channel.name}` },

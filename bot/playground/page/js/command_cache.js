@@ -1,6 +1,6 @@
-// The commands of a channel, looked up once for each time that somebody begins to write one.
+// Cache of a channel's command index: one request while a command is being typed.
 
-/** Remembers them until it is told to forget. */
+/** Caches the commands until `forget` is called. */
 export class CommandCache {
   /** @param {() => Promise<Object[]>} load */
   constructor(load) {
@@ -8,7 +8,7 @@ export class CommandCache {
     this.asked = null;
   }
 
-  /** Return the commands; where they couldn't be had, the next time asks again. */
+  /** Return the commands. After a failed request the next call sends another. */
   async get() {
     const asked = (this.asked ??= this.load());
     try {

@@ -1,18 +1,18 @@
-// The list of commands that opens with "/".
+// The list of matching commands, opened by "/" in the message box.
 
 import { el, uniqueId } from "./dom.js";
 import { callable, CHAT } from "./interactions.js";
 
-/** Commands to choose from, steered from the text box. */
+/** A listbox of commands, controlled by keys in the message box. */
 export class CommandPicker {
-  /** @param {(entry: Object) => void} chosen Told which command was chosen. */
+  /** @param {(entry: Object) => void} chosen Called with the chosen command. */
   constructor(chosen) {
     this.chosen = chosen;
     this.entries = [];
     this.at = 0;
     this.id = uniqueId("commands");
     this.element = el("ul", { class: "picker", id: this.id, role: "listbox", "aria-label": "Commands", hidden: true,
-      // A press must not take the focus away from the text: the list would be gone before the click.
+      // mousedown would move the focus, and the list would close before the click.
       onmousedown: (event) => event.preventDefault() });
   }
 
@@ -20,7 +20,7 @@ export class CommandPicker {
     return !this.element.hidden;
   }
 
-  /** Offer the commands that a text may mean. */
+  /** Show the commands that match a text. */
   offer(commands, text) {
     const wanted = text.slice(1).trimEnd();
     this.entries = fitting(commands, text);
@@ -36,12 +36,12 @@ export class CommandPicker {
     this.entries = [];
   }
 
-  /** Return the id of the row that is marked, for the text box to point to. */
+  /** The id of the selected row, for `aria-activedescendant`. */
   get marked() {
     return this.isOpen && this.entries.length ? `${this.id}-${this.at}` : null;
   }
 
-  /** Take a key; tell whether it was meant for the list. */
+  /** Handle a key. Returns whether the list used it. */
   key(event) {
     if (!this.isOpen) return false;
     if (event.key === "Escape") this.close();
@@ -77,7 +77,7 @@ export class CommandPicker {
   }
 }
 
-/** Return the commands whose name begins like the text, or with whose name the text begins. */
+/** Return the commands whose name starts with the text, or with whose name the text starts. */
 export function fitting(commands, text) {
   const wanted = text.slice(1).toLowerCase().trimEnd();
   return commands
@@ -91,13 +91,13 @@ function isNamed(entry, wanted) {
   return `${wanted} `.startsWith(`${nameOf(entry)} `);
 }
 
-/** Return what stands behind a command's name in a text. */
+/** Return the part of a text after a command's name. */
 export function restAfter(entry, text) {
   const name = `/${nameOf(entry)} `;
   return text.toLowerCase().startsWith(name) ? text.slice(name.length).replace(/\s+/g, " ").trim() : "";
 }
 
-/** Return a command's name with those of the groups that it is in. */
+/** Return a command's full name, with group and subcommand. */
 export function nameOf(entry) {
   return entry.path.map((each) => each.name).join(" ");
 }

@@ -1,4 +1,4 @@
-// Buttons, selects, and the layout of Components V2.
+// Message components: buttons, selects, and the layout of Components V2.
 
 import { button, el, externalLink, parseWebUrl } from "./dom.js";
 import { markdown } from "./markdown.js";
@@ -8,10 +8,10 @@ import { spoilerImage } from "./spoiler.js";
 const STYLES = { 1: "primary", 2: "secondary", 3: "success", 4: "danger", 5: "link" };
 
 /**
- * Make the elements of a message's components.
+* Create the elements of a message's components.
  * @param {Object} message
  * @param {Array} found
- * @param {{world, use}} about `use(message, component, values)` reports a press or a choice.
+ * @param {{world, use}} about `use(message, component, values)` sends the interaction.
  */
 export function components(message, found, about) {
   return (found ?? []).map((each) => (MADE[each.type] ?? unknown)(each, message, about));
@@ -48,14 +48,14 @@ function pressable(each, message, about) {
   }, words);
 }
 
-/** The components whose interactions aren't answered yet, also while their messages are drawn anew. */
+/** Components with an unanswered interaction. Kept here since an edit replaces a message's elements. */
 const pending = new Set();
 
 function isPending(message, each) {
   return pending.has(`${message.id} ${each.custom_id}`);
 }
 
-/** Use a component, unless its last use isn't answered yet: a double click means one. */
+/** Use a component, unless its last interaction is unanswered: a double click counts once. */
 async function useOnce(message, each, use) {
   if (isPending(message, each)) return;
   const all = () => document.querySelectorAll(`#message-${message.channel_id}-${message.id} [data-custom-id="${CSS.escape(each.custom_id)}"]`);
@@ -66,7 +66,7 @@ async function useOnce(message, each, use) {
   for (const element of all()) element.removeAttribute("aria-busy");
 }
 
-/** Make a select, with a button that sends: a select changes with each arrow key, before anything is chosen. */
+/** Create a select with a submit button: its value changes with each arrow key, before the user has chosen. */
 function select(each, message, about, options) {
   const several = each.max_values > 1;
   const chosen = new Set((each.default_values ?? []).map((value) => value.id));
@@ -82,7 +82,7 @@ function select(each, message, about, options) {
   return el("div", { class: "select" }, menu, button("Choose", { class: "primary", disabled: each.disabled, onclick: send }));
 }
 
-/** List people, roles and places as options. */
+/** Return users, roles and channels as options. */
 export function people(world) {
   return [...world.users.values()].map((user) => ({ value: user.id, label: world.nameOf(user) }));
 }

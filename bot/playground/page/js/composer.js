@@ -1,4 +1,4 @@
-// Where messages are written: text, pictures, replies, and commands.
+// The message composer: text, files, replies and commands.
 
 import { button, el, uniqueId } from "./dom.js";
 import { CommandForm } from "./command_form.js";
@@ -13,18 +13,18 @@ import { UploadStatus } from "./upload_status.js";
 
 const TYPING_INTERVAL_MS = 8000;
 const MAX_LENGTH = 2000;
-/** What may be meant as a command: posting it by mistake would show everybody what was meant for the bot. */
+/** Text that may be meant as a command: it must not be posted where others would read it. */
 const COMMAND_LIKE = /^\/(?:[\p{L}\p{N}_-]|\s*$)/u;
 
 function isCommand(text) {
   return text.startsWith("/") && !text.includes("\n");
 }
 
-/** The composer of a pane. */
+/** The composer of a pane, with a draft for each channel. */
 export class Composer {
   /**
    * @param {Object} app `world`, `rest`, `interactions`.
-   * @param {() => Object} channel Returns where it writes to.
+   * @param {() => Object} channel Returns the channel to post in.
    */
   constructor(app, channel) {
     this.app = app;
@@ -46,8 +46,8 @@ export class Composer {
       id, rows: 1, maxlength: MAX_LENGTH, "aria-controls": this.picker.id, "aria-autocomplete": "list", placeholder: "Message", enterkeyhint: "send",
       oninput: () => this.#onInput(), onkeydown: (event) => this.#onKey(event), onblur: () => this.#closePicker(),
     });
-    this.label = el("label", { class: "unseen", for: id }, "Message");
-    this.files = el("input", { type: "file", class: "unseen", multiple: true, tabindex: "-1", "aria-label": "Pictures to post", "aria-hidden": "true",
+    this.label = el("label", { class: "visually-hidden", for: id }, "Message");
+    this.files = el("input", { type: "file", class: "visually-hidden", multiple: true, tabindex: "-1", "aria-label": "Pictures to post", "aria-hidden": "true",
       onchange: () => {
         this.#addFiles([...this.files.files]);
         this.files.value = "";
@@ -65,7 +65,7 @@ export class Composer {
     takeFiles(this.element, (files) => this.#addFiles(files));
   }
 
-  /** Name the text box after where it writes to. */
+  /** Set the label of the message box. */
   name(text) {
     this.label.textContent = text;
     if (!this.form) this.text.placeholder = text;
@@ -76,12 +76,12 @@ export class Composer {
     return this.form.focus() ?? this.status.button.focus();
   }
 
-  /** Take files that were dropped elsewhere in the pane. */
+  /** Add files that were dropped elsewhere in the pane. */
   take(files) {
     this.#addFiles(files);
   }
 
-  /** Go to another channel: what is written in this one waits here, what was written there comes back. */
+  /** Switch to the current channel: store the draft of the last one, restore this one's. */
   refresh() {
     if (this.at === this.channel().id) return;
     this.#cancel();
@@ -93,7 +93,7 @@ export class Composer {
     this.status.show();
   }
 
-  /** Write the next message in reply to one. */
+  /** Make the next message a reply. */
   replyTo(message) {
     this.reply.show(message);
     this.focus();
@@ -103,7 +103,7 @@ export class Composer {
     this.error.textContent = text;
   }
 
-  /** Wait for something, and say what went wrong with it. */
+  /** Await a promise and show its error. Resolves to undefined then. */
   async reportErrors(doing) {
     this.showError("");
     try {
@@ -114,7 +114,7 @@ export class Composer {
     }
   }
 
-  /** Take what is written out of the composer, so that the next message can be written at once. */
+  /** Clear the composer and return its content as a draft. */
   #takeDraft() {
     const draft = { text: this.text.value, entries: this.tray.take(), answered: this.reply.message };
     this.#write("");
@@ -122,7 +122,7 @@ export class Composer {
     return draft;
   }
 
-  /** Put back what was taken out, before what was written since. */
+  /** Insert a draft before what was written since. */
   #restoreDraft({ text, entries, answered }) {
     this.#write([text, this.text.value].filter(Boolean).join("\n"));
     this.tray.put(entries);
@@ -157,7 +157,7 @@ export class Composer {
     }
   }
 
-  /** Offer the commands that fit. */
+  /** Show the commands that match the text. */
   async #openPicker() {
     const commands = await this.reportErrors(this.commands.get());
     if (commands && isCommand(this.text.value)) this.picker.offer(commands, this.text.value);
@@ -170,7 +170,7 @@ export class Composer {
     this.#updateAria();
   }
 
-  /** Tell assistive software what the list is at; only while it is open is the box more than a text box. */
+  /** Update the message box's ARIA attributes: it is a combobox only while the list is open. */
   #updateAria() {
     for (const [name, value] of [["role", "combobox"], ["aria-expanded", "true"]]) {
       if (this.picker.isOpen) this.text.setAttribute(name, value);
@@ -188,7 +188,7 @@ export class Composer {
     return this.element.requestSubmit();
   }
 
-  /** Turn the composer into a command's form. */
+  /** Replace the message box with a command's form. */
   #openCommandForm(entry) {
     const rest = restAfter(entry, this.text.value);
     const room = entry.options.filter((each) => each.type === ATTACHMENT).length;
@@ -214,7 +214,7 @@ export class Composer {
     this.showError(`This command takes ${room || "no"} picture${room === 1 ? "" : "s"}: the rest waits for the next message.`);
   }
 
-  /** Leave the command's form; its pictures go back to where they came from. */
+  /** Close the command's form, and return its files to the tray. */
   #cancel({ focus = false } = {}) {
     if (!this.form) return;
     this.tray.putFiles(this.form.files(), this.lent);
@@ -229,7 +229,7 @@ export class Composer {
     this.text.hidden = false;
   }
 
-  /** Send what there is, one thing at a time in each channel: so nothing overtakes what was sent before. */
+  /** Send the message or the command. One request at a time for each channel keeps their order. */
   async #submit(event) {
     event.preventDefault();
     const { id } = this.channel();
@@ -247,14 +247,14 @@ export class Composer {
     const channel = this.channel();
     await this.app.interactions.call(channel, called.entry.command, options, files, { progress: this.status.upload(channel.id, files) });
     if (this.form !== called) return;
-    // Somebody may have gone elsewhere in the meantime.
+    // The focus may have been moved elsewhere meanwhile.
     const here = document.activeElement === document.body || this.element.contains(document.activeElement);
     release(this.lent);
     this.#close();
     if (here) this.text.focus();
   }
 
-  /** Post the text, or open the form of the command that it names. */
+  /** Post the text, or open the form of its command. */
   async #submitText() {
     const text = this.text.value;
     if (!COMMAND_LIKE.test(text)) return this.#post();
@@ -287,7 +287,7 @@ export class Composer {
     return this.app.rest.request("POST", `/channels/${channel.id}/messages`, body, { files, progress: this.status.upload(channel.id, files) });
   }
 
-  /** Give back what wasn't posted, where it was written. */
+  /** Restore a draft that couldn't be posted, in its channel. */
   #restore(channel, draft, error) {
     if (this.at === channel.id) {
       this.#restoreDraft(draft);

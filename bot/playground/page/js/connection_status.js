@@ -1,4 +1,4 @@
-// The line that says what keeps this page from working: the connection, or a bot that isn't there.
+// The status line: a lost connection, or a bot or worker that isn't ready.
 
 import { button } from "./dom.js";
 
@@ -6,7 +6,7 @@ const POLL_INTERVAL_MS = 2000;
 const LOST = "Connection lost, trying again…";
 const REPLACED = "This Discord is a new one: reload the page.";
 
-/** Says what is wrong, and nothing where all is well. */
+/** Shows problems. Empty where there are none. */
 export class ConnectionStatus {
   constructor(line) {
     this.line = line;
@@ -16,20 +16,20 @@ export class ConnectionStatus {
     this.said = "";
   }
 
-  /** Say whether the connection stands. */
+  /** Show whether the gateway is connected. */
   change(connected) {
     this.lost = !connected;
     document.body.classList.toggle("away", this.lost);
     this.#render();
   }
 
-  /** Say that nothing on this page is there any more: the server began with a new data folder. */
+  /** Show that the server has a new data folder, so that this page's ids and tokens are invalid. */
   replace() {
     this.replaced = true;
     this.#render();
   }
 
-  /** Say that bot or worker are still starting, until they are there. */
+  /** Poll whether bot and worker are ready, and show where they aren't. */
   async watch() {
     try {
       const { ready } = await (await fetch("/playground/session")).json();
@@ -43,7 +43,7 @@ export class ConnectionStatus {
 
   #render() {
     const text = this.replaced ? REPLACED : [this.lost ? LOST : "", this.trouble].filter(Boolean).join(" ");
-    // It is read out when it changes: not again each time that it is looked at.
+    // Screen readers announce each change of the element, so it changes with the text only.
     if (text === this.said) return;
     this.said = text;
     this.line.replaceChildren(text, ...(this.replaced ? [" ", button("Reload", { onclick: () => location.reload() })] : []));

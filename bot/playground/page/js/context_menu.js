@@ -1,10 +1,10 @@
-// A message's menu: on a right click, or with its "…" button.
+// The context menu of a message, opened by a right click or its "…" button.
 
 import { button, el } from "./dom.js";
 
 /**
  * Open a menu.
- * @param {Event} event What opened it: it appears there.
+ * @param {Event} event The event that opened it, which gives its position.
  * @param {Array<{label: string, act: () => void, danger?: boolean, group?: string}>} items
  */
 export function openMenu(event, items) {
@@ -19,10 +19,10 @@ export function openMenu(event, items) {
     document.removeEventListener("pointerdown", outside);
     const focused = menu.contains(document.activeElement);
     menu.remove();
-    // The message may have been drawn anew since.
+    // An edit may have replaced the message's element.
     if (back && focused) (before?.isConnected ? before : document.getElementById(message))?.focus({ preventScroll: true });
   };
-  // Not a popover that closes by itself: letting go of the right button would close it again.
+  // No popover with light dismiss: releasing the right button would close it again.
   document.addEventListener("pointerdown", outside);
   menu.addEventListener("close", () => close(true));
   document.body.append(menu);

@@ -1,11 +1,11 @@
-// Embeds: the boxes with a coloured edge.
+// Embeds.
 
 import { el, externalLink } from "./dom.js";
 import { markdown } from "./markdown.js";
 import { picture } from "./media.js";
 import { timestamp } from "./timestamps.js";
 
-/** Make an embed's element; a bare picture has no box. */
+/** Create an embed's element. An embed of type "image" has no box. */
 export function embed(message, each, number, about) {
   const read = (text) => (text ? markdown(text, about) : []);
   const shown = (media, kind) => media && picture(about.world, {

@@ -1,4 +1,4 @@
-// The page: who acts, what is open, and its parts put together.
+// Start of the page: the session, routing by the URL's hash, and the panes.
 
 import { renderChannelList } from "./channel_list.js";
 import { ConnectionStatus } from "./connection_status.js";
@@ -39,7 +39,7 @@ async function start() {
   for (const pane of panes) takeFiles(pane.place, (files) => pane.composer.take(files));
   takeFiles(document.documentElement, (files) => inUse().composer.take(files));
 
-  /** Return the pane that somebody is in, or looks at. */
+  /** Return the pane with the focus, or else the first visible one. */
   function inUse() {
     const seen = panes.filter((each) => isVisible(each.place));
     return seen.find((each) => each.place.contains(document.activeElement)) ?? seen[0] ?? channel;
@@ -67,7 +67,7 @@ async function start() {
     return undefined;
   }
 
-  /** Return what is open, and where the focus is. */
+  /** Return the open channel and thread, and where the focus is. */
   function shownNow() {
     return {
       channel: channel.channel?.id ?? null, thread: thread.channel?.id ?? null, drawer: drawerIsOpen(),
@@ -75,7 +75,7 @@ async function start() {
     };
   }
 
-  /** Take the focus along into a thread that opens, and back to where it was opened from. */
+  /** Move the focus into a thread that opens, and back to the message that it was opened from. */
   function moveFocus(before, inside) {
     const lost = document.activeElement === document.body || !isVisible(document.activeElement);
     if (inside !== null && inside !== before.thread) {
@@ -94,7 +94,7 @@ async function start() {
   async function openDirect() {
     const made = await channel.composer.reportErrors(rest.request("POST", "/users/@me/channels", { recipient_id: session.bot_user_id }));
     if (!made) return;
-    // The gateway may tell of it later than this.
+    // The gateway event may arrive later than this answer.
     world.handleEvent("CHANNEL_CREATE", made);
     location.replace(addressOf(made.id));
   }
@@ -152,7 +152,7 @@ async function start() {
     event.preventDefault();
     inUse().composer.focus();
   });
-  // What is shown already has no other address to go to: it may have to be loaded again, or shown below the drawer.
+  // A link to the open channel causes no hashchange: it may have to be loaded again, or the drawer closed.
   place("channels").addEventListener("click", (event) => event.target.closest("a")?.hash === location.hash && route());
   setUpDrawer();
 
@@ -178,7 +178,7 @@ function drawerIsOpen() {
   return document.body.classList.contains("with-channels");
 }
 
-/** Open the list of channels over everything on a phone, and fold it away with Escape or a tap beside it. */
+/** Open and close the channel list as a drawer on narrow screens. Escape and a tap outside close it. */
 function setUpDrawer() {
   place("open-channels").addEventListener("click", () => setDrawer(!drawerIsOpen()));
   document.addEventListener("keydown", (event) => {
@@ -196,7 +196,7 @@ function setDrawer(open = false) {
   place("open-channels").setAttribute("aria-expanded", String(open));
 }
 
-/** Let somebody act as another member; the page begins anew as them. */
+/** Set up the menu that switches to another user and reloads the page. */
 function chooseMember(session, user) {
   const menu = place("member");
   const roles = ["admin", "member"];

@@ -1,4 +1,4 @@
-// Pictures and files in messages: with alt text, at the size they will have, behind spoilers, and large on demand.
+// Attachments in messages: images with alt text, reserved size, spoilers and a large view; other files.
 
 import { button, el, externalLink } from "./dom.js";
 import { spoilerImage } from "./spoiler.js";
@@ -6,11 +6,11 @@ import { spoilerImage } from "./spoiler.js";
 const SPOILER = 1 << 3;
 const MAX_WIDTH = 420, MAX_HEIGHT = 320;
 
-/** Addresses that were shown already: an edit brings new ones, and the same picture needn't be fetched again. */
+/** Image URLs by attachment id. An edit brings a new signed URL; the old one avoids another download. */
 const shown = new Map();
 const URL_LIFETIME_MS = 20 * 3600 * 1000;
 
-/** Return an address for a picture that works, the one used before where there is one. */
+/** Return the URL that was used for an image before, or the given one. */
 function stableUrl(id, address) {
   const before = shown.get(id);
   if (before && Date.now() - before.since < URL_LIFETIME_MS) return before.address;
@@ -18,7 +18,7 @@ function stableUrl(id, address) {
   return address;
 }
 
-/** Make the elements of a message's attachments. */
+/** Create the elements of a message's attachments. */
 export function attachments(world, found) {
   const pictures = found.filter((each) => isPicture(world, each));
   const files = found.filter((each) => !isPicture(world, each));
@@ -39,7 +39,7 @@ function attached(world, each, number) {
 }
 
 /**
- * Make a picture that opens large.
+* Create an image that opens in a dialog.
  * @param {Object} world
  * @param {{id, url, width, height, alt, name}} about
  */
@@ -67,7 +67,7 @@ function enlarge(address, text, alt) {
   dialog.showModal();
 }
 
-/** Make a file's card. */
+/** Create the card of a file that is no image. */
 export function fileCard(world, name, size, url, description = null) {
   const own = world.ownAddress(url);
   const title = own ? el("a", { href: own, download: name }, name) : el("span", {}, name);
@@ -75,7 +75,7 @@ export function fileCard(world, name, size, url, description = null) {
     el("div", {}, title, el("div", { class: "muted" }, bytes(size), description ? ` · ${description}` : null)));
 }
 
-/** Write a size. */
+/** Format a size in bytes. */
 export function bytes(count) {
   if (!Number.isFinite(count)) return "";
   if (count < 1024) return `${count} bytes`;

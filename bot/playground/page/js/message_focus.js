@@ -1,6 +1,6 @@
-// The focus among messages: from one to the next with the arrow keys, and kept where it is when one is drawn anew.
+// Keyboard focus in the message list: arrow keys, and the focus of a message that is rendered again.
 
-/** Go from message to message with the arrow keys: from the log to those in sight, from a message to its neighbour. */
+/** Move the focus with the arrow keys: from the log to a visible message, from a message to the next one. */
 export function moveBetweenMessages(event, log, list) {
   const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
   const fromLog = event.target === log;
@@ -23,9 +23,9 @@ function inSight(log, all) {
 const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
 
 /**
- * Describe an element of a message, to find it again when the message is drawn anew.
- * @returns {(made: HTMLElement) => HTMLElement} Returns it; where it is gone, the message: another button in its place
- *   would be pressed unawares.
+* Return a function that finds an element of a message again after the message was rendered again.
+ * @returns {(made: HTMLElement) => HTMLElement} Returns the element, or the message where it is gone: the focus on
+ *   another button in its place could press that one by mistake.
  */
 export function findSameElement(message, element) {
   const nameOf = (each) => each.dataset.customId ?? `${each.tagName} ${each.getAttribute("aria-label") ?? each.textContent}`;

@@ -1,8 +1,8 @@
-// Messages that follow each other closely share one head.
+// Group consecutive messages of one author under one header.
 
 const GROUP_WITHIN_MS = 7 * 60 * 1000;
 
-/** Mark the messages of a list that go on where the one before ended. */
+/** Mark the messages that continue the group of the message before. */
 export function groupMessages(list, messages) {
   let before = null;
   for (const element of list.children) {

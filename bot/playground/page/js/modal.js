@@ -1,4 +1,4 @@
-// Modals: forms of the bot's that open over everything.
+// Modals of the application.
 
 import { button, el, uniqueId } from "./dom.js";
 import { people, places, roles } from "./components.js";
@@ -6,8 +6,8 @@ import { markdown } from "./markdown.js";
 
 /**
  * Open a modal.
- * @param {Object} modal As the gateway brings it.
- * @param {Object} about `world`, and `submit(components, files)`; `closed` finds a place for the focus.
+ * @param {Object} modal The data of INTERACTION_MODAL_CREATE.
+ * @param {Object} about `world`, and `submit(components, files)`; `closed` moves the focus where it was lost.
  */
 export function openModal(modal, about) {
   const readers = [];
@@ -24,7 +24,7 @@ export function openModal(modal, about) {
       onsubmit: async (event) => {
         event.preventDefault();
         if (send.ariaDisabled === "true") return;
-        // A disabled button would lose the focus.
+        // `disabled` would lose the focus.
         send.ariaDisabled = "true";
         files.length = 0;
         try {

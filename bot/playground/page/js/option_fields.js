@@ -1,4 +1,4 @@
-// One field for each option of a command.
+// The form field of a command option.
 
 import { button, el, uniqueId } from "./dom.js";
 import { people, places, roles } from "./components.js";
@@ -9,10 +9,10 @@ const WHOLE = 4, BOOLEAN = 5, USER = 6, CHANNEL = 7, ROLE = 8, MENTIONABLE = 9, 
 const AUTOCOMPLETE_DELAY_MS = 250;
 
 /**
- * Make an option's field.
- * @param {Object} option As the bot registered it.
- * @param {Object} about `world`; `complete(option, text)` for what to offer; `excess(files)` takes files beyond one.
- * @returns {{option, element, value: () => any, focus: () => void}} `value` is undefined where nothing is given.
+* Create an option's field.
+ * @param {Object} option The registered option.
+ * @param {Object} about `world`; `complete(option, text)` returns autocomplete choices; `excess(files)` gets files beyond one.
+ * @returns {{option, element, value: () => any, focus: () => void}} `value` is undefined where it is empty.
  */
 export function createOptionField(option, about) {
   const id = uniqueId("option");
@@ -56,7 +56,7 @@ function numberField(option, described) {
   return { element: input, value: () => (input.value === "" ? undefined : Number(input.value)), focus: () => input.focus() };
 }
 
-/** Make a text field; where the bot completes what is typed, with what it offers. */
+/** Create a text field, with autocomplete where the option has it. */
 function textField(option, described, about) {
   const input = el("input", { ...described, type: "text", autocomplete: "off", minlength: option.min_length, maxlength: option.max_length ?? 6000 });
   const fill = (text) => {
@@ -80,7 +80,7 @@ function textField(option, described, about) {
 
 function fileField(option, id, about) {
   let file = null;
-  const input = el("input", { id, type: "file", class: "unseen", multiple: true, "aria-describedby": `${id}-about` });
+  const input = el("input", { id, type: "file", class: "visually-hidden", multiple: true, "aria-describedby": `${id}-about` });
   const shown = el("span", { class: "chosen-file" });
   const take = (files) => {
     if (!files.length) return;

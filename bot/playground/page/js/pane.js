@@ -1,4 +1,4 @@
-// A channel or a thread: its messages, who is typing, and the composer below.
+// The pane of a channel or thread: messages, typing indicator, composer.
 
 import { button, el } from "./dom.js";
 import { Composer } from "./composer.js";
@@ -17,8 +17,8 @@ const END_DISTANCE_PX = 120;
 export class Pane {
   /**
    * @param {HTMLElement} place
-   * @param {Object} app `world`, `rest`, `interactions`, and the page's doings: `openThread`, `jump`, `more`.
-   * @param {{closed?: () => void}} more What to do when it is closed; without it there is no way to close it.
+   * @param {Object} app `world`, `rest`, `interactions`, and the actions `openThread`, `jump`, `more`.
+   * @param {{closed?: () => void}} more `closed` is called by the close button, which is there only with it.
    */
   constructor(place, app, { closed = null } = {}) {
     this.place = place;
@@ -55,14 +55,14 @@ export class Pane {
       el("header", { class: "pane-head" }, this.heading, this.topic,
         this.closed ? button("✕", { class: "icon", "aria-label": "Close the thread", onclick: this.closed }) : null),
       this.log, this.typing.element, this.composer.element);
-    // Pictures that come in later must not push the newest message out of sight.
+    // Images that load later must not scroll the newest message out of view.
     new ResizeObserver(() => this.following && this.#toEnd()).observe(this.list);
     this.log.addEventListener("scroll", () => {
       this.following = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < END_DISTANCE_PX;
     });
   }
 
-  /** Show a channel, with its newest messages; one that couldn't be loaded is tried again. */
+  /** Show a channel and load its newest messages. A channel that failed to load is loaded again. */
   show(channelId) {
     if (this.channel?.id === channelId && !this.failed) return this.loading;
     this.#empty();
@@ -80,14 +80,14 @@ export class Pane {
     return this.show(this.channel.id);
   }
 
-  /** Show nothing. */
+  /** Hide the pane. */
   hide() {
     this.#empty();
     this.channel = null;
     this.place.hidden = true;
   }
 
-  /** Load again what is shown: something may have been missed. What is being written stays. */
+  /** Reload the messages after a new gateway session, which may have missed events. The draft stays. */
   #reload() {
     this.loading = this.#load();
   }
@@ -129,7 +129,7 @@ export class Pane {
     this.composer.showError(`The messages couldn't be loaded: ${error.message}`);
   }
 
-  /** Draw the messages that there are, and no others; only what came since they were first drawn is read out. */
+  /** Render the given messages and no others. Only messages that are new since the first load are announced. */
   #fill(messages) {
     const wanted = new Set(messages.map((each) => each.id));
     this.#remove([...this.list.children].map((each) => each.dataset.id).filter((id) => !wanted.has(id)));
@@ -142,7 +142,7 @@ export class Pane {
     groupMessages(this.list, this.app.world.messages.get(this.channel.id));
   }
 
-  /** Take the focus: to the message box, or to the heading where a box would bring a keyboard over half of the page. */
+  /** Focus the message box, or on touch screens the heading, so that no on-screen keyboard opens. */
   enter() {
     if (matchMedia("(max-width: 700px), (hover: none)").matches) this.heading.focus();
     else this.composer.focus();
@@ -152,7 +152,7 @@ export class Pane {
     if (this.channel && this.app.world.unread.delete(this.channel.id)) this.app.world.emit("channels");
   }
 
-  /** Bring a message into view and point to it. */
+  /** Scroll to a message, focus and highlight it. */
   async point(messageId) {
     const found = this.#element(messageId) ?? (await this.#reach(messageId));
     if (!found) return;
@@ -163,7 +163,7 @@ export class Pane {
     setTimeout(() => found.classList.remove("pointed"), 2000);
   }
 
-  /** Load older messages until one is there. */
+  /** Load older messages until the message is loaded. Returns its element, or shows an error. */
   async #reach(messageId) {
     const { world } = this.app;
     const { id } = this.channel;
@@ -190,7 +190,7 @@ export class Pane {
     this.#welcome();
   }
 
-  /** Show what is above the oldest message: more of them, or what the channel is for. */
+  /** Show the button for older messages, or else the channel's welcome text. */
   #begins(whole) {
     this.older.hidden = whole;
     this.welcome.hidden = !whole || THREADS.has(this.channel.type);
@@ -222,7 +222,7 @@ export class Pane {
     });
   }
 
-  /** Put a message in its place, new or changed. */
+  /** Render a new or changed message. */
   #insert(message) {
     if (!this.#element(message.id)) this.typing.remove(message.author.id);
     this.#render(message);
@@ -258,14 +258,14 @@ export class Pane {
     groupMessages(this.list, this.app.world.messages.get(this.channel.id));
   }
 
-  /** Load messages above the oldest; return whether they came. */
+  /** Load messages before the oldest. Returns whether they were rendered. */
   async #loadOlder(limit = PAGE_SIZE) {
     const { world, rest } = this.app;
     const { round, channel: { id } } = this;
     const [oldest] = world.loaded(id);
     if (!oldest) return false;
     const found = await this.composer.reportErrors(rest.get(`/channels/${id}/messages?limit=${limit}&before=${oldest.id}`));
-    // Somebody may have gone elsewhere, or all was loaded anew.
+    // Another channel may be shown by now, or this one was reloaded.
     if (!found || round !== this.round) return false;
     this.following = false;
     const pressed = document.activeElement === this.older;

@@ -1,6 +1,6 @@
-// Requests to Discord's REST in a member's name.
+// A client of the REST API.
 
-/** A request was refused, or didn't come through. */
+/** A request failed: an error answer, or with status 0 no answer. */
 export class ApiError extends Error {
   constructor(message, status = 0, code = 0) {
     super(message);
@@ -9,14 +9,14 @@ export class ApiError extends Error {
   }
 }
 
-/** Requests of one member. */
+/** Sends requests of one user. */
 export class Rest {
-  /** @param {string} token The member's. */
+  /** @param {string} token The user's. */
   constructor(token) {
     this.token = token;
   }
 
-  /** Get something. */
+  /** Send a GET request. */
   get(path) {
     return this.request("GET", path);
   }
@@ -27,12 +27,12 @@ export class Rest {
    * @param {string} path Below `/api/v10`.
    * @param {Object} [body] JSON.
    * @param {{files?: File[], progress?: (done: number) => void}} [more] With files it goes as multipart; `progress`
-   *   is told the share that is uploaded, 0 to 1.
+   *   is called with the uploaded share, 0 to 1.
    * @returns {Promise<any>} The answer's JSON.
    * @throws {ApiError}
    */
   request(method, path, body = undefined, { files = [], progress = null } = {}) {
-    // fetch can't tell how far an upload is.
+    // fetch has no upload progress.
     const request = new XMLHttpRequest();
     request.open(method, `/api/v10${path}`);
     request.setRequestHeader("Authorization", this.token);
@@ -73,7 +73,7 @@ function settle(request, resolve, reject) {
   else reject(new ApiError(sentence(answer, request.status), request.status, answer?.code));
 }
 
-/** Return what Discord's error object says, with the first field that was wrong. */
+/** Return the message of Discord's error object, with the first field error. */
 function sentence(answer, status) {
   const said = answer?.message ?? `The pocket Discord answered with ${status}.`;
   const [where, why] = first(answer?.errors, []) ?? [];

@@ -1,10 +1,10 @@
-// Scenes of the tiny world, drawn fresh: pictures of which the tiny models know something.
+// The scene gallery: random pictures of the kind that the tiny models were trained on.
 
 import { button, el } from "./dom.js";
 
 /**
- * Let somebody choose scenes.
- * @param {(files: File[]) => void} chosen
+* Open the gallery's dialog.
+ * @param {(files: File[]) => void} chosen Called with the chosen pictures.
  */
 export function openSceneGallery(chosen) {
   const grid = el("div", { class: "scenes", "aria-busy": "true" }, el("p", { class: "muted" }, "Drawing…"));

@@ -1,4 +1,4 @@
-// Reads out what others say in a channel.
+// Announces others' messages to screen readers.
 
 import { announce } from "./dom.js";
 import { EPHEMERAL, LOADING } from "./message.js";
@@ -6,7 +6,7 @@ import { speechText } from "./speech_text.js";
 
 const ANNOUNCE_DELAY_MS = 1500;
 
-/** Tells screen readers what is new: once it is there, not each piece of it, and not again where only buttons changed. */
+/** Announces a message once it hasn't changed for a while, and again only where its text has changed. */
 export class MessageAnnouncer {
   constructor(world) {
     this.world = world;
@@ -14,19 +14,19 @@ export class MessageAnnouncer {
     this.said = new Map();
   }
 
-  /** Forget all: another channel is shown. */
+  /** Cancel all announcements: another channel is shown. */
   clear() {
     for (const timer of this.waiting.values()) clearTimeout(timer);
     this.waiting.clear();
     this.said.clear();
   }
 
-  /** Take in a message that was there before somebody came; what is about to be read stays so. */
+  /** Mark a loaded message as announced, unless its announcement is pending. */
   know(message) {
     if (!this.waiting.has(message.id) && !(message.flags & LOADING)) this.said.set(message.id, speechText(message, this.world));
   }
 
-  /** Read a message once it has stopped changing. */
+  /** Announce a message after `ANNOUNCE_DELAY_MS` without a change. */
   read({ id, channel_id: channelId }) {
     clearTimeout(this.waiting.get(id));
     this.waiting.set(id, setTimeout(() => {

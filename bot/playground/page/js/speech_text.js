@@ -1,10 +1,10 @@
-// What of a message is read out.
+// The text of a message for screen readers.
 
 import { plainText } from "./markdown.js";
 
 const TEXT = 10, MEDIUM = 11, GALLERY = 12;
 
-/** Return what a message says in words: its text, else its embeds and components, else its pictures' alt text. */
+/** Return a message's content, else the text of embeds and components, else the alt text of its images. */
 export function speechText(message, world) {
   const parts = [...components(message.components)];
   const texts = message.content ? [message.content] : [...message.embeds.flatMap(inEmbed), ...parts.filter((each) => each.type === TEXT).map((each) => each.content)];
@@ -26,7 +26,7 @@ function alts(message, parts) {
   ];
 }
 
-/** List components with those inside of them. */
+/** Yield components and all nested ones. */
 function* components(found = []) {
   for (const each of found) {
     yield each;

@@ -1,4 +1,4 @@
-// Moments as people read them.
+// Timestamps in local time.
 
 import { el } from "./dom.js";
 
@@ -6,7 +6,7 @@ const HOUR = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-di
 const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const WHOLE = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
-/** Make a moment's element, with the whole of it as its title. */
+/** Create a `time` element. Its title has the full date and time. */
 export function timestamp(date, { short = false } = {}) {
   if (Number.isNaN(date.getTime())) return el("span", {}, "unknown time");
   const today = DAY.format(date) === DAY.format(new Date());

@@ -1,10 +1,10 @@
-// Who is typing in a channel.
+// The typing indicator of a channel.
 
 import { el } from "./dom.js";
 
 const SECONDS = 10;
 
-/** The line that says so; each is forgotten after a while. */
+/** Shows the users who are typing, each for `SECONDS` after their last event. */
 export class TypingIndicator {
   constructor(world) {
     this.world = world;

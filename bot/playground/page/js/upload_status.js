@@ -1,8 +1,8 @@
-// What is on its way from the composer: the button that sends, and how far the upload is.
+// The send button and the upload progress of a composer.
 
 import { el } from "./dom.js";
 
-/** Lets one thing at a time go out of each channel. */
+/** Allows one request at a time for each channel. */
 export class UploadStatus {
   /** @param {() => string|undefined} shown Returns the id of the channel that is shown. */
   constructor(shown) {
@@ -13,7 +13,7 @@ export class UploadStatus {
     this.element = el("div", { class: "uploading", hidden: true }, el("span", {}, "Uploading… "), this.progress);
   }
 
-  /** Begin to send; tell whether nothing else is under way there. */
+  /** Mark a channel as sending. Returns false where it already is. */
   begin(channelId) {
     if (this.files.has(channelId)) return false;
     this.files.set(channelId, 0);
@@ -26,7 +26,7 @@ export class UploadStatus {
     this.show();
   }
 
-  /** Show an upload; return what is to be told how far it is. */
+  /** Show an upload. Returns its progress callback. */
   upload(channelId, files) {
     this.progress.value = 0;
     this.files.set(channelId, files.length);
@@ -38,7 +38,7 @@ export class UploadStatus {
     };
   }
 
-  /** Show what is under way in the channel that is shown. A disabled button would lose the focus. */
+  /** Update the button and the progress for the shown channel. `disabled` would lose the focus. */
   show() {
     const files = this.files.get(this.shown());
     this.button.setAttribute("aria-disabled", String(files !== undefined));

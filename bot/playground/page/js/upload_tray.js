@@ -1,15 +1,15 @@
-// The pictures that are about to be posted: previews, alt text, spoilers.
+// The tray of files to post: previews, alt text, spoilers. Also drop and paste of files.
 
 import { announce, button, el, uniqueId } from "./dom.js";
 import { bytes } from "./media.js";
 
 export const MAX_FILES = 10;
 
-/** Files that wait to be sent. */
+/** Files to be posted with the next message. */
 export class UploadTray {
   /**
-   * @param {(text: string) => void} showError Told what can't be taken.
-   * @param {() => void} leave Moves the focus elsewhere: the last picture was removed.
+   * @param {(text: string) => void} showError Called with the reason where a file can't be added.
+   * @param {() => void} leave Moves the focus elsewhere when the last file is removed.
    */
   constructor(showError, leave) {
     this.showError = showError;
@@ -18,7 +18,7 @@ export class UploadTray {
     this.element = el("ul", { class: "tray", "aria-label": "Pictures to be posted", hidden: true });
   }
 
-  /** Take files in. */
+  /** Add files. */
   add(files) {
     for (const file of files) {
       if (this.entries.length >= MAX_FILES) {
@@ -35,20 +35,20 @@ export class UploadTray {
     return this.entries.length === 0;
   }
 
-  /** Hand entries over, the first ones or all: `put` brings them back with all that was said about them. */
+  /** Remove and return the first `count` entries, by default all. `put` restores them. */
   take(count = this.entries.length) {
     const taken = this.entries.splice(0, count);
     this.#render();
     return taken;
   }
 
-  /** Put entries back, before what was added since. */
+  /** Insert entries before those added since. */
   put(entries) {
     this.entries.unshift(...entries);
     this.#render();
   }
 
-  /** Put files back; those that were `lent` out with what is said about them. */
+  /** Insert files. Files of `lent` entries get their alt text and spoiler back. */
   putFiles(files, lent) {
     const back = files.map((file) => lent.find((each) => each.file === file) ?? this.#entry(file));
     release(lent.filter((each) => !back.includes(each)));
@@ -65,7 +65,7 @@ export class UploadTray {
     entry.element = el("li", {},
       thumbnail(preview, file),
       el("span", { class: "file-name" }, file.name, el("span", { class: "muted" }, ` ${bytes(file.size)}`)),
-      el("label", { class: "unseen", for: altId }, `Alt text of ${file.name}`), alt,
+      el("label", { class: "visually-hidden", for: altId }, `Alt text of ${file.name}`), alt,
       el("label", {}, hidden, " Spoiler"), remove);
     return Object.assign(entry, { remove });
   }
@@ -85,7 +85,7 @@ export class UploadTray {
   }
 }
 
-/** Return the files of entries, with what is said about each. */
+/** Return the files of entries, and their `attachments` for the request. */
 export function described(entries) {
   return {
     files: entries.map((each) => each.file),
@@ -97,19 +97,19 @@ export function described(entries) {
   };
 }
 
-/** Forget entries that no tray has any more. */
+/** Release the preview URLs of entries that no tray has. */
 export function release(entries) {
   for (const each of entries) URL.revokeObjectURL(each.preview);
 }
 
-/** Show what a file looks like, or its name where no browser can tell. */
+/** Create a preview, or the file's suffix where the browser can't show it. */
 export function thumbnail(address, file) {
   const image = el("img", { src: address, alt: "" });
   image.addEventListener("error", () => image.replaceWith(el("span", { class: "no-preview" }, file.name.split(".").pop().toUpperCase())), { once: true });
   return image;
 }
 
-/** Let files be dropped and pasted on an element; what lies inside of it may take them first. */
+/** Accept dropped and pasted files on an element, unless an element inside of it accepts them. */
 export function takeFiles(element, take) {
   element.addEventListener("paste", (event) => {
     const files = [...event.clipboardData.files];
@@ -127,14 +127,14 @@ export function takeFiles(element, take) {
   for (const end of ["dragleave", "drop"]) element.addEventListener(end, () => element.classList.remove("dropping"));
   element.addEventListener("drop", (event) => {
     if (!event.dataTransfer.files.length || isFileField(event.target)) return;
-    // The browser would open the file in place of the page.
+    // By default the browser opens the file in place of the page.
     event.preventDefault();
     event.stopPropagation();
     if (!event.target.closest("dialog")) take([...event.dataTransfer.files]);
   });
 }
 
-/** Tell whether the browser itself puts a file where it is dropped: into a field of a dialog. */
+/** Tell whether the browser handles a drop itself: on a file input of a dialog. */
 function isFileField(element) {
   return element.matches("dialog input[type=file]");
 }
