@@ -36,7 +36,7 @@ WIDE, PHONE = (1280, 860), (390, 844)
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """Run a browser without a window until the block ends."""
+    """Run a headless browser until the block ends."""
     async with async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         try:
@@ -124,40 +124,40 @@ async def opened(
 
 
 def _is_failure(line: Any) -> bool:
-    """Tell whether the console complains; a refusal by Discord that the page shows is none."""
+    """Tell whether a console line is an error, other than an API error that the page shows."""
     refused = re.search(r"the server responded with a status of 4\d\d", line.text)
     return line.type == "error" and refused is None
 
 
 def channel(page: Page) -> Locator:
-    """Return the channel in the middle."""
+    """Return the channel's pane."""
     return page.locator("#channel")
 
 
 def thread(page: Page) -> Locator:
-    """Return the thread beside it."""
+    """Return the thread's pane."""
     return page.locator("#thread")
 
 
 async def pick(pane: Locator, *pictures: bytes) -> None:
-    """Choose pictures from the disk, as with the plus sign."""
+    """Choose files with the pane's file input."""
     await pane.get_by_label("Pictures to post", exact=True).set_input_files(
         [payload(number, data) for number, data in enumerate(pictures, 1)]
     )
 
 
 def payload(number: int, data: bytes) -> Any:
-    """Return a file as Playwright hands it to a page."""
+    """Return a file for Playwright's `set_input_files`."""
     return {"name": f"scene{number}.png", "mimeType": "image/png", "buffer": data}
 
 
 async def send(pane: Locator) -> None:
-    """Press the button that sends."""
+    """Press the send button."""
     await pane.get_by_role("button", name="Send").click()
 
 
 async def answered(pane: Locator, *pictures: bytes) -> Locator:
-    """Post pictures and wait for the bot's answer, which is the next message; return it."""
+    """Post pictures and return the bot's answer, which is the next message, once it is there."""
     alt = f"scene {uuid4().hex}"
     await pick(pane, *pictures)
     await pane.get_by_label("Alt text of scene1.png").fill(alt)
@@ -169,7 +169,7 @@ async def answered(pane: Locator, *pictures: bytes) -> Locator:
 
 
 async def command(pane: Locator, name: str) -> Locator:
-    """Choose a command from the list; return its form."""
+    """Choose a command in the command picker, and return its form."""
     await pane.get_by_role("textbox", name="Message").press_sequentially(f"/{name}")
     await pane.get_by_role("option", name=f"/{name}").first.click()
     form = pane.get_by_role("group", name=f"/{name}")
@@ -178,13 +178,13 @@ async def command(pane: Locator, name: str) -> Locator:
 
 
 async def act_as(page: Page, name: str) -> None:
-    """Switch to another member."""
+    """Switch to another user."""
     await page.get_by_label("You are").select_option(label=name)
     await page.get_by_role("navigation").get_by_text(name.partition(" ")[0], exact=True).wait_for()
 
 
 async def complaints(page: Page) -> list[str]:
-    """Return what axe finds that keeps somebody from using the page."""
+    """Return the serious and critical accessibility violations that axe finds."""
     from axe_playwright_python.async_playwright import Axe  # noqa: PLC0415 - reads its script when imported
 
     found = await Axe().run(page)

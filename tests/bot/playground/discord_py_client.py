@@ -13,14 +13,14 @@ from tests.bot.playground.event_log import EventLog
 
 
 class Bot(discord.Client):
-    """A discord.py client, unmodified but for writing down what it is told."""
+    """A discord.py client that logs its events."""
 
     def __init__(self, intents: discord.Intents, **options: Any) -> None:
         super().__init__(intents=intents, **options)
         self.events = EventLog()
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Identify at once: discord.py would wait five seconds before the second time."""
+        """Identify without discord.py's wait of five seconds before the second time."""
 
     async def on_message(self, message: discord.Message) -> None:
         await self.events.add("message", message)

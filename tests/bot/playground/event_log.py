@@ -24,7 +24,7 @@ class EventLog:
         return [value for seen, value in self._seen if seen == name]
 
     async def wait(self, name: str, fits: Callable[[Any], bool] = lambda _: True) -> Any:
-        """Return the first event that fits, waiting for it where it hasn't come."""
+        """Return the first event that `fits`, waiting for it."""
         async with asyncio.timeout(TIMEOUT_S), self._news:
             await self._news.wait_for(lambda: any(fits(value) for value in self.all(name)))
         return next(value for value in self.all(name) if fits(value))

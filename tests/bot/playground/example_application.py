@@ -1,4 +1,4 @@
-"""A discord.py application that answers in every way that there is."""
+"""A discord.py application with each kind of command, component and response."""
 
 import io
 from typing import Any
@@ -10,7 +10,7 @@ from tests.bot.playground.discord_py_client import Bot
 
 
 class Choosing(discord.ui.View):
-    """Buttons and a select that write down what was done with them."""
+    """Buttons and selects, each with another kind of response."""
 
     @discord.ui.button(label="Again", custom_id="again")
     async def again(self, interaction: discord.Interaction, _: Any) -> None:
@@ -38,7 +38,7 @@ class Choosing(discord.ui.View):
 
 
 class Telling(discord.ui.Modal, title="Tell me"):
-    """A modal with a text and files."""
+    """A modal with a text input and a file upload."""
 
     text: discord.ui.Label[Any] = discord.ui.Label(
         text="What", component=discord.ui.TextInput(custom_id="text", max_length=20)
@@ -54,8 +54,8 @@ class Telling(discord.ui.Modal, title="Tell me"):
         await interaction.response.send_message(f"{text.value} {sizes}")
 
 
-def answering(client: Bot) -> app_commands.CommandTree[Bot]:
-    """Return the commands, not registered yet."""
+def example_commands(client: Bot) -> app_commands.CommandTree[Bot]:
+    """Return the command tree, not synced yet."""
     tree = app_commands.CommandTree(client)
     every: tuple[Any, ...] = (now, later, wrong, more, show, layout, complete, take, describe, greet, forever)
     for command in every:

@@ -1,4 +1,4 @@
-"""A member's own client: commands called, buttons pressed and modals submitted as Discord's clients do."""
+"""A user's client: calls commands, uses components and submits modals as Discord's clients do."""
 
 import asyncio
 import json
@@ -15,11 +15,11 @@ from tests.bot.playground.rest_client import Rest
 
 
 class Member:
-    """Someone with a gateway connection of their own.
+    """A user with a gateway connection.
 
     Attributes:
-        rest: Their requests.
-        events: What they were told, by the events' names.
+        rest: The user's REST client.
+        events: The events that the user got.
     """
 
     def __init__(self, place: Place, rest: Rest, user: User) -> None:
@@ -48,7 +48,7 @@ class Member:
         return body | more
 
     async def command(self, name: str, *, kind: int = 1) -> dict[str, Any]:
-        """Return a command from the index, as clients look it up."""
+        """Return a command from the guild's command index."""
         index = await self.rest.get(f"{self._place.guild}/application-command-index")
         return next(
             each for each in index["application_commands"] if (each["name"], each["type"]) == (name, kind)
@@ -65,7 +65,7 @@ class Member:
         type_: int = 2,
         **more: Any,
     ) -> dict[str, Any]:
-        """Call a command; return the request, so that its events can be told by its nonce."""
+        """Call a command and return the request, whose nonce identifies its events."""
         command = await self.command(name, kind=kind)
         data = {
             "id": command["id"],
@@ -82,7 +82,7 @@ class Member:
     async def use(
         self, message: dict[str, Any], custom_id: str, kind: int = 2, **more: Any
     ) -> dict[str, Any]:
-        """Press a button, or choose in a select."""
+        """Use a button or a select."""
         data = {"component_type": kind, "custom_id": custom_id} | more
         body = self._interaction(3, message["channel_id"], data, message_id=message["id"], message_flags=0)
         await self.rest.post("/interactions", body)
@@ -91,7 +91,7 @@ class Member:
     async def submit(
         self, modal: dict[str, Any], components: list[dict[str, Any]], files: dict[str, bytes] | None = None
     ) -> dict[str, Any]:
-        """Submit a modal that was opened."""
+        """Submit a modal."""
         data = {
             "id": modal["id"],
             "custom_id": modal["custom_id"],
@@ -103,7 +103,7 @@ class Member:
         return body
 
     async def told(self, event: str, body: dict[str, Any]) -> Any:
-        """Return what this member was told about an interaction."""
+        """Return an event about an interaction, waiting for it."""
         return await self.events.wait(event, lambda each: each.get("nonce") == body["nonce"])
 
 

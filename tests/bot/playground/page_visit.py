@@ -1,4 +1,4 @@
-"""Visits to the page: somebody who looks at it, with the application behind it and the network in hand."""
+"""The page opened in a browser, with a pocket Discord and the example application behind it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,7 +14,7 @@ from playwright.async_api import BrowserContext, Locator, Page, Route
 from bot.playground.state.records import Message
 from tests.bot.playground.conftest import Place, judged_pocket, place_of
 from tests.bot.playground.discord_py_client import Bot, running_bot
-from tests.bot.playground.example_application import answering
+from tests.bot.playground.example_application import example_commands
 from tests.browser import channel, opened_in, send
 
 READING_DELAY_MS = 2_000
@@ -23,12 +23,12 @@ READING_DELAY_MS = 2_000
 
 @dataclass(frozen=True)
 class Visit:
-    """The page, opened as Ada.
+    """The page, opened as Ada, the admin.
 
     Attributes:
         page: The page.
         place: The pocket Discord behind it.
-        bot: The application, a real discord.py client.
+        bot: The example application.
     """
 
     page: Page
@@ -54,23 +54,23 @@ class Visit:
 
     @property
     def heard(self) -> Locator:
-        """Return the lines that screen readers were told."""
+        """Return the lines that were announced to screen readers."""
         return self.page.locator("#announcer p")
 
     async def say(self, text: str, **more: Any) -> Any:
-        """Post a message in the first channel, as Ben; return it once it is shown."""
+        """Post a message of Ben's in the first channel, and return it once the page shows it."""
         said = await self.place.ben.post(f"{self.place.pictures}/messages", {"content": text} | more)
         await self.page.locator(f".message[data-id='{said['id']}']").wait_for()
         return said
 
     async def shown(self, message: discord.Message) -> Locator:
-        """Wait until the page shows a message of the bot's; return it."""
+        """Return the element of a bot's message once the page shows it."""
         found = self.page.locator(f".message[data-id='{message.id}']")
         await found.wait_for()
         return found
 
     async def open_form(self, name: str) -> Locator:
-        """Open a command's form from the message box; return it."""
+        """Open a command's form from the message box, and return it."""
         await self.text.fill(f"/{name}")
         await self.text.press("Enter")
         form = channel(self.page).get_by_role("group", name=f"/{name}")
@@ -94,7 +94,7 @@ class Visit:
         return ids
 
     async def show(self) -> Locator:
-        """Have the application post its buttons and selects; return the message."""
+        """Call /show, which posts buttons and selects, and return the message."""
         await self.open_form("show")
         await send(channel(self.page))
         await self.newest.get_by_role("button", name="Again").wait_for()
@@ -112,29 +112,29 @@ async def visiting(
     folder: Path,
     before: Callable[[Page], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Visit]:
-    """Open the page of a pocket Discord of its own; `before` prepares it before anything is loaded."""
+    """Open the page of a new pocket Discord. `before` is called before anything is loaded."""
     async with (
         judged_pocket(folder) as pocket,
         aiohttp.ClientSession() as http,
         running_bot(pocket) as bot,
     ):
-        await answering(bot).sync()
+        await example_commands(bot).sync()
         async with opened_in(context, pocket.url, before) as page:
             yield Visit(page, place_of(pocket, http), bot)
 
 
 class Gate:
-    """Holds requests back until it is opened."""
+    """Delays requests, or their answers, until it is opened."""
 
     def __init__(self, *, method: str = "GET", answered: bool = False) -> None:
-        """Make a closed gate for one method; with `answered` it holds back the answers, not the requests."""
+        """Make a closed gate for requests with a method. With `answered` it delays their answers instead."""
         self._method = method
         self._answered = answered
         self._open = asyncio.Event()
         self._reached = asyncio.Event()
 
     async def hold(self, route: Route) -> None:
-        """Handle a request, as Playwright's routes do."""
+        """Handle a request of a Playwright route."""
         if route.request.method != self._method:
             await route.continue_()
             return
@@ -147,9 +147,9 @@ class Gate:
             await route.fulfill(response=answer)
 
     async def reached(self) -> None:
-        """Wait until a request stands before it."""
+        """Wait until a request is delayed."""
         await self._reached.wait()
 
     def open(self) -> None:
-        """Let everything through from now on."""
+        """Continue the delayed requests, and all later ones."""
         self._open.set()

@@ -10,7 +10,7 @@ import aiohttp
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request came back with."""
+    """The answer to a request."""
 
     status: int
     body: Any
@@ -18,7 +18,7 @@ class Answer:
 
 
 class Rest:
-    """Requests to a pocket Discord under someone's name."""
+    """Sends API requests of one user."""
 
     def __init__(self, http: aiohttp.ClientSession, api: str, authorization: str) -> None:
         self._http = http
@@ -34,7 +34,7 @@ class Rest:
         files: dict[str, bytes] | None = None,
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        """Send a request; with files it goes as multipart."""
+        """Send a request, as multipart where there are files."""
         sent = {"Authorization": self._authorization} | (headers or {})
         form = None if files is None else multipart(body, files)
         async with self._http.request(
@@ -69,7 +69,7 @@ class Rest:
         return answer.body
 
     async def refused(self, method: str, path: str, body: Any = None, **more: Any) -> tuple[int, int]:
-        """Send a request that must be refused; return the status and Discord's code."""
+        """Send a request that must fail, and return its status and error code."""
         answer = await self.ask(method, path, body, **more)
         assert answer.status >= 400, answer
         return answer.status, answer.body["code"]

@@ -1,4 +1,4 @@
-"""Files: served at signed addresses, as what they are, with a picture's size."""
+"""Attachments: signed URLs, content types, image sizes, alt text."""
 
 import io
 from pathlib import Path
@@ -32,7 +32,7 @@ def test_lossless_webp_too() -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "AVIF"])
-def test_a_cut_header_has_no_size_and_does_no_harm(kind: str) -> None:
+def test_a_truncated_image_header_gives_no_size(kind: str) -> None:
     data = encoded(kind)
     sizes = {image_headers.size(data[:length]) for length in range(min(len(data), 400))}
     assert sizes <= {None, (37, 21)}
@@ -49,7 +49,7 @@ def test_a_cut_header_has_no_size_and_does_no_harm(kind: str) -> None:
         ("???", "file"),
     ],
 )
-def test_names_are_made_safe(name: str, kept: str) -> None:
+def test_file_names_are_made_safe(name: str, kept: str) -> None:
     assert safe_name(name) == kept
 
 
@@ -115,7 +115,7 @@ async def test_a_spoiler_is_marked(place: Place) -> None:
     assert sent["attachments"][0]["filename"] == "SPOILER_a.png"
 
 
-async def test_everyone_has_a_picture(place: Place, http: aiohttp.ClientSession) -> None:
+async def test_each_user_has_a_default_avatar(place: Place, http: aiohttp.ClientSession) -> None:
     async with http.get(f"{place.pocket.url}/embed/avatars/3.png") as answer:
         assert answer.content_type == "image/png"
         assert image_headers.size(await answer.read()) == (64, 64)

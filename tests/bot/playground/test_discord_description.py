@@ -1,4 +1,4 @@
-"""The judge itself: that it finds what is wrong, and that every route of ours is one of Discord's."""
+"""The check against Discord's OpenAPI description, and that all routes are in it."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def verdict(*observations: RestExchange | GatewayFrame) -> str:
     return judge.verdict()
 
 
-def test_what_fits_is_let_through() -> None:
+def test_a_valid_exchange_has_no_findings() -> None:
     assert verdict(exchange()) == ""
 
 
@@ -53,7 +53,7 @@ def test_what_fits_is_let_through() -> None:
         ({"query": {"x": "1"}}, "GET /gateway: query x is not described"),
     ],
 )
-def test_what_does_not_fit_is_found(changes: dict[str, Any], found: str) -> None:
+def test_an_invalid_exchange_is_found(changes: dict[str, Any], found: str) -> None:
     assert verdict(exchange(**changes)) == found
 
 
@@ -81,7 +81,7 @@ def test_a_wrong_event_is_found() -> None:
     assert "THREAD_CREATE: event" in verdict(GatewayFrame(1, sent=True, payload=payload))
 
 
-def test_a_judge_that_fails_is_not_content() -> None:
+def test_an_exception_in_the_judge_is_a_finding() -> None:
     judge = Judge()
     with pytest.raises(KeyError):
         judge(GatewayFrame(1, sent=True, payload={"t": "MESSAGE_CREATE"}))
@@ -97,7 +97,7 @@ def test_every_route_is_one_of_discords() -> None:
     assert excused <= ours - known
 
 
-async def test_it_watches_a_pocket_discord(place: Place) -> None:
+async def test_the_judge_observes_a_pocket_discord(place: Place) -> None:
     judge = Judge()
     place.pocket.observers.append(judge)
     await place.ben.post(f"{place.general}/messages", {"content": "x"})

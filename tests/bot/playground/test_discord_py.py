@@ -1,4 +1,4 @@
-"""An unmodified discord.py client and the pocket Discord."""
+"""discord.py as a client: login, messages, intents."""
 
 import io
 
@@ -11,7 +11,7 @@ from tests.bot.playground.conftest import Place
 from tests.bot.playground.discord_py_client import Bot, running_bot, text_channel
 
 
-async def test_it_logs_in_and_sees_the_server(client: Bot, pocket: PocketDiscord) -> None:
+async def test_discord_py_logs_in_and_sees_the_guild(client: Bot, pocket: PocketDiscord) -> None:
     assert client.user is not None
     assert client.user.id == pocket.application_id
     assert [guild.name for guild in client.guilds] == [pocket.world.guild.name]
@@ -19,7 +19,7 @@ async def test_it_logs_in_and_sees_the_server(client: Bot, pocket: PocketDiscord
     assert text_channel(client, "pictures").permissions_for(client.guilds[0].me).send_messages
 
 
-async def test_it_sees_a_members_message(client: Bot, place: Place) -> None:
+async def test_discord_py_gets_a_members_message(client: Bot, place: Place) -> None:
     await place.ben.post(f"{place.pictures}/messages", {"content": "hello there"})
     message = await client.events.wait("message")
     assert message.content == "hello there"
@@ -27,7 +27,7 @@ async def test_it_sees_a_members_message(client: Bot, place: Place) -> None:
     assert message.channel.name == "pictures"
 
 
-async def test_it_replies_with_a_file(client: Bot, place: Place) -> None:
+async def test_discord_py_replies_with_a_file(client: Bot, place: Place) -> None:
     await place.ben.post(f"{place.pictures}/messages", {"content": "well?"})
     question = await client.events.wait("message")
     file = discord.File(io.BytesIO(b"a,b\n1,2\n"), "table.csv", description="two numbers")
@@ -40,7 +40,7 @@ async def test_it_replies_with_a_file(client: Bot, place: Place) -> None:
     assert await sent.attachments[0].read() == b"a,b\n1,2\n"
 
 
-async def test_it_edits_its_message(client: Bot, place: Place) -> None:
+async def test_discord_py_edits_its_message(client: Bot, place: Place) -> None:
     sent = await text_channel(client, "general").send("one")
     await sent.edit(content="two")
     read = await place.ada.get(f"{place.general}/messages/{sent.id}")

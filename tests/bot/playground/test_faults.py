@@ -39,7 +39,7 @@ async def test_a_retry_with_its_nonce_after_a_cut_makes_no_second_message(place:
     assert [each["id"] for each in await place.ada.get(f"{place.general}/messages")] == [again["id"]]
 
 
-async def test_faults_can_be_called_off(place: Place) -> None:
+async def test_faults_can_be_cleared(place: Place) -> None:
     place.pocket.faults.add(Fault(FaultKind.STATUS, times=9))
     place.pocket.faults.clear()
     await place.bot.get("/users/@me")

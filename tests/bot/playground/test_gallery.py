@@ -1,4 +1,4 @@
-"""Scenes of the tiny world, drawn on demand by a process of their own."""
+"""The scene gallery: random scenes, drawn by a child process."""
 
 import base64
 import io

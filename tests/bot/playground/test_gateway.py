@@ -1,4 +1,4 @@
-"""The gateway: sessions that come back, closed connections, faults, and people's own clients."""
+"""The gateway: sessions, resume, heartbeats, close codes, intents, shards."""
 
 import asyncio
 import json
@@ -118,7 +118,9 @@ async def test_an_answer_to_a_heartbeat_is_never_taken_for_a_late_one(pocket: Po
     assert statistics.median(latencies) < 0.2
 
 
-async def test_silence_ends_the_connection(pocket: PocketDiscord, http: aiohttp.ClientSession) -> None:
+async def test_a_connection_without_heartbeats_is_closed(
+    pocket: PocketDiscord, http: aiohttp.ClientSession
+) -> None:
     pocket.limits.heartbeat_seconds = 0.05
     async with connected(pocket, http) as socket:
         assert await socket.close_code() == 4009
@@ -135,7 +137,7 @@ async def test_silence_ends_the_connection(pocket: PocketDiscord, http: aiohttp.
         (6, {"token": "nobody"}, 4004),
     ],
 )
-async def test_what_is_wrong_closes_with_its_code(
+async def test_an_invalid_frame_closes_the_connection_with_its_code(
     pocket: PocketDiscord, http: aiohttp.ClientSession, op: int, data: Any, code: int
 ) -> None:
     async with connected(pocket, http) as socket:
@@ -152,7 +154,7 @@ async def test_a_session_that_is_not_known_is_invalid(
         assert (answer["op"], answer["d"]) == (9, False)
 
 
-async def test_people_have_clients_too(place: Place, http: aiohttp.ClientSession) -> None:
+async def test_a_user_connects_with_a_client(place: Place, http: aiohttp.ClientSession) -> None:
     async with connected(place.pocket, http) as socket:
         await socket.send(2, identity(person(place.pocket)))
         ready = await socket.receive()
@@ -164,7 +166,7 @@ async def test_people_have_clients_too(place: Place, http: aiohttp.ClientSession
         assert (await socket.until("MESSAGE_CREATE"))["d"]["content"] == "hi"
 
 
-async def test_only_what_was_asked_for_comes(place: Place) -> None:
+async def test_only_events_of_the_requested_intents_are_sent(place: Place) -> None:
     async with running_bot(place.pocket, discord.Intents(guilds=True, dm_messages=True)) as client:
         await place.ben.post(f"{place.general}/messages", {"content": "in the server"})
         direct = await place.ben.post(
@@ -198,7 +200,9 @@ async def test_members_are_sent_when_asked_for(pocket: PocketDiscord) -> None:
         assert {each.name for each in client.guilds[0].members} == {"ada", "ben", "Beholder"}
 
 
-async def test_readiness_is_the_bots_and_the_workers(place: Place, http: aiohttp.ClientSession) -> None:
+async def test_the_session_is_ready_when_bot_and_worker_are(
+    place: Place, http: aiohttp.ClientSession
+) -> None:
     async def session() -> Any:
         async with http.get(f"{place.pocket.url}/playground/session") as answer:
             assert answer.headers["Content-Type"] == "application/json"

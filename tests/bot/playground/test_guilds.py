@@ -9,7 +9,7 @@ from tests.bot.playground.discord_py_client import Bot
 from tests.bot.playground.rest_client import Rest
 
 
-async def test_another_server_can_be_joined_and_left(
+async def test_another_guild_can_be_joined_and_left(
     place: Place, client: Bot, http: aiohttp.ClientSession
 ) -> None:
     pocket = place.pocket.pocket
@@ -28,7 +28,7 @@ async def test_another_server_can_be_joined_and_left(
     await client.events.wait("left", lambda each: each.id == guild.id)
 
 
-async def test_a_bot_can_be_put_out(place: Place, client: Bot) -> None:
+async def test_a_bot_can_be_kicked(place: Place, client: Bot) -> None:
     await place.ada.delete(f"{place.guild}/members/{place.pocket.application_id}")
     await client.events.wait("left")
     assert await place.bot.refused("GET", place.general) == (403, 50001)

@@ -1,4 +1,4 @@
-"""What the page's inspector is shown of what passes between the bot and this Discord."""
+"""The inspector: entries of the bot's traffic, without tokens."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from bot.playground import inspector
 from bot.playground.server import PocketDiscord
 from tests.bot.playground.conftest import Place
 from tests.bot.playground.discord_py_client import Bot
-from tests.bot.playground.example_application import answering
+from tests.bot.playground.example_application import example_commands
 from tests.bot.playground.member_client import member_client
 
 
@@ -38,7 +38,7 @@ async def test_events_and_requests_of_the_bot_are_shown_and_those_of_others_are_
     assert sum(name == f"POST {place.general}/messages" for name in names) == 1
 
 
-async def test_a_page_that_looks_is_told_as_it_happens(
+async def test_a_connected_inspector_gets_new_entries(
     place: Place, client: Bot, http: aiohttp.ClientSession
 ) -> None:
     await entries(http, place.pocket, "GUILD_CREATE")
@@ -52,7 +52,7 @@ async def test_a_page_that_looks_is_told_as_it_happens(
 
 
 async def test_no_token_is_shown(place: Place, client: Bot, http: aiohttp.ClientSession) -> None:
-    await answering(client).sync()
+    await example_commands(client).sync()
     async with member_client(place, http, "ben") as ben:
         body = await ben.call("now")
         await ben.told("INTERACTION_SUCCESS", body)
@@ -77,7 +77,7 @@ def test_a_path_is_shown_without_its_token(template: str, path: str, shown: str)
     assert inspector.redacted_path(template, path) == shown
 
 
-def test_what_is_shown_of_a_payload_is_a_copy() -> None:
+def test_redaction_leaves_the_payload_unchanged() -> None:
     payload = {"token": "secret", "below": [{"Authorization": "secret", "text": "x" * 5000}]}
     shown = inspector.redacted(payload)
     assert "secret" not in json.dumps(shown)

@@ -1,4 +1,4 @@
-"""First responses and webhooks over plain REST: once each, in time, of a kind that fits."""
+"""Interaction callbacks and webhooks over plain REST: deadlines, tokens, response types."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,7 +25,7 @@ class Clock:
 
 
 class Bench:
-    """A pocket Discord whose bot answers by hand, and whose clock stands still."""
+    """A pocket Discord with a clock that the test sets, whose bot responds over plain REST."""
 
     def __init__(self, place: Place, clock: Clock) -> None:
         self.place = place
@@ -98,7 +98,7 @@ MODAL: dict[str, Any] = {
 }
 
 
-async def test_the_answer_says_what_came_of_it(bench: Bench) -> None:
+async def test_the_callback_response_has_the_created_message(bench: Bench) -> None:
     interaction = await bench.interact()
     answer = await bench.respond(interaction, 4, {"content": "x", "flags": EPHEMERAL})
     assert answer.status == 200
@@ -114,14 +114,14 @@ async def test_without_with_response_there_is_no_body(bench: Bench) -> None:
     assert (answer.status, answer.body) == (204, "")
 
 
-async def test_a_second_response_is_refused(bench: Bench) -> None:
+async def test_a_second_initial_response_is_refused(bench: Bench) -> None:
     interaction = await bench.interact()
     assert (await bench.respond(interaction, 5)).status == 200
     second = await bench.respond(interaction, 4, {"content": "x"})
     assert (second.status, second.body["code"]) == (400, 40060)
 
 
-async def test_after_three_seconds_it_is_too_late(bench: Bench) -> None:
+async def test_after_three_seconds_an_initial_response_is_refused(bench: Bench) -> None:
     interaction = await bench.interact()
     bench.clock.now += 3.1
     late = await bench.respond(interaction, 5)
@@ -154,7 +154,9 @@ async def test_the_token_works_for_fifteen_minutes_once_answered(bench: Bench) -
 
 
 @pytest.mark.parametrize(("kind", "callback"), [(2, 6), (2, 7), (2, 8), (2, 1), (4, 4), (4, 5), (4, 9)])
-async def test_a_response_must_fit_what_it_answers(bench: Bench, kind: int, callback: int) -> None:
+async def test_a_response_must_have_a_type_that_the_interaction_allows(
+    bench: Bench, kind: int, callback: int
+) -> None:
     interaction = await bench.interact(kind)
     answer = await bench.respond(interaction, callback)
     assert (answer.status, answer.body["code"]) == (400, 50035)
@@ -231,7 +233,7 @@ async def test_a_component_answers_with_a_message_of_its_own(bench: Bench) -> No
     assert made["message_reference"]["message_id"] == message["id"]
 
 
-async def test_choices_are_held_to_their_limits(bench: Bench) -> None:
+async def test_choices_are_validated(bench: Bench) -> None:
     interaction = await bench.interact(4)
     choices = [{"name": str(n), "value": str(n)} for n in range(26)]
     assert (await bench.respond(interaction, 8, {"choices": choices})).status == 400
@@ -254,7 +256,7 @@ async def test_choices_are_held_to_their_limits(bench: Bench) -> None:
         {"components": [{"type": 18, "label": "l", "component": {"type": 2, "custom_id": "t", "style": 1}}]},
     ],
 )
-async def test_modals_are_held_to_their_limits(bench: Bench, wrong: dict[str, Any]) -> None:
+async def test_modals_are_validated(bench: Bench, wrong: dict[str, Any]) -> None:
     interaction = await bench.interact()
     answer = await bench.respond(interaction, 9, MODAL | wrong)
     assert (answer.status, answer.body["code"]) == (400, 50035)

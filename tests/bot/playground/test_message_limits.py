@@ -1,4 +1,4 @@
-"""Discord's documented limits, and the form in which it refuses what breaks them."""
+"""Discord's documented limits of messages, and the errors for values over them."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def row(*components: dict[str, Any]) -> dict[str, Any]:
     return {"type": 1, "components": list(components)}
 
 
-async def test_the_refusal_says_where_and_what(place: Place) -> None:
+async def test_the_error_names_the_field_and_the_limit(place: Place) -> None:
     answer = await place.bot.ask("POST", f"{place.general}/messages", {"content": "x" * 2001})
     assert answer.status == 400
     assert answer.body == {
@@ -69,7 +69,7 @@ async def test_the_refusal_says_where_and_what(place: Place) -> None:
         ({"content": "x", "allowed_mentions": {"parse": ["users"], "users": ["1"]}}, ("allowed_mentions",)),
     ],
 )
-async def test_what_is_over_a_limit_is_refused_there(
+async def test_a_value_over_a_limit_is_refused_with_its_path(
     place: Place, body: dict[str, Any], where: tuple[str, ...]
 ) -> None:
     answer = await place.bot.ask("POST", f"{place.general}/messages", body)
@@ -81,7 +81,7 @@ async def test_what_is_over_a_limit_is_refused_there(
     assert "_errors" in found
 
 
-async def test_what_is_within_the_limits_goes_through(place: Place) -> None:
+async def test_a_message_at_the_limits_is_accepted(place: Place) -> None:
     fields = [{"name": "n", "value": "v"}] * 25
     body = {"content": "x" * 2000, "embeds": [{"title": "x" * 256, "fields": fields}]}
     assert len((await place.bot.post(f"{place.general}/messages", body))["embeds"][0]["fields"]) == 25
@@ -92,7 +92,7 @@ async def test_an_empty_message_is_refused(place: Place) -> None:
     assert await place.bot.refused("POST", f"{place.general}/messages", {}) == (400, 50006)
 
 
-async def test_what_is_no_json_is_refused(place: Place) -> None:
+async def test_a_body_that_is_no_object_is_refused(place: Place) -> None:
     assert await place.bot.refused("POST", f"{place.general}/messages", [1]) == (400, 50035)
 
 

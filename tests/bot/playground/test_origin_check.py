@@ -49,7 +49,7 @@ async def test_foreign_hosts_and_origins_are_refused(
         ({"Host": "evil.example:{port}"}, 403),
     ],
 )
-async def test_one_that_listens_everywhere_is_reached_by_its_addresses(
+async def test_on_all_interfaces_any_ip_address_is_accepted_as_host(
     tmp_path: Path, http: aiohttp.ClientSession, headers: dict[str, str], status: int
 ) -> None:
     async with PocketDiscord(tmp_path, host="0.0.0.0", port=0) as pocket:  # noqa: S104
@@ -63,6 +63,6 @@ async def test_the_gateway_refuses_a_foreign_page(pocket: PocketDiscord, http: a
         await http.ws_connect(pocket.gateway, headers={"Origin": "http://evil.example"})
 
 
-async def test_bound_everywhere_it_names_itself_by_its_own_address(tmp_path: Path) -> None:
+async def test_on_all_interfaces_its_own_url_has_the_loopback_address(tmp_path: Path) -> None:
     async with PocketDiscord(tmp_path, host="0.0.0.0", port=0) as pocket:  # noqa: S104
         assert pocket.url == f"http://127.0.0.1:{pocket.port}"

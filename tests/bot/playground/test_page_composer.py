@@ -1,4 +1,4 @@
-"""The page's message box: nothing that somebody wrote or added is lost, nothing is posted by mistake."""
+"""The page's composer: drafts, uploads and commands are not lost, and nothing is posted by mistake."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

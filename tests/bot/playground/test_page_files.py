@@ -1,4 +1,4 @@
-"""What a browser finds at the pocket Discord's address."""
+"""The page's static files and their headers."""
 
 import re
 
@@ -29,7 +29,9 @@ async def test_the_page_runs_its_own_scripts_and_nothing_else(
     assert place.ada._authorization not in text
 
 
-async def test_everything_that_the_page_names_is_there(place: Place, http: aiohttp.ClientSession) -> None:
+async def test_all_files_that_the_page_refers_to_are_served(
+    place: Place, http: aiohttp.ClientSession
+) -> None:
     async with http.get(f"{place.pocket.url}/") as answer:
         named = set(re.findall(r'(?:src|href)="(/page/[^"]+)"', await answer.text()))
     assert {"/page/js/main.js", "/page/css/base.css", "/page/eye.svg"} <= named
@@ -49,7 +51,7 @@ def test_nothing_is_loaded_from_elsewhere_and_no_text_becomes_html() -> None:
 
 
 @pytest.mark.parametrize("name", JS)
-def test_a_module_imports_what_is_there_and_fits_a_sitting(name: str) -> None:
+def test_a_module_imports_existing_modules_and_has_at_most_300_lines(name: str) -> None:
     text = page.files()[name].read_text()
     for wanted in re.findall(r'from "\./([^"]+)"', text):
         assert f"js/{wanted}" in page.files()

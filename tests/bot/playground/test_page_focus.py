@@ -1,4 +1,4 @@
-"""The page by keyboard and on a phone: the focus is never lost, and everything is a few keys away."""
+"""The page by keyboard and on a phone: where the focus is after each action."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -83,7 +83,7 @@ async def test_a_link_from_a_thread_to_its_channel_shows_the_channel(phone: Visi
     await expect(phone.newest).to_be_focused()
 
 
-async def test_the_drawer_folds(phone: Visit) -> None:
+async def test_the_channel_drawer_closes(phone: Visit) -> None:
     page = phone.page
     handle, nav = page.get_by_role("button", name="Channels"), page.get_by_role("navigation", name="Channels")
     await handle.click()

@@ -1,4 +1,4 @@
-"""The page in a browser, against an application that answers in every way that there is."""
+"""The page in a browser: messages, components, modals, commands, files and threads."""
 
 import json
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from playwright.async_api import BrowserContext, Locator, Page, expect
 
 from tests.bot.playground.conftest import Place, judged_pocket, place_of
 from tests.bot.playground.discord_py_client import Bot, running_bot
-from tests.bot.playground.example_application import answering
+from tests.bot.playground.example_application import example_commands
 from tests.bot.playground.upload_files import png
 from tests.browser import (
     channel,
@@ -45,7 +45,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def client(place: Place) -> AsyncIterator[Bot]:
     async with running_bot(place.pocket) as bot:
-        await answering(bot).sync()
+        await example_commands(bot).sync()
         yield bot
 
 
@@ -167,7 +167,7 @@ async def test_an_edit_streams_in_place_and_keeps_what_was_revealed(
     assert await channel(page).locator(".message").count() == 2
 
 
-async def test_no_text_becomes_more_than_text(page: Page, place: Place) -> None:
+async def test_no_text_becomes_html(page: Page, place: Place) -> None:
     embed = {"title": HOSTILE[:200], "description": HOSTILE, "fields": [{"name": HOSTILE, "value": HOSTILE}]}
     await place.ben.post(f"{place.pictures}/messages", {"content": HOSTILE, "embeds": [embed]})
     shown = newest(page)

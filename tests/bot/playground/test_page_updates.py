@@ -1,4 +1,4 @@
-"""What comes to the page by itself: messages, edits, modals, and a connection that breaks."""
+"""Updates of the page: loading, gateway events, announcements, reconnects."""
 
 import asyncio
 import json
@@ -40,13 +40,13 @@ async def timed(desktop: BrowserContext, tmp_path: Path) -> AsyncIterator[Visit]
         yield visit
 
 
-class Line:
-    """The page's way to the gateway, which can be cut and muffled.
+class GatewayProxy:
+    """The page's gateway connections, which a test can close and mute.
 
     Attributes:
         count: How often the page has connected.
-        down: Set while nobody answers.
-        deaf: Whether heartbeats go unanswered on the connection that stands.
+        down: Set while new connections are closed at once.
+        deaf: Whether the first connection delivers no frames.
     """
 
     def __init__(self) -> None:
@@ -57,11 +57,11 @@ class Line:
         self._ends: list[WebSocketRoute] = []
 
     async def lay(self, page: Page) -> None:
-        """Lead a page's connections through here."""
+        """Route a page's gateway connections through this object."""
         await page.route_web_socket(GATEWAY, self._connect)
 
     async def cut(self, code: int = 1012) -> None:
-        """Close what stands with a code, and whatever comes until it is mended."""
+        """Close the connections with a code, and new ones until `mend` is called."""
         self.code = code
         self.down.set()
         for end in self._ends:
@@ -69,7 +69,7 @@ class Line:
         self._ends.clear()
 
     def mend(self) -> None:
-        """Let the page connect again."""
+        """Accept connections again."""
         self.down.clear()
 
     async def _connect(self, here: WebSocketRoute) -> None:
@@ -83,7 +83,7 @@ class Line:
         there.on_message(lambda frame: self._pass(here, number, str(frame)))
 
     def _pass(self, here: WebSocketRoute, number: int, frame: str) -> None:
-        """Pass a frame on; the page shall beat often, so that the test needn't wait."""
+        """Pass a frame on, with a short heartbeat interval in the hello."""
         payload = json.loads(frame)
         if payload["op"] == 10:
             payload["d"]["heartbeat_interval"] = 300
@@ -93,12 +93,12 @@ class Line:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def line() -> Line:
-    return Line()
+async def line() -> GatewayProxy:
+    return GatewayProxy()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def lined(desktop: BrowserContext, tmp_path: Path, line: Line) -> AsyncIterator[Visit]:
+async def lined(desktop: BrowserContext, tmp_path: Path, line: GatewayProxy) -> AsyncIterator[Visit]:
     async with visiting(desktop, tmp_path, before=line.lay) as visit:
         yield visit
 
@@ -192,7 +192,7 @@ async def test_a_message_further_up_is_fetched_when_it_is_pointed_to(visit: Visi
     await expect(pane.get_by_role("alert")).to_have_text("That message was deleted.")
 
 
-async def test_a_lost_connection_is_said_until_it_is_back(lined: Visit, line: Line) -> None:
+async def test_a_lost_connection_is_said_until_it_is_back(lined: Visit, line: GatewayProxy) -> None:
     words = lined.page.locator("#connection")
     await expect(words).to_be_empty()
     await line.cut()
@@ -202,14 +202,14 @@ async def test_a_lost_connection_is_said_until_it_is_back(lined: Visit, line: Li
     await lined.say("meanwhile")
 
 
-async def test_a_connection_on_which_nobody_answers_is_left(lined: Visit, line: Line) -> None:
+async def test_a_connection_on_which_nobody_answers_is_left(lined: Visit, line: GatewayProxy) -> None:
     await lined.say("before")
     line.deaf = True
     await lined.say("after")
     assert line.count > 1
 
 
-async def test_a_new_discord_in_its_place_asks_for_a_reload(lined: Visit, line: Line) -> None:
+async def test_a_new_discord_in_its_place_asks_for_a_reload(lined: Visit, line: GatewayProxy) -> None:
     await line.cut(4004)
     words = lined.page.locator("#connection")
     await expect(words).to_contain_text("This Discord is a new one: reload the page.")

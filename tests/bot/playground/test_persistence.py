@@ -1,4 +1,4 @@
-"""What was said survives: a restart, and a SIGKILL."""
+"""The store: messages, ids and tokens survive a restart and a SIGKILL."""
 
 import asyncio
 import json
@@ -68,7 +68,7 @@ async def test_an_enforced_nonce_survives_a_restart(tmp_path: Path, http: aiohtt
     assert ids[0] == ids[1]
 
 
-async def test_a_folder_is_one_servers(tmp_path: Path) -> None:
+async def test_a_data_folder_is_locked_by_one_process(tmp_path: Path) -> None:
     async with PocketDiscord(tmp_path, port=0):
         with pytest.raises(StoreError, match="can't be opened"):
             await PocketDiscord(tmp_path, port=0).start()

@@ -34,5 +34,5 @@ async def test_a_sticker_is_made_sent_and_downloaded(
     assert await place.ben.refused("GET", f"/stickers/{sticker['id']}") == (404, 10060)
 
 
-async def test_a_sticker_is_a_picture(place: Place, http: aiohttp.ClientSession) -> None:
+async def test_a_sticker_must_be_an_image(place: Place, http: aiohttp.ClientSession) -> None:
     assert (await made(place, http, b"words")).status == 400

@@ -1,4 +1,4 @@
-"""Small files for tests: a picture that is one, and one that isn't."""
+"""Small files to upload: a PNG, and a text."""
 
 import struct
 import zlib

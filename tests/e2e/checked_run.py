@@ -1,6 +1,6 @@
-"""`beholder`, with Discord's description watching its pocket Discord: `python -m tests.e2e.judged FILE run`.
+"""`python -m tests.e2e.checked_run FILE run`: `beholder run`, checked against Discord's description.
 
-What the judge has seen and found by now stands in FILE, whatever kills the process.
+FILE has the judge's counts and findings after each exchange, so that a SIGKILL doesn't lose them.
 """
 
 import json
@@ -15,16 +15,16 @@ from tests.openapi import Judge
 
 
 class WatchedDiscord(PocketDiscord):
-    """A pocket Discord with a judge.
+    """A pocket Discord whose traffic is checked.
 
     Attributes:
-        file: Where the judge's findings go.
+        file: The file for the judge's findings.
     """
 
     file: Path
 
     async def start(self) -> None:
-        """Listen, with the judge among the observers."""
+        """Start, with a judge as an observer."""
         await super().start()
         judge = Judge(requests=self._is_checked)
 
@@ -37,7 +37,7 @@ class WatchedDiscord(PocketDiscord):
         self.observers.append(watch)
 
     def _is_checked(self, exchange: RestExchange) -> bool:
-        """What the bot asks for has to fit even where it is refused."""
+        """Tell whether to check a request: all of the bot's, and others' where they were accepted."""
         return exchange.user_id in {None, self.world.bot.id} or exchange.status < 300
 
 

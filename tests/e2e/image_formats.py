@@ -1,4 +1,4 @@
-"""The kinds of picture that people post, each made of the same drawn scene."""
+"""Image files of each format that users post, made from the same scenes."""
 
 import io
 import struct
@@ -15,13 +15,13 @@ from tests.e2e.scenes import Thing, caption, draw
 pillow_heif.register_heif_opener()
 
 SHOWN = [Thing("blue", "square", 0.3, 0.3, 0.2), Thing("yellow", "triangle", 0.7, 0.7, 0.2)]
-"""What every picture shows."""
+"""The scene of every picture."""
 GREY = [Thing("black", "circle", 0.3, 0.3, 0.2), Thing("white", "square", 0.7, 0.7, 0.2)]
-"""What pictures without colours show."""
+"""The scene of greyscale pictures."""
 LATER = [Thing("red", "circle", 0.5, 0.5, 0.25)]
-"""What further frames, pages and pictures in the same file show: nobody is to hear of it."""
+"""The scene of further frames, pages and pictures of a file, which must not be captioned."""
 HOLE = Thing("white", "square", 0.7, 0.7, 0.2)
-"""What a hole in a picture looks like: transparent parts stand on white."""
+"""What a transparent part looks like: pictures are composed on white."""
 SIDE = 320
 
 ORIENTATION = 0x0112
@@ -38,13 +38,13 @@ def scene(things: list[Thing]) -> Image.Image:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of picture.
+    """An image format.
 
     Attributes:
-        name: What it is called.
-        filename: What the file is called.
-        make: Makes the file's bytes.
-        wanted: The caption that is right; none where it is to be refused.
+        name: Its name, for the test's id and docs/formats.md.
+        filename: The name of the posted file.
+        make: Returns the file's bytes.
+        wanted: The right caption, None where the file must be refused.
     """
 
     name: str
@@ -201,4 +201,4 @@ KINDS = (
     Kind("text that is called .png", "a.png", lambda: b"This is no picture.\n" * 20, None),
     Kind("PNG, cut off", "a.png", lambda: plain("PNG")()[:400], None),
 )
-"""Every kind that is tried."""
+"""All formats that are tested."""
