@@ -14,7 +14,8 @@ CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 """The shell, a Chromium without windows, takes a third of the time; either runs the tests."""
 
 needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None, reason="Chromium is not installed. On Debian or Ubuntu: apt install chromium"
+    CHROMIUM is None,
+    reason="Chromium is not installed. On Debian or Ubuntu: apt install chromium-headless-shell, or chromium",
 )
 
 ARGUMENTS = (
