@@ -1,4 +1,4 @@
-"""The HTTP application: Discord's routes under `/api/v10`, the gateway, the file hosts."""
+"""The aiohttp application: REST routes under `/api/v10`, the gateway, the CDN, the page."""
 
 from typing import Any
 
@@ -6,19 +6,19 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot.playground import gallery, gateway
-from bot.playground.errors import ApiError, Refusal
-from bot.playground.http.calls import Endpoint, Reply, Route, respond
+from bot.playground.errors import ApiError, ErrorCode
 from bot.playground.http.cdn import FileHost
-from bot.playground.http.guard import guard
+from bot.playground.http.origin_check import origin_check
+from bot.playground.http.routing import Endpoint, Reply, Route, respond
 from bot.playground.inspector import Inspector
 from bot.playground.pocket import Pocket
 from bot.playground.routes import (
     channels,
     commands,
-    front,
     guilds,
     interactions,
     messages,
+    page,
     playground,
     reactions,
     stickers,
@@ -44,24 +44,24 @@ ROUTES: list[Route] = [
 
 
 def application(pocket: Pocket, inspector: Inspector) -> web.Application:
-    """Return the application that serves a pocket Discord."""
+    """Build the application that serves a pocket Discord."""
     app = web.Application(
-        middlewares=[guard(pocket), _in_discords_form], client_max_size=pocket.limits.request_bytes
+        middlewares=[origin_check(pocket), _routing_errors], client_max_size=pocket.limits.request_bytes
     )
-    for route in sorted(ROUTES, key=_fixed_parts_first):
+    for route in sorted(ROUTES, key=_literals_first):
         app.router.add_route(route.method, API + route.template, Endpoint(pocket, route).__call__)
-    for path in ("/gateway", "/gateway/"):  # clients put "/?v=10" behind the address, or "?v=10"
+    for path in ("/gateway", "/gateway/"):  # clients append "/?v=10" or "?v=10"
         app.router.add_get(path, _gateway(pocket))
     FileHost(pocket).add_to(app)
     playground.add_to(app, pocket)
-    gallery.add_to(app, pocket)
+    gallery.add_to(app)
     inspector.add_to(app)
-    front.add_to(app, pocket)
+    page.add_to(app, pocket)
     return app
 
 
-def _fixed_parts_first(route: Route) -> tuple[bool, ...]:
-    """Order routes so that `/users/@me` comes before `/users/{user_id}`."""
+def _literals_first(route: Route) -> tuple[bool, ...]:
+    """Sort key that puts literal path segments before parameters: `/users/@me` before `/users/{user_id}`."""
     return tuple(part.startswith("{") for part in route.template.split("/"))
 
 
@@ -71,7 +71,9 @@ def _gateway(pocket: Pocket) -> Handler:
         await socket.prepare(request)
         pocket.sockets.add(socket)
         try:
-            await gateway.Client(pocket, socket, request.transport).run(request.query.get("v", "10"))
+            await gateway.GatewayConnection(pocket, socket, request.transport).run(
+                request.query.get("v", "10")
+            )
         finally:
             pocket.sockets.discard(socket)
         return socket
@@ -80,18 +82,18 @@ def _gateway(pocket: Pocket) -> Handler:
 
 
 @web.middleware
-async def _in_discords_form(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer unknown routes and methods as Discord does."""
+async def _routing_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer unknown routes, wrong methods and too large bodies with Discord's error objects."""
     try:
         return await handler(request)
     except web.HTTPMethodNotAllowed:
-        return _plain(Refusal.METHOD_NOT_ALLOWED)
+        return _plain(ErrorCode.METHOD_NOT_ALLOWED)
     except web.HTTPNotFound:
-        return _plain(Refusal.NOT_FOUND)
+        return _plain(ErrorCode.NOT_FOUND)
     except web.HTTPRequestEntityTooLarge:
-        return _plain(Refusal.TOO_LARGE)
+        return _plain(ErrorCode.TOO_LARGE)
 
 
-def _plain(refusal: Refusal, headers: dict[str, Any] | None = None) -> web.Response:
+def _plain(refusal: ErrorCode, headers: dict[str, Any] | None = None) -> web.Response:
     error = ApiError(refusal)
     return respond(Reply(error.status, error.body), headers or {})

@@ -1,6 +1,6 @@
-"""Pointing discord.py at another server than Discord's.
+"""Make discord.py connect to another server than Discord.
 
-discord.py keeps its addresses in three class attributes; everything else comes from what the server says.
+discord.py has its addresses in three class attributes. It gets all others from the server.
 """
 
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from discord import asset, gateway, http
 
 
 def point_discord_at(api: str, gateway_url: str) -> None:
-    """Make every client of this process use another server.
+    """Make every discord.py client of this process use another server.
 
     Args:
-        api: Where REST routes start, ending in `/api/v10`.
+        api: The base URL of the REST API, ending in `/api/v10`.
         gateway_url: The gateway's WebSocket address.
     """
     http.Route.BASE = api
@@ -24,7 +24,7 @@ def point_discord_at(api: str, gateway_url: str) -> None:
 
 @contextmanager
 def discord_at(api: str, gateway_url: str) -> Iterator[None]:
-    """Use another server for a while; for tests."""
+    """Use another server until the block ends, then the one before. For tests."""
     before = http.Route.BASE, gateway.DiscordWebSocket.DEFAULT_GATEWAY, asset.Asset.BASE
     point_discord_at(api, gateway_url)
     try:

@@ -1,13 +1,13 @@
-"""Discord's refusals: an HTTP status, a code and a sentence, as its reference lists them."""
+"""Discord's API errors: HTTP status, JSON error code and message, as its reference lists them."""
 
 from collections.abc import Iterable
 from enum import Enum
 
-from bot.playground.state.objects import Json
+from bot.playground.state.records import Json
 
 
-class Refusal(Enum):
-    """What the pocket Discord refuses with. Source: Discord's reference, "JSON error codes"."""
+class ErrorCode(Enum):
+    """HTTP status, code and message of each error. Source: Discord's reference, "JSON error codes"."""
 
     UNAUTHORIZED = (401, 0, "401: Unauthorized")
     NOT_FOUND = (404, 0, "404: Not Found")
@@ -58,37 +58,38 @@ class Refusal(Enum):
 
 
 class ApiError(Exception):
-    """A request was refused. The middleware turns it into Discord's error object."""
+    """An error answer to a request. `http.routing.Endpoint` sends it as Discord's error object."""
 
-    def __init__(self, refusal: Refusal, errors: Json | None = None) -> None:
-        status, code, message = refusal.value
+    def __init__(self, error: ErrorCode, errors: Json | None = None) -> None:
+        status, code, message = error.value
         super().__init__(f"{code}: {message}")
-        self.refusal = refusal
+        self.error = error
         self.status: int = status
         self.body: Json = {"message": message, "code": code}
         if errors:
             self.body["errors"] = errors
 
 
-def invalid(path: Iterable[str | int], message: str) -> ApiError:
-    """Return a 50035 about one field.
+def field_error(path: Iterable[str | int], message: str) -> ApiError:
+    """Return an "Invalid Form Body" error (50035) for one field.
 
     Args:
-        path: Where the field stands, for example `("embeds", 0, "title")`.
-        message: What is wrong with it.
+        path: The field's path in the request body, for example `("embeds", 0, "title")`.
+        message: The sentence for the client.
     """
-    return ApiError(Refusal.INVALID_FORM, nested(path, message))
+    return ApiError(ErrorCode.INVALID_FORM, add_field_error(path, message))
 
 
-def nested(path: Iterable[str | int], message: str, into: Json | None = None) -> Json:
-    """Write one field's error into Discord's tree of errors, and return the tree.
+def add_field_error(path: Iterable[str | int], message: str, into: Json | None = None) -> Json:
+    """Add one field's error to Discord's nested `errors` object, and return that object.
 
-    Beside the sentence Discord's service sends a word where its description has a number; this is the number.
+    Discord's service sends a word as an error's `code`, its OpenAPI description has an integer. This sends
+    the integer.
     """
     tree: Json = {} if into is None else into
     node = tree
     for step in path:
         node = node.setdefault(str(step), {})
-    _, code, _ = Refusal.INVALID_FORM.value
+    _, code, _ = ErrorCode.INVALID_FORM.value
     node.setdefault("_errors", []).append({"code": code, "message": message})
     return tree

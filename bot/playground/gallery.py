@@ -1,6 +1,6 @@
-"""Scenes of the tiny world, drawn fresh: pictures of which the tiny models know something.
+"""`GET /playground/scenes`: random pictures of the kind that the tiny models were trained on.
 
-They are drawn in a child process, so that neither numpy nor a drawing holds up the event loop.
+A child process draws them, so that importing numpy and drawing do not block the event loop.
 """
 
 import asyncio
@@ -9,49 +9,54 @@ import secrets
 
 from aiohttp import web
 
-from bot.playground.pocket import Pocket
 from inference.sandbox.child import ChildFailed, ChildLimits, ask_child
 
 PROGRAM = ("-m", "bot.playground.gallery_child")
 LIMITS = ChildLimits(seconds=20, memory=1024 * 2**20, answer=8 * 2**20)
-"""Six scenes take about half a second and 100 MB on a machine that does nothing else."""
+"""Limits of the child process. Six scenes take about half a second and 100 MB on an idle machine."""
 
-MOST = 12
+MAX_SCENES = 12
 PIXELS = 384
-SEEDS = 2**32
+SEED_LIMIT = 2**32
 
-NOT_DRAWN = "No scenes could be drawn here. Post a picture of your own instead."
+DRAWING_FAILED = "No scenes could be drawn here. Post a picture of your own instead."
 
 
-async def scenes(seed: int, count: int) -> bytes:
-    """Draw scenes.
+async def draw_scenes(seed: int, count: int, limits: ChildLimits = LIMITS) -> bytes:
+    """Draw random scenes in a child process.
 
     Args:
-        seed: Where chance comes from: the same seed gives the same scenes.
-        count: How many, 1 to `MOST`.
+        seed: Seed of the random numbers. The same seed gives the same scenes.
+        count: How many scenes, 1 to `MAX_SCENES`.
+        limits: The limits of the child process.
 
     Returns:
         JSON: `{"scenes": [{"caption": ..., "png": base64}, ...]}`.
 
     Raises:
-        ChildFailed: The child failed, for example because numpy isn't installed.
+        ChildFailed: The child process failed, for example because numpy isn't installed.
     """
-    told = {"seed": seed, "count": count, "pixels": PIXELS}
-    return await ask_child(PROGRAM, [json.dumps(told).encode()], LIMITS)
+    request = {"seed": seed, "count": count, "pixels": PIXELS}
+    return await ask_child(PROGRAM, [json.dumps(request).encode()], limits)
 
 
-def add_to(app: web.Application, _: Pocket) -> None:
-    """Register the route."""
-    turn = asyncio.Lock()
+def add_to(app: web.Application, limits: ChildLimits = LIMITS) -> None:
+    """Register the route. Requests are drawn one at a time.
+
+    Args:
+        app: The application.
+        limits: The limits of the child process.
+    """
+    one_at_a_time = asyncio.Lock()
 
     async def answer(request: web.Request) -> web.Response:
-        seed = _number(request, "seed", secrets.randbelow(SEEDS), SEEDS - 1)
-        count = _number(request, "count", 6, MOST, least=1)
+        seed = _number(request, "seed", secrets.randbelow(SEED_LIMIT), SEED_LIMIT - 1)
+        count = _number(request, "count", 6, MAX_SCENES, least=1)
         try:
-            async with turn:
-                body = await scenes(seed, count)
+            async with one_at_a_time:
+                body = await draw_scenes(seed, count, limits)
         except ChildFailed:
-            return web.json_response({"message": NOT_DRAWN}, status=503)
+            return web.json_response({"message": DRAWING_FAILED}, status=503)
         headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
         return web.Response(body=body, headers=headers)
 

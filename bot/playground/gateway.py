@@ -1,6 +1,6 @@
-"""The gateway: hello, identify or resume, heartbeats, and events as text frames of JSON.
+"""One gateway connection: hello, identify or resume, heartbeats, events as text frames of JSON.
 
-discord.py asks for a compressed transport and takes uncompressed text all the same.
+discord.py asks for transport compression and accepts uncompressed text all the same.
 Source of opcodes and close codes: Discord's reference, "Opcodes and status codes".
 """
 
@@ -16,21 +16,21 @@ from bot.playground.dispatch import intents
 from bot.playground.dispatch.sessions import Connection, Op, Session
 from bot.playground.payloads.channels import channel
 from bot.playground.payloads.guilds import guild_create
-from bot.playground.payloads.people import member, own_user
+from bot.playground.payloads.users import member, own_user
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import Json, User
+from bot.playground.state.records import Json, User
 from bot.playground.testing.observers import GatewayFrame
 
 MAX_FRAME_BYTES = 4096
-"""What a client may send in one frame. Source: Discord's reference, "Gateway", "Sending events"."""
+"""The largest frame that a client may send. Source: Discord's reference, "Gateway", "Sending events"."""
 
-ACK_SECONDS = 0.02
-"""Until a heartbeat is answered. discord.py takes the time once its heartbeat is sent, in another thread: an
-answer that is there before counts as one to the heartbeat before, late by a whole interval."""
+ACK_DELAY_S = 0.02
+"""Delay of a heartbeat's acknowledgement. discord.py notes the time after it has sent a heartbeat, in another
+thread: it would count an earlier acknowledgement for the heartbeat before, late by a whole interval."""
 
 
 class CloseCode(IntEnum):
-    """Why the gateway closes a connection."""
+    """Close codes that the gateway sends."""
 
     UNKNOWN_OPCODE = 4001
     DECODE_ERROR = 4002
@@ -45,16 +45,19 @@ class CloseCode(IntEnum):
     DISALLOWED_INTENTS = 4014
 
 
-class Closed(Exception):
-    """The connection ends with a code."""
+class CloseConnection(Exception):
+    """Raised to close the connection with a close code."""
 
     def __init__(self, code: CloseCode) -> None:
         super().__init__(code.name)
         self.code = code
 
 
-class Client:
-    """One connection from hello to its end."""
+class GatewayConnection:
+    """One client's connection, from hello until it closes.
+
+    Its session outlives it, so that the client can resume, unless the client closes with 1000 or 1001.
+    """
 
     def __init__(
         self, pocket: Pocket, socket: web.WebSocketResponse, transport: asyncio.Transport | None
@@ -65,34 +68,38 @@ class Client:
         self._session: Session | None = None
 
     async def run(self, version: str) -> None:
-        """Serve the connection until it ends."""
+        """Serve the connection until it closes.
+
+        Args:
+            version: The API version that the client asked for.
+        """
         writer = asyncio.create_task(self._connection.write())
         try:
             _check_version(version)
             self._send(Op.HELLO, {"heartbeat_interval": int(self._pocket.limits.heartbeat_seconds * 1000)})
             await self._listen()
-        except Closed as closed:
+        except CloseConnection as closed:
             await self._connection.close(closed.code)
         finally:
-            self._leave()
+            self._detach_session()
             writer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await writer
 
     async def _listen(self) -> None:
-        """Read frames until the client closes; one that stays silent is a dead one."""
-        patience = self._pocket.limits.heartbeat_seconds * 1.5
+        """Read frames until the client closes. Without a heartbeat in time, close with 4009."""
+        timeout_s = self._pocket.limits.heartbeat_seconds * 1.5
         while True:
             try:
-                frame = await self._socket.receive(timeout=patience)
+                frame = await self._socket.receive(timeout=timeout_s)
             except TimeoutError:
-                raise Closed(CloseCode.SESSION_TIMED_OUT) from None
+                raise CloseConnection(CloseCode.SESSION_TIMED_OUT) from None
             if frame.type in {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR}:
                 return
             self._handle(_decoded(frame))
 
-    def _leave(self) -> None:
-        """Let the session wait for its client, or end it where the client said goodbye."""
+    def _detach_session(self) -> None:
+        """Keep the session for a resume, or end it where the client closed normally."""
         session = self._session
         if session is None or session.connection is not self._connection:
             return
@@ -107,39 +114,39 @@ class Client:
         self._observe(payload, sent=True)
 
     def _observe(self, payload: Json, *, sent: bool) -> None:
-        """Show a frame to the observers, without the token that it may carry."""
+        """Report a frame to the observers, with its token redacted."""
         data = payload.get("d")
         if isinstance(data, dict) and "token" in data:
             payload = payload | {"d": data | {"token": "…"}}
         user_id = self._session.user.id if self._session else None
-        self._pocket.observers.tell(GatewayFrame(user_id, sent=sent, payload=payload))
+        self._pocket.observers.notify(GatewayFrame(user_id, sent=sent, payload=payload))
 
     def _handle(self, payload: Json) -> None:
         self._observe(payload, sent=False)
         op, data = payload.get("op"), payload.get("d")
         if op == Op.HEARTBEAT:
-            asyncio.get_running_loop().call_later(ACK_SECONDS, self._send, Op.HEARTBEAT_ACK)
+            asyncio.get_running_loop().call_later(ACK_DELAY_S, self._send, Op.HEARTBEAT_ACK)
         elif op == Op.IDENTIFY:
-            self._identify(_as_object(data))
+            self._identify(_require_object(data))
         elif op == Op.RESUME:
-            self._resume(_as_object(data))
+            self._resume(_require_object(data))
         elif self._session is None:
-            raise Closed(CloseCode.NOT_AUTHENTICATED)
+            raise CloseConnection(CloseCode.NOT_AUTHENTICATED)
         elif op == Op.REQUEST_GUILD_MEMBERS:
-            self._send_members(self._session, _as_object(data))
+            self._send_members(self._session, _require_object(data))
         elif op not in {Op.PRESENCE_UPDATE, Op.VOICE_STATE_UPDATE}:
-            raise Closed(CloseCode.UNKNOWN_OPCODE)
+            raise CloseConnection(CloseCode.UNKNOWN_OPCODE)
 
     def _user(self, data: Json) -> User:
         token = str(data.get("token", "")).removeprefix("Bot ")
         user = next((each for each in self._pocket.world.users.values() if each.token == token), None)
         if user is None:
-            raise Closed(CloseCode.AUTHENTICATION_FAILED)
+            raise CloseConnection(CloseCode.AUTHENTICATION_FAILED)
         return user
 
     def _identify(self, data: Json) -> None:
         if self._session is not None:
-            raise Closed(CloseCode.ALREADY_AUTHENTICATED)
+            raise CloseConnection(CloseCode.ALREADY_AUTHENTICATED)
         user = self._user(data)
         session = Session(user, self._intents(user, data), _shard(data), self._connection)
         self._session = session
@@ -151,30 +158,32 @@ class Client:
                 and session.has_shard_of(guild.id)
                 and session.intents & intents.Intent.GUILDS
             ):
-                everyone = session.intents & intents.Intent.GUILD_MEMBERS
-                seen = list(guild.members.values()) if everyone else [guild.members[user.id]]
+                all_members = session.intents & intents.Intent.GUILD_MEMBERS
+                seen = list(guild.members.values()) if all_members else [guild.members[user.id]]
                 self._pocket.hub.send(session, "GUILD_CREATE", guild_create(world, guild, user, seen))
         self._pocket.hub.add(session)
 
     def _intents(self, user: User, data: Json) -> int:
-        """Return the intents that a client gets; people's clients get everything."""
+        """Return the session's intents: a bot's as requested, if allowed; all of them for users."""
         if not user.bot:
-            return intents.EVERYTHING
+            return intents.ALL_INTENTS
         asked = data.get("intents")
-        if not isinstance(asked, int) or asked < 0 or asked > intents.EVERYTHING:
-            raise Closed(CloseCode.INVALID_INTENTS)
-        if intents.refused(asked, self._pocket.world.application.flags):
-            raise Closed(CloseCode.DISALLOWED_INTENTS)
+        if not isinstance(asked, int) or asked < 0 or asked > intents.ALL_INTENTS:
+            raise CloseConnection(CloseCode.INVALID_INTENTS)
+        if intents.has_disallowed(asked, self._pocket.world.application.flags):
+            raise CloseConnection(CloseCode.DISALLOWED_INTENTS)
         return asked
 
     def _ready(self, session: Session) -> Json:
         world, user = self._pocket.world, session.user
-        mine = [guild for guild in world.guilds.values() if user.id in guild.members]
+        guilds = [guild for guild in world.guilds.values() if user.id in guild.members]
         ready: Json = {
             "v": 10,
             "user": own_user(user),
             "guilds": [
-                {"id": str(guild.id), "unavailable": True} for guild in mine if session.has_shard_of(guild.id)
+                {"id": str(guild.id), "unavailable": True}
+                for guild in guilds
+                if session.has_shard_of(guild.id)
             ],
             "session_id": session.id,
             "session_type": "normal",
@@ -191,30 +200,30 @@ class Client:
         return ready
 
     def _resume(self, data: Json) -> None:
-        """Send what was missed, or tell the client to identify anew."""
+        """Replay the events that the client missed, or send INVALID_SESSION."""
         user = self._user(data)
         session = self._pocket.hub.find(str(data.get("session_id")))
         sequence = data.get("seq")
         if session is None or session.user.id != user.id:
             self._send(Op.INVALID_SESSION, data=False)
             return
-        missed = session.missed(sequence) if isinstance(sequence, int) else None
-        if missed is None:
-            raise Closed(CloseCode.INVALID_SEQUENCE)
+        replay = session.events_after(sequence) if isinstance(sequence, int) else None
+        if replay is None:
+            raise CloseConnection(CloseCode.INVALID_SEQUENCE)
         self._session = session
         session.connection = self._connection
-        for payload in missed:
+        for payload in replay:
             self._connection.send(payload)
             self._observe(payload, sent=True)
         self._pocket.hub.send(session, "RESUMED", {"_trace": []})
 
     def _send_members(self, session: Session, data: Json) -> None:
-        """Answer a request for a server's members in one chunk."""
+        """Answer a request for guild members in one chunk."""
         world = self._pocket.world
         guild = world.guilds.get(int(data.get("guild_id", 0)))
         if guild is None or session.user.id not in guild.members:
             return
-        wanted = {int(each) for each in _listed(data.get("user_ids"))}
+        wanted = {int(each) for each in _as_list(data.get("user_ids"))}
         prefix = str(data.get("query") or "").lower()
         found = [
             member(world, each)
@@ -234,26 +243,26 @@ class Client:
 
 def _check_version(version: str) -> None:
     if version not in {"9", "10"}:
-        raise Closed(CloseCode.INVALID_VERSION)
+        raise CloseConnection(CloseCode.INVALID_VERSION)
 
 
 def _decoded(frame: WSMessage) -> Json:
     if frame.type is not WSMsgType.TEXT or len(frame.data) > MAX_FRAME_BYTES:
-        raise Closed(CloseCode.DECODE_ERROR)
+        raise CloseConnection(CloseCode.DECODE_ERROR)
     try:
         payload = json.loads(frame.data)
     except ValueError:
-        raise Closed(CloseCode.DECODE_ERROR) from None
-    return _as_object(payload)
+        raise CloseConnection(CloseCode.DECODE_ERROR) from None
+    return _require_object(payload)
 
 
-def _as_object(data: object) -> Json:
+def _require_object(data: object) -> Json:
     if not isinstance(data, dict):
-        raise Closed(CloseCode.DECODE_ERROR)
+        raise CloseConnection(CloseCode.DECODE_ERROR)
     return data
 
 
-def _listed(value: object) -> list[Any]:
+def _as_list(value: object) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
@@ -261,4 +270,4 @@ def _shard(data: Json) -> tuple[int, int]:
     match data.get("shard", [0, 1]):
         case [int(number), int(count)] if 0 <= number < count:
             return number, count
-    raise Closed(CloseCode.INVALID_SHARD)
+    raise CloseConnection(CloseCode.INVALID_SHARD)

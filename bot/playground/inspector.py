@@ -1,6 +1,6 @@
-"""What passes between the bot and this Discord, for the page to show: events, requests, and jobs.
+"""The page's inspector: the bot's gateway events and REST requests, and the worker's jobs.
 
-Tokens never leave: those of interactions are cut out of payloads and paths, and headers aren't shown at all.
+Tokens are redacted from payloads and paths. Headers are not shown.
 """
 
 import asyncio
@@ -12,57 +12,57 @@ from aiohttp import WSMsgType, web
 
 from bot.playground.dispatch.sessions import Connection, Op
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import Json
+from bot.playground.state.records import Json
 from bot.playground.testing.observers import GatewayFrame, Observation, RestExchange
 
-KEPT = 200
-"""How many entries a page that comes later still gets."""
+MAX_ENTRIES = 200
+"""How many past entries a page gets when it connects."""
 
 SECRETS = frozenset({"token", "interaction_token", "webhook_token", "authorization"})
-HIDDEN = "…"
-LONGEST_TEXT = 4000
-"""Longer texts are cut: what is inspected is the exchange, not a file."""
+REDACTED = "…"
+MAX_TEXT = 4000
+"""Characters of one string in an entry. Longer strings are cut."""
 
-QUIET = {Op.HEARTBEAT, Op.HEARTBEAT_ACK}
+IGNORED_OPS = {Op.HEARTBEAT, Op.HEARTBEAT_ACK}
 
 
 class Inspector:
-    """Keeps the last of what happened, and tells the pages that look.
+    """Keeps the latest entries, and sends each to the connected pages, in order.
 
     Args:
-        pocket: What is looked at.
+        pocket: The pocket Discord that it observes.
     """
 
     def __init__(self, pocket: Pocket) -> None:
         self._pocket = pocket
-        self._kept: deque[Json] = deque(maxlen=KEPT)
+        self._entries: deque[Json] = deque(maxlen=MAX_ENTRIES)
         self._pages: set[Connection] = set()
 
     def add_to(self, app: web.Application) -> None:
-        """Register the route and begin to watch."""
+        """Register the WebSocket route, and observe the traffic from now on."""
         self._pocket.observers.append(self._observe)
         app.router.add_get("/playground/inspector", self._connect)
 
-    def tell(self, entry: Json) -> None:
-        """Keep an entry and show it to the pages that look."""
+    def add(self, entry: Json) -> None:
+        """Store an entry and send it to the connected pages."""
         shown = {"at": time.time()} | entry
-        self._kept.append(shown)
+        self._entries.append(shown)
         for page in self._pages:
             page.send(shown)
 
     async def _connect(self, request: web.Request) -> web.StreamResponse:
-        """Show a page what was kept, and then what happens, until it goes."""
+        """Send a page the stored entries, then new ones, until it disconnects."""
         socket = web.WebSocketResponse(autoping=True, heartbeat=30)
         await socket.prepare(request)
         page = Connection(socket, request.transport)
-        for entry in self._kept:
+        for entry in self._entries:
             page.send(entry)
         self._pages.add(page)
         self._pocket.sockets.add(socket)
         writer = asyncio.create_task(page.write())
         try:
             while (await socket.receive()).type in {WSMsgType.TEXT, WSMsgType.BINARY}:
-                pass  # Pages have nothing to say here.
+                pass  # Pages send nothing.
         finally:
             self._pages.discard(page)
             self._pocket.sockets.discard(socket)
@@ -75,55 +75,56 @@ class Inspector:
             self._exchange(observation) if isinstance(observation, RestExchange) else self._frame(observation)
         )
         if entry is not None:
-            self.tell(entry)
+            self.add(entry)
 
     def _exchange(self, exchange: RestExchange) -> Json | None:
-        """Describe a request of the bot's; those with an interaction's token need no other name."""
+        """Return the entry of a REST request of the bot, None for another user's.
+
+        Requests without a user are authorized by an interaction token, which only the bot has.
+        """
         if exchange.user_id not in {None, self._pocket.world.bot.id}:
             return None
         return {
             "kind": "rest",
-            "name": f"{exchange.method} {shown_path(exchange.template, exchange.path)}",
+            "name": f"{exchange.method} {redacted_path(exchange.template, exchange.path)}",
             "status": exchange.status,
             "ms": round(exchange.seconds * 1000, 1),
             "files": len(exchange.files),
-            "sent": without_secrets(exchange.request),
-            "answer": without_secrets(exchange.answer),
+            "sent": redacted(exchange.request),
+            "answer": redacted(exchange.answer),
         }
 
     def _frame(self, frame: GatewayFrame) -> Json | None:
-        """Describe a gateway frame to or from the bot."""
+        """Return the entry of a gateway frame to or from the bot, None for others."""
         op = frame.payload.get("op")
-        if frame.user_id != self._pocket.world.bot.id or op in QUIET:
+        if frame.user_id != self._pocket.world.bot.id or op in IGNORED_OPS:
             return None
         name = frame.payload.get("t") or (Op(op).name if op in set(Op) else f"op {op}")
         return {
             "kind": "gateway",
             "name": name,
             "to_bot": frame.sent,
-            "payload": without_secrets(frame.payload.get("d")),
+            "payload": redacted(frame.payload.get("d")),
         }
 
 
-def shown_path(template: str, path: str) -> str:
-    """Return a request's path without the tokens in it.
+def redacted_path(template: str, path: str) -> str:
+    """Return a request's path with its tokens redacted.
 
     Args:
         template: The route, such as `/webhooks/{webhook_id}/{webhook_token}`.
-        path: What was asked for.
+        path: The requested path.
     """
     pairs = zip(template.split("/"), path.split("/"), strict=False)
-    return "/".join(HIDDEN if name.strip("{}") in SECRETS else part for name, part in pairs)
+    return "/".join(REDACTED if name.strip("{}") in SECRETS else part for name, part in pairs)
 
 
-def without_secrets(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Return JSON without tokens, long texts cut."""
+def redacted(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return a JSON value with its tokens redacted and long strings cut."""
     if isinstance(value, dict):
-        return {
-            key: HIDDEN if key.lower() in SECRETS else without_secrets(each) for key, each in value.items()
-        }
+        return {key: REDACTED if key.lower() in SECRETS else redacted(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [without_secrets(each) for each in value]
-    if isinstance(value, str) and len(value) > LONGEST_TEXT:
-        return value[:LONGEST_TEXT] + HIDDEN
+        return [redacted(each) for each in value]
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        return value[:MAX_TEXT] + REDACTED
     return value

@@ -1,4 +1,4 @@
-"""The parts of a pocket Discord, without its sockets."""
+"""The state and services that the routes and the gateway of one pocket Discord share."""
 
 import secrets
 import time
@@ -13,7 +13,7 @@ from bot.playground.dispatch.hub import Hub
 from bot.playground.payloads.messages import View
 from bot.playground.ratelimits import RateLimits, Rates
 from bot.playground.state.files import Files
-from bot.playground.state.objects import User
+from bot.playground.state.records import User
 from bot.playground.state.seed import seed
 from bot.playground.state.snowflakes import Clock
 from bot.playground.state.store import Store
@@ -27,14 +27,14 @@ MIB = 1024 * 1024
 
 @dataclass
 class Limits:
-    """Discord's documented limits. Tests may change them.
+    """Discord's documented limits. Tests may change the fields at any time.
 
     Attributes:
-        file_bytes: The size of one file.
-        request_bytes: The size of one request.
-        heartbeat_seconds: How often clients must send a heartbeat.
-        acknowledge_seconds: How long an interaction may stay unanswered.
-        token_seconds: How long an interaction's token works.
+        file_bytes: Most bytes of one file.
+        request_bytes: Most bytes of one request.
+        heartbeat_seconds: The heartbeat interval of gateway clients.
+        acknowledge_seconds: Deadline of the initial response to an interaction.
+        token_seconds: Lifetime of an interaction token.
     """
 
     file_bytes: int = 10 * MIB
@@ -45,16 +45,22 @@ class Limits:
 
 
 async def always_ready() -> bool:
-    """Stand in for a worker where there is none."""
+    """Default of `worker_ready`, where there is no worker to ask."""
     return True
 
 
 @dataclass
 class Pocket:
-    """What the routes and the gateway work on. `base` is set once the server listens.
+    """The parts of one pocket Discord.
 
-    `models` names the models that answer, for the page to say; "" where nobody knows. `hosts` are the Host
-    headers that mean this server; where it listens `everywhere`, any address does too.
+    Attributes:
+        worker_ready: Tells whether the worker is ready, for `/playground/session`.
+        models: Names of the models for the page to show, "" where unknown.
+        base: Scheme, host and port of its URLs. Set once the server listens.
+        hosts: The Host headers that are accepted.
+        listens_on_all: Whether it listens on all interfaces, so that any IP address is accepted as Host too.
+        sockets: Open WebSockets, closed when the server closes.
+        timers: Pending timers, cancelled when the server closes.
     """
 
     world: World
@@ -68,34 +74,34 @@ class Pocket:
     models: str = ""
     base: str = ""
     hosts: set[str] = field(default_factory=set)
-    everywhere: bool = False
+    listens_on_all: bool = False
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
     timers: Timers = field(default_factory=Timers)
 
     @property
     def api(self) -> str:
-        """Return the address that REST routes start with."""
+        """The base URL of the REST API."""
         return f"{self.base}/api/v10"
 
     @property
     def gateway(self) -> str:
-        """Return the gateway's address."""
+        """The URL of the gateway."""
         return f"ws{self.base.removeprefix('http')}/gateway"
 
     def view(self, viewer: User) -> View:
-        """Return what a user sees messages through over REST."""
+        """Return the view of messages that a user gets over REST."""
         flags = self.world.application.flags
         return View(
             self.world, self.files, viewer, reads_content=not viewer.bot or intents.reads_content(flags)
         )
 
     async def is_ready(self) -> bool:
-        """Tell whether bot and worker are there."""
+        """Tell whether the bot is connected to the gateway and the worker is ready."""
         return self.hub.connected(self.world.bot.id) and await self.worker_ready()
 
 
 def open_pocket(folder: Path, clock: Clock = time.time) -> Pocket:
-    """Open a data folder, filling it where it is new.
+    """Open a data folder. A new one gets the guild, users and channels of `state.seed`.
 
     Raises:
         StoreError: The folder can't be used.

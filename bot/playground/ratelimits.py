@@ -1,6 +1,6 @@
-"""Discord's rate limits: a window for each route and channel, and one for all requests together.
+"""Discord's rate limits: a bucket for each user, route and major parameter, and a global one for each user.
 
-Discord publishes no numbers; these are what was seen of it, and clients must read the headers.
+Discord publishes no numbers per route. These were observed; clients must read the headers.
 """
 
 import hashlib
@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-DEFAULT = (50, 1.0)
-"""Requests in seconds for a route without a limit of its own, so that the global one bites first."""
+DEFAULT_LIMIT = (50, 1.0)
+"""(requests, seconds) of a route that is not in `SEEN`. The global limit is reached first."""
 
 SEEN = {
     "POST /channels/{channel_id}/messages": (5, 5.0),
@@ -24,36 +24,36 @@ SEEN = {
     "PATCH /webhooks/{webhook_id}/{webhook_token}/messages/{message_id}": (5, 2.0),
     "PATCH /webhooks/{webhook_id}/{webhook_token}/messages/@original": (5, 2.0),
 }
-"""Requests in seconds by route. Source: headers that bot authors have reported."""
+"""(requests, seconds) by route. Source: headers that bot authors have reported."""
 
-MANY_WINDOWS = 1000
+SWEEP_ABOVE = 1000
 
-GLOBAL = (50, 1.0)
-"""Source: Discord's reference, "Rate limits": 50 requests a second for each bot."""
+GLOBAL_LIMIT = (50, 1.0)
+"""(requests, seconds) of each bot on all routes together. Source: Discord's reference, "Rate limits"."""
 
 
 @dataclass
 class Rates:
-    """What applies. Change the fields at any time.
+    """The limits that apply. The fields may be changed at any time.
 
     Attributes:
-        enabled: Whether requests are ever refused. The headers are sent all the same.
-        members: Whether people are held to the limits too, and not only the bot.
-        routes: Requests in seconds by `METHOD template`.
-        default: The limit of every other route.
-        everything: The limit of all routes together.
+        enabled: Whether requests over a limit are refused. The headers are sent in any case.
+        members: Whether the limits apply to users too, not only to the bot.
+        routes: (requests, seconds) by `METHOD template`.
+        default: The limit of all other routes.
+        global_limit: The limit of one user's requests on all routes together.
     """
 
     enabled: bool = True
     members: bool = False
     routes: dict[str, tuple[int, float]] = field(default_factory=lambda: dict(SEEN))
-    default: tuple[int, float] = DEFAULT
-    everything: tuple[int, float] = GLOBAL
+    default: tuple[int, float] = DEFAULT_LIMIT
+    global_limit: tuple[int, float] = GLOBAL_LIMIT
 
 
 @dataclass
 class Window:
-    """A stretch of time in which so many requests are allowed. Times are the clock's seconds."""
+    """A fixed window: `limit` requests until `ends`, in seconds of the clock."""
 
     limit: int
     ends: float
@@ -61,47 +61,55 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether a request goes through, and the headers that say where its bucket stands."""
+class RateLimitResult:
+    """The decision about a request, and its X-RateLimit headers.
+
+    Attributes:
+        headers: The headers of the answer.
+        retry_after: Seconds until the request may be repeated, None where it is allowed.
+        is_global: Whether the global limit refused it.
+    """
 
     headers: dict[str, str]
     retry_after: float | None = None
-    everywhere: bool = False
+    is_global: bool = False
 
 
 class RateLimits:
-    """The windows of every user."""
+    """The current windows of all users."""
 
     def __init__(self, rates: Rates, clock: Callable[[], float]) -> None:
         self.rates = rates
         self._clock = clock
         self._windows: dict[tuple[int, str], Window] = {}
 
-    def check(self, user_id: int, route: str, major: str, *, member: bool = False) -> Verdict:
-        """Count a request and decide about it.
+    def check(self, user_id: int, route: str, major: str, *, member: bool = False) -> RateLimitResult:
+        """Count a request, unless it is over a limit.
 
         Args:
-            user_id: Who asks, 0 for a webhook's token: those don't count towards the limit of all together.
+            user_id: The user, 0 for requests with a webhook token: the global limit doesn't count them.
             route: `METHOD template`.
-            major: The channel, server or webhook that the bucket is for.
-            member: Whether a person asks, not the bot.
+            major: The major parameters: channel, guild or webhook.
+            member: Whether the user is not the bot.
         """
         limited = self.rates.enabled and (self.rates.members or not member)
         limit, seconds = self.rates.routes.get(route, self.rates.default)
-        whole = self._window(user_id, "everything", *self.rates.everything)
-        if limited and user_id and whole.used >= whole.limit:
-            wait = self._left(whole)
-            return Verdict({"X-RateLimit-Global": "true", **_refused(wait, "global")}, wait, everywhere=True)
+        global_window = self._window(user_id, "everything", *self.rates.global_limit)
+        if limited and user_id and global_window.used >= global_window.limit:
+            wait = self._left(global_window)
+            return RateLimitResult(
+                {"X-RateLimit-Global": "true", **_refused(wait, "global")}, wait, is_global=True
+            )
         bucket = self._window(user_id, f"{route} {major}", limit, seconds)
         if limited and bucket.used >= bucket.limit:
             wait = self._left(bucket)
-            return Verdict(self._headers(bucket, route) | _refused(wait, "user"), wait)
-        whole.used += 1
+            return RateLimitResult(self._headers(bucket, route) | _refused(wait, "user"), wait)
+        global_window.used += 1
         bucket.used += 1
-        return Verdict(self._headers(bucket, route))
+        return RateLimitResult(self._headers(bucket, route))
 
     def _window(self, user_id: int, key: str, limit: int, seconds: float) -> Window:
-        """Return the window that runs now, a new one where the last is over."""
+        """Return the current window, a new one where the last has ended."""
         window = self._windows.get((user_id, key))
         if window is None or window.ends <= self._clock():
             self._sweep()
@@ -109,8 +117,8 @@ class RateLimits:
         return window
 
     def _sweep(self) -> None:
-        """Forget windows that are over, once there are many."""
-        if len(self._windows) > MANY_WINDOWS:
+        """Drop windows that have ended, once there are many."""
+        if len(self._windows) > SWEEP_ABOVE:
             now = self._clock()
             self._windows = {key: window for key, window in self._windows.items() if window.ends > now}
 

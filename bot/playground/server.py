@@ -1,4 +1,4 @@
-"""A pocket Discord with its sockets: start it, use it, close it."""
+"""Start and stop a pocket Discord, and control it from tests."""
 
 import asyncio
 import time
@@ -11,24 +11,24 @@ from aiohttp import web
 
 from bot.playground.application import application
 from bot.playground.dispatch.sessions import Op
-from bot.playground.http.guard import EVERYWHERE, names
+from bot.playground.http.origin_check import ALL_INTERFACES, host_headers
 from bot.playground.inspector import Inspector
 from bot.playground.pocket import Limits, Pocket, always_ready, open_pocket
 from bot.playground.ratelimits import Rates
-from bot.playground.state.objects import Json
+from bot.playground.state.records import Json
 from bot.playground.state.snowflakes import Clock
 from bot.playground.state.world import World
 from bot.playground.testing.faults import Faults
 from bot.playground.testing.observers import Observers
 
 CLOSE_SECONDS = 1.0
-"""How long requests in flight may go on when the server closes."""
+"""Seconds that requests in flight get to finish when the server closes."""
 
 
 class PocketDiscord:
-    """A Discord for one machine: gateway, REST and file hosts on a port of 127.0.0.1.
+    """A Discord for one machine: gateway, REST API, CDN and page on one port.
 
-    What people write there, its ids and its tokens lie in the data folder and survive a restart.
+    Messages, ids and tokens are stored in the data folder and survive a restart. A folder is for one process.
 
     Attributes:
         port: The port that it listens on; with 0, the one that the system chose, once started.
@@ -44,15 +44,15 @@ class PocketDiscord:
         models: str = "",
         clock: Clock = time.time,
     ) -> None:
-        """Prepare a pocket Discord; nothing is opened yet.
+        """Set up without opening anything.
 
         Args:
             store_path: The folder for its data.
             host: The address to listen on.
             port: The port to listen on, 0 for any that is free.
-            worker_ready: Tells whether the worker is there, for `/playground/session`.
-            models: Which models answer, for the page to say; "" where nobody knows.
-            clock: Seconds since 1970, for ids and limits.
+            worker_ready: Tells whether the worker is ready, for `/playground/session`.
+            models: Names of the models, for the page to show. "" where unknown.
+            clock: Returns seconds since 1970, for ids, limits and signed URLs.
         """
         self._store_path = store_path
         self._host = host
@@ -65,7 +65,7 @@ class PocketDiscord:
         self._inspector: Inspector | None = None
 
     async def start(self) -> None:
-        """Open the data folder and listen.
+        """Open the data folder and listen on the port.
 
         Raises:
             StoreError: The folder can't be used.
@@ -91,13 +91,13 @@ class PocketDiscord:
         site = web.TCPSite(runner, self._host, self.port)
         await site.start()
         self.port = runner.addresses[0][1]
-        self.pocket.hosts = names(self._host, self.port)
-        self.pocket.everywhere = self._host in EVERYWHERE
-        name = "127.0.0.1" if self._host in EVERYWHERE else self._host
+        self.pocket.hosts = host_headers(self._host, self.port)
+        self.pocket.listens_on_all = self._host in ALL_INTERFACES
+        name = "127.0.0.1" if self._host in ALL_INTERFACES else self._host
         self.pocket.base = self.pocket.files.base = f"http://{name}:{self.port}"
 
     async def close(self) -> None:
-        """Stop listening and close the data folder."""
+        """Close connections, stop listening and close the data folder. Idempotent."""
         if self._runner is not None:
             for socket in list(self.pocket.sockets):
                 await socket.close(code=1001)
@@ -119,7 +119,7 @@ class PocketDiscord:
 
     @property
     def pocket(self) -> Pocket:
-        """Return its parts.
+        """Its parts.
 
         Raises:
             RuntimeError: It isn't started.
@@ -130,90 +130,90 @@ class PocketDiscord:
 
     @property
     def world(self) -> World:
-        """Return what exists in it, by id."""
+        """Its users, guilds, channels and messages."""
         return self.pocket.world
 
     @property
     def faults(self) -> Faults:
-        """Return the faults that can be ordered."""
+        """Faults to inject into the bot's requests and events."""
         return self.pocket.faults
 
     @property
     def observers(self) -> Observers:
-        """Return the callbacks that see each REST exchange and each gateway frame."""
+        """Callbacks for each REST exchange and each gateway frame."""
         return self.pocket.observers
 
     @property
     def rates(self) -> Rates:
-        """Return the rate limits that apply; change its fields at any time."""
+        """The rate limits that apply. The fields may be changed at any time."""
         return self.pocket.rates.rates
 
     @property
     def limits(self) -> Limits:
-        """Return Discord's documented limits; change its fields at any time."""
+        """Discord's documented limits. The fields may be changed at any time."""
         return self.pocket.limits
 
     @property
     def url(self) -> str:
-        """Return the address of its page."""
+        """The URL of the page, without a slash at the end."""
         return self.pocket.base
 
     @property
     def api(self) -> str:
-        """Return the address that REST routes start with; it ends in `/api/v10`."""
+        """The base URL of the REST API, ending in `/api/v10`."""
         return self.pocket.api
 
     @property
     def gateway(self) -> str:
-        """Return the gateway's address."""
+        """The URL of the gateway."""
         return self.pocket.gateway
 
     @property
     def bot_token(self) -> str:
-        """Return the bot's token."""
+        """The bot's token."""
         return self.world.bot.token
 
     @property
     def application_id(self) -> int:
-        """Return the application's id, which is also the bot's."""
+        """The id of the application, which is also the bot's user id."""
         return self.world.application.id
 
     def inspect(self, entry: Json) -> None:
-        """Show something in the page's inspector that this Discord doesn't see by itself, such as a job.
+        """Add an entry to the page's inspector that this process doesn't observe itself, such as a job.
 
         Args:
             entry: Has a `kind` and a `name`; the page shows `status`, `ms` and `times` beside it.
         """
         if self._inspector is not None:
-            self._inspector.tell(entry)
+            self._inspector.add(entry)
 
     def drop_gateway(self) -> None:
-        """Break the bot's gateway connections, as a network does: without a word."""
+        """Abort the bot's gateway connections without a close frame, as a network failure does."""
         for session in self.pocket.hub.of(self.world.bot.id):
             if session.connection is not None:
                 session.connection.abort()
 
     def ask_to_reconnect(self) -> None:
-        """Ask the bot's gateway connections to come again, as Discord does when it restarts."""
+        """Send RECONNECT to the bot, as Discord does before it restarts a gateway."""
         for session in self.pocket.hub.of(self.world.bot.id):
             if session.connection is not None:
                 session.connection.send({"op": int(Op.RECONNECT), "d": None, "s": None, "t": None})
 
     async def close_gateway(self, code: int) -> None:
-        """Close the bot's gateway connections with a code of Discord's."""
+        """Close the bot's gateway connections with a close code."""
         for session in self.pocket.hub.of(self.world.bot.id):
             if session.connection is not None:
                 await session.connection.close(code)
 
     def forget_sessions(self) -> None:
-        """Break the bot's gateway connections and refuse to resume them: it must identify anew."""
+        """Abort the bot's gateway connections and drop their sessions: the bot must identify again."""
         for session in self.pocket.hub.of(self.world.bot.id):
             self.pocket.hub.remove(session)
             if session.connection is not None:
                 session.connection.abort()
 
     def grant_message_content(self, granted: bool) -> None:
-        """Grant the application the message-content intent, or take it away."""
+        """Grant the application the message content intent, or revoke it."""
         application_record = self.world.application
         flags = 1 << 18 | 1 << 19
         application_record.flags = application_record.flags & ~flags | (1 << 19 if granted else 0)
@@ -234,8 +234,8 @@ async def serve(
         store_path: The folder for its data.
         host: The address to listen on.
         port: The port to listen on.
-        worker_ready: Tells whether the worker is there.
-        started: Called once it listens, for example to print its address.
+        worker_ready: Tells whether the worker is ready.
+        started: Called once it listens, for example to print its URL.
     """
     async with PocketDiscord(store_path, host=host, port=port, worker_ready=worker_ready) as discord:
         started(discord)

@@ -1,26 +1,26 @@
-"""Timers that are still to ring, so that closing can call them off."""
+"""Pending timers of the event loop, to be cancelled when the server closes."""
 
 import asyncio
 
 
 class Timers:
-    """Calls that the loop makes later."""
+    """A set of timer handles. Those that have run are dropped when another is added."""
 
     def __init__(self) -> None:
-        self._waiting: set[asyncio.TimerHandle] = set()
+        self._pending: set[asyncio.TimerHandle] = set()
 
     def add(self, timer: asyncio.TimerHandle) -> None:
-        """Remember a timer."""
+        """Add a timer."""
         self.expire()
-        self._waiting.add(timer)
+        self._pending.add(timer)
 
     def expire(self) -> None:
-        """Forget the timers that have rung."""
+        """Drop the timers that have run or were cancelled."""
         now = asyncio.get_running_loop().time()
-        self._waiting = {each for each in self._waiting if each.when() > now and not each.cancelled()}
+        self._pending = {each for each in self._pending if each.when() > now and not each.cancelled()}
 
     def cancel(self) -> None:
-        """Call all of them off."""
-        for each in self._waiting:
+        """Cancel all timers."""
+        for each in self._pending:
             each.cancel()
-        self._waiting.clear()
+        self._pending.clear()

@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.e2e.formats import Tried, tried
-from tests.e2e.kinds import KINDS
+from tests.e2e.format_checks import Tried, tried
+from tests.e2e.image_formats import KINDS
 from tests.e2e.member import Member
 from tests.e2e.stack import running
 

@@ -80,7 +80,7 @@ async def running(data: Path, *, port: int | None = None) -> AsyncIterator[Stack
     """
     port = port or free_port()
     verdict = data / "verdict.json" if DESCRIPTION.is_file() else None
-    command = ["bot"] if verdict is None else ["tests.e2e.judged", str(verdict)]
+    command = ["bot"] if verdict is None else ["tests.e2e.checked_run", str(verdict)]
     ours = {name: value for name, value in os.environ.items() if not PRIVATE.match(name)}
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -1,25 +1,15 @@
 """`/ask` and `/describe` in the whole house, with the tiny models, called as Discord's clients call them."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from tests.bot.command_calls import FILE, TEXT, CommandCaller, option
 from tests.e2e.member import Member, Message
 from tests.e2e.scenes import Thing, draw
-from tests.e2e.stack import running
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BOTH = draw([Thing("blue", "square", 0.3, 0.3, 0.2), Thing("yellow", "triangle", 0.7, 0.7, 0.2)])
 RED = draw([Thing("red", "circle", 0.5, 0.5, 0.25)])
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def ada(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Member]:
-    async with running(tmp_path_factory.mktemp("data")) as stack, Member(stack.session) as member:
-        yield member
 
 
 async def called(ada: Member, name: str, question: str | None, picture: bytes | None) -> Message:

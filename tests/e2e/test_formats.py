@@ -1,29 +1,20 @@
 """Every kind of picture that people post, from the post to the caption, with the tiny models."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
-from tests.e2e.formats import tried
-from tests.e2e.kinds import KINDS, Kind
+from tests.e2e.format_checks import tried
+from tests.e2e.image_formats import KINDS, Kind
 from tests.e2e.member import Member
-from tests.e2e.stack import ROOT, running
+from tests.e2e.stack import ROOT
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def member(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Member]:
-    async with running(tmp_path_factory.mktemp("data")) as stack, Member(stack.session) as member:
-        yield member
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-async def test_a_kind_of_picture_is_captioned_or_refused(member: Member, kind: Kind) -> None:
+async def test_a_kind_of_picture_is_captioned_or_refused(ada: Member, kind: Kind) -> None:
     # In two channels by turns: in each, Discord takes five replies in five seconds.
-    channel = await member.direct_channel() if KINDS.index(kind) % 2 else None
-    found = await tried(member, kind, channel)
+    channel = await ada.direct_channel() if KINDS.index(kind) % 2 else None
+    found = await tried(ada, kind, channel)
     assert found.is_right, found.answer
 
 

@@ -1,33 +1,25 @@
 """`/match` in the whole house: a real worker with the tiny CLIP, called as Discord's clients call it."""
 
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import aiohttp
 import pytest
-import pytest_asyncio
 from PIL import Image
 
 from handlers.matching.scores import RELATIVE
 from tests.bot.command_calls import FILE, TEXT, CommandCaller, option
 from tests.e2e.member import Member, Message
 from tests.e2e.scenes import COLORS, Thing, caption, draw
-from tests.e2e.stack import running
 from tests.inference.image_files import near
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 RED = [Thing("red", "circle", 0.5, 0.5, 0.25)]
 BLUE = [Thing("blue", "square", 0.5, 0.5, 0.25)]
 GREEN = [Thing("green", "triangle", 0.5, 0.5, 0.25)]
 SCENES = (BLUE, RED, GREEN)
 LABELS = (*map(caption, SCENES), "a yellow circle", "a purple square")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def ada(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Member]:
-    async with running(tmp_path_factory.mktemp("data")) as stack, Member(stack.session) as member:
-        yield member
 
 
 async def matched(ada: Member, labels: Sequence[str], pictures: Sequence[bytes]) -> Message:

@@ -8,7 +8,6 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser import (
-    PATIENCE,
     PHONE,
     act_as,
     answered,
@@ -35,8 +34,6 @@ RED = draw([Thing("red", "circle", 0.5, 0.5, 0.25)])
 BLUE = draw([Thing("blue", "square", 0.5, 0.5, 0.25)])
 GREEN = draw([Thing("green", "triangle", 0.5, 0.5, 0.25)])
 LABELS = "a red circle, a blue square, a green triangle"
-
-expect.set_options(timeout=PATIENCE)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

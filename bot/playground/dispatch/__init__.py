@@ -1,1 +1,1 @@
-"""Events on their way to gateway sessions: who may see them and asked for them."""
+"""Dispatch of events to gateway sessions, by visibility, intents and shard."""

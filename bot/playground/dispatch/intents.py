@@ -1,10 +1,10 @@
-"""Which events a gateway session asked for. Source: Discord's reference, "Gateway intents"."""
+"""Gateway intents: which events a session gets. Source: Discord's reference, "Gateway intents"."""
 
 from enum import IntFlag
 
 
 class Intent(IntFlag):
-    """Discord's intents, as far as the pocket Discord has their events."""
+    """Discord's intents whose events the pocket Discord sends."""
 
     GUILDS = 1 << 0
     GUILD_MEMBERS = 1 << 1
@@ -19,17 +19,17 @@ class Intent(IntFlag):
     MESSAGE_CONTENT = 1 << 15
 
 
-EVERYTHING = (1 << 26) - 1
-"""What people's own clients get."""
+ALL_INTENTS = (1 << 26) - 1
+"""The intents of user accounts."""
 
 PRIVILEGED = {
     Intent.GUILD_PRESENCES: 1 << 12 | 1 << 13,
     Intent.GUILD_MEMBERS: 1 << 14 | 1 << 15,
     Intent.MESSAGE_CONTENT: 1 << 18 | 1 << 19,
 }
-"""Intents that an application must have been granted, with the application flags that say so."""
+"""Privileged intents, with the application flags that grant them."""
 
-BY_EVENT = {
+INTENTS_BY_EVENT = {
     "MESSAGE": (Intent.GUILD_MESSAGES, Intent.DIRECT_MESSAGES),
     "MESSAGE_REACTION": (Intent.GUILD_MESSAGE_REACTIONS, Intent.DIRECT_MESSAGE_REACTIONS),
     "TYPING": (Intent.GUILD_MESSAGE_TYPING, Intent.DIRECT_MESSAGE_TYPING),
@@ -38,22 +38,22 @@ BY_EVENT = {
     "GUILD_MEMBER": (Intent.GUILD_MEMBERS, Intent.GUILD_MEMBERS),
     "GUILD": (Intent.GUILDS, Intent.GUILDS),
 }
-"""The intent that events of a name need in a server, and in a direct message. Longer names first."""
+"""(guild intent, DM intent) by prefix of the event's name. The longest prefix that matches applies."""
 
 
-def needed(event: str, *, direct: bool) -> int:
-    """Return the intent that an event needs, 0 for one that everyone gets."""
-    for prefix in sorted(BY_EVENT, key=len, reverse=True):
+def required_intent(event: str, *, direct: bool) -> int:
+    """Return the intent that an event requires, 0 for none."""
+    for prefix in sorted(INTENTS_BY_EVENT, key=len, reverse=True):
         if event.startswith(prefix):
-            return BY_EVENT[prefix][direct]
+            return INTENTS_BY_EVENT[prefix][direct]
     return 0
 
 
-def refused(intents: int, application_flags: int) -> bool:
-    """Tell whether an application asks for an intent that it was not granted."""
+def has_disallowed(intents: int, application_flags: int) -> bool:
+    """Tell whether an application asks for a privileged intent that it was not granted."""
     return any(intents & intent and not application_flags & flags for intent, flags in PRIVILEGED.items())
 
 
 def reads_content(application_flags: int) -> bool:
-    """Tell whether an application was granted the message-content intent."""
+    """Tell whether an application was granted the message content intent."""
     return bool(application_flags & PRIVILEGED[Intent.MESSAGE_CONTENT])

@@ -1,4 +1,4 @@
-"""Gateway sessions: numbered events, kept so that a client that comes back can have what it missed."""
+"""Gateway sessions: events with sequence numbers, stored for replay when a client resumes."""
 
 import asyncio
 import json
@@ -11,13 +11,13 @@ from enum import IntEnum
 from aiohttp import ClientConnectionResetError, web
 
 from bot.playground.dispatch.intents import Intent
-from bot.playground.state.objects import Json, User
+from bot.playground.state.records import Json, User
 
 REPLAY_EVENTS = 2000
-"""How many events a session keeps. Discord publishes no number."""
+"""How many events a session stores for a replay. Discord publishes no number."""
 
 RESUME_SECONDS = 120
-"""How long a session outlives its connection. Discord publishes no number."""
+"""How long a session can be resumed after its connection closed. Discord publishes no number."""
 
 
 class Op(IntEnum):
@@ -37,7 +37,7 @@ class Op(IntEnum):
 
 
 class Connection:
-    """One WebSocket. Frames leave in the order in which they were sent, without waiting."""
+    """One WebSocket with a queue of outgoing frames, so that senders don't wait. Frames go out in order."""
 
     def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
         self.socket = socket
@@ -45,11 +45,11 @@ class Connection:
         self._outbox: asyncio.Queue[Json] = asyncio.Queue()
 
     def send(self, payload: Json) -> None:
-        """Put a payload in line."""
+        """Queue a payload."""
         self._outbox.put_nowait(payload)
 
     async def write(self) -> None:
-        """Write what is in line until cancelled or cut off."""
+        """Send queued payloads until cancelled or disconnected."""
         while True:
             payload = await self._outbox.get()
             try:
@@ -58,25 +58,25 @@ class Connection:
                 return
 
     def abort(self) -> None:
-        """Break the connection without a word."""
+        """Abort the connection without a close frame."""
         if self._transport is not None:
             self._transport.abort()
 
     async def close(self, code: int) -> None:
-        """Close the connection with a code."""
+        """Close the connection with a close code."""
         await self.socket.close(code=code)
 
 
 @dataclass(eq=False)
 class Session:
-    """What one client has been sent.
+    """One client's gateway session.
 
     Attributes:
-        user: Whose client it is.
-        intents: The bits of `Intent` that it asked for.
-        shard: Its number and how many there are.
-        connection: Where it listens, none while it is away.
-        left_at: When it went away, in the clock's seconds.
+        user: The user whose client it is.
+        intents: The intents that it identified with.
+        shard: Shard id and number of shards.
+        connection: Its connection, None while it is disconnected.
+        left_at: When it was disconnected, in seconds of the clock.
     """
 
     user: User
@@ -90,16 +90,16 @@ class Session:
 
     @property
     def reads_content(self) -> bool:
-        """Tell whether it gets what others wrote."""
+        """Tell whether it gets the content of others' messages."""
         return not self.user.bot or bool(self.intents & Intent.MESSAGE_CONTENT)
 
     def has_shard_of(self, guild_id: int | None) -> bool:
-        """Tell whether a server's events come to this shard. Direct messages come to the first."""
+        """Tell whether this shard gets a guild's events. DMs, with None for the guild, go to shard 0."""
         number, count = self.shard
         return number == (0 if guild_id is None else (guild_id >> 22) % count)
 
     def dispatch(self, event: str, data: Json) -> Json:
-        """Number an event, keep it and send it where the client listens; return the payload."""
+        """Give an event the next sequence number, store it, send it if connected, and return the payload."""
         self.sequence += 1
         payload: Json = {"op": int(Op.DISPATCH), "t": event, "s": self.sequence, "d": data}
         self._events.append(payload)
@@ -107,8 +107,8 @@ class Session:
             self.connection.send(payload)
         return payload
 
-    def missed(self, sequence: int) -> Iterable[Json] | None:
-        """Return the events after a number, none where they are no longer kept."""
+    def events_after(self, sequence: int) -> Iterable[Json] | None:
+        """Return the stored events after a sequence number, None where some are no longer stored."""
         oldest = self._events[0]["s"] if self._events else self.sequence + 1
         if sequence > self.sequence or sequence < oldest - 1:
             return None

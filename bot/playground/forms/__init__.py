@@ -1,1 +1,1 @@
-"""What clients and applications send, as pydantic models with Discord's limits."""
+"""Request bodies of clients and applications, as pydantic models with Discord's limits."""

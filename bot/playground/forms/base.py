@@ -1,31 +1,22 @@
-"""Request bodies: JSON or multipart, checked against a model, refused in Discord's form.
-
-A multipart body carries its JSON as `payload_json` and its files as `files[n]`, where n is the id of an
-entry of the JSON's `attachments`.
-"""
+"""The base model of request bodies, and the translation of pydantic's errors into Discord's."""
 
 import re
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeVar
+from collections.abc import Iterable
+from typing import Annotated, TypeVar
 
-from aiohttp import BodyPartReader, web
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
-from pydantic_core import ErrorDetails, from_json
+from pydantic_core import ErrorDetails
 
-from bot.playground.errors import ApiError, Refusal, nested
-from bot.playground.pocket import Limits
-from bot.playground.state.objects import Json
+from bot.playground.errors import ApiError, ErrorCode, add_field_error
+from bot.playground.state.records import Json
 
 M = TypeVar("M", bound="Form")
 
-FILE_FIELD = re.compile(r"files\[(\d+)\]")
-CHUNK_BYTES = 64 * 1024
 SNOWFLAKE_LIMIT = 1 << 63
 
 
 def _snowflake(value: object) -> int:
-    """Read an id, a string of digits or a number."""
+    """Convert an id from a string of digits or an integer."""
     if (
         isinstance(value, bool)
         or not isinstance(value, int | str)
@@ -41,13 +32,13 @@ Snowflake = Annotated[int, BeforeValidator(_snowflake)]
 
 
 class Form(BaseModel):
-    """A request's body. Unknown fields are ignored, as Discord does; null stands for a field's default."""
+    """Base of all forms. Unknown fields are ignored, as Discord does; null means a field's default."""
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     @model_validator(mode="before")
     @classmethod
-    def _null_is_the_default(cls, value: object) -> object:
+    def _null_to_default(cls, value: object) -> object:
         if not isinstance(value, dict):
             return value
         fields = cls.model_fields
@@ -55,122 +46,33 @@ class Form(BaseModel):
         return {name: each for name, each in value.items() if each is not None or name in kept}
 
 
-@dataclass(frozen=True)
-class Upload:
-    """A file that came with a request, under the number of its field."""
-
-    number: int
-    filename: str
-    content_type: str | None
-    data: bytes
-
-
-@dataclass
-class Body:
-    """What a request carried: JSON, files, and the fields of a plain form."""
-
-    json: Any = None
-    fields: dict[str, str] = field(default_factory=dict)
-    uploads: dict[int, Upload] = field(default_factory=dict)
-
-    def read_as(self, model: type[M]) -> M:
-        """Check the JSON against a model.
-
-        Raises:
-            ApiError: It doesn't fit; the errors stand where Discord puts them.
-        """
-        return check(model, {} if self.json is None else self.json)
-
-
 def check(model: type[M], value: object, at: tuple[str | int, ...] = ()) -> M:
-    """Check a value against a model.
+    """Validate a value as a form.
 
     Args:
-        model: What it should be.
-        value: What it is.
-        at: Where it stands in the request's body.
+        model: The form.
+        value: The JSON value.
+        at: The path of the value in the request body, for the error.
 
     Raises:
-        ApiError: It doesn't fit.
+        ApiError: It is invalid; `errors` names the fields.
     """
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise ApiError(Refusal.INVALID_FORM, _errors(error.errors(include_url=False), at)) from None
-
-
-async def read_body(request: web.Request, limits: Limits) -> Body:
-    """Read a request's body.
-
-    Raises:
-        ApiError: It is no JSON, or too large.
-    """
-    if (request.content_length or 0) > limits.request_bytes:
-        raise ApiError(Refusal.TOO_LARGE)
-    if request.content_type == "multipart/form-data":
-        return await _read_multipart(request, limits)
-    data = await _read_capped(request.content.iter_chunked(CHUNK_BYTES), limits.request_bytes)
-    return Body(_parsed(data) if data else None)
-
-
-async def _read_multipart(request: web.Request, limits: Limits) -> Body:
-    body = Body()
-    room = limits.request_bytes
-    reader = await request.multipart()
-    async for part in reader:
-        if not isinstance(part, BodyPartReader):
-            continue
-        data = await _read_capped(_chunks(part), room)
-        room -= len(data)
-        if part.name == "payload_json":
-            body.json = _parsed(data)
-        elif part.name == "file":
-            body.uploads[0] = _upload(part, 0, data, limits)
-        elif (match := FILE_FIELD.fullmatch(part.name or "")) is not None:
-            number = int(match[1])
-            body.uploads[number] = _upload(part, number, data, limits)
-        else:
-            body.fields[part.name or ""] = data.decode(errors="replace")
-    return body
-
-
-def _upload(part: BodyPartReader, number: int, data: bytes, limits: Limits) -> Upload:
-    if len(data) > limits.file_bytes:
-        raise ApiError(Refusal.TOO_LARGE)
-    return Upload(number, part.filename or "unknown.txt", part.headers.get("Content-Type"), data)
-
-
-async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
-    while chunk := await part.read_chunk(CHUNK_BYTES):
-        yield chunk
-
-
-async def _read_capped(chunks: AsyncIterator[bytes], most: int) -> bytes:
-    data = bytearray()
-    async for chunk in chunks:
-        data += chunk
-        if len(data) > most:
-            raise ApiError(Refusal.TOO_LARGE)
-    return bytes(data)
-
-
-def _parsed(data: bytes) -> object:
-    try:
-        return from_json(data)
-    except ValueError:
-        raise ApiError(Refusal.INVALID_JSON) from None
+        raise ApiError(ErrorCode.INVALID_FORM, _errors(error.errors(include_url=False), at)) from None
 
 
 def _errors(found: Iterable[ErrorDetails], at: tuple[str | int, ...]) -> Json:
-    """Turn pydantic's errors into Discord's tree."""
+    """Convert pydantic's errors to Discord's nested `errors` object."""
     tree: Json = {}
     for each in found:
         path = [step for step in each["loc"] if not (isinstance(step, str) and step.startswith("="))]
-        nested((*at, *path), _worded(each), tree)
+        add_field_error((*at, *path), _sentence(each), tree)
     return tree
 
 
-WORDS = {
+SENTENCES = {
     "missing": "This field is required",
     "string_too_long": "Must be {max_length} or fewer in length.",
     "string_too_short": "Must be {min_length} or more in length.",
@@ -182,9 +84,9 @@ WORDS = {
     "union_tag_invalid": 'Value of field "type" must be one of {expected_tags}.',
     "model_type": "Only dictionaries may be used in a DictType",
 }
-"""Discord's sentence for each of pydantic's errors."""
+"""Discord's message for each type of pydantic error."""
 
 
-def _worded(error: ErrorDetails) -> str:
-    known = WORDS.get(error["type"], "").format_map(error.get("ctx", {}))
+def _sentence(error: ErrorDetails) -> str:
+    known = SENTENCES.get(error["type"], "").format_map(error.get("ctx", {}))
     return known or error["msg"].removeprefix("Value error, ")

@@ -1,4 +1,4 @@
-"""First responses to interactions as applications send them."""
+"""Interaction callbacks: the initial responses that applications send."""
 
 from enum import IntEnum
 from typing import Annotated
@@ -8,11 +8,11 @@ from pydantic import Field
 from bot.playground.forms.base import Form
 from bot.playground.forms.command_forms import NumberChoice, StringChoice, WholeChoice
 from bot.playground.forms.message_forms import MessageEdit
-from bot.playground.state.objects import Json
+from bot.playground.state.records import Json
 
 
 class CallbackType(IntEnum):
-    """What a first response does, with Discord's numbers."""
+    """Interaction callback types, with Discord's numbers."""
 
     PONG = 1
     MESSAGE = 4
@@ -24,23 +24,23 @@ class CallbackType(IntEnum):
 
 
 class CallbackForm(Form):
-    """A first response."""
+    """Body of an interaction callback."""
 
     type: CallbackType
     data: Json | None = None
 
 
 class CallbackMessage(MessageEdit):
-    """A message as a first response, or as a follow-up."""
+    """The message of a callback or of a followup."""
 
     tts: bool | None = None
 
 
 class AutocompleteForm(Form):
-    """What to offer while someone types; the choices are checked by what their option takes."""
+    """Autocomplete choices. Each is checked against `CHOICE_FORMS` of its option's type."""
 
     choices: Annotated[list[Json], Field(max_length=25)] | None = None
 
 
 CHOICE_FORMS: dict[int, type[Form]] = {3: StringChoice, 4: WholeChoice, 10: NumberChoice}
-"""The form of a choice, by the type of its option."""
+"""The form of a choice by option type."""

@@ -18,10 +18,10 @@ from pydantic import (
 
 from bot.playground.forms.base import Form, Snowflake
 from bot.playground.forms.component_forms import tag
-from bot.playground.state.objects import CommandType, Json
+from bot.playground.state.records import CommandType, Json
 
-MOST_CHARACTERS = 8000
-"""A command's names, descriptions and values together."""
+MAX_COMMAND_CHARACTERS = 8000
+"""Limit of a command's names, descriptions and values together."""
 
 WORD = re.compile(r"[-_'\w]{1,32}")
 
@@ -37,7 +37,7 @@ def _word(value: str) -> str:
 
 
 def _bits(value: object) -> object:
-    """Let a string of digits stand for a bit set, as Discord's reference has it."""
+    """Accept a bit set as a string of digits, as Discord's reference has it."""
     return int(value) if isinstance(value, str) and value.isdigit() else value
 
 
@@ -47,7 +47,7 @@ ChoiceName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
 class StringChoice(Form):
-    """A text to choose."""
+    """A choice of a string option."""
 
     name: ChoiceName
     name_localizations: Localizations = None
@@ -55,7 +55,7 @@ class StringChoice(Form):
 
 
 class WholeChoice(Form):
-    """A whole number to choose."""
+    """A choice of an integer option."""
 
     name: ChoiceName
     name_localizations: Localizations = None
@@ -63,7 +63,7 @@ class WholeChoice(Form):
 
 
 class NumberChoice(Form):
-    """A number to choose."""
+    """A choice of a number option."""
 
     name: ChoiceName
     name_localizations: Localizations = None
@@ -71,7 +71,7 @@ class NumberChoice(Form):
 
 
 class Option(Form):
-    """What all options have."""
+    """Fields that all options have."""
 
     name: Word
     name_localizations: Localizations = None
@@ -81,20 +81,20 @@ class Option(Form):
 
 
 class PlainOption(Option):
-    """An option without limits: yes or no (5), user (6), role (8), user or role (9), file (11)."""
+    """An option without further fields: boolean (5), user (6), role (8), mentionable (9), attachment (11)."""
 
     type: Literal[5, 6, 8, 9, 11]
 
 
 class ChannelOption(Option):
-    """A channel."""
+    """A channel option."""
 
     type: Literal[7]
     channel_types: list[int] | None = None
 
 
 class StringOption(Option):
-    """A text."""
+    """A string option."""
 
     type: Literal[3]
     choices: Annotated[list[StringChoice], Field(max_length=25)] | None = None
@@ -104,7 +104,7 @@ class StringOption(Option):
 
 
 class WholeOption(Option):
-    """A whole number."""
+    """An integer option."""
 
     type: Literal[4]
     choices: Annotated[list[WholeChoice], Field(max_length=25)] | None = None
@@ -114,7 +114,7 @@ class WholeOption(Option):
 
 
 class NumberOption(Option):
-    """A number."""
+    """A number option."""
 
     type: Literal[10]
     choices: Annotated[list[NumberChoice], Field(max_length=25)] | None = None
@@ -138,14 +138,14 @@ ValueOption: TypeAlias = Annotated[_Value, Discriminator(tag)]
 
 
 class Subcommand(Option):
-    """A command below a command."""
+    """A subcommand."""
 
     type: Literal[1]
     options: Annotated[list[ValueOption], Field(max_length=25)] | None = None
 
 
 class SubcommandGroup(Option):
-    """Commands below a command, together."""
+    """A group of subcommands."""
 
     type: Literal[2]
     options: Annotated[list[Subcommand], Field(max_length=25)] | None = None
@@ -157,7 +157,7 @@ AnyOption: TypeAlias = Annotated[
 
 
 class CommandForm(Form):
-    """A command, new or changed."""
+    """Body of a request that registers or edits a command."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=32)]
     type: CommandType = CommandType.CHAT_INPUT
@@ -173,7 +173,7 @@ class CommandForm(Form):
     id: Snowflake | None = None
 
     @model_validator(mode="after")
-    def _fits_its_type(self) -> "CommandForm":
+    def _check_type(self) -> "CommandForm":
         if self.type is CommandType.CHAT_INPUT:
             _word(self.name)
             if not self.description:
@@ -181,13 +181,13 @@ class CommandForm(Form):
             _check_order(self.options or [])
         elif self.description or self.options:
             raise ValueError("Context menu commands cannot have description or options.")
-        if characters(self.model_dump(mode="json", exclude_none=True)) > MOST_CHARACTERS:
+        if characters(self.model_dump(mode="json", exclude_none=True)) > MAX_COMMAND_CHARACTERS:
             raise ValueError("Command exceeds maximum size (8000).")
         return self
 
 
 def _check_order(options: list[AnyOption]) -> None:
-    """Refuse a required option after one that isn't, and two of a name."""
+    """Raise for a required option after an optional one, and for two options of one name."""
     needed = [option.required for option in options if not isinstance(option, Subcommand | SubcommandGroup)]
     if needed != sorted(needed, reverse=True):
         raise ValueError("Required options must be placed before non-required options.")
@@ -199,7 +199,7 @@ def _check_order(options: list[AnyOption]) -> None:
 
 
 def characters(body: Json) -> int:
-    """Count the characters that the 8000 are about."""
+    """Count the characters that count towards `MAX_COMMAND_CHARACTERS`."""
     count = len(body["name"]) + len(body.get("description", ""))
     count += sum(characters(each) for each in body.get("options", ()))
     for choice in body.get("choices", ()):

@@ -1,4 +1,4 @@
-"""A message's components as clients send them: buttons, selects, and the layout of Components V2.
+"""Message components in request bodies: buttons, selects, and the layout of Components V2.
 
 Source of the limits: Discord's reference, "Component reference", and its OpenAPI description.
 """
@@ -16,17 +16,17 @@ UpTo25 = Annotated[int, Field(ge=0, le=25)]
 
 LINK = 5
 PREMIUM = 6
-"""Button styles that lead elsewhere. Source: Discord's reference, "Button styles"."""
+"""Button styles without an interaction. Source: Discord's reference, "Button styles"."""
 
 
 def tag(value: object) -> str:
-    """Return the tag that tells a union's members apart: "=" and the component's type."""
+    """Return the tag of a discriminated union's member: "=" and the component's type."""
     kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
     return f"={kind}"
 
 
 class Component(Form):
-    """What all components have: a number that Discord gives where the client gives none."""
+    """Fields that all components have. The server assigns an id where the client sends none."""
 
     id: Annotated[int, Field(ge=0)] | None = None
 
@@ -40,7 +40,7 @@ class Emoji(Form):
 
 
 class Button(Component):
-    """A button: one that reports a press (`custom_id`), or a link (`url`)."""
+    """A button: interactive (`custom_id`) or a link (`url`)."""
 
     type: Literal[2]
     style: Annotated[int, Field(ge=1, le=6)]
@@ -52,7 +52,7 @@ class Button(Component):
     disabled: bool = False
 
     @model_validator(mode="after")
-    def _fits_its_style(self) -> "Button":
+    def _check_style(self) -> "Button":
         if self.style == LINK and (self.url is None or self.custom_id is not None):
             raise ValueError("A link button must have a url and no custom_id.")
         if self.style < LINK and (self.custom_id is None or self.url is not None):
@@ -63,7 +63,7 @@ class Button(Component):
 
 
 class SelectOption(Form):
-    """One choice of a select."""
+    """An option of a string select."""
 
     label: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     value: Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -73,7 +73,7 @@ class SelectOption(Form):
 
 
 class Select(Component):
-    """What all selects have."""
+    """Fields that all selects have."""
 
     custom_id: CustomId
     placeholder: Annotated[str, StringConstraints(max_length=150)] | None = None
@@ -82,28 +82,28 @@ class Select(Component):
     disabled: bool = False
 
     @model_validator(mode="after")
-    def _has_a_range(self) -> "Select":
+    def _check_range(self) -> "Select":
         if self.min_values > self.max_values:
             raise ValueError("min_values must be at most max_values.")
         return self
 
 
 class StringSelect(Select):
-    """A choice from a list."""
+    """A string select."""
 
     type: Literal[3]
     options: Annotated[list[SelectOption], Field(min_length=1, max_length=25)]
 
 
 class DefaultValue(Form):
-    """Who or what a select starts with."""
+    """A preselected value of an entity select."""
 
     id: Snowflake
     type: Literal["user", "role", "channel"]
 
 
 class EntitySelect(Select):
-    """A choice of users (5), roles (6), both (7) or channels (8)."""
+    """A select of users (5), roles (6), mentionables (7) or channels (8)."""
 
     type: Literal[5, 6, 7, 8]
     default_values: Annotated[list[DefaultValue], Field(max_length=25)] | None = None
@@ -122,33 +122,33 @@ RowItem: TypeAlias = Annotated[
 
 
 class ActionRow(Component):
-    """Up to five buttons, or one select."""
+    """An action row: up to five buttons, or one select."""
 
     type: Literal[1]
     components: Annotated[list[RowItem], Field(min_length=1, max_length=5)]
 
     @model_validator(mode="after")
-    def _has_room(self) -> "ActionRow":
+    def _check_one_select(self) -> "ActionRow":
         if len(self.components) > 1 and any(isinstance(each, Select) for each in self.components):
             raise ValueError("The row has no room for more than one select.")
         return self
 
 
 class TextDisplay(Component):
-    """Text in Markdown."""
+    """A text display, in Markdown."""
 
     type: Literal[10]
     content: Annotated[str, StringConstraints(min_length=1, max_length=4000)]
 
 
 class Media(Form):
-    """A picture by its address."""
+    """An unfurled media item: an image by its URL."""
 
     url: Address
 
 
 class Thumbnail(Component):
-    """A small picture beside a section's text."""
+    """A thumbnail, the accessory of a section."""
 
     type: Literal[11]
     media: Media
@@ -162,7 +162,7 @@ Accessory: TypeAlias = Annotated[
 
 
 class Section(Component):
-    """One to three texts with a button or a picture at the side."""
+    """A section: one to three text displays with an accessory."""
 
     type: Literal[9]
     components: Annotated[list[TextDisplay], Field(min_length=1, max_length=3)]
@@ -170,7 +170,7 @@ class Section(Component):
 
 
 class GalleryItem(Form):
-    """A picture of a gallery."""
+    """An item of a media gallery."""
 
     media: Media
     description: AltText | None = None
@@ -178,28 +178,28 @@ class GalleryItem(Form):
 
 
 class MediaGallery(Component):
-    """One to ten pictures."""
+    """A media gallery: one to ten items."""
 
     type: Literal[12]
     items: Annotated[list[GalleryItem], Field(min_length=1, max_length=10)]
 
 
 class File(Component):
-    """A file that came with the message."""
+    """A file component, which shows an attachment of the message."""
 
     type: Literal[13]
     file: Media
     spoiler: bool = False
 
     @model_validator(mode="after")
-    def _is_attached(self) -> "File":
+    def _check_attachment_url(self) -> "File":
         if not self.file.url.startswith("attachment://"):
             raise ValueError("Only attachment:// addresses are allowed here.")
         return self
 
 
 class Separator(Component):
-    """A gap, with a line or without."""
+    """A separator, with a divider line or without."""
 
     type: Literal[14]
     divider: bool = True
@@ -218,7 +218,7 @@ InContainer: TypeAlias = Annotated[
 
 
 class Container(Component):
-    """A box around other components."""
+    """A container of other components."""
 
     type: Literal[17]
     accent_color: Annotated[int, Field(ge=0, le=0xFFFFFF)] | None = None

@@ -1,4 +1,4 @@
-"""Embeds as clients send them, with Discord's limits.
+"""Embeds in request bodies, with Discord's limits.
 
 Source of the limits: Discord's reference, "Embed limits", and its OpenAPI description, `RichEmbed`.
 """
@@ -8,12 +8,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from bot.playground.errors import invalid
+from bot.playground.errors import field_error
 from bot.playground.forms.base import Form
-from bot.playground.state.objects import Json
+from bot.playground.state.records import Json
 
 EMBED_CHARACTERS = 6000
-"""All embeds of a message together."""
+"""Limit of all embeds of a message together."""
 
 SCHEMES = ("http://", "https://", "attachment://")
 
@@ -29,7 +29,7 @@ Name = Annotated[str, StringConstraints(max_length=256)]
 
 
 class EmbedField(Form):
-    """A titled line of an embed."""
+    """A field of an embed."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     value: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
@@ -37,7 +37,7 @@ class EmbedField(Form):
 
 
 class EmbedAuthor(Form):
-    """Who an embed is by."""
+    """The author of an embed."""
 
     name: Name
     url: Address | None = None
@@ -45,21 +45,21 @@ class EmbedAuthor(Form):
 
 
 class EmbedFooter(Form):
-    """An embed's last line."""
+    """The footer of an embed."""
 
     text: Annotated[str, StringConstraints(max_length=2048)]
     icon_url: Address | None = None
 
 
 class EmbedMedia(Form):
-    """A picture of an embed."""
+    """An image or thumbnail of an embed."""
 
     url: Address
     description: Annotated[str, StringConstraints(max_length=4096)] | None = None
 
 
 class Embed(Form):
-    """A box with a coloured edge."""
+    """A rich embed."""
 
     title: Name | None = None
     description: Annotated[str, StringConstraints(max_length=4096)] | None = None
@@ -73,23 +73,23 @@ class Embed(Form):
     fields: Annotated[list[EmbedField], Field(max_length=25)] | None = None
 
     def characters(self) -> int:
-        """Count what the 6000 of a message are about."""
+        """Count the characters that count towards `EMBED_CHARACTERS`."""
         count = len(self.title or "") + len(self.description or "")
         count += len(self.author.name) if self.author else 0
         count += len(self.footer.text) if self.footer else 0
         return count + sum(len(field.name) + len(field.value) for field in self.fields or ())
 
 
-def stored(embeds: list[Embed]) -> list[Json]:
-    """Return embeds as they are kept.
+def validated(embeds: list[Embed]) -> list[Json]:
+    """Return embeds as JSON for the record, after checks across fields.
 
     Raises:
         ApiError: They are too long together, or one is empty.
     """
     if sum(embed.characters() for embed in embeds) > EMBED_CHARACTERS:
-        raise invalid(("embeds",), "Embed size exceeds maximum size of 6000")
+        raise field_error(("embeds",), "Embed size exceeds maximum size of 6000")
     kept = [embed.model_dump(mode="json", exclude_none=True) for embed in embeds]
     for number, each in enumerate(kept):
         if not each:
-            raise invalid(("embeds", number), "This field is required")
+            raise field_error(("embeds", number), "This field is required")
     return [{"type": "rich", **each} for each in kept]

@@ -1,6 +1,6 @@
-"""What clients send when someone calls a command, presses a button or submits a modal.
+"""Interactions that users' clients start: commands, components, autocomplete and modal submits.
 
-Discord doesn't document these; the shapes are those that its own clients send.
+Discord doesn't document these requests. The shapes are those of its own clients.
 """
 
 from typing import Annotated, Any
@@ -9,11 +9,11 @@ from pydantic import Field
 
 from bot.playground.forms.base import Form, Snowflake
 from bot.playground.forms.message_forms import AttachmentForm, Nonce
-from bot.playground.state.objects import InteractionType, Json
+from bot.playground.state.records import InteractionType, Json
 
 
 class InteractionForm(Form):
-    """Something that someone does."""
+    """Body of `POST /interactions`."""
 
     type: InteractionType
     application_id: Snowflake
@@ -25,7 +25,7 @@ class InteractionForm(Form):
 
 
 class OptionValue(Form):
-    """The value of a command's option, or the options of a subcommand."""
+    """The value of an option, or the options of a subcommand."""
 
     type: int
     name: str
@@ -35,7 +35,7 @@ class OptionValue(Form):
 
 
 class CommandCall(Form):
-    """Which command is called, with what."""
+    """`data` of a command or an autocomplete interaction."""
 
     id: Snowflake
     version: Snowflake | None = None
@@ -45,7 +45,7 @@ class CommandCall(Form):
 
 
 class ComponentUse(Form):
-    """Which button was pressed, or what was chosen in a select."""
+    """`data` of a component interaction."""
 
     component_type: int
     custom_id: str
@@ -53,7 +53,7 @@ class ComponentUse(Form):
 
 
 class ModalSubmit(Form):
-    """What was entered in a modal."""
+    """`data` of a modal submit."""
 
     id: Snowflake | None = None
     custom_id: str

@@ -1,4 +1,4 @@
-"""Messages as clients send them. Source: Discord's OpenAPI description, `MessageCreateRequest`."""
+"""Messages in request bodies. Source: Discord's OpenAPI description, `MessageCreateRequest`."""
 
 from typing import Annotated, Literal
 
@@ -15,7 +15,7 @@ ALT_TEXT_CHARACTERS = 1024
 
 
 def _digits(value: object) -> object:
-    """Let a number stand for its digits."""
+    """Accept an integer for a string of digits."""
     return str(value) if isinstance(value, int) else value
 
 
@@ -24,7 +24,7 @@ Nonce = Annotated[str, BeforeValidator(_digits), StringConstraints(max_length=25
 
 
 class AttachmentForm(Form):
-    """What is said about a file: a new one by its number, a kept one by its id."""
+    """An entry of `attachments`. Its id is the number of an upload, or the id of an attachment to keep."""
 
     id: Snowflake
     filename: Annotated[str, StringConstraints(min_length=1, max_length=1024)] | None = None
@@ -34,7 +34,7 @@ class AttachmentForm(Form):
 
 
 class AllowedMentions(Form):
-    """Whom a message may ping."""
+    """Allowed mentions of a message."""
 
     parse: list[Literal["users", "roles", "everyone"]] | None = None
     users: Annotated[list[Snowflake], Field(max_length=100)] | None = None
@@ -43,7 +43,7 @@ class AllowedMentions(Form):
 
 
 class ReferenceForm(Form):
-    """The message that is answered (type 0) or forwarded (type 1)."""
+    """A message reference: reply (type 0) or forward (type 1)."""
 
     message_id: Snowflake
     channel_id: Snowflake | None = None
@@ -53,7 +53,7 @@ class ReferenceForm(Form):
 
 
 class MessageEdit(Form):
-    """What of a message is to change; what isn't named stays."""
+    """Body of a request that edits a message. Fields that are not set stay as they are."""
 
     content: Content | None = None
     embeds: Annotated[list[Embed], Field(max_length=10)] | None = None
@@ -64,7 +64,7 @@ class MessageEdit(Form):
 
 
 class MessageCreate(MessageEdit):
-    """A new message."""
+    """Body of a request that creates a message."""
 
     nonce: Nonce | None = None
     enforce_nonce: bool | None = None

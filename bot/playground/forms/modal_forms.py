@@ -1,4 +1,4 @@
-"""Modals as applications send them.
+"""Modals in interaction callbacks.
 
 Source: Discord's OpenAPI description, `ModalInteractionCallbackRequestData`.
 """
@@ -23,7 +23,7 @@ UpTo10 = Annotated[int, Field(ge=0, le=10)]
 
 
 class TextInput(Component):
-    """A field for text, of one line (1) or several (2)."""
+    """A text input: short (1) or paragraph (2)."""
 
     type: Literal[4]
     custom_id: CustomId
@@ -37,7 +37,7 @@ class TextInput(Component):
 
 
 class FileUpload(Component):
-    """A field for files."""
+    """A file upload."""
 
     type: Literal[19]
     custom_id: CustomId
@@ -47,7 +47,7 @@ class FileUpload(Component):
 
 
 class GroupOption(Form):
-    """One choice of a group."""
+    """An option of a radio or checkbox group."""
 
     label: OptionText
     value: OptionText
@@ -56,7 +56,7 @@ class GroupOption(Form):
 
 
 class RadioGroup(Component):
-    """One of several."""
+    """A radio group."""
 
     type: Literal[21]
     custom_id: CustomId
@@ -65,7 +65,7 @@ class RadioGroup(Component):
 
 
 class CheckboxGroup(Component):
-    """Any of several."""
+    """A checkbox group."""
 
     type: Literal[22]
     custom_id: CustomId
@@ -76,7 +76,7 @@ class CheckboxGroup(Component):
 
 
 class Checkbox(Component):
-    """Yes or no."""
+    """A checkbox."""
 
     type: Literal[23]
     custom_id: CustomId
@@ -84,13 +84,13 @@ class Checkbox(Component):
 
 
 class ModalSelect(StringSelect):
-    """A choice from a list, in a modal."""
+    """A string select in a modal."""
 
     required: bool = True
 
 
 class ModalEntitySelect(EntitySelect):
-    """A choice of users, roles or channels, in a modal."""
+    """An entity select in a modal."""
 
     required: bool = True
 
@@ -111,7 +111,7 @@ Entry: TypeAlias = Annotated[
 
 
 class Label(Component):
-    """A field with its label."""
+    """A label component with the field that it labels."""
 
     type: Literal[18]
     label: LabelText
@@ -120,7 +120,7 @@ class Label(Component):
 
 
 class InputRow(Component):
-    """A field with its label, as they were before labels."""
+    """An action row with a text input, the older form of a labelled field."""
 
     type: Literal[1]
     components: Annotated[list[TextInput], Field(min_length=1, max_length=1)]
@@ -133,7 +133,7 @@ Line: TypeAlias = Annotated[
 
 
 class Modal(Form):
-    """A form that opens over everything."""
+    """A modal."""
 
     custom_id: CustomId
     title: LabelText

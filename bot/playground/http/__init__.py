@@ -1,1 +1,1 @@
-"""From HTTP requests to handlers and back; the file hosts; who may talk to this server at all."""
+"""HTTP: routing and authentication of API requests, the CDN, the Host and Origin check."""

@@ -1,7 +1,7 @@
-"""Discord's file hosts: attachments at signed addresses, and everyone's default picture.
+"""The CDN and the media proxy: attachments at signed URLs, stickers, default avatars.
 
-A file is served as what its first bytes say: pictures that browsers show, or a download. Nothing that
-someone uploaded can run in the page that shows it.
+The content type is determined from a file's first bytes: an image, or else a download. The headers keep
+uploads from running as scripts.
 """
 
 import struct
@@ -12,22 +12,22 @@ from aiohttp import web
 
 from bot.playground.messages import stickers
 from bot.playground.pocket import Pocket
-from bot.playground.state import images
+from bot.playground.state import image_headers
 
-SAFE = {
+SAFETY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 AVATAR_COLORS = (0x5865F2, 0x747F8D, 0x3BA55C, 0xFAA61A, 0xED4245, 0xEB459E)
-"""The colours of Discord's default pictures, by `(user id >> 22) % 6`."""
+"""Colours of the default avatars, by `(user id >> 22) % 6`."""
 
 AVATAR_PIXELS = 64
 
 
 class FileHost:
-    """Serves attachments, what `/media` has of them, stickers and everyone's pictures."""
+    """Serves attachments, stickers and avatars. `/media` stands for Discord's media proxy."""
 
     def __init__(self, pocket: Pocket) -> None:
         self._pocket = pocket
@@ -43,45 +43,49 @@ class FileHost:
         app.router.add_get("/embed/avatars/{number:\\d{1,20}}.png", self._avatar)
 
     async def _attachment(self, request: web.Request) -> web.StreamResponse:
-        """Answer with a file, whole; "/media" promises no resizing, and does none."""
+        """Serve an attachment at a signed URL. `/media` does not resize."""
         path = request.path.removeprefix("/media")
         if not self._pocket.files.is_signed(path, dict(request.query)):
-            return _gone()
+            return _not_found()
         info = request.match_info
         file = self._pocket.files.path(int(info["channel_id"]), int(info["attachment_id"]), info["filename"])
         try:
             data = file.read_bytes()
         except FileNotFoundError:
-            return _gone()
-        return _served(data)
+            return _not_found()
+        return _file_response(data)
 
     async def _sticker(self, request: web.Request) -> web.StreamResponse:
         found = self._pocket.world.stickers.get(int(request.match_info["sticker_id"]))
-        return _gone() if found is None else _served(self._pocket.files.read(stickers.file_of(found)))
+        return (
+            _not_found()
+            if found is None
+            else _file_response(self._pocket.files.read(stickers.file_of(found)))
+        )
 
     async def _avatar(self, request: web.Request) -> web.StreamResponse:
         color = AVATAR_COLORS[int(request.match_info["number"]) % len(AVATAR_COLORS)]
-        headers = SAFE | {"Cache-Control": "max-age=86400"}
+        headers = SAFETY_HEADERS | {"Cache-Control": "max-age=86400"}
         return web.Response(body=disc(color, AVATAR_PIXELS), content_type="image/png", headers=headers)
 
 
-def _served(data: bytes) -> web.Response:
-    kind = images.content_type(data[:64])
-    headers = SAFE | ({} if kind else {"Content-Disposition": "attachment"})
+def _file_response(data: bytes) -> web.Response:
+    kind = image_headers.content_type(data[:64])
+    headers = SAFETY_HEADERS | ({} if kind else {"Content-Disposition": "attachment"})
     return web.Response(body=data, content_type=kind or "application/octet-stream", headers=headers)
 
 
-def _gone() -> web.Response:
+def _not_found() -> web.Response:
     text = "This content is no longer available."
-    return web.Response(status=HTTPStatus.NOT_FOUND, text=text, headers=SAFE)
+    return web.Response(status=HTTPStatus.NOT_FOUND, text=text, headers=SAFETY_HEADERS)
 
 
 def disc(color: int, pixels: int) -> bytes:
-    """Return a PNG of a filled disc on nothing.
+    """Return a PNG of a filled disc on a transparent background.
 
     Args:
         color: As 0xRRGGBB.
-        pixels: The picture's sides.
+        pixels: Width and height.
     """
     inside, outside = color.to_bytes(3, "big") + b"\xff", bytes(4)
     middle = (pixels - 1) / 2

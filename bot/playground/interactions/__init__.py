@@ -1,1 +1,1 @@
-"""Commands, components and modals: from a member to the application, and its responses."""
+"""Interactions: commands, components and modals, from a user to the application, and its responses."""

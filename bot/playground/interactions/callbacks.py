@@ -1,8 +1,8 @@
-"""First responses to interactions: one each, within 3 seconds, of a kind that fits."""
+"""Initial responses to interactions: one each, in time, of a type that the interaction allows."""
 
 import secrets
 
-from bot.playground.errors import ApiError, Refusal, invalid
+from bot.playground.errors import ApiError, ErrorCode, field_error
 from bot.playground.forms.base import check
 from bot.playground.forms.callback_forms import (
     CHOICE_FORMS,
@@ -12,21 +12,21 @@ from bot.playground.forms.callback_forms import (
     CallbackType,
 )
 from bot.playground.forms.modal_forms import Modal
-from bot.playground.http.calls import Call
-from bot.playground.interactions import interactions, modals
+from bot.playground.http.routing import Call
+from bot.playground.interactions import dispatch, modals
 from bot.playground.messages import mentions, posting
 from bot.playground.messages.attachments import NewFile
-from bot.playground.messages.drafts import compose
+from bot.playground.messages.compose import compose
 from bot.playground.payloads.messages import EPHEMERAL
 from bot.playground.payloads.messages import message as message_payload
-from bot.playground.payloads.people import user
+from bot.playground.payloads.users import user
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import Interaction, InteractionType, Json, Message, MessageType, Reference
+from bot.playground.state.records import Interaction, InteractionType, Json, Message, MessageType, Reference
 
 LOADING = 1 << 7
-"""The flag of a message that is still to come. Source: Discord's reference, "Message flags"."""
+"""Message flag of a deferred response. Source: Discord's reference, "Message flags"."""
 
-FITTING = {
+ALLOWED_CALLBACKS = {
     InteractionType.COMMAND: {CallbackType.MESSAGE, CallbackType.DEFERRED_MESSAGE, CallbackType.MODAL},
     InteractionType.AUTOCOMPLETE: {CallbackType.AUTOCOMPLETE},
     InteractionType.COMPONENT: set(CallbackType) - {CallbackType.PONG, CallbackType.AUTOCOMPLETE},
@@ -36,37 +36,37 @@ UPDATES = {CallbackType.UPDATE, CallbackType.DEFERRED_UPDATE}
 
 
 def respond(call: Call) -> Json:
-    """Give an interaction its first response, and return what came of it.
+    """Apply the initial response to an interaction, and return the callback response.
 
     Raises:
-        ApiError: It has one, is too old, or the response doesn't fit.
+        ApiError: It was acknowledged already, is too old, or the response is invalid.
     """
-    interaction = _waiting(call)
+    interaction = _pending(call)
     form = call.form(CallbackForm)
-    fitting = FITTING[interaction.type] | (UPDATES if interaction.message_id else set())
-    if form.type not in fitting:
-        raise invalid(("type",), "Interaction response type is not valid for this interaction.")
-    message = _carry_out(call, interaction, form)
+    allowed = ALLOWED_CALLBACKS[interaction.type] | (UPDATES if interaction.message_id else set())
+    if form.type not in allowed:
+        raise field_error(("type",), "Interaction response type is not valid for this interaction.")
+    message = _apply(call, interaction, form)
     interaction.callback = int(form.type)
     call.pocket.world.save_interaction(interaction)
-    interactions.tell(call.pocket, interaction, "INTERACTION_SUCCESS")
-    return _answer(call.pocket, interaction, form.type, message)
+    dispatch.notify_invoker(call.pocket, interaction, "INTERACTION_SUCCESS")
+    return _callback_response(call.pocket, interaction, form.type, message)
 
 
-def _waiting(call: Call) -> Interaction:
-    """Return the path's interaction, if it still waits for its first response."""
+def _pending(call: Call) -> Interaction:
+    """Return the path's interaction, if it can still get its initial response."""
     interaction = call.pocket.world.interactions.get(call.id("interaction_id"))
     if interaction is None or not secrets.compare_digest(interaction.token, call.params["interaction_token"]):
-        raise ApiError(Refusal.UNKNOWN_INTERACTION)
+        raise ApiError(ErrorCode.UNKNOWN_INTERACTION)
     if interaction.callback is not None:
-        raise ApiError(Refusal.ALREADY_ACKNOWLEDGED)
-    if interactions.age(call.pocket, interaction) > call.pocket.limits.acknowledge_seconds:
-        raise ApiError(Refusal.UNKNOWN_INTERACTION)
+        raise ApiError(ErrorCode.ALREADY_ACKNOWLEDGED)
+    if dispatch.age(call.pocket, interaction) > call.pocket.limits.acknowledge_seconds:
+        raise ApiError(ErrorCode.UNKNOWN_INTERACTION)
     return interaction
 
 
-def _carry_out(call: Call, interaction: Interaction, form: CallbackForm) -> Message | None:
-    """Do what a response says, and return the message that came of it."""
+def _apply(call: Call, interaction: Interaction, form: CallbackForm) -> Message | None:
+    """Apply a response, and return the message that it created or changed, if any."""
     data = form.data or {}
     match form.type:
         case CallbackType.MESSAGE:
@@ -76,7 +76,7 @@ def _carry_out(call: Call, interaction: Interaction, form: CallbackForm) -> Mess
         case CallbackType.UPDATE | CallbackType.DEFERRED_UPDATE:
             return _update(call, interaction, form)
         case CallbackType.AUTOCOMPLETE:
-            _offer(call.pocket, interaction, check(AutocompleteForm, data, ("data",)))
+            _autocomplete(call.pocket, interaction, check(AutocompleteForm, data, ("data",)))
         case CallbackType.MODAL:
             _open_modal(call.pocket, interaction, check(Modal, data, ("data",)))
         case CallbackType.PONG:
@@ -86,7 +86,7 @@ def _carry_out(call: Call, interaction: Interaction, form: CallbackForm) -> Mess
 
 def _respond_with_message(call: Call, interaction: Interaction, form: CallbackMessage) -> Message:
     message = new_message(call.pocket, interaction, form)
-    files = write_into(call, message, form)
+    files = apply_form(call, message, form)
     interaction.response_id, interaction.ephemeral = message.id, message.ephemeral_to is not None
     interaction.replies.append(message.id)
     publish(call.pocket, message, files)
@@ -94,7 +94,7 @@ def _respond_with_message(call: Call, interaction: Interaction, form: CallbackMe
 
 
 def _defer(pocket: Pocket, interaction: Interaction, form: CallbackMessage) -> Message:
-    """Let a message appear that says that the application thinks."""
+    """Create the deferred response, which clients show as "thinking"."""
     message = new_message(pocket, interaction, form)
     message.flags |= LOADING
     interaction.response_id, interaction.ephemeral = message.id, message.ephemeral_to is not None
@@ -104,42 +104,46 @@ def _defer(pocket: Pocket, interaction: Interaction, form: CallbackMessage) -> M
 
 
 def _update(call: Call, interaction: Interaction, form: CallbackForm) -> Message:
-    """Change the message with the component that was used, now or later."""
+    """Edit the message of the component, or only acknowledge for a deferred update."""
     message = call.pocket.world.message(interaction.channel_id, interaction.message_id or 0)
     if message is None:
-        raise ApiError(Refusal.UNKNOWN_MESSAGE)
+        raise ApiError(ErrorCode.UNKNOWN_MESSAGE)
     interaction.response_id, interaction.ephemeral = message.id, message.ephemeral_to is not None
     if form.type is CallbackType.UPDATE:
-        return rewrite(call, message, check(CallbackMessage, form.data or {}, ("data",)))
+        return edit(call, message, check(CallbackMessage, form.data or {}, ("data",)))
     return message
 
 
-def _offer(pocket: Pocket, interaction: Interaction, form: AutocompleteForm) -> None:
-    focused = next((each for each in _flat(interaction.data.get("options", [])) if each.get("focused")), None)
+def _autocomplete(pocket: Pocket, interaction: Interaction, form: AutocompleteForm) -> None:
+    focused = next(
+        (each for each in _flatten(interaction.data.get("options", [])) if each.get("focused")), None
+    )
     model = CHOICE_FORMS[focused["type"] if focused else 3]
     choices = [
         check(model, each, ("data", "choices", number)).model_dump(exclude_none=True)
         for number, each in enumerate(form.choices or [])
     ]
-    interactions.tell(pocket, interaction, "APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE", {"choices": choices})
+    dispatch.notify_invoker(
+        pocket, interaction, "APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE", {"choices": choices}
+    )
 
 
-def _flat(options: list[Json]) -> list[Json]:
-    return [each for option in options for each in (option, *_flat(option.get("options", [])))]
+def _flatten(options: list[Json]) -> list[Json]:
+    return [each for option in options for each in (option, *_flatten(option.get("options", [])))]
 
 
 def _open_modal(pocket: Pocket, interaction: Interaction, form: Modal) -> None:
-    interaction.modal = modals.stored(form)
+    interaction.modal = modals.validated(form)
     application = pocket.world.application
     more = interaction.modal | {
         "channel_id": str(interaction.channel_id),
         "application": {"id": str(application.id), "name": application.name, "bot": user(pocket.world.bot)},
     }
-    interactions.tell(pocket, interaction, "INTERACTION_MODAL_CREATE", more)
+    dispatch.notify_invoker(pocket, interaction, "INTERACTION_MODAL_CREATE", more)
 
 
 def new_message(pocket: Pocket, interaction: Interaction, form: CallbackMessage) -> Message:
-    """Return an empty message that an interaction makes, ephemeral where the form's flags say so."""
+    """Return a new empty message of an interaction, ephemeral where the form's flags say so."""
     ephemeral = bool((form.flags or 0) & EPHEMERAL)
     message = Message(
         id=pocket.world.snowflakes.next(),
@@ -176,37 +180,38 @@ def _message_type(interaction: Interaction) -> MessageType:
     return MessageType.REPLY if interaction.message_id else MessageType.DEFAULT
 
 
-def write_into(call: Call, message: Message, form: CallbackMessage) -> list[NewFile]:
-    """Write a form's text, embeds, components and files into a message; return the new files."""
-    mentions.check(form.allowed_mentions)
+def apply_form(call: Call, message: Message, form: CallbackMessage) -> list[NewFile]:
+    """Apply a form to a message with its mentions, and return the new files."""
+    mentions.check_allowed(form.allowed_mentions)
     files = compose(call.pocket, message, form, call.uploads)
     channel = call.pocket.world.channels[message.channel_id]
-    posting.ping(call.pocket, channel, message, form.allowed_mentions, None)
+    posting.set_mentions(call.pocket, channel, message, form.allowed_mentions, None)
     return files
 
 
-def rewrite(call: Call, message: Message, form: CallbackMessage) -> Message:
-    """Change a message; one that was still to come has come now."""
+def edit(call: Call, message: Message, form: CallbackMessage) -> Message:
+    """Edit a message. A deferred response stops loading and doesn't count as edited."""
     changed = message.model_copy(deep=True)
-    files = write_into(call, changed, form)
+    files = apply_form(call, changed, form)
     if changed.flags & LOADING:
         changed.flags &= ~LOADING
     else:
         changed.edited_at = call.pocket.world.now()
-    posting.changed(call.pocket, call.pocket.world.channels[message.channel_id], changed, files)
+    posting.update(call.pocket, call.pocket.world.channels[message.channel_id], changed, files)
     return changed
 
 
 def publish(pocket: Pocket, message: Message, files: list[NewFile]) -> None:
-    """Let a message appear in its channel."""
+    """Store a new message in its channel and send MESSAGE_CREATE."""
     posting.publish(pocket, pocket.world.channels[message.channel_id], message, files)
 
 
-def _answer(pocket: Pocket, interaction: Interaction, kind: CallbackType, message: Message | None) -> Json:
-    """Return what the application is told about its response.
+def _callback_response(
+    pocket: Pocket, interaction: Interaction, kind: CallbackType, message: Message | None
+) -> Json:
+    """Return the body of `with_response`.
 
-    The description knows no resource of a deferred response's own type: a message that is still to come is a
-    message all the same.
+    Discord's description has no resource type for deferred responses, so they have that of a message.
     """
     about: Json = {
         "id": str(interaction.id),

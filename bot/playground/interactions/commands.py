@@ -1,44 +1,44 @@
-"""The commands that an application has registered, and who is shown them."""
+"""Registered application commands, and their visibility for users."""
 
 from collections.abc import Iterable, Sequence
 
-from bot.playground.errors import invalid
+from bot.playground.errors import field_error
 from bot.playground.forms.command_forms import CommandForm
-from bot.playground.payloads.people import user
-from bot.playground.state.objects import Channel, Command, CommandType, Guild, Json, User
+from bot.playground.payloads.users import user
 from bot.playground.state.permissions import Permission, in_guild
+from bot.playground.state.records import Channel, Command, CommandType, Guild, Json, User
 from bot.playground.state.world import World
 
-MOST = {CommandType.CHAT_INPUT: 100, CommandType.USER: 15, CommandType.MESSAGE: 15}
-"""How many commands of each type there may be. Source: Discord's reference, "Application commands"."""
+MAX_COMMANDS = {CommandType.CHAT_INPUT: 100, CommandType.USER: 15, CommandType.MESSAGE: 15}
+"""Limit of commands by type. Source: Discord's reference, "Application commands"."""
 
-IN_GUILD, IN_DIRECT = 0, 1
-"""Where a command is called. Source: Discord's reference, "Interaction context types"."""
+IN_GUILD, IN_DM = 0, 1
+"""Interaction contexts. Source: Discord's reference, "Interaction context types"."""
 
 
-def of_scope(world: World, guild_id: int | None) -> list[Command]:
-    """Return the commands of a server, or the global ones, by id."""
+def in_scope(world: World, guild_id: int | None) -> list[Command]:
+    """Return a guild's commands, or the global ones, sorted by id."""
     found = [each for each in world.commands.values() if each.guild_id == guild_id]
     return sorted(found, key=lambda command: command.id)
 
 
 def overwrite(world: World, guild_id: int | None, forms: Sequence[CommandForm]) -> list[Command]:
-    """Put commands in the place of all that are there; one of the same type and name keeps its id.
+    """Replace all commands of a scope. One with the same type and name keeps its id.
 
     Raises:
-        ApiError: Two have the same name, or there are too many.
+        ApiError: Two have the same type and name, or there are too many.
     """
     _check(forms)
     kept = [register(world, guild_id, form) for form in forms]
     ids = {each.id for each in kept}
-    for command in of_scope(world, guild_id):
+    for command in in_scope(world, guild_id):
         if command.id not in ids:
             world.remove_command(command)
     return kept
 
 
 def register(world: World, guild_id: int | None, form: CommandForm, known: Command | None = None) -> Command:
-    """Register a command, in the place of the one with its type and name where there is one."""
+    """Register a command, replacing `known` or the one with its type and name. An unchanged one stays."""
     known = known or find(world, guild_id, form.type, form.name)
     body = form.model_dump(mode="json", exclude_none=True, exclude={"id", "name", "type"})
     if known is not None and (known.body, known.name) == (body, form.name):
@@ -57,8 +57,8 @@ def register(world: World, guild_id: int | None, form: CommandForm, known: Comma
 
 
 def find(world: World, guild_id: int | None, kind: CommandType, name: str) -> Command | None:
-    """Return a command by type and name."""
-    fitting = (each for each in of_scope(world, guild_id) if (each.type, each.name) == (kind, name))
+    """Return a command by type and name, None where there is none."""
+    fitting = (each for each in in_scope(world, guild_id) if (each.type, each.name) == (kind, name))
     return next(fitting, None)
 
 
@@ -66,15 +66,15 @@ def _check(forms: Sequence[CommandForm]) -> None:
     seen: set[tuple[CommandType, str]] = set()
     for number, form in enumerate(forms):
         if (form.type, form.name) in seen:
-            raise invalid((number, "name"), "Application command names must be unique")
+            raise field_error((number, "name"), "Application command names must be unique")
         seen.add((form.type, form.name))
-    for kind, most in MOST.items():
+    for kind, most in MAX_COMMANDS.items():
         if sum(form.type is kind for form in forms) > most:
-            raise invalid((), f"Maximum number of application commands reached ({most}).")
+            raise field_error((), f"Maximum number of application commands reached ({most}).")
 
 
 def payload(command: Command) -> Json:
-    """Return a command as Discord's object."""
+    """Return a command as Discord's application command object."""
     shown: Json = {
         "id": str(command.id),
         "application_id": str(command.application_id),
@@ -95,7 +95,7 @@ def payload(command: Command) -> Json:
 
 
 def index(world: World, viewer: User, commands: Iterable[Command]) -> Json:
-    """Return commands as clients list them, with the application that they belong to."""
+    """Return an application command index, as clients request it."""
     application = world.application
     listed = {
         "id": str(application.id),
@@ -111,27 +111,25 @@ def index(world: World, viewer: User, commands: Iterable[Command]) -> Json:
     return {"applications": [listed], "application_commands": shown, "version": f"{viewer.id}-{version}"}
 
 
-def shown_in_guild(world: World, guild: Guild, viewer: User) -> list[Command]:
-    """Return the commands that a member is shown: those that they have the permissions for."""
+def visible_in_guild(world: World, guild: Guild, viewer: User) -> list[Command]:
+    """Return the commands that a member sees in a guild, by default member permissions."""
     bits = in_guild(guild, viewer.id)
     if not bits & Permission.USE_APPLICATION_COMMANDS:
         return []
-    both = of_scope(world, None) + of_scope(world, guild.id)
+    both = in_scope(world, None) + in_scope(world, guild.id)
     return [each for each in both if _fits(each, IN_GUILD) and _allowed(each, bits)]
 
 
-def shown_directly(world: World, channel: Channel) -> list[Command]:
-    """Return the commands that are shown in a direct message: those of the bot in it."""
+def visible_in_dm(world: World, channel: Channel) -> list[Command]:
+    """Return the commands that are visible in a DM with the bot, none in other DMs."""
     if world.bot.id not in channel.recipients:
         return []
-    return [each for each in of_scope(world, None) if _fits(each, IN_DIRECT)]
+    return [each for each in in_scope(world, None) if _fits(each, IN_DM)]
 
 
-def usable(command: Command, guild_id: int | None) -> bool:
-    """Tell whether a command can be called in a server, or in a direct message."""
-    return command.guild_id in {None, guild_id} and _fits(
-        command, IN_DIRECT if guild_id is None else IN_GUILD
-    )
+def is_usable(command: Command, guild_id: int | None) -> bool:
+    """Tell whether a command can be called in a guild, or with None in a DM."""
+    return command.guild_id in {None, guild_id} and _fits(command, IN_DM if guild_id is None else IN_GUILD)
 
 
 def _fits(command: Command, context: int) -> bool:
@@ -142,7 +140,7 @@ def _fits(command: Command, context: int) -> bool:
 
 
 def _allowed(command: Command, bits: int) -> bool:
-    """Tell whether someone with permissions is shown a command; 0 means that only admins are."""
+    """Tell whether a member with permissions sees a command. 0 restricts it to administrators."""
     needed = command.body.get("default_member_permissions")
     if needed is None or bits & Permission.ADMINISTRATOR:
         return True

@@ -1,1 +1,1 @@
-"""Sending, editing and deleting messages, and what they are made of."""
+"""Create, edit and delete messages, and check their parts."""

@@ -1,12 +1,12 @@
-"""Who a message pings: what its text names, as far as its sender and its allowed mentions let it."""
+"""Resolve a message's mentions, by its text, its author's permissions and its allowed mentions."""
 
 import re
 from dataclasses import dataclass
 
-from bot.playground.errors import invalid
+from bot.playground.errors import field_error
 from bot.playground.forms.message_forms import AllowedMentions
-from bot.playground.state.objects import Channel, Guild, Message
 from bot.playground.state.permissions import Permission
+from bot.playground.state.records import Channel, Guild, Message
 from bot.playground.state.world import World
 
 USER = re.compile(r"<@!?(\d{1,19})>")
@@ -15,56 +15,56 @@ EVERYONE = re.compile(r"@(everyone|here)\b")
 
 
 @dataclass(frozen=True)
-class Pings:
-    """Users and roles by id, and whether everyone is meant."""
+class ResolvedMentions:
+    """The mentioned users and roles by id, and whether @everyone or @here is mentioned."""
 
     users: list[int]
     roles: list[int]
     everyone: bool
 
 
-def check(allowed: AllowedMentions | None) -> None:
-    """Refuse a list of users or roles beside the word that allows them all.
+def check_allowed(allowed: AllowedMentions | None) -> None:
+    """Raise where `parse` and an explicit list exclude each other.
 
     Raises:
-        ApiError: There are both.
+        ApiError: A kind is in `parse` and has a list.
     """
     if allowed is None or allowed.parse is None:
         return
     for kind, listed in (("users", allowed.users), ("roles", allowed.roles)):
         if listed and kind in allowed.parse:
-            raise invalid(
+            raise field_error(
                 ("allowed_mentions",),
                 f'parse:["{kind}"] and {kind}: [ids...] are mutually exclusive.',
             )
 
 
-def pings(
+def resolve(
     world: World,
     channel: Channel,
     message: Message,
     allowed: AllowedMentions | None,
-    answered: Message | None,
-) -> Pings:
-    """Return whom a message pings.
+    replied_to: Message | None,
+) -> ResolvedMentions:
+    """Return the mentions of a message.
 
     Args:
-        world: Where it is sent.
+        world: The world.
         channel: The channel.
-        message: The message, with its author and text.
-        allowed: Its allowed mentions, none where the client named none.
-        answered: The message that it answers.
+        message: The message with its author and content.
+        allowed: Its allowed mentions, None where the request has none.
+        replied_to: The message that it replies to.
     """
     bits = world.permissions(channel, message.author_id)
     text = "\n".join([message.content, *(each.get("content", "") for each in message.components)])
     users = [each for each in _ids(USER, text) if each in world.users and _allows(allowed, "users", each)]
-    if answered is not None and _pings_answered(allowed):
-        users.append(answered.author_id)
+    if replied_to is not None and _mentions_replied_to(allowed):
+        users.append(replied_to.author_id)
     roles = [each for each in _roles(world.guild_of(channel), text, bits) if _allows(allowed, "roles", each)]
     everyone = bool(
         EVERYONE.search(text) and bits & Permission.MENTION_EVERYONE and _allows(allowed, "everyone", 0)
     )
-    return Pings(list(dict.fromkeys(users)), roles, everyone)
+    return ResolvedMentions(list(dict.fromkeys(users)), roles, everyone)
 
 
 def _ids(pattern: re.Pattern[str], text: str) -> list[int]:
@@ -72,7 +72,7 @@ def _ids(pattern: re.Pattern[str], text: str) -> list[int]:
 
 
 def _roles(guild: Guild | None, text: str, bits: int) -> list[int]:
-    """Return the roles named that the sender may ping."""
+    """Return the mentioned roles that the author may mention."""
     if guild is None:
         return []
     named = [guild.roles[each] for each in _ids(ROLE, text) if each in guild.roles]
@@ -86,6 +86,6 @@ def _allows(allowed: AllowedMentions | None, kind: str, each: int) -> bool:
     return kind in (allowed.parse or []) or each in listed
 
 
-def _pings_answered(allowed: AllowedMentions | None) -> bool:
-    """Tell whether the answered author is pinged: yes by default, no once allowed mentions are named."""
+def _mentions_replied_to(allowed: AllowedMentions | None) -> bool:
+    """Tell whether the author of the message replied to is mentioned. They are, unless `allowed` says no."""
     return allowed is None or bool(allowed.replied_user)

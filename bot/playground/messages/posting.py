@@ -1,37 +1,37 @@
-"""Sending, editing and deleting messages: who may, what comes of it, and who is told."""
+"""Send, update and delete messages: permission checks, storage and events."""
 
 from collections.abc import Iterable
 
-from bot.playground.errors import ApiError, Refusal
-from bot.playground.forms.base import Upload
+from bot.playground.errors import ApiError, ErrorCode
+from bot.playground.forms.body import Upload
 from bot.playground.forms.message_forms import AllowedMentions, MessageCreate, MessageEdit
 from bot.playground.messages import mentions, references, stickers
 from bot.playground.messages.attachments import NewFile
-from bot.playground.messages.drafts import compose
+from bot.playground.messages.compose import compose
 from bot.playground.payloads.channels import channel as channel_payload
 from bot.playground.payloads.messages import gateway_message
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import Channel, ChannelType, Message, User
 from bot.playground.state.permissions import Permission
+from bot.playground.state.records import Channel, ChannelType, Message, User
 from bot.playground.state.snowflakes import at_time
 
 NONCE_SECONDS = 300
-"""How long an enforced nonce is remembered. Source: Discord's reference: "the past few minutes"."""
+"""How long an enforced nonce is checked for. Source: Discord's reference: "the past few minutes"."""
 
 
 def send(
     pocket: Pocket, author: User, channel: Channel, form: MessageCreate, uploads: dict[int, Upload]
 ) -> Message:
-    """Send a message as someone who has come by the ordinary way.
+    """Send a message of a user over REST. With an enforced nonce it is idempotent.
 
     Raises:
-        ApiError: They may not, or the message can't be.
+        ApiError: The user lacks a permission, or the message is invalid.
     """
     check_writable(pocket, author, channel)
     if (known := _with_nonce(pocket, author, channel, form)) is not None:
         return known
     check_parts(pocket, author, channel, form, uploads)
-    mentions.check(form.allowed_mentions)
+    mentions.check_allowed(form.allowed_mentions)
     message = Message(
         id=pocket.world.snowflakes.next(),
         channel_id=channel.id,
@@ -40,50 +40,50 @@ def send(
         nonce=form.nonce,
         sticker_items=stickers.items(pocket.world, form.sticker_ids or [], author.id),
     )
-    answered, files = _refer(pocket, author, channel, message, form)
+    replied_to, files = _apply_reference(pocket, author, channel, message, form)
     files += compose(pocket, message, form, uploads)
-    ping(pocket, channel, message, form.allowed_mentions, answered)
+    set_mentions(pocket, channel, message, form.allowed_mentions, replied_to)
     publish(pocket, channel, message, files)
     return message
 
 
 def check_writable(pocket: Pocket, author: User, channel: Channel) -> None:
-    """Refuse someone who can't write in a channel.
+    """Raise where a user can't send messages in a channel.
 
     Raises:
-        ApiError: They can't.
+        ApiError: The user can't.
     """
     if channel.type is ChannelType.CATEGORY:
-        raise ApiError(Refusal.NOT_A_TEXT_CHANNEL)
+        raise ApiError(ErrorCode.NOT_A_TEXT_CHANNEL)
     if channel.type is ChannelType.DM:
         if any(each in pocket.world.closed_dms for each in channel.recipients if each != author.id):
-            raise ApiError(Refusal.CANNOT_MESSAGE_USER)
+            raise ApiError(ErrorCode.CANNOT_MESSAGE_USER)
         return
     bits = pocket.world.permissions(channel, author.id)
     thread = channel.thread
     if not bits & (Permission.SEND_MESSAGES_IN_THREADS if thread else Permission.SEND_MESSAGES):
-        raise ApiError(Refusal.MISSING_PERMISSIONS)
+        raise ApiError(ErrorCode.MISSING_PERMISSIONS)
     if thread is not None and thread.locked and not bits & Permission.MANAGE_THREADS:
-        raise ApiError(Refusal.THREAD_LOCKED)
+        raise ApiError(ErrorCode.THREAD_LOCKED)
 
 
 def check_parts(
     pocket: Pocket, author: User, channel: Channel, form: MessageEdit, uploads: dict[int, Upload]
 ) -> None:
-    """Refuse files and embeds of someone who may send none there.
+    """Raise where a user may not send files or embeds in a channel.
 
     Raises:
-        ApiError: They may not.
+        ApiError: The user lacks the permission.
     """
     bits = pocket.world.permissions(channel, author.id)
     if (uploads and not bits & Permission.ATTACH_FILES) or (
         form.embeds and not bits & Permission.EMBED_LINKS
     ):
-        raise ApiError(Refusal.MISSING_PERMISSIONS)
+        raise ApiError(ErrorCode.MISSING_PERMISSIONS)
 
 
 def _with_nonce(pocket: Pocket, author: User, channel: Channel, form: MessageCreate) -> Message | None:
-    """Return the message that was made with an enforced nonce already."""
+    """Return the message that was sent with the same enforced nonce, None where there is none."""
     if form.nonce is None or not form.enforce_nonce:
         return None
     since = at_time(pocket.world.clock() - NONCE_SECONDS)
@@ -95,26 +95,26 @@ def _with_nonce(pocket: Pocket, author: User, channel: Channel, form: MessageCre
     return None
 
 
-def _refer(
+def _apply_reference(
     pocket: Pocket, author: User, channel: Channel, message: Message, form: MessageCreate
 ) -> tuple[Message | None, list[NewFile]]:
-    """Return the message that is answered, and the files of the one that is forwarded."""
+    """Return the message replied to, and the copied files of a forwarded one."""
     if form.message_reference is None:
         return None, []
     if form.message_reference.type == references.FORWARD:
-        return None, references.forward(pocket, author, message, form.message_reference)
-    return references.answer(pocket, channel, message, form.message_reference), []
+        return None, references.make_forward(pocket, author, message, form.message_reference)
+    return references.make_reply(pocket, channel, message, form.message_reference), []
 
 
-def ping(
+def set_mentions(
     pocket: Pocket,
     channel: Channel,
     message: Message,
     allowed: AllowedMentions | None,
-    answered: Message | None,
+    replied_to: Message | None,
 ) -> None:
-    """Work out whom a message pings."""
-    found = mentions.pings(pocket.world, channel, message, allowed, answered)
+    """Set a message's mentions."""
+    found = mentions.resolve(pocket.world, channel, message, allowed, replied_to)
     message.mentions, message.mention_roles, message.mention_everyone = (
         found.users,
         found.roles,
@@ -123,12 +123,12 @@ def ping(
 
 
 def publish(pocket: Pocket, channel: Channel, message: Message, files: Iterable[NewFile]) -> None:
-    """Let a message appear: files first, then the record, then the news."""
+    """Store a new message, then send MESSAGE_CREATE. Its files are written before its record."""
     for attachment, data in files:
         pocket.files.write(attachment, data)
     if message.ephemeral_to is None:
-        _wake_thread(pocket, channel)
-        _count(channel, message)
+        _unarchive_thread(pocket, channel)
+        _count_in_thread(channel, message)
         channel.last_message_id = message.id
         pocket.world.save_channel(channel)
     pocket.world.save_message(message)
@@ -140,8 +140,8 @@ def publish(pocket: Pocket, channel: Channel, message: Message, files: Iterable[
     )
 
 
-def _wake_thread(pocket: Pocket, channel: Channel) -> None:
-    """Take a thread out of the archive: writing in it does that."""
+def _unarchive_thread(pocket: Pocket, channel: Channel) -> None:
+    """Unarchive a thread that a message is sent in. Sends THREAD_UPDATE."""
     if channel.thread is not None and channel.thread.archived:
         channel.thread.archived = False
         channel.thread.archive_timestamp = pocket.world.now()
@@ -150,15 +150,15 @@ def _wake_thread(pocket: Pocket, channel: Channel) -> None:
         )
 
 
-def _count(channel: Channel, message: Message) -> None:
+def _count_in_thread(channel: Channel, message: Message) -> None:
     if channel.thread is not None:
         message.position = channel.thread.total_message_sent
         channel.thread.message_count += 1
         channel.thread.total_message_sent += 1
 
 
-def changed(pocket: Pocket, channel: Channel, message: Message, files: Iterable[NewFile] = ()) -> None:
-    """Keep a message that was changed, drop files that it no longer has, and tell those who see it."""
+def update(pocket: Pocket, channel: Channel, message: Message, files: Iterable[NewFile] = ()) -> None:
+    """Store a changed message, delete files that it no longer has, and send MESSAGE_UPDATE."""
     before = pocket.world.message(channel.id, message.id)
     for attachment, data in files:
         pocket.files.write(attachment, data)
@@ -173,16 +173,16 @@ def changed(pocket: Pocket, channel: Channel, message: Message, files: Iterable[
 
 
 def delete(pocket: Pocket, channel: Channel, message: Message) -> None:
-    """Delete a message with its files, and tell those who saw it."""
-    forget(pocket, channel, message)
-    news = {"id": str(message.id), "channel_id": str(channel.id)}
+    """Delete a message with its files. Sends MESSAGE_DELETE."""
+    remove(pocket, channel, message)
+    event_data = {"id": str(message.id), "channel_id": str(channel.id)}
     if channel.guild_id is not None:
-        news["guild_id"] = str(channel.guild_id)
-    pocket.hub.in_channel("MESSAGE_DELETE", channel, lambda _: news, only=message.ephemeral_to)
+        event_data["guild_id"] = str(channel.guild_id)
+    pocket.hub.in_channel("MESSAGE_DELETE", channel, lambda _: event_data, only=message.ephemeral_to)
 
 
-def forget(pocket: Pocket, channel: Channel, message: Message) -> None:
-    """Remove a message and its files without telling anyone."""
+def remove(pocket: Pocket, channel: Channel, message: Message) -> None:
+    """Delete a message with its files without sending an event."""
     for each in (message, *message.snapshots):
         for attachment in each.attachments:
             pocket.files.remove(attachment)

@@ -1,18 +1,18 @@
-"""Replies and forwards: what a new message points to, and whether its sender may."""
+"""Message references: make a new message a reply or a forward."""
 
-from bot.playground.errors import ApiError, Refusal, invalid
+from bot.playground.errors import ApiError, ErrorCode, field_error
 from bot.playground.forms.message_forms import ReferenceForm
 from bot.playground.messages.attachments import NewFile
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import Channel, Message, MessageType, Reference, User
 from bot.playground.state.permissions import Permission
+from bot.playground.state.records import Channel, Message, MessageType, Reference, User
 
 REPLY = 0
 FORWARD = 1
 HAS_SNAPSHOT = 1 << 14
-"""The message flag of a forward. Source: Discord's reference, "Message flags"."""
+"""Message flag of a forward. Source: Discord's reference, "Message flags"."""
 
-ANSWERABLE = {
+REPLYABLE = {
     MessageType.DEFAULT,
     MessageType.REPLY,
     MessageType.CHAT_INPUT_COMMAND,
@@ -20,47 +20,47 @@ ANSWERABLE = {
 }
 
 
-def answer(pocket: Pocket, channel: Channel, message: Message, form: ReferenceForm) -> Message | None:
-    """Make a message a reply, and return the one that it answers.
+def make_reply(pocket: Pocket, channel: Channel, message: Message, form: ReferenceForm) -> Message | None:
+    """Make a message a reply, and return the message that it replies to.
 
     Raises:
-        ApiError: There is no such message, or the sender may not read it.
+        ApiError: There is no such message, or the author may not read it.
     """
     if not pocket.world.permissions(channel, message.author_id) & Permission.READ_MESSAGE_HISTORY:
-        raise ApiError(Refusal.REPLY_NEEDS_HISTORY)
+        raise ApiError(ErrorCode.REPLY_NEEDS_HISTORY)
     if form.channel_id not in {None, channel.id}:
-        raise invalid(
+        raise field_error(
             ("message_reference",),
             "Cannot reply to a message in a different channel",
         )
-    answered = pocket.world.message(channel.id, form.message_id)
-    if answered is None or answered.ephemeral_to is not None:
+    replied_to = pocket.world.message(channel.id, form.message_id)
+    if replied_to is None or replied_to.ephemeral_to is not None:
         if form.fail_if_not_exists is False:
             return None
-        raise invalid(("message_reference",), "Unknown message")
-    if answered.type not in ANSWERABLE:
-        raise invalid(
+        raise field_error(("message_reference",), "Unknown message")
+    if replied_to.type not in REPLYABLE:
+        raise field_error(
             ("message_reference",),
             "Cannot reply to a system message",
         )
     message.type = MessageType.REPLY
-    message.reference = Reference(channel_id=channel.id, message_id=answered.id, guild_id=channel.guild_id)
-    return answered
+    message.reference = Reference(channel_id=channel.id, message_id=replied_to.id, guild_id=channel.guild_id)
+    return replied_to
 
 
-def forward(pocket: Pocket, sender: User, message: Message, form: ReferenceForm) -> list[NewFile]:
+def make_forward(pocket: Pocket, sender: User, message: Message, form: ReferenceForm) -> list[NewFile]:
     """Make a message a forward: a snapshot of another, with copies of its files.
 
     Raises:
-        ApiError: There is no such message, or the sender may not read it.
+        ApiError: There is no such message, or the author may not read it.
     """
     source = pocket.world.channels.get(form.channel_id or 0)
     original = pocket.world.message(form.channel_id or 0, form.message_id)
     if source is None or original is None or original.ephemeral_to is not None:
-        raise invalid(("message_reference",), "Unknown message")
+        raise field_error(("message_reference",), "Unknown message")
     needed = Permission.VIEW_CHANNEL | Permission.READ_MESSAGE_HISTORY
     if needed & ~pocket.world.permissions(source, sender.id):
-        raise ApiError(Refusal.MISSING_ACCESS)
+        raise ApiError(ErrorCode.MISSING_ACCESS)
     message.reference = Reference(
         type=FORWARD, channel_id=source.id, message_id=original.id, guild_id=source.guild_id
     )

@@ -1,9 +1,9 @@
-"""Stickers as files and as parts of messages."""
+"""Sticker formats, sticker files, and the stickers of a message."""
 
 from collections.abc import Iterable
 
-from bot.playground.errors import ApiError, Refusal
-from bot.playground.state.objects import Attachment, Json, Sticker
+from bot.playground.errors import ApiError, ErrorCode
+from bot.playground.state.records import Attachment, Json, Sticker
 from bot.playground.state.world import World
 
 PNG, APNG, LOTTIE, GIF = 1, 2, 3, 4
@@ -13,7 +13,7 @@ HEAD_BYTES = 4096
 
 
 def format_of(data: bytes) -> int | None:
-    """Return the format of a sticker's file, none for one that stickers can't have."""
+    """Return a sticker file's format type, None for unsupported files."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return APNG if b"acTL" in data[:HEAD_BYTES] else PNG
     if data[:6] in {b"GIF87a", b"GIF89a"}:
@@ -22,15 +22,15 @@ def format_of(data: bytes) -> int | None:
 
 
 def file_of(sticker: Sticker) -> Attachment:
-    """Return where a sticker's bytes lie."""
+    """Return the attachment record under which `Files` stores a sticker's bytes."""
     return Attachment(id=sticker.id, channel_id=sticker.guild_id, filename="sticker", size=0)
 
 
 def items(world: World, ids: Iterable[int], user_id: int) -> list[Json]:
-    """Return stickers as a message shows them.
+    """Return a message's `sticker_items`.
 
     Raises:
-        ApiError: There is none by an id, or its server isn't the sender's.
+        ApiError: A sticker doesn't exist, or the author is no member of its guild.
     """
     return [_item(world, each, user_id) for each in ids]
 
@@ -38,5 +38,5 @@ def items(world: World, ids: Iterable[int], user_id: int) -> list[Json]:
 def _item(world: World, sticker_id: int, user_id: int) -> Json:
     found = world.stickers.get(sticker_id)
     if found is None or user_id not in world.guilds[found.guild_id].members:
-        raise ApiError(Refusal.UNKNOWN_STICKER)
+        raise ApiError(ErrorCode.UNKNOWN_STICKER)
     return {"id": str(found.id), "name": found.name, "format_type": found.format_type}

@@ -1,4 +1,4 @@
-"""Records as Discord's objects: what REST answers and the gateway sends.
+"""Discord's JSON objects, built from records for one viewer.
 
-The shapes are those of Discord's OpenAPI description; the tests hold them to it.
+The shapes are those of Discord's OpenAPI description, which the tests check.
 """

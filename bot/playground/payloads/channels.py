@@ -1,15 +1,15 @@
-"""Channels, threads and direct messages as Discord's objects."""
+"""Channel, thread and thread member objects."""
 
-from bot.playground.payloads.people import iso, member, user
-from bot.playground.state.objects import Channel, ChannelType, Json, User
+from bot.playground.payloads.users import iso, member, user
+from bot.playground.state.records import Channel, ChannelType, Json, User
 from bot.playground.state.world import World
 
 MEMBER_COUNT_LIMIT = 50
-"""Where a thread's member count stops. Source: Discord's reference, "Channel object"."""
+"""Greatest `member_count` of a thread. Source: Discord's reference, "Channel object"."""
 
 
 def channel(world: World, record: Channel, viewer: User) -> Json:
-    """Return a channel, thread or direct message as a viewer sees it."""
+    """Return a channel object for a viewer: text channel, thread or DM."""
     if record.type is ChannelType.DM:
         return _common(record) | {"recipients": _others(world, record, viewer)}
     if record.thread is not None:
@@ -67,7 +67,7 @@ def _thread(world: World, record: Channel, viewer: User) -> Json:
 
 
 def thread_metadata(record: Channel) -> Json:
-    """Return what only threads have, as an object of its own."""
+    """Return a thread metadata object."""
     thread = record.thread
     if thread is None:
         raise ValueError(f"channel {record.id} is no thread")
@@ -84,7 +84,7 @@ def thread_metadata(record: Channel) -> Json:
 
 
 def thread_member(world: World, record: Channel, user_id: int, *, with_member: bool = False) -> Json:
-    """Return a user's place in a thread, with their place in the server where asked."""
+    """Return a thread member object, with the guild member where asked for."""
     thread, guild = record.thread, world.guild_of(record)
     if thread is None or guild is None:
         raise ValueError(f"channel {record.id} is no thread")

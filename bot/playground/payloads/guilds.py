@@ -1,9 +1,9 @@
-"""Servers as Discord's objects."""
+"""Guild and sticker objects."""
 
 from bot.playground.payloads.channels import channel
-from bot.playground.payloads.people import iso, member, role, user
+from bot.playground.payloads.users import iso, member, role, user
 from bot.playground.state import permissions
-from bot.playground.state.objects import Guild, Json, Member, Sticker, User
+from bot.playground.state.records import Guild, Json, Member, Sticker, User
 from bot.playground.state.world import World
 
 GUILD_STICKER = 2
@@ -11,9 +11,9 @@ GUILD_STICKER = 2
 
 
 def guild(world: World, record: Guild) -> Json:
-    """Return a server as REST answers it."""
+    """Return a guild object."""
     stickers = [each for each in world.stickers.values() if each.guild_id == record.id]
-    return ABSENT | {
+    return GUILD_DEFAULTS | {
         "id": str(record.id),
         "name": record.name,
         "owner_id": str(record.owner_id),
@@ -23,7 +23,7 @@ def guild(world: World, record: Guild) -> Json:
 
 
 def guild_create(world: World, record: Guild, viewer: User, members: list[Member]) -> Json:
-    """Return a server as the gateway sends it: with the channels that the viewer can see."""
+    """Return the data of GUILD_CREATE, with the channels that the viewer can see."""
     threads = [each for each in world.threads(record) if each.thread and not each.thread.archived]
     channels = world.guild_channels(record)
     return guild(world, record) | {
@@ -43,7 +43,7 @@ def guild_create(world: World, record: Guild, viewer: User, members: list[Member
 
 
 def sticker(world: World, record: Sticker) -> Json:
-    """Return a server's sticker."""
+    """Return a guild sticker object."""
     shown: Json = {
         "id": str(record.id),
         "guild_id": str(record.guild_id),
@@ -58,7 +58,7 @@ def sticker(world: World, record: Sticker) -> Json:
 
 
 def own_guild(record: Guild, viewer: User) -> Json:
-    """Return a server as the list of one's own servers shows it."""
+    """Return a partial guild, as `GET /users/@me/guilds` lists it."""
     return {
         "id": str(record.id),
         "name": record.name,
@@ -72,7 +72,7 @@ def own_guild(record: Guild, viewer: User) -> Json:
     }
 
 
-ABSENT: Json = {
+GUILD_DEFAULTS: Json = {
     "icon": None,
     "description": None,
     "home_header": None,
@@ -110,4 +110,4 @@ ABSENT: Json = {
     "stickers": [],
     "incidents_data": None,
 }
-"""What the pocket Discord's servers don't have, and Discord's objects say all the same."""
+"""Fields of a guild object that are the same for all guilds here."""

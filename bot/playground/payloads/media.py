@@ -1,15 +1,15 @@
-"""Attachments, and the embeds and components that show them.
+"""Attachment objects, and the embeds and components that refer to attachments.
 
-Addresses expire, so none is stored: `attachment://name` stays in the record and becomes a fresh address
-each time it is shown. An attachment that an embed or a component shows is left out of the message's own
-list. Source: Discord's reference, "Message object", `attachments`.
+Signed URLs expire, so records have `attachment://name`, which becomes a fresh URL in each payload. An
+attachment that an embed or a component shows is left out of the message's `attachments`.
+ Source: Discord's reference, "Message object", `attachments`.
 """
 
 from collections.abc import Iterator
 from urllib.parse import quote
 
 from bot.playground.state.files import Files
-from bot.playground.state.objects import Attachment, Json, Message
+from bot.playground.state.records import Attachment, Json, Message
 
 SCHEME = "attachment://"
 
@@ -18,7 +18,7 @@ EMBED_ICONS = ("author", "footer")
 
 
 def attachment(files: Files, record: Attachment) -> Json:
-    """Return an attachment with addresses that work now."""
+    """Return an attachment object with fresh URLs."""
     shown = record.model_dump(exclude={"channel_id"}, exclude_none=True)
     if not record.ephemeral:
         del shown["ephemeral"]
@@ -29,19 +29,19 @@ def attachment(files: Files, record: Attachment) -> Json:
     }
 
 
-def listed(record: Message) -> list[Attachment]:
-    """Return the attachments that a message lists: those that nothing else in it shows."""
-    used = {url.removeprefix(SCHEME) for url in _addresses(record) if url.startswith(SCHEME)}
+def listed_attachments(record: Message) -> list[Attachment]:
+    """Return the attachments that no embed and no component of the message shows."""
+    used = {url.removeprefix(SCHEME) for url in _urls(record) if url.startswith(SCHEME)}
     return [each for each in record.attachments if each.filename not in used]
 
 
 def embeds(files: Files, record: Message) -> list[Json]:
-    """Return a message's embeds with addresses that work now."""
+    """Return a message's embeds with fresh URLs."""
     return [_embed(files, record, each) for each in record.embeds]
 
 
 def components(files: Files, record: Message) -> list[Json]:
-    """Return a message's components with addresses that work now."""
+    """Return a message's components with fresh URLs."""
     return [_component(files, record, each) for each in record.components]
 
 
@@ -80,7 +80,7 @@ def _media_item(files: Files, record: Message, url: str) -> Json:
 
 
 def _resolved(files: Files, record: Message, url: str) -> Json:
-    """Return the address, the proxied address and the size of a picture."""
+    """Return `url`, `proxy_url`, and where known the size and content type of a media item."""
     found = _find(files, record, url)
     if found is None:
         return {"url": url, "proxy_url": f"{files.base}/external/{quote(url, safe='')}"}
@@ -90,26 +90,26 @@ def _resolved(files: Files, record: Message, url: str) -> Json:
 
 
 def _find(files: Files, record: Message, url: str) -> Attachment | None:
-    """Return the attachment that an address means: one of the message's own, or any by its address."""
+    """Return the attachment of an `attachment://` or signed URL, None for other URLs."""
     if not url.startswith(SCHEME):
         return files.known(url)
     return next((each for each in record.attachments if each.filename == url.removeprefix(SCHEME)), None)
 
 
-def _addresses(record: Message) -> Iterator[str]:
+def _urls(record: Message) -> Iterator[str]:
     for embed in record.embeds:
         for key in EMBED_MEDIA:
             yield embed.get(key, {}).get("url", "")
         for key in EMBED_ICONS:
             yield embed.get(key, {}).get("icon_url", "")
-    yield from _component_addresses(record.components)
+    yield from _component_urls(record.components)
 
 
-def _component_addresses(found: list[Json]) -> Iterator[str]:
+def _component_urls(found: list[Json]) -> Iterator[str]:
     for component in found:
         for key in ("media", "file"):
             yield component.get(key, {}).get("url", "")
         for key in ("components", "items"):
-            yield from _component_addresses(component.get(key, []))
+            yield from _component_urls(component.get(key, []))
         if "accessory" in component:
-            yield from _component_addresses([component["accessory"]])
+            yield from _component_urls([component["accessory"]])

@@ -1,7 +1,7 @@
-"""Messages as Discord's objects, drawn for the one who looks.
+"""Message objects for one viewer.
 
-Without the message-content intent an application gets no content, embeds, attachments and components,
-except of its own messages, of direct messages and of messages that mention it.
+Without the message content intent an application gets empty content, embeds, attachments and components,
+except of its own messages, of DMs and of messages that mention it.
 Source: Discord's reference, "Message content intent".
 """
 
@@ -9,22 +9,22 @@ from dataclasses import dataclass, replace
 
 from bot.playground.payloads import media
 from bot.playground.payloads.channels import channel
-from bot.playground.payloads.people import bare_member, iso, user
+from bot.playground.payloads.users import iso, partial_member, user
 from bot.playground.state.files import Files
-from bot.playground.state.objects import ChannelType, Json, Message, MessageType, Reaction, User
+from bot.playground.state.records import ChannelType, Json, Message, MessageType, Reaction, User
 from bot.playground.state.snowflakes import time_of
 from bot.playground.state.world import World
 
 EPHEMERAL = 1 << 6
-"""The flag of a message that one user sees. Source: Discord's reference, "Message flags"."""
+"""Message flag EPHEMERAL. Source: Discord's reference, "Message flags"."""
 
-UNREAD: Json = {"content": "", "attachments": [], "embeds": [], "components": []}
-"""What stands where the viewer may not read."""
+NO_CONTENT: Json = {"content": "", "attachments": [], "embeds": [], "components": []}
+"""The fields of a message whose content the viewer may not read."""
 
 
 @dataclass(frozen=True)
 class View:
-    """Who looks at a message, and whether they may read what others wrote."""
+    """A viewer of messages, and whether they get the content of others' messages."""
 
     world: World
     files: Files
@@ -32,7 +32,7 @@ class View:
     reads_content: bool = True
 
     def of(self, viewer: User, *, reads_content: bool) -> "View":
-        """Return the same for someone else."""
+        """Return the view of another user."""
         return replace(self, viewer=viewer, reads_content=reads_content)
 
     def may_read(self, record: Message) -> bool:
@@ -46,12 +46,12 @@ class View:
 
 
 def message(view: View, record: Message, *, with_nonce: bool = False) -> Json:
-    """Return a message as REST answers it.
+    """Return a message object as REST answers it.
 
     Args:
-        view: Who looks.
+        view: The viewer.
         record: The message.
-        with_nonce: Whether to show the nonce; Discord does so only when the message is made.
+        with_nonce: Whether to include the nonce, as Discord does only when the message is created.
     """
     shown = _basic(view, record)
     if with_nonce and record.nonce is not None:
@@ -64,7 +64,7 @@ def message(view: View, record: Message, *, with_nonce: bool = False) -> Json:
 
 
 def gateway_message(view: View, record: Message, *, with_nonce: bool = False) -> Json:
-    """Return a message as the gateway sends it: with the server and the author's place in it."""
+    """Return a message object as the gateway sends it, with `guild_id` and partial members."""
     shown = message(view, record, with_nonce=with_nonce)
     shown["channel_type"] = int(view.world.channels[record.channel_id].type)
     guild = view.world.guild_of(view.world.channels[record.channel_id])
@@ -72,10 +72,10 @@ def gateway_message(view: View, record: Message, *, with_nonce: bool = False) ->
         return shown
     shown["guild_id"] = str(guild.id)
     if record.author_id in guild.members:
-        shown["member"] = bare_member(guild.members[record.author_id])
+        shown["member"] = partial_member(guild.members[record.author_id])
     for mention in shown["mentions"]:
         if int(mention["id"]) in guild.members:
-            mention["member"] = bare_member(guild.members[int(mention["id"])])
+            mention["member"] = partial_member(guild.members[int(mention["id"])])
     return shown
 
 
@@ -95,25 +95,25 @@ def _basic(view: View, record: Message) -> Json:
         "mentions": _mentioned(view, record),
         "mention_roles": [str(each) for each in record.mention_roles],
     }
-    return shown | _content(view, record) | _origin(record) | _place(view, record)
+    return shown | _readable_content(view, record) | _origin_fields(record) | _thread_fields(view, record)
 
 
-def _content(view: View, record: Message) -> Json:
-    """Return what the message says and forwards, empty where the viewer may not read it."""
+def _readable_content(view: View, record: Message) -> Json:
+    """Return content and snapshots, empty where the viewer may not read them."""
     readable = view.may_read(record)
-    shown = _said(view, record) if readable else dict(UNREAD)
+    shown = _content_fields(view, record) if readable else dict(NO_CONTENT)
     if record.snapshots:
-        hidden: Json = {} if readable else UNREAD
+        hidden: Json = {} if readable else NO_CONTENT
         shown["message_snapshots"] = [
             {"message": _snapshot(view, each) | hidden} for each in record.snapshots
         ]
     return shown
 
 
-def _said(view: View, record: Message) -> Json:
+def _content_fields(view: View, record: Message) -> Json:
     shown: Json = {
         "content": record.content,
-        "attachments": [media.attachment(view.files, each) for each in media.listed(record)],
+        "attachments": [media.attachment(view.files, each) for each in media.listed_attachments(record)],
         "embeds": media.embeds(view.files, record),
         "components": media.components(view.files, record),
     }
@@ -121,8 +121,8 @@ def _said(view: View, record: Message) -> Json:
 
 
 def _snapshot(view: View, record: Message) -> Json:
-    """Return what a forward keeps of a message, without its author and place."""
-    return _said(view, record) | {
+    """Return the message object of a snapshot, which has no author and no channel."""
+    return _content_fields(view, record) | {
         "type": int(record.type),
         "timestamp": iso(time_of(record.id)),
         "edited_timestamp": iso(record.edited_at),
@@ -136,8 +136,8 @@ def _mentioned(view: View, record: Message) -> list[Json]:
     return [user(view.world.users[each]) for each in record.mentions if each in view.world.users]
 
 
-def _origin(record: Message) -> Json:
-    """Return what the message answers, forwards or was made by."""
+def _origin_fields(record: Message) -> Json:
+    """Return the message reference, the application and the interaction."""
     shown: Json = {}
     if record.reference is not None:
         pointer = record.reference.model_dump(exclude_none=True)
@@ -152,8 +152,8 @@ def _origin(record: Message) -> Json:
     return shown
 
 
-def _place(view: View, record: Message) -> Json:
-    """Return where the message stands: its place in a thread, the thread that starts at it."""
+def _thread_fields(view: View, record: Message) -> Json:
+    """Return the position in a thread, and the thread that was created from the message."""
     shown: Json = {} if record.position is None else {"position": record.position}
     thread = view.world.channels.get(record.id)
     if thread is not None and thread.parent_id == record.channel_id:
@@ -162,7 +162,7 @@ def _place(view: View, record: Message) -> Json:
 
 
 def _referenced(view: View, record: Message) -> Json | None:
-    """Return the message that is answered, none where it was deleted."""
+    """Return the referenced message, None where it was deleted."""
     pointer = record.reference
     if pointer is None or pointer.message_id is None:
         return None

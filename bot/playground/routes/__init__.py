@@ -1,1 +1,1 @@
-"""The REST routes, a module for each kind of thing, and those that are not Discord's own."""
+"""The REST routes, a module for each of Discord's resources, and routes that only the pocket Discord has."""

@@ -1,33 +1,33 @@
-"""Channels: get, make, change, delete, who may what in them, and typing."""
+"""Channel routes: get, create, edit and delete channels, permission overwrites, typing."""
 
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
 from bot.playground import threads
-from bot.playground.errors import ApiError, Refusal
+from bot.playground.errors import ApiError, ErrorCode
 from bot.playground.forms.base import Form, Snowflake
-from bot.playground.http.calls import Call, Reply, Routes
+from bot.playground.http.routing import Call, Reply, Routes
 from bot.playground.messages import posting
 from bot.playground.payloads.channels import channel as channel_payload
-from bot.playground.payloads.people import member as member_payload
-from bot.playground.state.objects import Channel, ChannelType, Guild, Json, Overwrite
+from bot.playground.payloads.users import member as member_payload
 from bot.playground.state.permissions import ALL, Permission, in_guild
+from bot.playground.state.records import Channel, ChannelType, Guild, Json, Overwrite
 
 routes = Routes()
 
 CHANNEL = "/channels/{channel_id}"
 OVERWRITE = CHANNEL + "/permissions/{overwrite_id}"
 
-MOST_SLOW_SECONDS = 21600
-"""The longest slow mode. Source: Discord's OpenAPI description."""
+MAX_SLOW_SECONDS = 21600
+"""Greatest slow mode in seconds. Source: Discord's OpenAPI description."""
 
 Bits = Annotated[int, Field(ge=0, le=ALL)]
-Seconds = Annotated[int, Field(ge=0, le=MOST_SLOW_SECONDS)]
+Seconds = Annotated[int, Field(ge=0, le=MAX_SLOW_SECONDS)]
 
 
 class OverwriteForm(Form):
-    """What a role (0) or a member (1) may do in a channel."""
+    """A permission overwrite for a role (0) or a member (1)."""
 
     id: Snowflake
     type: Annotated[int, Field(ge=0, le=1)] = 0
@@ -35,8 +35,8 @@ class OverwriteForm(Form):
     deny: Bits | None = None
 
 
-class OwnOverwrite(Form):
-    """The same, for the one in the path."""
+class OverwriteEdit(Form):
+    """Body of a request that sets the overwrite of the id in the path."""
 
     type: Annotated[int, Field(ge=0, le=1)] | None = None
     allow: Bits | None = None
@@ -44,7 +44,7 @@ class OwnOverwrite(Form):
 
 
 class ChannelEdit(Form):
-    """What of a channel is to change."""
+    """Body of a request that edits a channel. Fields that are not set stay as they are."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
     topic: Annotated[str, StringConstraints(max_length=4096)] | None = None
@@ -56,51 +56,51 @@ class ChannelEdit(Form):
 
 
 class ChannelCreate(ChannelEdit):
-    """A new channel."""
+    """Body of a request that creates a channel."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     type: ChannelType | None = None
 
 
 @routes.add("GET", CHANNEL)
-async def one(call: Call) -> Json:
+async def get_channel(call: Call) -> Json:
     """Get a channel."""
     return channel_payload(call.pocket.world, call.channel(), call.user)
 
 
 @routes.add("POST", "/guilds/{guild_id}/channels")
-async def create(call: Call) -> Reply:
-    """Make a text channel or a category."""
-    guild = _managed(call)
+async def create_channel(call: Call) -> Reply:
+    """Create a text channel or a category."""
+    guild = _guild_to_manage(call)
     form = call.form(ChannelCreate)
     kind = form.type or ChannelType.TEXT
     if kind not in {ChannelType.TEXT, ChannelType.CATEGORY}:
-        raise ApiError(Refusal.WRONG_CHANNEL_TYPE)
+        raise ApiError(ErrorCode.WRONG_CHANNEL_TYPE)
     position = len(call.pocket.world.guild_channels(guild))
     channel = Channel(id=call.pocket.world.snowflakes.next(), type=kind, guild_id=guild.id, position=position)
     _apply(channel, form)
-    _tell(call, "CHANNEL_CREATE", channel)
+    _save_and_send(call, "CHANNEL_CREATE", channel)
     return Reply(201, channel_payload(call.pocket.world, channel, call.user))
 
 
 @routes.add("PATCH", CHANNEL)
-async def edit(call: Call) -> Json:
-    """Change a channel or a thread."""
+async def edit_channel(call: Call) -> Json:
+    """Edit a channel or a thread."""
     channel = call.channel()
     if channel.type is ChannelType.DM:
-        raise ApiError(Refusal.NOT_IN_DM)
+        raise ApiError(ErrorCode.NOT_IN_DM)
     if channel.thread is not None:
         threads.edit(call, channel)
     else:
         call.channel(Permission.MANAGE_CHANNELS)
         _apply(channel, call.form(ChannelEdit))
-        _tell(call, "CHANNEL_UPDATE", channel)
+        _save_and_send(call, "CHANNEL_UPDATE", channel)
     return channel_payload(call.pocket.world, channel, call.user)
 
 
 @routes.add("DELETE", CHANNEL)
-async def delete(call: Call) -> Json:
-    """Delete a channel with its messages and threads; a direct message is only closed."""
+async def delete_channel(call: Call) -> Json:
+    """Delete a channel or thread with its messages and threads. A DM channel stays."""
     channel = call.channel()
     shown = channel_payload(call.pocket.world, channel, call.user)
     if channel.type is ChannelType.DM:
@@ -119,52 +119,55 @@ async def delete(call: Call) -> Json:
 
 
 @routes.add("PUT", OVERWRITE)
-async def allow(call: Call) -> None:
-    """Say what a role or a member may do in a channel."""
+async def set_overwrite(call: Call) -> None:
+    """Set the permission overwrite of a role or a member."""
     channel = call.channel(Permission.MANAGE_ROLES)
-    form = call.form(OwnOverwrite)
+    form = call.form(OverwriteEdit)
     target = call.id("overwrite_id")
     _drop_overwrite(channel, target)
     channel.overwrites.append(
         Overwrite(id=target, type=form.type or 0, allow=form.allow or 0, deny=form.deny or 0)
     )
-    _tell(call, "CHANNEL_UPDATE", channel)
+    _save_and_send(call, "CHANNEL_UPDATE", channel)
 
 
 @routes.add("DELETE", OVERWRITE)
-async def disallow(call: Call) -> None:
-    """Take back what was said about a role or a member."""
+async def delete_overwrite(call: Call) -> None:
+    """Delete the permission overwrite of a role or a member."""
     channel = call.channel(Permission.MANAGE_ROLES)
     if not _drop_overwrite(channel, call.id("overwrite_id")):
-        raise ApiError(Refusal.UNKNOWN_OVERWRITE)
-    _tell(call, "CHANNEL_UPDATE", channel)
+        raise ApiError(ErrorCode.UNKNOWN_OVERWRITE)
+    _save_and_send(call, "CHANNEL_UPDATE", channel)
 
 
 @routes.add("POST", CHANNEL + "/typing")
-async def typing(call: Call) -> None:
-    """Show that someone writes."""
+async def trigger_typing(call: Call) -> None:
+    """Trigger the typing indicator."""
     channel = call.channel()
     posting.check_writable(call.pocket, call.user, channel)
     world, guild = call.pocket.world, call.pocket.world.guild_of(channel)
-    news: Json = {
+    event_data: Json = {
         "channel_id": str(channel.id),
         "user_id": str(call.user.id),
         "timestamp": int(world.clock()),
     }
     if guild is not None:
-        news |= {"guild_id": str(guild.id), "member": member_payload(world, guild.members[call.user.id])}
-    call.pocket.hub.in_channel("TYPING_START", channel, lambda _: news)
+        event_data |= {
+            "guild_id": str(guild.id),
+            "member": member_payload(world, guild.members[call.user.id]),
+        }
+    call.pocket.hub.in_channel("TYPING_START", channel, lambda _: event_data)
 
 
-def _managed(call: Call) -> Guild:
+def _guild_to_manage(call: Call) -> Guild:
     guild = call.guild()
     if not in_guild(guild, call.user.id) & Permission.MANAGE_CHANNELS:
-        raise ApiError(Refusal.MISSING_PERMISSIONS)
+        raise ApiError(ErrorCode.MISSING_PERMISSIONS)
     return guild
 
 
 def _apply(channel: Channel, form: ChannelEdit) -> None:
-    """Write what a form names into a channel."""
+    """Apply the set fields of a form to a channel."""
     changes = form.model_dump(exclude_unset=True, exclude={"permission_overwrites", "type"})
     for name, value in changes.items():
         if value is not None or name in {"topic", "parent_id"}:
@@ -183,8 +186,8 @@ def _drop_overwrite(channel: Channel, target: int) -> bool:
     return dropped
 
 
-def _tell(call: Call, event: str, channel: Channel) -> None:
-    """Keep a channel and tell those who can see it."""
+def _save_and_send(call: Call, event: str, channel: Channel) -> None:
+    """Store a channel, and send an event to those who can see it."""
     world = call.pocket.world
     world.save_channel(channel)
     call.pocket.hub.in_channel(event, channel, lambda view: channel_payload(world, channel, view.viewer))

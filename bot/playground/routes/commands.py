@@ -1,13 +1,13 @@
-"""Application commands: registered by the application, listed for clients."""
+"""Application command routes: registration by the application, the index for clients."""
 
 from collections.abc import Callable
 
-from bot.playground.errors import ApiError, Refusal, invalid
+from bot.playground.errors import ApiError, ErrorCode, field_error
 from bot.playground.forms.base import check
 from bot.playground.forms.command_forms import CommandForm
-from bot.playground.http.calls import Call, Handler, Reply, Routes
+from bot.playground.http.routing import Call, Handler, Reply, Routes
 from bot.playground.interactions import commands
-from bot.playground.state.objects import ChannelType, Command, Json
+from bot.playground.state.records import ChannelType, Command, Json
 
 routes = Routes()
 
@@ -16,11 +16,11 @@ GUILD = "/applications/{application_id}/guilds/{guild_id}/commands"
 
 
 def _scope(call: Call) -> int | None:
-    """Return the server that the path names, none for the global commands; only for the application."""
+    """Return the path's guild id, None for global commands. Raises for callers other than the application."""
     if not call.user.bot:
-        raise ApiError(Refusal.BOTS_ONLY)
+        raise ApiError(ErrorCode.BOTS_ONLY)
     if call.id("application_id") != call.pocket.world.application.id:
-        raise ApiError(Refusal.UNKNOWN_APPLICATION)
+        raise ApiError(ErrorCode.UNKNOWN_APPLICATION)
     return call.guild().id if "guild_id" in call.params else None
 
 
@@ -28,12 +28,12 @@ def _command(call: Call) -> Command:
     scope = _scope(call)
     found = call.pocket.world.commands.get(call.id("command_id"))
     if found is None or found.guild_id != scope:
-        raise ApiError(Refusal.UNKNOWN_COMMAND)
+        raise ApiError(ErrorCode.UNKNOWN_COMMAND)
     return found
 
 
-def _both(method: str, below: str = "") -> Callable[[Handler], Handler]:
-    """Register a handler for the global commands and for a server's."""
+def _global_and_guild(method: str, below: str = "") -> Callable[[Handler], Handler]:
+    """Add a route for global commands and one for guild commands."""
 
     def register(handler: Handler) -> Handler:
         for template in (GLOBAL, GUILD):
@@ -43,39 +43,39 @@ def _both(method: str, below: str = "") -> Callable[[Handler], Handler]:
     return register
 
 
-@_both("GET")
-async def several(call: Call) -> list[Json]:
+@_global_and_guild("GET")
+async def list_commands(call: Call) -> list[Json]:
     """List the commands."""
-    return [commands.payload(each) for each in commands.of_scope(call.pocket.world, _scope(call))]
+    return [commands.payload(each) for each in commands.in_scope(call.pocket.world, _scope(call))]
 
 
-@_both("PUT")
-async def overwrite(call: Call) -> list[Json]:
-    """Put commands in the place of all that are there."""
+@_global_and_guild("PUT")
+async def bulk_overwrite(call: Call) -> list[Json]:
+    """Replace all commands of a scope."""
     scope, body = _scope(call), call.body.json
     if not isinstance(body, list):
-        raise invalid((), "Only iterables may be used in a ListType")
+        raise field_error((), "Only iterables may be used in a ListType")
     forms = [check(CommandForm, each, (number,)) for number, each in enumerate(body)]
     return [commands.payload(each) for each in commands.overwrite(call.pocket.world, scope, forms)]
 
 
-@_both("POST")
-async def create(call: Call) -> Reply:
-    """Register a command; one of the same type and name is replaced."""
+@_global_and_guild("POST")
+async def create_command(call: Call) -> Reply:
+    """Register a command, replacing one of the same type and name."""
     world, scope, form = call.pocket.world, _scope(call), call.form(CommandForm)
     known = commands.find(world, scope, form.type, form.name)
     return Reply(200 if known else 201, commands.payload(commands.register(world, scope, form)))
 
 
-@_both("GET", "/{command_id}")
-async def one(call: Call) -> Json:
+@_global_and_guild("GET", "/{command_id}")
+async def get_command(call: Call) -> Json:
     """Get a command."""
     return commands.payload(_command(call))
 
 
-@_both("PATCH", "/{command_id}")
-async def edit(call: Call) -> Json:
-    """Change what the request names of a command."""
+@_global_and_guild("PATCH", "/{command_id}")
+async def edit_command(call: Call) -> Json:
+    """Edit a command. Fields that are not set stay as they are."""
     known = _command(call)
     changes = call.body.json if isinstance(call.body.json, dict) else {}
     merged = known.body | {"name": known.name, "type": int(known.type)} | changes
@@ -83,30 +83,30 @@ async def edit(call: Call) -> Json:
     return commands.payload(commands.register(call.pocket.world, known.guild_id, form, known))
 
 
-@_both("DELETE", "/{command_id}")
-async def delete(call: Call) -> None:
+@_global_and_guild("DELETE", "/{command_id}")
+async def delete_command(call: Call) -> None:
     """Delete a command."""
     call.pocket.world.remove_command(_command(call))
 
 
 @routes.add("GET", GUILD + "/permissions")
-async def permissions(call: Call) -> list[Json]:
-    """List what admins changed about who may use commands: nothing, here."""
+async def list_permissions(call: Call) -> list[Json]:
+    """List the guild's command permissions. There are none here."""
     _scope(call)
     return []
 
 
 @routes.add("GET", "/guilds/{guild_id}/application-command-index")
 async def guild_index(call: Call) -> Json:
-    """List the commands that a client shows in a server."""
+    """Return the command index of a guild, as clients request it."""
     world = call.pocket.world
-    return commands.index(world, call.user, commands.shown_in_guild(world, call.guild(), call.user))
+    return commands.index(world, call.user, commands.visible_in_guild(world, call.guild(), call.user))
 
 
 @routes.add("GET", "/channels/{channel_id}/application-command-index")
-async def direct_index(call: Call) -> Json:
-    """List the commands that a client shows in a direct message."""
+async def dm_index(call: Call) -> Json:
+    """Return the command index of a DM, as clients request it."""
     channel, world = call.channel(), call.pocket.world
     if channel.type is not ChannelType.DM:
-        raise ApiError(Refusal.WRONG_CHANNEL_TYPE)
-    return commands.index(world, call.user, commands.shown_directly(world, channel))
+        raise ApiError(ErrorCode.WRONG_CHANNEL_TYPE)
+    return commands.index(world, call.user, commands.visible_in_dm(world, channel))

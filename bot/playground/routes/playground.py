@@ -1,16 +1,16 @@
-"""What only the pocket Discord has: who lives here, and whether bot and worker are there."""
+"""`GET /playground/session`: URLs, ids and tokens for programs, and whether bot and worker are ready."""
 
 import json
 
 from aiohttp import web
 
 from bot.playground.pocket import Pocket
-from bot.playground.state.objects import Json
+from bot.playground.state.records import Json
 from bot.playground.state.seed import PICTURES
 
 
 async def session(pocket: Pocket) -> Json:
-    """Return what a program needs to take part: addresses, ids and the people's tokens."""
+    """Return the session as JSON: readiness, URLs, ids, and the users with their tokens."""
     world = pocket.world
     guild = world.guild
     pictures = next((each for each in world.guild_channels(guild) if each.name == PICTURES), None)
@@ -29,7 +29,7 @@ async def session(pocket: Pocket) -> Json:
 
 
 def add_to(app: web.Application, pocket: Pocket) -> None:
-    """Register the routes."""
+    """Register the route."""
 
     async def answer(_: web.Request) -> web.Response:
         body = json.dumps(await session(pocket)).encode()

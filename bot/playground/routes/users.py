@@ -1,32 +1,32 @@
-"""Users, applications and the gateway's address: what a client asks for first."""
+"""User, application and gateway URL routes: a client's first requests."""
 
 from pydantic import model_validator
 
-from bot.playground.errors import ApiError, Refusal
+from bot.playground.errors import ApiError, ErrorCode
 from bot.playground.forms.base import Form, Snowflake
-from bot.playground.http.calls import Call, Routes
+from bot.playground.http.routing import Call, Routes
 from bot.playground.payloads.channels import channel as channel_payload
 from bot.playground.payloads.guilds import own_guild
-from bot.playground.payloads.people import own_user, user
-from bot.playground.routes import departures
-from bot.playground.state.objects import Channel, ChannelType, Json, User
+from bot.playground.payloads.users import own_user, user
+from bot.playground.routes.guilds import remove_member
 from bot.playground.state.permissions import BOT_INVITE
+from bot.playground.state.records import Channel, ChannelType, Json, User
 
 routes = Routes()
 
-IDENTIFIES_A_DAY = 1000
+SESSION_STARTS_PER_DAY = 1000
 """Source: ../shared/DISCORD.md, "Threads, permissions, delivery"."""
 
 
-class DirectChannel(Form):
-    """Whom to write to."""
+class CreateDM(Form):
+    """Body of a request that opens a DM channel."""
 
     recipient_id: Snowflake
 
     @model_validator(mode="before")
     @classmethod
-    def _as_people_write_it(cls, body: object) -> object:
-        """Take the list that Discord's own clients send, `recipients`, where it names one person."""
+    def _accept_recipients(cls, body: object) -> object:
+        """Accept `recipients` with one user, which Discord's own clients send."""
         if isinstance(body, dict) and "recipient_id" not in body:
             match body.get("recipients"):
                 case [one]:
@@ -35,48 +35,48 @@ class DirectChannel(Form):
 
 
 @routes.add("GET", "/users/@me")
-async def me(call: Call) -> Json:
-    """Return the one who asks."""
+async def get_current_user(call: Call) -> Json:
+    """Get the caller's user."""
     return own_user(call.user)
 
 
 @routes.add("GET", "/users/{user_id}")
-async def someone(call: Call) -> Json:
-    """Return a user."""
+async def get_user(call: Call) -> Json:
+    """Get a user."""
     found = call.pocket.world.users.get(call.id("user_id"))
     if found is None:
-        raise ApiError(Refusal.UNKNOWN_USER)
+        raise ApiError(ErrorCode.UNKNOWN_USER)
     return user(found)
 
 
 @routes.add("GET", "/users/@me/guilds")
-async def my_guilds(call: Call) -> list[Json]:
-    """Return the servers of the one who asks."""
+async def list_own_guilds(call: Call) -> list[Json]:
+    """List the caller's guilds."""
     guilds = call.pocket.world.guilds.values()
     return [own_guild(each, call.user) for each in guilds if call.user.id in each.members]
 
 
 @routes.add("DELETE", "/users/@me/guilds/{guild_id}")
 async def leave_guild(call: Call) -> None:
-    """Leave a server."""
-    departures.remove(call.pocket, call.guild(), call.user)
+    """Leave a guild."""
+    remove_member(call.pocket, call.guild(), call.user)
 
 
 @routes.add("POST", "/users/@me/channels")
-async def open_direct(call: Call) -> Json:
-    """Return the channel for direct messages with someone, opening it the first time."""
+async def create_dm(call: Call) -> Json:
+    """Return the DM channel with a user, creating it the first time."""
     world = call.pocket.world
-    other = world.users.get(call.form(DirectChannel).recipient_id)
+    other = world.users.get(call.form(CreateDM).recipient_id)
     if other is None:
-        raise ApiError(Refusal.UNKNOWN_USER)
+        raise ApiError(ErrorCode.UNKNOWN_USER)
     if other.id == call.user.id or (other.bot and call.user.bot):
-        raise ApiError(Refusal.CANNOT_MESSAGE_USER)
+        raise ApiError(ErrorCode.CANNOT_MESSAGE_USER)
     return channel_payload(
-        world, world.direct_channel(call.user.id, other.id) or _opened(call, other), call.user
+        world, world.direct_channel(call.user.id, other.id) or _new_dm(call, other), call.user
     )
 
 
-def _opened(call: Call, other: User) -> Channel:
+def _new_dm(call: Call, other: User) -> Channel:
     world = call.pocket.world
     channel = Channel(id=world.snowflakes.next(), type=ChannelType.DM, recipients=[call.user.id, other.id])
     world.save_channel(channel)
@@ -87,34 +87,39 @@ def _opened(call: Call, other: User) -> Channel:
 
 
 @routes.add("GET", "/gateway", public=True)
-async def gateway(call: Call) -> Json:
-    """Return the gateway's address."""
+async def get_gateway(call: Call) -> Json:
+    """Get the gateway's URL."""
     return {"url": call.pocket.gateway}
 
 
 @routes.add("GET", "/gateway/bot")
-async def gateway_for_bots(call: Call) -> Json:
-    """Return the gateway's address and how often a bot may identify."""
-    start = {"total": IDENTIFIES_A_DAY, "remaining": IDENTIFIES_A_DAY, "reset_after": 0, "max_concurrency": 1}
+async def get_gateway_bot(call: Call) -> Json:
+    """Get the gateway's URL and the session start limit."""
+    start = {
+        "total": SESSION_STARTS_PER_DAY,
+        "remaining": SESSION_STARTS_PER_DAY,
+        "reset_after": 0,
+        "max_concurrency": 1,
+    }
     return {"url": call.pocket.gateway, "shards": 1, "session_start_limit": start}
 
 
 @routes.add("GET", "/applications/@me")
 @routes.add("GET", "/oauth2/applications/@me")
-async def my_application(call: Call) -> Json:
-    """Return the application of the bot that asks."""
+async def get_current_application(call: Call) -> Json:
+    """Get the calling bot's application."""
     if not call.user.bot:
-        raise ApiError(Refusal.BOTS_ONLY)
+        raise ApiError(ErrorCode.BOTS_ONLY)
     return _application(call)
 
 
 @routes.add("GET", "/applications/{application_id}")
-async def application(call: Call) -> Json:
-    """Return the bot's application by its id."""
+async def get_application(call: Call) -> Json:
+    """Get the bot's application by id."""
     if not call.user.bot:
-        raise ApiError(Refusal.BOTS_ONLY)
+        raise ApiError(ErrorCode.BOTS_ONLY)
     if call.id("application_id") != call.pocket.world.application.id:
-        raise ApiError(Refusal.UNKNOWN_APPLICATION)
+        raise ApiError(ErrorCode.UNKNOWN_APPLICATION)
     return _application(call)
 
 

@@ -1,1 +1,1 @@
-"""What the pocket Discord remembers: records, the world in memory, its SQLite store, permissions."""
+"""State: records, the world in memory, its SQLite store, attachment files, permissions, snowflakes."""

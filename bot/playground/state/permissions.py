@@ -1,4 +1,4 @@
-"""Who may do what where: Discord's permission bits and how they add up.
+"""Discord's permission bits, and a member's permissions in a guild and in a channel.
 
 Source of the bits and of the order of computation: Discord's reference, "Permissions".
 """
@@ -6,11 +6,11 @@ Source of the bits and of the order of computation: Discord's reference, "Permis
 from datetime import UTC, datetime
 from enum import IntFlag
 
-from bot.playground.state.objects import Channel, Guild
+from bot.playground.state.records import Channel, Guild
 
 
 class Permission(IntFlag):
-    """The permissions that the pocket Discord knows, with Discord's bits."""
+    """The permissions that the pocket Discord checks, with Discord's bits."""
 
     KICK_MEMBERS = 1 << 1
     BAN_MEMBERS = 1 << 2
@@ -44,10 +44,10 @@ class Permission(IntFlag):
 
 
 ALL = (1 << 53) - 1
-"""Every bit that Discord has given out, and some to come."""
+"""All bits that Discord uses, and some that it may use later."""
 
 BOT_INVITE = 309237763072
-"""What the bot asks for when it is invited. Source: ../shared/DISCORD.md, "Threads, permissions"."""
+"""The permissions of the bot's invite. Source: ../shared/DISCORD.md, "Threads, permissions"."""
 
 EVERYONE = (
     Permission.ADD_REACTIONS
@@ -66,7 +66,7 @@ EVERYONE = (
     | Permission.SEND_POLLS
     | Permission.USE_EXTERNAL_APPS
 )
-"""What @everyone may do in the server that the pocket Discord starts with."""
+"""The permissions of @everyone in a new guild."""
 
 DIRECT = EVERYONE & ~(
     Permission.CREATE_PUBLIC_THREADS
@@ -74,7 +74,7 @@ DIRECT = EVERYONE & ~(
     | Permission.SEND_MESSAGES_IN_THREADS
     | Permission.CHANGE_NICKNAME
 )
-"""What both sides may do in a direct message."""
+"""The permissions of both users in a DM."""
 
 WRITING = (
     Permission.MENTION_EVERYONE
@@ -82,14 +82,14 @@ WRITING = (
     | Permission.ATTACH_FILES
     | Permission.EMBED_LINKS
 )
-"""What has no effect without the permission to send messages."""
+"""Permissions without effect for members who can't send messages."""
 
 TIMED_OUT = Permission.VIEW_CHANNEL | Permission.READ_MESSAGE_HISTORY
-"""What is left to a member in a time-out."""
+"""The permissions left to a member in a timeout."""
 
 
 def in_guild(guild: Guild, user_id: int) -> int:
-    """Return a member's permissions before any channel's overwrites, 0 for a stranger."""
+    """Return a member's permissions before channel overwrites, 0 for a user who is no member."""
     member = guild.members.get(user_id)
     if member is None:
         return 0
@@ -104,7 +104,7 @@ def in_guild(guild: Guild, user_id: int) -> int:
 
 
 def in_channel(guild: Guild, channel: Channel, user_id: int) -> int:
-    """Return a member's permissions in a channel (for a thread: pass its parent)."""
+    """Return a member's permissions in a channel. For a thread pass its parent."""
     bits = in_guild(guild, user_id)
     if bits == ALL or not bits:
         return bits
@@ -119,13 +119,13 @@ def in_channel(guild: Guild, channel: Channel, user_id: int) -> int:
 
 
 def _timed_out(guild: Guild, user_id: int) -> bool:
-    """Tell whether a member is in a time-out now."""
+    """Tell whether a member is in a timeout now."""
     until = guild.members[user_id].timed_out_until
     return until is not None and until > datetime.now(UTC)
 
 
 def _overwritten(bits: int, guild: Guild, channel: Channel, user_id: int) -> int:
-    """Apply a channel's overwrites: everyone's, then the roles' together, then the member's own."""
+    """Apply a channel's overwrites: @everyone's, then all roles' together, then the member's."""
     by_id = {overwrite.id: overwrite for overwrite in channel.overwrites}
     everyone = by_id.get(guild.id)
     if everyone:

@@ -1,11 +1,11 @@
-"""What a new pocket Discord starts with: one server, two channels, two people and the bot."""
+"""The content of a new pocket Discord: one guild, two channels, two users and the bot."""
 
 import base64
 import secrets
 
 from bot.playground.state import permissions
-from bot.playground.state.objects import Application, Channel, ChannelType, Guild, Member, Role, User
 from bot.playground.state.permissions import Permission
+from bot.playground.state.records import Application, Channel, ChannelType, Guild, Member, Role, User
 from bot.playground.state.world import World
 
 GUILD_NAME = "The pocket Discord"
@@ -16,35 +16,35 @@ TOPICS = {
     GENERAL: "Beholder is quiet here until you mention it or use a command.",
 }
 
-PEOPLE = (("ada", "Ada"), ("ben", "Ben"))
-"""Who lives there. The first owns the server, the second is an ordinary member."""
+USERS = (("ada", "Ada"), ("ben", "Ben"))
+"""Username and display name. The first owns the guild, the second is an ordinary member."""
 
 BOT_NAME = "Beholder"
 
 LIMITED_INTENTS = 1 << 13 | 1 << 15 | 1 << 19
-"""Application flags: presences, members and message content, as an unverified application has them.
+"""Application flags: the limited presence, members and message content intents of an unverified application.
 
 Source: Discord's reference, "Application flags".
 """
 
 
 def seed(world: World) -> None:
-    """Fill an empty world; one that has been filled stays as it is."""
+    """Create the initial content of a world, unless it has a guild. Idempotent."""
     if world.guilds:
         return
-    people = [new_person(world, *names) for names in PEOPLE]
+    people = [new_user(world, *names) for names in USERS]
     bot = _bot(world, people[0])
     _guild(world, people, bot)
 
 
 def new_token(user_id: int) -> str:
-    """Return a token of the form that Discord's have: the user's id, then chance."""
+    """Return a token of the form of Discord's: the user's id, then random parts."""
     owner = base64.urlsafe_b64encode(str(user_id).encode()).decode().rstrip("=")
     return f"{owner}.{secrets.token_urlsafe(4)}.{secrets.token_urlsafe(27)}"
 
 
-def new_person(world: World, username: str, shown: str) -> User:
-    """Give someone an account."""
+def new_user(world: World, username: str, shown: str) -> User:
+    """Create a user account."""
     user_id = world.snowflakes.next()
     user = User(id=user_id, username=username, global_name=shown, token=new_token(user_id))
     world.save_user(user)
@@ -68,7 +68,7 @@ def _bot(world: World, owner: User) -> User:
 
 
 def _guild(world: World, people: list[User], bot: User) -> None:
-    """Make the server, invite the bot with the permissions that it asks for, add the channels."""
+    """Create the guild with its members, the bot and the channels."""
     guild = new_guild(world, GUILD_NAME, people[0])
     add_member(world, guild, *people[1:])
     admin = Role(
@@ -86,7 +86,7 @@ def _guild(world: World, people: list[User], bot: User) -> None:
 
 
 def new_guild(world: World, name: str, owner: User) -> Guild:
-    """Make a server with its owner in it, and nothing else."""
+    """Create a guild with its owner and without channels."""
     guild = Guild(id=world.snowflakes.next(), name=name, owner_id=owner.id)
     guild.roles[guild.id] = Role(id=guild.id, name="@everyone", permissions=permissions.EVERYONE)
     add_member(world, guild, owner)
@@ -94,14 +94,14 @@ def new_guild(world: World, name: str, owner: User) -> Guild:
 
 
 def add_member(world: World, guild: Guild, *users: User) -> None:
-    """Let users join a server."""
+    """Add users to a guild."""
     for user in users:
         guild.members[user.id] = Member(user_id=user.id, joined_at=world.now())
     world.save_guild(guild)
 
 
 def invite_bot(world: World, guild: Guild, bot: User, bits: int) -> None:
-    """Let a bot join a server, with the role of its own that Discord makes for it."""
+    """Add a bot to a guild, with the managed role that Discord creates for it."""
     role = Role(
         id=world.snowflakes.next(),
         name=bot.username,

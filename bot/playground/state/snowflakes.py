@@ -1,10 +1,10 @@
-"""Ids as Discord makes them: the time in milliseconds since 2015, then 22 bits that count."""
+"""Snowflakes: ids of the milliseconds since 2015, then 22 bits of a counter."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 EPOCH_MS = 1_420_070_400_000
-"""The first second of 2015. Source: Discord's reference, "Snowflakes"."""
+"""Discord's epoch, the first second of 2015. Source: Discord's reference, "Snowflakes"."""
 
 COUNTER_BITS = 22
 
@@ -13,20 +13,20 @@ Clock = Callable[[], float]
 
 
 class Snowflakes:
-    """Hands out ids that carry the time and never repeat or go backwards."""
+    """Generates snowflakes that increase strictly, even where the clock goes back."""
 
     def __init__(self, clock: Clock, last: int = 0) -> None:
         self._clock = clock
         self._last = last
 
     def next(self) -> int:
-        """Return an id greater than every one before it."""
+        """Return an id greater than all before it."""
         self._last = max(at_time(self._clock()), self._last + 1)
         return self._last
 
 
 def at_time(seconds: float) -> int:
-    """Return the smallest id of a moment.
+    """Return the smallest snowflake of a time.
 
     Args:
         seconds: Seconds since 1970.
@@ -35,5 +35,5 @@ def at_time(seconds: float) -> int:
 
 
 def time_of(snowflake: int) -> datetime:
-    """Return when an id was made, in UTC."""
+    """Return the time of a snowflake, in UTC."""
     return datetime.fromtimestamp(((snowflake >> COUNTER_BITS) + EPOCH_MS) / 1000, UTC)

@@ -1,11 +1,11 @@
-"""Where records are kept: one SQLite file, one writer, every change committed at once."""
+"""The SQLite store of records: one file, one process, a commit for each change."""
 
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from bot.playground.state.objects import Record
+from bot.playground.state.records import Record
 
 R = TypeVar("R", bound=Record)
 
@@ -20,23 +20,23 @@ CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) 
 
 
 class StoreError(Exception):
-    """The data folder can't be used; the message says why, for a person."""
+    """The data folder can't be used. The message says why, for the user of the command."""
 
 
 class Store:
     """Records by kind and id, as JSON in SQLite.
 
-    A write-ahead log without an fsync for each commit: what was answered survives a SIGKILL of this
-    process, and a power cut loses the last moments at most.
+    It has a write-ahead log without an fsync for each commit: what was answered survives a SIGKILL of this
+    process, and a power failure loses the last changes at most.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Open the store, making it where there is none.
+        """Open the store, creating it where there is none.
 
         Raises:
             StoreError: Another process has it open, or a newer version wrote it.
         """
-        # Everyone's tokens lie here.
+        # It has all tokens: only its owner may read it.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
         self._database = sqlite3.connect(folder / "pocket.sqlite3", isolation_level=None, timeout=0.1)
@@ -47,7 +47,7 @@ class Store:
             raise
 
     def _prepare(self) -> None:
-        """Take the file for this process alone and make its tables."""
+        """Lock the file for this process and create its tables."""
         run = self._database.execute
         try:
             run("PRAGMA locking_mode = EXCLUSIVE")
@@ -67,31 +67,31 @@ class Store:
             ) from error
 
     def put(self, record: Record) -> None:
-        """Write a record, new or changed."""
+        """Insert or replace a record."""
         self._database.execute(
             "INSERT OR REPLACE INTO records VALUES (?, ?, ?)",
             (type(record).__name__, record.id, record.model_dump_json(exclude_defaults=True)),
         )
 
     def delete(self, record: Record) -> None:
-        """Forget a record; nothing happens where there is none."""
+        """Delete a record. Idempotent."""
         self._database.execute(
             "DELETE FROM records WHERE kind = ? AND id = ?", (type(record).__name__, record.id)
         )
 
     def load(self, kind: type[R]) -> Iterator[R]:
-        """Yield every record of a kind, by rising id."""
+        """Yield all records of a type, sorted by id."""
         rows = self._database.execute("SELECT json FROM records WHERE kind = ? ORDER BY id", (kind.__name__,))
         for (json,) in rows:
             yield kind.model_validate_json(json)
 
     def last_id(self) -> int:
-        """Return the greatest id in use, 0 for an empty store."""
+        """Return the greatest id of a record, 0 for an empty store."""
         (last,) = self._database.execute("SELECT coalesce(max(id), 0) FROM records").fetchone()
         return int(last)
 
     def secret(self, name: str, fresh: str) -> str:
-        """Return what was kept under a name, keeping `fresh` where nothing was."""
+        """Return the secret of a name, storing `fresh` where there is none."""
         self._database.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (name, fresh))
         (value,) = self._database.execute("SELECT value FROM secrets WHERE name = ?", (name,)).fetchone()
         return str(value)

@@ -1,1 +1,1 @@
-"""Faults to order, and observers of each exchange: for tests and for the page's inspector."""
+"""Fault injection and observers of traffic, for tests and for the page's inspector."""

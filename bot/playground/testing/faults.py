@@ -1,4 +1,4 @@
-"""Faults to order, so that tests can see what the bot makes of them."""
+"""Fault injection: errors and broken connections for the bot's requests, repeated gateway events."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,26 +6,26 @@ from enum import Enum, auto
 
 
 class FaultKind(Enum):
-    """What goes wrong with a request."""
+    """How a request fails."""
 
     STATUS = auto()
-    """It is answered with a server error and has no effect."""
+    """The answer is an error status, and the request has no effect."""
     CUT_BEFORE = auto()
-    """The connection breaks before it has an effect."""
+    """The connection is aborted before the request has an effect."""
     CUT_AFTER = auto()
-    """It has its effect, and the connection breaks before the answer."""
+    """The request has its effect, and the connection is aborted before the answer."""
 
 
 @dataclass
 class Fault:
-    """A fault for the next requests that fit.
+    """A fault for the next matching requests.
 
     Attributes:
-        kind: What goes wrong.
-        times: How many requests it hits.
-        status: The status to answer with, for `STATUS`.
-        method: The method that it is meant for, any where none is given.
-        template: The route that it is meant for, any where none is given.
+        kind: How they fail.
+        times: How many requests fail.
+        status: The status of the answer, for `STATUS`.
+        method: The HTTP method to match, None for any.
+        template: The path template to match, None for any.
     """
 
     kind: FaultKind
@@ -34,43 +34,43 @@ class Fault:
     method: str | None = None
     template: str | None = None
 
-    def fits(self, method: str, template: str) -> bool:
-        """Tell whether a request is meant."""
+    def matches(self, method: str, template: str) -> bool:
+        """Tell whether a request matches."""
         return self.method in {None, method} and self.template in {None, template}
 
 
 class Faults:
-    """The faults that wait. They hit the bot's requests, not the members'."""
+    """The pending faults. They apply to the bot's requests, not to other users'."""
 
     def __init__(self) -> None:
-        self._waiting: list[Fault] = []
+        self._pending: list[Fault] = []
         self._repeats: Counter[str] = Counter()
 
     def add(self, fault: Fault) -> None:
-        """Order a fault."""
-        self._waiting.append(fault)
+        """Add a fault. Of several that match a request, the first added applies."""
+        self._pending.append(fault)
 
     def take(self, method: str, template: str) -> Fault | None:
-        """Return the fault that hits this request, using it up once."""
-        fault = next((each for each in self._waiting if each.fits(method, template)), None)
+        """Return the fault for a request, and count it down. None where no fault matches."""
+        fault = next((each for each in self._pending if each.matches(method, template)), None)
         if fault is not None:
             fault.times -= 1
             if fault.times <= 0:
-                self._waiting.remove(fault)
+                self._pending.remove(fault)
         return fault
 
     def repeat(self, event: str, times: int = 1) -> None:
-        """Deliver the next gateway events of a name twice, as Discord may after a resume."""
+        """Deliver the next events of a name twice to the bot, as Discord may after a resume."""
         self._repeats[event] += times
 
     def repeated(self, event: str) -> bool:
-        """Tell whether this event is to be delivered twice, using that up."""
+        """Tell whether to deliver an event twice, and count that down."""
         if not self._repeats[event]:
             return False
         self._repeats[event] -= 1
         return True
 
     def clear(self) -> None:
-        """Call everything off."""
-        self._waiting.clear()
+        """Remove all faults and repeats."""
+        self._pending.clear()
         self._repeats.clear()

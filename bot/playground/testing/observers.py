@@ -1,30 +1,30 @@
-"""What watches the pocket Discord: each REST exchange and each gateway frame, as it happens."""
+"""Observers: callbacks for each REST exchange and each gateway frame."""
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bot.playground.state.objects import Json
+from bot.playground.state.records import Json
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RestExchange:
-    """One request with its answer.
+    """One API request with its answer.
 
     Attributes:
-        user_id: Who asked, none without a valid token.
+        user_id: The caller, None without a valid token.
         method: The HTTP method.
-        template: The route as Discord's description writes it, for example `/channels/{channel_id}`.
-        path: The path asked for, below `/api/v10`.
-        query: The query's values.
+        template: The path template as in Discord's description, for example `/channels/{channel_id}`.
+        path: The request's path, without `/api/v10`.
+        query: The query parameters.
         request: The JSON body, or a multipart body's `payload_json`.
         files: The names of a multipart body's file fields.
         status: The answer's status.
         answer: The answer's JSON body.
-        seconds: How long it took.
+        seconds: Duration of the request.
     """
 
     user_id: int | None
@@ -41,7 +41,7 @@ class RestExchange:
 
 @dataclass(frozen=True)
 class GatewayFrame:
-    """One gateway payload, `{op, d, s, t}`, sent to a user's client or come from it."""
+    """One gateway payload, `{op, d, s, t}`, sent to a user's client or received from it."""
 
     user_id: int | None
     sent: bool
@@ -53,12 +53,12 @@ Observer = Callable[[Observation], None]
 
 
 class Observers(list[Observer]):
-    """Callbacks that are told. One that fails is logged and does no harm to the others."""
+    """The callbacks, called in order. An exception of one is logged and doesn't affect the others."""
 
-    def tell(self, observation: Observation) -> None:
-        """Tell every observer."""
+    def notify(self, observation: Observation) -> None:
+        """Call all observers."""
         for observer in list(self):
             try:
                 observer(observation)
             except Exception:
-                log.exception("an observer failed")
+                log.exception("Observer failed")

@@ -6,7 +6,7 @@ import pytest
 from bot.formatting.status import NO_IMAGE_HERE
 from bot.images.fetcher import Fetcher
 from tests.bot.harness import PNG, Harness, picture
-from tests.bot.playground.scenery import png
+from tests.bot.playground.upload_files import png
 from tests.e2e.member import Member, Message
 
 GIF, APNG, LOTTIE = b"GIF89a", PNG + b"....acTL", b'{"v": "5.5.2"}'

@@ -1,4 +1,4 @@
-"""A pocket Discord of its own for each test, with two people and the bot."""
+"""Fixtures: a pocket Discord with its users for each test, one browser for all page tests of a process."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,25 +7,29 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext
 
 from bot.playground.server import PocketDiscord
 from bot.playground.testing.observers import RestExchange
-from tests.bot.playground.members import Bot, Rest, running_bot
+from tests.bot.playground.discord_py_client import Bot, running_bot
+from tests.bot.playground.rest_client import Rest
+from tests.browser import PHONE, browser_context, chromium
 from tests.openapi import DESCRIPTION, Judge
 
 
 @dataclass(frozen=True)
 class Place:
-    """A pocket Discord with someone at each end.
+    """A pocket Discord with a REST client for each of its users.
 
     Attributes:
         pocket: The server.
-        ada: Its admin.
+        ada: The admin, who owns the guild.
         ben: An ordinary member.
-        bot: The bot, over plain REST.
-        pictures: The path of the channel with captions.
-        general: The path of the channel without.
-        guild: The path of the server.
+        bot: The bot.
+        pictures: The path of the channel "pictures".
+        general: The path of the channel "general".
+        guild: The path of the guild.
     """
 
     pocket: PocketDiscord
@@ -39,7 +43,7 @@ class Place:
 
 @asynccontextmanager
 async def judged_pocket(tmp_path: Path) -> AsyncIterator[PocketDiscord]:
-    """Run a pocket Discord that is held to Discord's description, where that is there."""
+    """Run a pocket Discord whose traffic is checked against Discord's description, where there is one."""
     async with PocketDiscord(tmp_path / "discord", port=0) as server:
         judge = Judge(requests=was_accepted) if DESCRIPTION.is_file() else None
         if judge is not None:
@@ -56,7 +60,7 @@ async def pocket(tmp_path: Path) -> AsyncIterator[PocketDiscord]:
 
 
 def was_accepted(exchange: RestExchange) -> bool:
-    """Leave out the requests that tests make wrong on purpose: those were refused."""
+    """Tell whether to check a request. Refused ones are invalid on purpose."""
     return exchange.status < 300
 
 
@@ -67,7 +71,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 def place_of(pocket: PocketDiscord, http: aiohttp.ClientSession) -> Place:
-    """Return a pocket Discord with its people."""
+    """Return a pocket Discord with its users."""
     world = pocket.world
     ada, ben = (each for each in world.users.values() if not each.bot)
     pictures, general = world.guild_channels(world.guild)
@@ -91,3 +95,24 @@ def place(pocket: PocketDiscord, http: aiohttp.ClientSession) -> Place:
 async def client(pocket: PocketDiscord) -> AsyncIterator[Bot]:
     async with running_bot(pocket) as bot:
         yield bot
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Run one browser for all page tests of this process."""
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def desktop(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """Give a context with a wide window. Each test's page has an origin, and so a storage, of its own."""
+    async with browser_context(browser) as context:
+        yield context
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def phone_screen(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """Give a context with a phone's narrow window."""
+    async with browser_context(browser, PHONE) as context:
+        yield context

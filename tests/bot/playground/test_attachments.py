@@ -1,4 +1,4 @@
-"""Files: served at signed addresses, as what they are, with a picture's size."""
+"""Attachments: signed URLs, content types, image sizes, alt text."""
 
 import io
 from pathlib import Path
@@ -9,9 +9,9 @@ from PIL import Image
 
 from bot.playground.messages.attachments import safe_name
 from bot.playground.server import PocketDiscord
-from bot.playground.state import images
+from bot.playground.state import image_headers
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.scenery import NO_PICTURE, png
+from tests.bot.playground.upload_files import NO_PICTURE, png
 
 
 def encoded(kind: str, size: tuple[int, int] = (37, 21)) -> bytes:
@@ -22,19 +22,19 @@ def encoded(kind: str, size: tuple[int, int] = (37, 21)) -> bytes:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "AVIF"])
 def test_a_pictures_size_is_in_its_header(kind: str) -> None:
-    assert images.size(encoded(kind)) == (37, 21)
+    assert image_headers.size(encoded(kind)) == (37, 21)
 
 
 def test_lossless_webp_too() -> None:
     out = io.BytesIO()
     Image.new("RGBA", (300, 5)).save(out, "WEBP", lossless=True)
-    assert images.size(out.getvalue()) == (300, 5)
+    assert image_headers.size(out.getvalue()) == (300, 5)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "AVIF"])
-def test_a_cut_header_has_no_size_and_does_no_harm(kind: str) -> None:
+def test_a_truncated_image_header_gives_no_size(kind: str) -> None:
     data = encoded(kind)
-    sizes = {images.size(data[:length]) for length in range(min(len(data), 400))}
+    sizes = {image_headers.size(data[:length]) for length in range(min(len(data), 400))}
     assert sizes <= {None, (37, 21)}
 
 
@@ -49,7 +49,7 @@ def test_a_cut_header_has_no_size_and_does_no_harm(kind: str) -> None:
         ("???", "file"),
     ],
 )
-def test_names_are_made_safe(name: str, kept: str) -> None:
+def test_file_names_are_made_safe(name: str, kept: str) -> None:
     assert safe_name(name) == kept
 
 
@@ -115,7 +115,7 @@ async def test_a_spoiler_is_marked(place: Place) -> None:
     assert sent["attachments"][0]["filename"] == "SPOILER_a.png"
 
 
-async def test_everyone_has_a_picture(place: Place, http: aiohttp.ClientSession) -> None:
+async def test_each_user_has_a_default_avatar(place: Place, http: aiohttp.ClientSession) -> None:
     async with http.get(f"{place.pocket.url}/embed/avatars/3.png") as answer:
         assert answer.content_type == "image/png"
-        assert images.size(await answer.read()) == (64, 64)
+        assert image_headers.size(await answer.read()) == (64, 64)

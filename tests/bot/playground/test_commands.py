@@ -1,4 +1,4 @@
-"""Application commands: registered by discord.py, listed for clients, refused where they break limits."""
+"""Application commands: registration with discord.py, the command index, limits."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from discord import app_commands
 
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import Bot
+from tests.bot.playground.discord_py_client import Bot
 
 ASK: dict[str, Any] = {
     "name": "ask",
@@ -26,7 +26,7 @@ def path(place: Place, *, guild: bool = False) -> str:
     return application + (place.guild if guild else "") + "/commands"
 
 
-async def test_a_tree_is_synced(client: Bot) -> None:
+async def test_discord_py_syncs_a_command_tree(client: Bot) -> None:
     tree = app_commands.CommandTree(client)
 
     @tree.command(description="Ask about a picture")
@@ -58,7 +58,7 @@ async def test_a_tree_is_synced(client: Bot) -> None:
     assert {each.id for each in again} == {each.id for each in synced}
 
 
-async def test_overwriting_removes_what_is_not_named(place: Place) -> None:
+async def test_a_bulk_overwrite_removes_other_commands(place: Place) -> None:
     first = await place.bot.put(path(place), [ASK, {"name": "other", "description": "x"}])
     second = await place.bot.put(path(place), [ASK | {"description": "changed"}])
     assert [each["id"] for each in second] == [first[0]["id"]]
@@ -67,7 +67,7 @@ async def test_overwriting_removes_what_is_not_named(place: Place) -> None:
     assert await place.bot.put(path(place), []) == []
 
 
-async def test_one_is_created_changed_and_deleted(place: Place) -> None:
+async def test_a_command_is_created_edited_and_deleted(place: Place) -> None:
     answer = await place.bot.ask("POST", path(place, guild=True), ASK)
     assert answer.status == 201
     assert (await place.bot.ask("POST", path(place, guild=True), ASK)).status == 200
@@ -99,15 +99,15 @@ async def test_one_is_created_changed_and_deleted(place: Place) -> None:
         {"type": 3},
     ],
 )
-async def test_what_breaks_a_limit_is_refused(place: Place, wrong: dict[str, Any]) -> None:
+async def test_a_command_over_a_limit_is_refused(place: Place, wrong: dict[str, Any]) -> None:
     assert await place.bot.refused("POST", path(place), ASK | wrong) == (400, 50035)
 
 
-async def test_names_are_unique(place: Place) -> None:
+async def test_command_names_are_unique(place: Place) -> None:
     assert await place.bot.refused("PUT", path(place), [ASK, ASK]) == (400, 50035)
 
 
-async def test_clients_are_shown_what_they_may_use(place: Place) -> None:
+async def test_the_command_index_has_the_commands_that_a_member_may_use(place: Place) -> None:
     hidden = ASK | {"name": "captions", "default_member_permissions": 1 << 5}
     nobody = ASK | {"name": "secret", "default_member_permissions": 0}
     elsewhere = ASK | {"name": "private", "contexts": [1]}

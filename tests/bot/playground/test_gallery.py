@@ -1,10 +1,12 @@
-"""Scenes of the tiny world, drawn on demand by a process of their own."""
+"""The scene gallery: random scenes, drawn by a child process."""
 
 import base64
 import io
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 
 from bot.playground import gallery
@@ -43,10 +45,9 @@ async def test_a_wrong_number_is_refused(place: Place, http: aiohttp.ClientSessi
         assert "must be a number from" in await answer.text()
 
 
-async def test_where_nothing_can_be_drawn_the_page_hears_why(
-    place: Place, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gallery, "LIMITS", ChildLimits(seconds=20, memory=2**30, answer=10))
-    async with http.get(f"{place.pocket.url}/playground/scenes") as answer:
+async def test_a_drawing_that_fails_is_answered_with_the_reason() -> None:
+    app = web.Application()
+    gallery.add_to(app, ChildLimits(seconds=20, memory=2**30, answer=10))
+    async with TestClient(TestServer(app)) as client, client.get("/playground/scenes") as answer:
         assert answer.status == 503
-        assert (await answer.json())["message"] == gallery.NOT_DRAWN
+        assert (await answer.json())["message"] == gallery.DRAWING_FAILED

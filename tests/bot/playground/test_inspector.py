@@ -1,4 +1,4 @@
-"""What the page's inspector is shown of what passes between the bot and this Discord."""
+"""The inspector: entries of the bot's traffic, without tokens."""
 
 import json
 from typing import Any
@@ -8,10 +8,10 @@ import pytest
 
 from bot.playground import inspector
 from bot.playground.server import PocketDiscord
-from tests.bot.playground.answering import answering
-from tests.bot.playground.clients import member_client
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import Bot
+from tests.bot.playground.discord_py_client import Bot
+from tests.bot.playground.example_application import example_commands
+from tests.bot.playground.member_client import member_client
 
 
 async def entries(http: aiohttp.ClientSession, pocket: PocketDiscord, last: str) -> list[dict[str, Any]]:
@@ -38,7 +38,7 @@ async def test_events_and_requests_of_the_bot_are_shown_and_those_of_others_are_
     assert sum(name == f"POST {place.general}/messages" for name in names) == 1
 
 
-async def test_a_page_that_looks_is_told_as_it_happens(
+async def test_a_connected_inspector_gets_new_entries(
     place: Place, client: Bot, http: aiohttp.ClientSession
 ) -> None:
     await entries(http, place.pocket, "GUILD_CREATE")
@@ -52,7 +52,7 @@ async def test_a_page_that_looks_is_told_as_it_happens(
 
 
 async def test_no_token_is_shown(place: Place, client: Bot, http: aiohttp.ClientSession) -> None:
-    await answering(client).sync()
+    await example_commands(client).sync()
     async with member_client(place, http, "ben") as ben:
         body = await ben.call("now")
         await ben.told("INTERACTION_SUCCESS", body)
@@ -63,7 +63,7 @@ async def test_no_token_is_shown(place: Place, client: Bot, http: aiohttp.Client
     assert len(tokens) >= 4
     assert not [token for token in tokens if token in shown]
     assert "INTERACTION_CREATE" in [each["name"] for each in seen]
-    assert f"/{inspector.HIDDEN}/callback" in seen[-1]["name"]
+    assert f"/{inspector.REDACTED}/callback" in seen[-1]["name"]
 
 
 @pytest.mark.parametrize(
@@ -74,12 +74,12 @@ async def test_no_token_is_shown(place: Place, client: Bot, http: aiohttp.Client
     ],
 )
 def test_a_path_is_shown_without_its_token(template: str, path: str, shown: str) -> None:
-    assert inspector.shown_path(template, path) == shown
+    assert inspector.redacted_path(template, path) == shown
 
 
-def test_what_is_shown_of_a_payload_is_a_copy() -> None:
+def test_redaction_leaves_the_payload_unchanged() -> None:
     payload = {"token": "secret", "below": [{"Authorization": "secret", "text": "x" * 5000}]}
-    shown = inspector.without_secrets(payload)
+    shown = inspector.redacted(payload)
     assert "secret" not in json.dumps(shown)
     assert len(shown["below"][0]["text"]) < 5000
     assert payload["token"] == "secret"  # noqa: S105

@@ -1,4 +1,4 @@
-"""Interactions: everything that people do with a bot, and everything that it may answer."""
+"""Interactions of a user with a discord.py application, and each kind of response."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.bot.playground.answering import answering
-from tests.bot.playground.clients import Member, member_client
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import Bot
-from tests.bot.playground.scenery import png
+from tests.bot.playground.discord_py_client import Bot
+from tests.bot.playground.example_application import example_commands
+from tests.bot.playground.member_client import Member, member_client
+from tests.bot.playground.upload_files import png
 
 EPHEMERAL, LOADING = 1 << 6, 1 << 7
 
@@ -18,7 +18,7 @@ EPHEMERAL, LOADING = 1 << 6, 1 << 7
 @pytest.fixture
 async def ben(place: Place, http: aiohttp.ClientSession, client: Bot) -> AsyncIterator[Member]:
     """Connect Ben's client to a server whose bot has its commands registered."""
-    await answering(client).sync()
+    await example_commands(client).sync()
     async with member_client(place, http, "ben") as member:
         yield member
 
@@ -74,7 +74,9 @@ async def test_ephemerality_is_fixed_at_the_defer(place: Place, ben: Member) -> 
     assert await place.ada.get(f"{place.general}/messages") == []
 
 
-async def test_a_placeholder_can_go_and_an_ephemeral_follow_up_come(place: Place, ben: Member) -> None:
+async def test_a_deferred_response_is_deleted_and_an_ephemeral_followup_sent(
+    place: Place, ben: Member
+) -> None:
     await ben.call("wrong")
     message = await answer(ben, "that went wrong")
     assert message["flags"] == EPHEMERAL
@@ -134,7 +136,7 @@ async def test_users_are_chosen(ben: Member) -> None:
         ("pick", 3, {"values": ["red", "blue", "green"]}),
     ],
 )
-async def test_components_are_held_to_what_they_are(
+async def test_components_are_validated(
     place: Place, ben: Member, custom_id: str, kind: int, more: dict[str, Any]
 ) -> None:
     await ben.call("show")
@@ -204,7 +206,7 @@ async def test_every_kind_of_option_arrives(place: Place, ben: Member) -> None:
         [option(7, "where", "1")],
     ],
 )
-async def test_values_that_do_not_fit_are_refused(
+async def test_invalid_option_values_are_refused(
     place: Place, ben: Member, values: list[dict[str, Any]]
 ) -> None:
     given = {"whole": option(4, "whole", 3), "number": option(10, "number", 1)}
@@ -250,7 +252,7 @@ async def test_it_works_in_direct_messages(place: Place, ben: Member, client: Bo
     assert (interaction.guild, interaction.context.dm_channel) == (None, True)
 
 
-async def test_who_waits_too_long_is_told(place: Place, ben: Member) -> None:
+async def test_an_unanswered_interaction_fails_after_the_deadline(place: Place, ben: Member) -> None:
     place.pocket.limits.acknowledge_seconds = 0.05
     body = await ben.call("forever")
     assert (await ben.told("INTERACTION_FAILURE", body))["reason_code"] == 2

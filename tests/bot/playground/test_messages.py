@@ -1,4 +1,4 @@
-"""Sending, reading, editing and deleting messages over REST."""
+"""Messages over REST: create, get, list, edit, delete."""
 
 import asyncio
 from typing import Any
@@ -7,10 +7,10 @@ import pytest
 
 from bot.playground.server import PocketDiscord
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import Bot
+from tests.bot.playground.discord_py_client import Bot
 
 
-async def test_one_is_read_as_it_was_sent(place: Place) -> None:
+async def test_a_message_is_read_as_it_was_sent(place: Place) -> None:
     sent = await place.ben.post(f"{place.general}/messages", {"content": "  hello  ", "nonce": "7"})
     assert (sent["content"], sent["nonce"], sent["author"]["username"]) == ("hello", "7", "ben")
     read = await place.ada.get(f"{place.general}/messages/{sent['id']}")
@@ -34,7 +34,7 @@ async def test_a_nonce_that_is_not_enforced_makes_two(place: Place) -> None:
     assert first["id"] != second["id"]
 
 
-async def test_lists_go_before_after_and_around(place: Place) -> None:
+async def test_messages_are_listed_before_after_and_around_an_id(place: Place) -> None:
     ids = [(await place.ben.post(f"{place.general}/messages", {"content": str(n)}))["id"] for n in range(7)]
     newest_first = ids[::-1]
 
@@ -106,7 +106,7 @@ async def test_allowed_mentions_are_kept(
     assert [each["username"] for each in sent["mentions"]] == pinged
 
 
-async def test_only_who_may_pings_everyone(place: Place) -> None:
+async def test_only_members_with_the_permission_mention_everyone(place: Place) -> None:
     body = {"content": "@everyone"}
     assert (await place.ada.post(f"{place.general}/messages", body))["mention_everyone"] is True
     assert (await place.ben.post(f"{place.general}/messages", body))["mention_everyone"] is False
@@ -136,7 +136,7 @@ async def test_an_attachments_alt_text_can_be_changed(place: Place) -> None:
     assert edited["attachments"][0]["description"] == "a letter"
 
 
-async def test_deleting_takes_ones_own_or_a_permission(place: Place, client: Bot) -> None:
+async def test_others_messages_are_deleted_with_the_permission_only(place: Place, client: Bot) -> None:
     sent = await place.ada.post(f"{place.general}/messages", {"content": "mine"})
     path = f"{place.general}/messages/{sent['id']}"
     assert await place.ben.refused("DELETE", path) == (403, 50013)
@@ -146,7 +146,7 @@ async def test_deleting_takes_ones_own_or_a_permission(place: Place, client: Bot
     assert await place.ada.refused("GET", path) == (404, 10008)
 
 
-async def test_several_are_deleted_at_once(place: Place, client: Bot) -> None:
+async def test_messages_are_deleted_in_bulk(place: Place, client: Bot) -> None:
     ids = [(await place.ben.post(f"{place.general}/messages", {"content": str(n)}))["id"] for n in range(3)]
     assert await place.ada.refused(
         "POST", f"{place.general}/messages/bulk-delete", {"messages": ids[:1]}
@@ -169,7 +169,7 @@ async def test_direct_messages_go_both_ways(place: Place, client: Bot, pocket: P
     assert await place.ada.refused("GET", f"/channels/{channel['id']}") == (403, 50001)
 
 
-async def test_a_closed_door_refuses_direct_messages(place: Place, pocket: PocketDiscord) -> None:
+async def test_a_user_who_accepts_no_dms_cant_be_messaged(place: Place, pocket: PocketDiscord) -> None:
     channel = await place.bot.post("/users/@me/channels", {"recipient_id": str(ben_of(place))})
     pocket.world.closed_dms.add(ben_of(place))
     refused = await place.bot.refused("POST", f"/channels/{channel['id']}/messages", {"content": "psst"})
@@ -202,7 +202,7 @@ async def test_pins_are_listed(place: Place) -> None:
     assert (await place.ben.get(f"{place.general}/messages?limit=1"))[0]["type"] == 6
 
 
-async def test_typing_is_told(place: Place, client: Bot) -> None:
+async def test_typing_sends_an_event(place: Place, client: Bot) -> None:
     await place.ben.post(f"{place.general}/typing")
     channel, user = await client.events.wait("typing")
     assert (channel.name, user.name) == ("general", "ben")

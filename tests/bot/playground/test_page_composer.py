@@ -1,18 +1,18 @@
-"""The page's message box: nothing that somebody wrote or added is lost, nothing is posted by mistake."""
+"""The page's composer: drafts, uploads and commands are not lost, and nothing is posted by mistake."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, expect
+from playwright.async_api import BrowserContext, expect
 
-from tests.bot.playground.scenery import png
-from tests.bot.playground.visits import Gate, Visit, visiting
-from tests.browser import channel, chromium, command, complaints, needs_chromium, pick, send, thread
+from tests.bot.playground.page_visit import Gate, Visit, visiting
+from tests.bot.playground.upload_files import png
+from tests.browser import channel, command, complaints, needs_chromium, pick, send, thread
 
 pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.asyncio(loop_scope="session"),
     needs_chromium,
 ]
 
@@ -20,15 +20,9 @@ MESSAGES = "**/api/v10/channels/*/messages"
 COMMANDS = "**/application-command-index"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def visit(browser: Browser, tmp_path: Path) -> AsyncIterator[Visit]:
-    async with visiting(browser, tmp_path) as visit:
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(desktop: BrowserContext, tmp_path: Path) -> AsyncIterator[Visit]:
+    async with visiting(desktop, tmp_path) as visit:
         yield visit
 
 

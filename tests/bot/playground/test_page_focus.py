@@ -1,4 +1,4 @@
-"""The page by keyboard and on a phone: the focus is never lost, and everything is a few keys away."""
+"""The page by keyboard and on a phone: where the focus is after each action."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,14 +7,14 @@ from pathlib import Path
 import discord
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, WebSocketRoute, expect
+from playwright.async_api import BrowserContext, Page, WebSocketRoute, expect
 
-from tests.bot.playground.scenery import png
-from tests.bot.playground.visits import Gate, Visit, visiting
-from tests.browser import PHONE, channel, chromium, complaints, needs_chromium, pick, send, thread
+from tests.bot.playground.page_visit import Gate, Visit, visiting
+from tests.bot.playground.upload_files import png
+from tests.browser import PHONE, channel, complaints, needs_chromium, pick, send, thread
 
 pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.asyncio(loop_scope="session"),
     needs_chromium,
 ]
 
@@ -28,21 +28,15 @@ DROP = """selector => {
 }"""
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def visit(browser: Browser, tmp_path: Path) -> AsyncIterator[Visit]:
-    async with visiting(browser, tmp_path) as visit:
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(desktop: BrowserContext, tmp_path: Path) -> AsyncIterator[Visit]:
+    async with visiting(desktop, tmp_path) as visit:
         yield visit
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def phone(browser: Browser, tmp_path: Path) -> AsyncIterator[Visit]:
-    async with visiting(browser, tmp_path, PHONE) as visit:
+@pytest_asyncio.fixture(loop_scope="session")
+async def phone(phone_screen: BrowserContext, tmp_path: Path) -> AsyncIterator[Visit]:
+    async with visiting(phone_screen, tmp_path) as visit:
         yield visit
 
 
@@ -52,6 +46,7 @@ async def test_the_focus_goes_into_a_thread_and_back(visit: Visit) -> None:
     await visit.newest.get_by_role("button", name="More").press("Enter")
     await page.get_by_role("menuitem", name="Open a thread").press("Enter")
     await expect(beside.get_by_role("textbox", name="Message ↳ let us talk")).to_be_focused()
+    await expect(visit.newest.get_by_role("button", name="open the thread")).to_be_visible()
     await beside.get_by_role("button", name="Close the thread").press("Enter")
     await expect(visit.newest.get_by_role("button", name="open the thread")).to_be_focused()
     await page.keyboard.press("Enter")
@@ -88,7 +83,7 @@ async def test_a_link_from_a_thread_to_its_channel_shows_the_channel(phone: Visi
     await expect(phone.newest).to_be_focused()
 
 
-async def test_the_drawer_folds(phone: Visit) -> None:
+async def test_the_channel_drawer_closes(phone: Visit) -> None:
     page = phone.page
     handle, nav = page.get_by_role("button", name="Channels"), page.get_by_role("navigation", name="Channels")
     await handle.click()
@@ -153,17 +148,18 @@ async def test_a_revealed_spoiler_keeps_the_focus(visit: Visit) -> None:
 async def test_an_edit_leaves_the_focus_where_it_is(visit: Visit) -> None:
     await visit.place.ada.post(f"{visit.place.pictures}/messages", {"content": "go"})
     said = await (await visit.bot.events.wait("message")).reply("one")
-    more = visit.newest.get_by_role("button", name="More")
+    shown = await visit.shown(said)
+    more = shown.get_by_role("button", name="More")
     await more.focus()
     await said.edit(content="one https://example.org/")
-    await expect(visit.newest.get_by_role("link")).to_be_visible()
+    await expect(shown.get_by_role("link")).to_be_visible()
     await expect(more).to_be_focused()
     await visit.page.keyboard.press("Enter")
     await expect(visit.page.get_by_role("menuitem", name="Reply")).to_be_focused()
     await said.edit(content="one two")
-    await expect(visit.newest.locator(".content")).to_have_text("one two")
+    await expect(shown.locator(".content")).to_have_text("one two")
     await visit.page.keyboard.press("Escape")
-    await expect(visit.newest).to_be_focused()
+    await expect(shown).to_be_focused()
 
 
 async def test_a_button_that_goes_away_leaves_the_focus_on_its_message(visit: Visit) -> None:
@@ -273,9 +269,7 @@ async def test_a_refused_modal_keeps_the_focus(visit: Visit) -> None:
 
 
 async def test_the_last_of_the_older_messages_take_the_focus_of_their_button(visit: Visit) -> None:
-    for number in range(51):
-        await visit.place.ben.post(f"{visit.place.pictures}/messages", {"content": f"m{number}"})
-    await visit.page.reload()
+    await visit.post_many(51)
     await channel(visit.page).get_by_role("button", name="Show older messages").press("Enter")
     await expect(channel(visit.page).locator(".message")).to_have_count(51)
     await expect(channel(visit.page).locator(".message").first).to_be_focused()
@@ -289,7 +283,7 @@ async def test_a_renamed_channel_has_its_new_name_everywhere(visit: Visit) -> No
 
 
 async def test_direct_messages_open_before_the_gateway_tells_of_them(
-    browser: Browser, tmp_path: Path
+    desktop: BrowserContext, tmp_path: Path
 ) -> None:
     silent = asyncio.Event()
 
@@ -300,7 +294,7 @@ async def test_direct_messages_open_before_the_gateway_tells_of_them(
 
         await page.route_web_socket("**/gateway**", connect)
 
-    async with visiting(browser, tmp_path, before=muffle) as visit:
+    async with visiting(desktop, tmp_path, before=muffle) as visit:
         pane = channel(visit.page)
         await visit.page.get_by_role("link", name="# general").click()
         await expect(pane.get_by_role("heading", name="general")).to_be_visible()

@@ -1,14 +1,14 @@
-"""Who may do what: permissions add up as Discord's reference says, and are checked."""
+"""Permissions: roles, overwrites and timeouts, and the routes that check them."""
 
 from datetime import UTC, datetime
 
 import pytest
 
 from bot.playground.server import PocketDiscord
-from bot.playground.state.objects import Channel, ChannelType, Guild, Member, Overwrite, Role
 from bot.playground.state.permissions import ALL, BOT_INVITE, Permission, in_channel
+from bot.playground.state.records import Channel, ChannelType, Guild, Member, Overwrite, Role
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import Bot
+from tests.bot.playground.discord_py_client import Bot
 
 VIEW, SEND, FILES = Permission.VIEW_CHANNEL, Permission.SEND_MESSAGES, Permission.ATTACH_FILES
 EVERYONE, OWNER, MEMBER, RED, BLUE = 1, 2, 3, 4, 5
@@ -90,7 +90,7 @@ async def test_a_hidden_channel_is_missing_access(place: Place, client: Bot) -> 
         (Permission.EMBED_LINKS, {"embeds": [{"title": "t"}]}, None),
     ],
 )
-async def test_what_is_not_allowed_is_refused(
+async def test_a_request_without_the_permission_is_refused(
     place: Place, permission: Permission, body: dict[str, object], files: dict[str, bytes] | None
 ) -> None:
     await place.bot.post(f"{place.general}/messages", body, files=files)
@@ -99,7 +99,7 @@ async def test_what_is_not_allowed_is_refused(
     assert refused == (403, 50013)
 
 
-async def test_without_the_history_lists_are_empty_and_replies_refused(place: Place) -> None:
+async def test_without_read_message_history_lists_are_empty_and_replies_refused(place: Place) -> None:
     sent = await place.ben.post(f"{place.general}/messages", {"content": "x"})
     await close(place, Permission.READ_MESSAGE_HISTORY)
     assert await place.bot.get(f"{place.general}/messages") == []
@@ -108,7 +108,7 @@ async def test_without_the_history_lists_are_empty_and_replies_refused(place: Pl
     assert await place.bot.refused("POST", f"{place.general}/messages", body) == (403, 160002)
 
 
-async def test_members_can_change_little(place: Place) -> None:
+async def test_members_without_permissions_can_edit_little(place: Place) -> None:
     assert await place.ben.refused("PATCH", place.general, {"name": "mine"}) == (403, 50013)
     assert await place.ben.refused("POST", f"{place.guild}/channels", {"name": "mine"}) == (403, 50013)
     assert await place.ben.refused("POST", f"{place.guild}/roles", {"name": "mine"}) == (403, 50013)
@@ -136,7 +136,7 @@ async def test_roles_are_made_and_given(place: Place, client: Bot) -> None:
     assert client.guilds[0].get_role(int(role["id"])) is None
 
 
-async def test_a_member_in_a_time_out_is_silent(place: Place, pocket: PocketDiscord) -> None:
+async def test_a_member_in_a_timeout_cant_send_messages(place: Place, pocket: PocketDiscord) -> None:
     ben = next(each.id for each in pocket.world.users.values() if each.username == "ben")
     body = {"communication_disabled_until": "2999-01-01T00:00:00+00:00"}
     await place.ada.patch(f"{place.guild}/members/{ben}", body)
@@ -144,7 +144,7 @@ async def test_a_member_in_a_time_out_is_silent(place: Place, pocket: PocketDisc
     assert await place.ben.get(f"{place.general}/messages") == []
 
 
-async def test_strangers_get_nothing(place: Place) -> None:
+async def test_requests_that_fail_have_discords_status_and_code(place: Place) -> None:
     answer = await place.ben.ask("GET", "/users/@me", headers={"Authorization": "Bot nobody"})
     assert (answer.status, answer.body) == (401, {"message": "401: Unauthorized", "code": 0})
     assert await place.ben.refused("GET", "/applications/@me") == (403, 20002)

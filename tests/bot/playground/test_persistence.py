@@ -1,4 +1,4 @@
-"""What was said survives: a restart, and a SIGKILL."""
+"""The store: messages, ids and tokens survive a restart and a SIGKILL."""
 
 import asyncio
 import json
@@ -13,7 +13,8 @@ import pytest
 from bot.playground.server import PocketDiscord
 from bot.playground.state.snowflakes import Snowflakes, at_time, time_of
 from bot.playground.state.store import Store, StoreError
-from tests.bot.playground.members import PATIENCE, Rest
+from tests.bot.playground.event_log import TIMEOUT_S
+from tests.bot.playground.rest_client import Rest
 
 SERVER = """
 import asyncio, sys
@@ -34,7 +35,7 @@ async def test_a_sigkill_loses_nothing_that_was_answered(tmp_path: Path, http: a
     command = (sys.executable, "-c", SERVER, str(tmp_path))
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
-    url = (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode().strip()
+    url = (await asyncio.wait_for(process.stdout.readline(), TIMEOUT_S)).decode().strip()
     async with http.get(f"{url}/playground/session") as answer:
         before = json.loads(await answer.text())
     ada = Rest(http, before["api"], before["users"][0]["token"])
@@ -67,7 +68,7 @@ async def test_an_enforced_nonce_survives_a_restart(tmp_path: Path, http: aiohtt
     assert ids[0] == ids[1]
 
 
-async def test_a_folder_is_one_servers(tmp_path: Path) -> None:
+async def test_a_data_folder_is_locked_by_one_process(tmp_path: Path) -> None:
     async with PocketDiscord(tmp_path, port=0):
         with pytest.raises(StoreError, match="can't be opened"):
             await PocketDiscord(tmp_path, port=0).start()

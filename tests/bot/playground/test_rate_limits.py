@@ -1,12 +1,11 @@
-"""Rate limits: headers that say where a bucket stands, and refusals that say when to come back."""
+"""Rate limits: buckets, headers, and 429 answers."""
 
 import asyncio
 from typing import Any
 
 from bot.playground.ratelimits import RateLimits, Rates
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import Bot
-from tests.bot.playground.test_client import text_channel
+from tests.bot.playground.discord_py_client import Bot, text_channel
 
 SEND = "POST /channels/{channel_id}/messages"
 
@@ -19,7 +18,7 @@ class Clock:
         return self.now
 
 
-def test_a_window_empties_and_opens_again() -> None:
+def test_a_rate_limit_window_fills_and_ends() -> None:
     clock = Clock()
     limits = RateLimits(Rates(routes={SEND: (2, 5.0)}), clock)
     remaining = [limits.check(1, SEND, "7").headers["X-RateLimit-Remaining"] for _ in range(2)]
@@ -43,15 +42,15 @@ def test_channels_users_and_routes_have_buckets_of_their_own() -> None:
 
 
 def test_all_routes_together_have_a_limit() -> None:
-    limits = RateLimits(Rates(everything=(3, 1.0), default=(50, 1.0)), Clock())
+    limits = RateLimits(Rates(global_limit=(3, 1.0), default=(50, 1.0)), Clock())
     for number in range(3):
         assert limits.check(1, f"GET /{number}", "").retry_after is None
     refused = limits.check(1, "GET /3", "")
-    assert refused.everywhere
+    assert refused.is_global
     assert refused.headers["X-RateLimit-Global"] == "true"
 
 
-def test_people_are_spared_unless_asked() -> None:
+def test_users_are_not_rate_limited_by_default() -> None:
     rates = Rates(routes={SEND: (1, 5.0)})
     limits = RateLimits(rates, Clock())
     assert all(limits.check(1, SEND, "7", member=True).retry_after is None for _ in range(3))
@@ -78,7 +77,7 @@ async def test_discord_py_waits_and_loses_nothing(place: Place, client: Bot) -> 
     assert len(await place.ada.get(f"{place.general}/messages")) == 5
 
 
-async def test_it_can_be_switched_off(place: Place) -> None:
+async def test_rate_limits_can_be_disabled(place: Place) -> None:
     place.pocket.rates.enabled = False
     place.pocket.rates.routes[SEND] = (1, 60.0)
     for number in range(3):

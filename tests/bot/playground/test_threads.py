@@ -1,10 +1,10 @@
-"""Threads: opened, written in, archived, locked."""
+"""Threads: created, posted in, archived, locked."""
 
 import asyncio
 from typing import Any
 
 from tests.bot.playground.conftest import Place
-from tests.bot.playground.members import Bot
+from tests.bot.playground.discord_py_client import Bot
 
 
 async def opened(place: Place, **more: Any) -> tuple[dict[str, Any], str]:
@@ -15,7 +15,7 @@ async def opened(place: Place, **more: Any) -> tuple[dict[str, Any], str]:
     return thread, f"/channels/{thread['id']}"
 
 
-async def test_one_at_a_message_has_its_id_and_shows_there(place: Place, client: Bot) -> None:
+async def test_a_thread_from_a_message_has_the_messages_id(place: Place, client: Bot) -> None:
     thread, path = await opened(place)
     assert (await client.events.wait("thread")).id == int(thread["id"])
     start = await place.ben.get(f"{place.general}/messages/{thread['id']}")
@@ -36,14 +36,14 @@ async def test_a_message_has_one_thread(place: Place) -> None:
     assert await place.ada.refused("POST", path, {"name": "x"}) == (400, 160004)
 
 
-async def test_one_without_a_message_is_announced(place: Place) -> None:
+async def test_a_thread_without_a_message_is_announced_in_its_channel(place: Place) -> None:
     thread = await place.ben.post(f"{place.general}/threads", {"name": "apart", "type": 11})
     assert (thread["type"], thread["member"]["user_id"]) == (11, thread["owner_id"])
     (notice,) = await place.ada.get(f"{place.general}/messages")
     assert (notice["type"], notice["content"]) == (18, "apart")
 
 
-async def test_a_private_one_is_seen_by_its_members(place: Place) -> None:
+async def test_a_private_thread_is_visible_to_its_members(place: Place) -> None:
     thread = await place.ada.post(f"{place.general}/threads", {"name": "hush", "type": 12})
     path = f"/channels/{thread['id']}"
     assert await place.bot.refused("GET", path) == (403, 50001)
@@ -51,7 +51,7 @@ async def test_a_private_one_is_seen_by_its_members(place: Place) -> None:
     assert (await place.bot.get(path))["name"] == "hush"
 
 
-async def test_writing_wakes_an_archived_one(place: Place, client: Bot) -> None:
+async def test_a_message_unarchives_a_thread(place: Place, client: Bot) -> None:
     _, path = await opened(place)
     sent = await place.bot.post(f"{path}/messages", {"content": "before"})
     await place.bot.patch(path, {"archived": True})
@@ -61,7 +61,7 @@ async def test_writing_wakes_an_archived_one(place: Place, client: Bot) -> None:
     assert (await place.ben.get(path))["thread_metadata"]["archived"] is False
 
 
-async def test_a_locked_one_is_for_moderators(place: Place) -> None:
+async def test_a_locked_thread_is_for_moderators(place: Place) -> None:
     _, path = await opened(place)
     assert await place.bot.refused("PATCH", path, {"locked": True}) == (403, 50013)
     await place.ada.patch(path, {"locked": True, "archived": True})
@@ -70,7 +70,7 @@ async def test_a_locked_one_is_for_moderators(place: Place) -> None:
     await place.ada.post(f"{path}/messages", {"content": "x"})
 
 
-async def test_people_come_and_go(place: Place) -> None:
+async def test_members_join_and_leave_a_thread(place: Place) -> None:
     thread, path = await opened(place)
     await place.ben.put(f"{path}/thread-members/@me")
     members = await place.ada.get(f"{path}/thread-members?with_member=true")
@@ -84,7 +84,7 @@ async def test_people_come_and_go(place: Place) -> None:
     ]
 
 
-async def test_archived_ones_are_listed_apart(place: Place) -> None:
+async def test_archived_threads_are_listed_separately(place: Place) -> None:
     thread, path = await opened(place)
     await place.bot.patch(path, {"archived": True})
     assert (await place.ben.get(f"{place.guild}/threads/active"))["threads"] == []
@@ -92,7 +92,7 @@ async def test_archived_ones_are_listed_apart(place: Place) -> None:
     assert [each["id"] for each in archived["threads"]] == [thread["id"]]
 
 
-async def test_discord_py_opens_one_and_writes_there(place: Place, client: Bot) -> None:
+async def test_discord_py_creates_a_thread_and_posts_in_it(place: Place, client: Bot) -> None:
     await place.ben.post(f"{place.general}/messages", {"content": "look"})
     message = await client.events.wait("message")
     thread = await message.create_thread(name="about it", auto_archive_duration=60)

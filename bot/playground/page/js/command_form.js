@@ -1,17 +1,17 @@
-// A command that is about to be called: its options as fields.
+// The form of a command: a field for each of its options.
 
 import { button, el } from "./dom.js";
 import { ATTACHMENT, STRING } from "./interactions.js";
-import { optionField } from "./options.js";
-import { nameOf } from "./picker.js";
+import { createOptionField } from "./option_fields.js";
+import { nameOf } from "./command_picker.js";
 
-/** The form of one command. */
+/** A command's form. Optional options are shown when they are added. */
 export class CommandForm {
   /**
-   * @param {{command, path, options}} entry Which command.
-   * @param {Object} about `world`, `interactions`, `channel`; `cancel` and `submit` are told so; `spare` gets the files
-   *   that the command has no room for.
-   * @param {File[]} files Pictures that were chosen before the command was.
+   * @param {{command, path, options}} entry The command with its subcommand path and options.
+   * @param {Object} about `world`, `interactions`, `channel`; callbacks `cancel` and `submit`; `spare` gets the
+   *   files that no option takes.
+   * @param {File[]} files Files that were chosen before the command.
    */
   constructor(entry, about, files) {
     this.entry = entry;
@@ -23,21 +23,21 @@ export class CommandForm {
       el("div", { class: "command-title" }, el("strong", {}, `/${nameOf(entry)}`), el("span", { class: "muted" }, entry.path.at(-1).description),
         button("✕", { class: "icon", "aria-label": "Don't call the command", onclick: about.cancel })),
       this.rows, this.others);
-    this.element.addEventListener("keydown", (event) => this.#key(event));
+    this.element.addEventListener("keydown", (event) => this.#onKey(event));
     entry.options.filter((each) => each.required).forEach((each) => this.#show(each));
     this.#showNextFile();
     this.takeFiles(files);
     this.#drawOthers();
   }
 
-  /** Focus the first field; return it, if there is one. */
+  /** Focus the first field and return it. Returns undefined where there is none. */
   focus() {
     const first = this.fields.find((each) => !each.isFile) ?? this.fields[0];
     first?.focus();
     return first;
   }
 
-  /** Put files into the options that take one, in their order. */
+  /** Assign files to attachment options in order. */
   takeFiles(files) {
     let left = [...files];
     while (left.length) {
@@ -48,12 +48,12 @@ export class CommandForm {
     }
   }
 
-  /** Return the files that it holds. */
+  /** Return the files of all attachment options. */
   files() {
     return this.fields.filter((each) => each.isFile).map((each) => each.value()).filter(Boolean);
   }
 
-  /** Write a text into the first option that takes one; tell whether there is such an option. */
+  /** Set the value of the first string option. Returns whether there is one. */
   fill(text) {
     const option = this.entry.options.find((each) => each.type === STRING && !each.choices?.length);
     if (!option) return false;
@@ -63,7 +63,7 @@ export class CommandForm {
     return true;
   }
 
-  /** Return the options as an interaction has them, and the files that go along. */
+  /** Return the option values for an interaction, and the files to upload. */
   values() {
     const files = [];
     const given = [];
@@ -79,7 +79,7 @@ export class CommandForm {
     return { options: nested(this.entry.path, given), files };
   }
 
-  /** Return what is missing, as a sentence; null where nothing is. */
+  /** Return an error message for the first missing required option, null where none is missing. */
   missing() {
     const field = this.fields.find((each) => each.option.required && each.value() === undefined);
     field?.focus();
@@ -87,7 +87,7 @@ export class CommandForm {
   }
 
   #show(option) {
-    const field = optionField(option, {
+    const field = createOptionField(option, {
       world: this.about.world,
       complete: (each, text) => this.#complete(each, text),
       excess: (files) => this.takeFiles(files),
@@ -115,7 +115,7 @@ export class CommandForm {
     return this.entry.options.filter((each) => !this.fields.some((field) => field.option === each));
   }
 
-  /** Offer the options that aren't shown. */
+  /** Render a button for each option that isn't shown. */
   #drawOthers() {
     this.others.replaceChildren(...this.#unshown().map((each) => button(`+ ${each.name}`, {
       title: each.description,
@@ -138,7 +138,7 @@ export class CommandForm {
     }
   }
 
-  #key(event) {
+  #onKey(event) {
     if (event.key === "Escape") this.about.cancel();
     else if (event.key === "Enter" && event.target.matches("input:not([type=file]), select")) this.about.submit();
     else return;
@@ -147,7 +147,7 @@ export class CommandForm {
   }
 }
 
-/** Wrap options in the groups and the subcommand that they belong to. */
+/** Wrap options in their subcommand and subcommand group. */
 function nested(path, options) {
   return path.slice(1).reduceRight((inner, each) => [{ type: each.type, name: each.name, options: inner }], options);
 }

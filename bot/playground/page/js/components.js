@@ -1,17 +1,17 @@
-// Buttons, selects, and the layout of Components V2.
+// Message components: buttons, selects, and the layout of Components V2.
 
-import { button, el, outLink, webAddress } from "./dom.js";
+import { button, el, externalLink, parseWebUrl } from "./dom.js";
 import { markdown } from "./markdown.js";
 import { fileCard, picture } from "./media.js";
-import { spoilerPicture } from "./spoiler.js";
+import { spoilerImage } from "./spoiler.js";
 
 const STYLES = { 1: "primary", 2: "secondary", 3: "success", 4: "danger", 5: "link" };
 
 /**
- * Make the elements of a message's components.
+* Create the elements of a message's components.
  * @param {Object} message
  * @param {Array} found
- * @param {{world, use}} about `use(message, component, values)` reports a press or a choice.
+ * @param {{world, use}} about `use(message, component, values)` sends the interaction.
  */
 export function components(message, found, about) {
   return (found ?? []).map((each) => (MADE[each.type] ?? unknown)(each, message, about));
@@ -41,48 +41,48 @@ function unknown(each) {
 
 function pressable(each, message, about) {
   const words = [each.emoji?.name ? `${each.emoji.name} ` : null, each.label];
-  if (each.url) return webAddress(each.url) ? el("span", { class: "as-button" }, outLink(each.url, ...words, " ↗")) : el("span", {}, ...words);
+  if (each.url) return parseWebUrl(each.url) ? el("span", { class: "as-button" }, externalLink(each.url, ...words, " ↗")) : el("span", {}, ...words);
   return el("button", {
     type: "button", class: STYLES[each.style] ?? "secondary", disabled: each.disabled, "data-custom-id": each.custom_id,
-    "aria-busy": isUnderway(message, each) ? "true" : null, onclick: () => once(message, each, () => about.use(message, each)),
+    "aria-busy": isPending(message, each) ? "true" : null, onclick: () => useOnce(message, each, () => about.use(message, each)),
   }, words);
 }
 
-/** The components whose interactions aren't answered yet, also while their messages are drawn anew. */
-const underway = new Set();
+/** Components with an unanswered interaction. Kept here since an edit replaces a message's elements. */
+const pending = new Set();
 
-function isUnderway(message, each) {
-  return underway.has(`${message.id} ${each.custom_id}`);
+function isPending(message, each) {
+  return pending.has(`${message.id} ${each.custom_id}`);
 }
 
-/** Use a component, unless its last use isn't answered yet: a double click means one. */
-async function once(message, each, use) {
-  if (isUnderway(message, each)) return;
+/** Use a component, unless its last interaction is unanswered: a double click counts once. */
+async function useOnce(message, each, use) {
+  if (isPending(message, each)) return;
   const all = () => document.querySelectorAll(`#message-${message.channel_id}-${message.id} [data-custom-id="${CSS.escape(each.custom_id)}"]`);
-  underway.add(`${message.id} ${each.custom_id}`);
+  pending.add(`${message.id} ${each.custom_id}`);
   for (const element of all()) element.setAttribute("aria-busy", "true");
   await use();
-  underway.delete(`${message.id} ${each.custom_id}`);
+  pending.delete(`${message.id} ${each.custom_id}`);
   for (const element of all()) element.removeAttribute("aria-busy");
 }
 
-/** Make a select, with a button that sends: a select changes with each arrow key, before anything is chosen. */
+/** Create a select with a submit button: its value changes with each arrow key, before the user has chosen. */
 function select(each, message, about, options) {
   const several = each.max_values > 1;
   const chosen = new Set((each.default_values ?? []).map((value) => value.id));
   const menu = el("select", {
     "aria-label": each.placeholder || "Choose", disabled: each.disabled, multiple: several, size: several ? Math.min(options.length, 6) : null,
-    "data-custom-id": each.custom_id, "aria-busy": isUnderway(message, each) ? "true" : null,
+    "data-custom-id": each.custom_id, "aria-busy": isPending(message, each) ? "true" : null,
   },
   several ? null : el("option", { value: "", disabled: each.min_values > 0, selected: true }, each.placeholder || "Choose…"),
   options.map((option) => el("option", { value: option.value, selected: option.default || chosen.has(option.value) },
     option.description ? `${option.label} — ${option.description}` : option.label)));
   const chosenNow = () => [...menu.selectedOptions].map((option) => option.value).filter(Boolean);
-  const send = () => once(message, each, () => about.use(message, each, chosenNow()));
+  const send = () => useOnce(message, each, () => about.use(message, each, chosenNow()));
   return el("div", { class: "select" }, menu, button("Choose", { class: "primary", disabled: each.disabled, onclick: send }));
 }
 
-/** List people, roles and places as options. */
+/** Return users, roles and channels as options. */
 export function people(world) {
   return [...world.users.values()].map((user) => ({ value: user.id, label: world.nameOf(user) }));
 }
@@ -98,11 +98,11 @@ export function places(world, types) {
 
 function medium(item, about) {
   const shown = picture(about.world, { ...item.media, alt: item.description, name: "picture" });
-  return item.spoiler ? spoilerPicture(shown, item.media.id) : shown;
+  return item.spoiler ? spoilerImage(shown, item.media.id) : shown;
 }
 
 function container(each, message, about) {
   const box = el("div", { class: "container" }, components(message, each.components, about));
   if (Number.isInteger(each.accent_color)) box.style.borderInlineStartColor = `#${each.accent_color.toString(16).padStart(6, "0")}`;
-  return each.spoiler ? spoilerPicture(box, `${message.id}-${each.id}`) : box;
+  return each.spoiler ? spoilerImage(box, `${message.id}-${each.id}`) : box;
 }

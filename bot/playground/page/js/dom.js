@@ -1,7 +1,7 @@
-// Elements made from values. What is given as text becomes text: nothing in this page reads HTML.
+// Create elements. Strings become text nodes: nothing in this page parses HTML.
 
 /**
- * Make an element.
+* Create an element.
  * @param {string} tag
  * @param {Object} given Attributes and properties; `onclick` and the like are listeners; null and false are left out.
  * @param {...(Node|string|null|Array)} children
@@ -19,21 +19,21 @@ export function el(tag, given = {}, ...children) {
   return made;
 }
 
-/** Make a button that submits nothing. */
+/** Create a button of type "button". */
 export function button(label, given, ...more) {
   return el("button", { type: "button", ...given }, label, ...more);
 }
 
 let last = 0;
 
-/** Return an id that no other element of the page has. */
-export function freshId(word) {
+/** Return a unique element id. */
+export function uniqueId(word) {
   last += 1;
   return `${word}-${last}`;
 }
 
-/** Return an address if it is one that a person may follow: http or https, nothing else. */
-export function webAddress(text) {
+/** Parse a URL. Returns null for schemes other than http and https. */
+export function parseWebUrl(text) {
   try {
     const found = new URL(text);
     return ["http:", "https:"].includes(found.protocol) ? found : null;
@@ -42,21 +42,21 @@ export function webAddress(text) {
   }
 }
 
-/** Make a link to elsewhere, or plain text where the address is none. */
-export function outLink(address, ...children) {
-  const found = webAddress(address);
+/** Create a link to another site, or plain text where the URL is invalid. */
+export function externalLink(address, ...children) {
+  const found = parseWebUrl(address);
   if (found === null) return el("span", {}, ...children);
   return el("a", { href: found.href, target: "_blank", rel: "noopener noreferrer" }, ...children);
 }
 
-/** Tell whether an element can be seen, and so can have the focus. */
+/** Tell whether an element is visible, and so can have the focus. */
 export function isVisible(element) {
   return element.checkVisibility({ visibilityProperty: true });
 }
 
 const LINES = 5;
 
-/** Say something to screen readers that is seen elsewhere: a line below the last ones, so that none is cut off. */
+/** Announce a text to screen readers, as a new line of a live region, so that earlier ones are read to the end. */
 export function announce(text) {
   const place = document.getElementById("announcer");
   place.append(el("p", {}, text));

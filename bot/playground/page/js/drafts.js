@@ -1,26 +1,26 @@
-// What was begun in each channel, while another is shown.
+// Drafts of the channels that aren't shown.
 
 const NOTHING = { text: "", entries: [], answered: null };
 
-/** Drafts: a text, the tray's entries, and the message that is answered. */
+/** Drafts by channel: text, tray entries, and the message to reply to. */
 export class Drafts {
   constructor() {
     this.kept = new Map();
   }
 
-  /** Keep a channel's draft. */
+  /** Store a channel's draft, unless it is empty. */
   keep(channelId, draft) {
     if (draft.text || draft.entries.length || draft.answered) this.kept.set(channelId, draft);
   }
 
-  /** Hand a channel's draft over. */
+  /** Return a channel's draft and remove it. */
   take(channelId) {
     const draft = this.kept.get(channelId) ?? NOTHING;
     this.kept.delete(channelId);
     return draft;
   }
 
-  /** Put back what wasn't posted, before what was written since. */
+  /** Insert a draft that couldn't be posted before the channel's draft. */
   putBack(channelId, draft) {
     const since = this.take(channelId);
     this.keep(channelId, {

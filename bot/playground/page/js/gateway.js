@@ -1,17 +1,17 @@
-// The gateway, as any Discord client uses it: hello, identify or resume, heartbeats, events.
+// A gateway client: hello, identify or resume, heartbeats, events.
 
 const DISPATCH = 0, HEARTBEAT = 1, IDENTIFY = 2, RESUME = 6, RECONNECT = 7, INVALID_SESSION = 9, HELLO = 10, ACK = 11;
 const AUTHENTICATION_FAILED = 4004;
-const LONGEST_WAIT = 10_000;
+const MAX_DELAY_MS = 10_000;
 
-/** One member's connection; it comes back by itself. */
+/** One user's gateway connection. It reconnects with exponential backoff, and resumes where it can. */
 export class Gateway {
   /**
-   * @param {string} token The member's.
+   * @param {string} token The user's.
    * @param {Object} told
-   * @param {(event: string, data: Object) => void} told.heard Told of every event.
-   * @param {(connected: boolean) => void} told.changed Told when the connection stands and when it is gone.
-   * @param {() => void} told.unknown Told that nobody there knows the token: it won't connect again.
+   * @param {(event: string, data: Object) => void} told.heard Called with each event.
+   * @param {(connected: boolean) => void} told.changed Called when it is connected and disconnected.
+   * @param {() => void} told.unknown Called when the token is invalid. It doesn't reconnect then.
    */
   constructor(token, { heard, changed, unknown }) {
     this.token = token;
@@ -23,7 +23,7 @@ export class Gateway {
     this.wait = 500;
   }
 
-  /** Connect, and connect again whenever the connection breaks. */
+  /** Connect, and reconnect whenever the connection closes. */
   connect() {
     const socket = new WebSocket(`ws://${location.host}/gateway?v=10&encoding=json`);
     socket.addEventListener("message", (event) => this.#handle(socket, JSON.parse(event.data)));
@@ -69,10 +69,10 @@ export class Gateway {
     else this.#send(socket, RESUME, { token: this.token, session_id: this.sessionId, seq: this.sequence });
   }
 
-  /** Send a heartbeat; where the last one wasn't answered, nobody listens any more. */
+  /** Send a heartbeat, or reconnect where the last one wasn't acknowledged. */
   #beat(socket) {
     if (!this.acked) {
-      // Its goodbye won't be answered either: don't wait for that.
+      // The close frame won't be answered either: don't wait for the close event.
       socket.close();
       return this.#gone(socket, 0);
     }
@@ -98,11 +98,11 @@ export class Gateway {
     this.socket = null;
     clearInterval(this.beating);
     this.changed(false);
-    // Closed with a code of Discord's own, the session can't be resumed.
+    // After a close with one of Discord's codes the session can't be resumed.
     if (code >= 4000) this.sessionId = null;
     if (code === AUTHENTICATION_FAILED) return this.unknown();
     setTimeout(() => this.connect(), this.wait);
-    this.wait = Math.min(this.wait * 2, LONGEST_WAIT);
+    this.wait = Math.min(this.wait * 2, MAX_DELAY_MS);
     return undefined;
   }
 }

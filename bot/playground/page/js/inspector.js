@@ -1,11 +1,11 @@
-// What passes between the bot and this Discord, as it happens.
+// The inspector: the bot's gateway events and REST requests, and the worker's jobs.
 
 import { button, el } from "./dom.js";
 
-const MOST = 300;
+const MAX_ENTRIES = 300;
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
 
-/** Shows gateway events and REST calls while it is unfolded; folded away it costs nothing. */
+/** The inspector's pane. It is connected only while it is open. */
 export class Inspector {
   constructor(place, fold) {
     this.place = place;
@@ -43,27 +43,27 @@ export class Inspector {
 
   #add(entry) {
     const following = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 80;
-    this.list.append(drawn(entry));
-    while (this.list.children.length > MOST) this.list.firstChild.remove();
+    this.list.append(renderEntry(entry));
+    while (this.list.children.length > MAX_ENTRIES) this.list.firstChild.remove();
     if (following) this.list.scrollTop = this.list.scrollHeight;
   }
 }
 
-function drawn(entry) {
+function renderEntry(entry) {
   const { at, kind, name, status, ms, to_bot: toBot, ...rest } = entry;
   const arrow = kind === "gateway" && toBot ? "→ bot" : kind === "job" ? "job" : "bot →";
   const details = el("details", {},
     el("summary", {}, el("time", { class: "muted" }, TIME.format(new Date(at * 1000))), el("span", { class: "arrow" }, arrow), el("span", { class: "entry-name", title: name }, name.replace(/\d{13,}(?=\d{4})/g, "…")),
       status ? el("span", { class: status < 400 ? "status" : "status failed" }, status) : null,
       rest.times ? el("span", { class: "muted" }, stages(rest)) : null, ms === undefined ? null : el("span", { class: "muted" }, `${ms} ms`)));
-  // Most are never opened: what is in one is written when it is.
+  // The JSON is rendered when an entry is opened, since most never are.
   details.addEventListener("toggle", () => {
     if (details.open && details.children.length === 1) details.append(el("pre", { tabindex: "0" }, JSON.stringify(rest, null, 2)));
   });
   return el("li", { class: `entry ${kind}` }, details);
 }
 
-/** Write how long each stage of a job took. */
+/** Return the durations of a job's stages as text. */
 function stages({ times, batch }) {
   const each = Object.entries(times).map(([stage, took]) => `${stage} ${took} ms`);
   return `${each.join(", ")}${batch > 1 ? `, batch of ${batch}` : ""}`;

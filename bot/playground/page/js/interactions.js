@@ -1,18 +1,18 @@
-// What this member does with the application: calls commands, uses components, submits modals.
+// Interactions of this user: commands, autocomplete, components and modals.
 
-import { Refused } from "./rest.js";
+import { ApiError } from "./rest.js";
 
 const COMMAND = 2, COMPONENT = 3, AUTOCOMPLETE = 4, MODAL_SUBMIT = 5;
 export const SUBCOMMAND = 1, GROUP = 2, STRING = 3, ATTACHMENT = 11;
 export const CHAT = 1, MESSAGE_MENU = 3;
 const AUTOCOMPLETE_SECONDS = 3;
 
-/** Sends interactions, and waits for word of what became of them. */
+/** Sends interactions, and waits for the gateway event with their outcome, by nonce. */
 export class Interactions {
   /**
    * @param {Object} world
-   * @param {Object} rest The member's.
-   * @param {Object|null} adminRest An admin's, to know which commands are hidden from the member.
+   * @param {Object} rest The user's.
+   * @param {Object|null} adminRest An admin's, to find commands that are hidden from the user.
    * @param {(modal: Object) => void} openModal
    */
   constructor(world, rest, adminRest, openModal) {
@@ -24,20 +24,20 @@ export class Interactions {
     this.count = 0;
   }
 
-  /** Take in a gateway event. */
-  hear(event, data) {
+  /** Handle a gateway event. */
+  handleEvent(event, data) {
     const waits = this.waiting.get(data?.nonce);
-    // What this member does in another tab comes here as well.
+    // Events about interactions of the user's other tabs have other nonces.
     if (!waits) return;
     if (event === "INTERACTION_MODAL_CREATE") this.openModal(data);
     if (event === "INTERACTION_SUCCESS" || event === "INTERACTION_MODAL_CREATE") waits.resolve(data);
     if (event === "APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE") waits.resolve(data.choices);
-    if (event === "INTERACTION_FAILURE") waits.reject(new Refused("The application did not respond. Is the bot running? The inspector shows what it was told."));
+    if (event === "INTERACTION_FAILURE") waits.reject(new ApiError("The application did not respond. Is the bot running? The inspector shows what it was told."));
   }
 
   /**
    * List the commands of a channel.
-   * @returns {Promise<Object[]>} Those with `hidden` are shown to people with more permissions only.
+   * @returns {Promise<Object[]>} Those with `hidden` are visible to admins only.
    */
   async commands(channel) {
     const path = channel.guild_id ? `/guilds/${channel.guild_id}/application-command-index` : `/channels/${channel.id}/application-command-index`;
@@ -53,12 +53,12 @@ export class Interactions {
     return this.#send(COMMAND, channel, callOf(command, options, files, target), {}, files, progress);
   }
 
-  /** Ask what to offer while someone types. */
+  /** Request autocomplete choices. */
   complete(channel, command, options) {
     return this.#send(AUTOCOMPLETE, channel, callOf(command, options, [], null), {}, [], null, AUTOCOMPLETE_SECONDS);
   }
 
-  /** Press a button or choose in a select. */
+  /** Use a button or a select. */
   use(message, component, values) {
     const data = { component_type: component.type, custom_id: component.custom_id, ...(values ? { values } : {}) };
     const channel = this.world.channels.get(message.channel_id);
@@ -80,8 +80,8 @@ export class Interactions {
     };
     const outcome = this.#outcome(nonce);
     try {
-      await this.rest.ask("POST", "/interactions", body, { files, progress });
-      outcome.timer = setTimeout(() => outcome.reject(new Refused("Nothing was heard of it. Try again.")), seconds * 1000);
+      await this.rest.request("POST", "/interactions", body, { files, progress });
+      outcome.timer = setTimeout(() => outcome.reject(new ApiError("Nothing was heard of it. Try again.")), seconds * 1000);
       return await outcome.promise;
     } finally {
       clearTimeout(outcome.timer);
@@ -92,7 +92,7 @@ export class Interactions {
   #outcome(nonce) {
     const outcome = {};
     outcome.promise = new Promise((resolve, reject) => Object.assign(outcome, { resolve, reject }));
-    // The request may be refused before anybody waits for this.
+    // The request may fail before this promise is awaited.
     outcome.promise.catch(() => {});
     this.waiting.set(nonce, outcome);
     return outcome;
@@ -106,12 +106,12 @@ function callOf(command, options, files, target) {
   };
 }
 
-/** Describe files as a request does: by their place in it. */
+/** Return the `attachments` of a request with files. */
 export function named(files) {
   return files.map((file, number) => ({ id: String(number), filename: file.name }));
 }
 
-/** List what can be called: a command, or each command below it. */
+/** Return what can be called: the command itself, or each of its subcommands. */
 export function callable(command, above = []) {
   const below = (command.options ?? []).filter((each) => each.type === SUBCOMMAND || each.type === GROUP);
   if (above.length && command.type === SUBCOMMAND || !below.length) return [{ path: [...above, command], options: command.options ?? [] }];

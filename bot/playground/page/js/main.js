@@ -1,17 +1,17 @@
-// The page: who acts, what is open, and its parts put together.
+// Start of the page: the session, routing by the URL's hash, and the panes.
 
-import { drawChannels } from "./channels.js";
-import { ConnectionLine } from "./connection.js";
+import { renderChannelList } from "./channel_list.js";
+import { ConnectionStatus } from "./connection_status.js";
 import { announce, el, isVisible } from "./dom.js";
 import { Gateway } from "./gateway.js";
 import { Inspector } from "./inspector.js";
 import { Interactions, MESSAGE_MENU } from "./interactions.js";
 import { plainText } from "./markdown.js";
-import { openMenu } from "./menu.js";
+import { openMenu } from "./context_menu.js";
 import { openModal } from "./modal.js";
 import { Pane } from "./pane.js";
 import { Rest } from "./rest.js";
-import { takeFiles } from "./tray.js";
+import { takeFiles } from "./upload_tray.js";
 import { THREADS, World } from "./world.js";
 
 const TINY = ["Models: tiny. These small models know coloured shapes only; ", el("code", {}, "make models"), " fetches real ones."];
@@ -39,7 +39,7 @@ async function start() {
   for (const pane of panes) takeFiles(pane.place, (files) => pane.composer.take(files));
   takeFiles(document.documentElement, (files) => inUse().composer.take(files));
 
-  /** Return the pane that somebody is in, or looks at. */
+  /** Return the pane with the focus, or else the first visible one. */
   function inUse() {
     const seen = panes.filter((each) => isVisible(each.place));
     return seen.find((each) => each.place.contains(document.activeElement)) ?? seen[0] ?? channel;
@@ -60,14 +60,14 @@ async function start() {
     const before = shownNow();
     const loaded = [channel.show(home), inside === null ? thread.hide() : thread.show(inside)];
     document.body.classList.toggle("with-thread", inside !== null);
-    foldChannels();
+    setDrawer();
     draw();
     if (before.channel !== null) moveFocus(before, inside);
     await Promise.all(loaded);
     return undefined;
   }
 
-  /** Return what is open, and where the focus is. */
+  /** Return the open channel and thread, and where the focus is. */
   function shownNow() {
     return {
       channel: channel.channel?.id ?? null, thread: thread.channel?.id ?? null, drawer: drawerIsOpen(),
@@ -75,7 +75,7 @@ async function start() {
     };
   }
 
-  /** Take the focus along into a thread that opens, and back to where it was opened from. */
+  /** Move the focus into a thread that opens, and back to the message that it was opened from. */
   function moveFocus(before, inside) {
     const lost = document.activeElement === document.body || !isVisible(document.activeElement);
     if (inside !== null && inside !== before.thread) {
@@ -92,10 +92,10 @@ async function start() {
   }
 
   async function openDirect() {
-    const made = await channel.composer.tried(rest.ask("POST", "/users/@me/channels", { recipient_id: session.bot_user_id }));
+    const made = await channel.composer.reportErrors(rest.request("POST", "/users/@me/channels", { recipient_id: session.bot_user_id }));
     if (!made) return;
-    // The gateway may tell of it later than this.
-    world.hear("CHANNEL_CREATE", made);
+    // The gateway event may arrive later than this answer.
+    world.handleEvent("CHANNEL_CREATE", made);
     location.replace(addressOf(made.id));
   }
 
@@ -113,7 +113,7 @@ async function start() {
     event.preventDefault();
     const { currentTarget, clientX, clientY, type, target } = event;
     const where = { preventDefault() {}, currentTarget, clientX, clientY, type, target };
-    const commands = (await pane.composer.tried(interactions.commands(pane.channel))) ?? [];
+    const commands = (await pane.composer.reportErrors(interactions.commands(pane.channel))) ?? [];
     openMenu(where, itemsOf(message, pane, commands.filter((each) => each.type === MESSAGE_MENU)));
   }
 
@@ -124,20 +124,20 @@ async function start() {
       { label: "Reply", act: () => pane.composer.replyTo(message) },
       inServer && !message.thread ? { label: "Open a thread", act: () => openThreadAt(message, pane) } : null,
       message.thread ? { label: "Go to the thread", act: () => app.openThread(message.thread.id) } : null,
-      ...menus.map((each) => ({ label: each.name, group: "Apps", act: () => pane.composer.tried(interactions.call(pane.channel, each, [], [], { target: message.id })) })),
-      mine ? { label: "Delete message", group: "Message", danger: true, act: () => pane.composer.tried(rest.ask("DELETE", `/channels/${message.channel_id}/messages/${message.id}`)) } : null,
+      ...menus.map((each) => ({ label: each.name, group: "Apps", act: () => pane.composer.reportErrors(interactions.call(pane.channel, each, [], [], { target: message.id })) })),
+      mine ? { label: "Delete message", group: "Message", danger: true, act: () => pane.composer.reportErrors(rest.request("DELETE", `/channels/${message.channel_id}/messages/${message.id}`)) } : null,
     ].filter(Boolean);
   }
 
   async function openThreadAt(message, pane) {
     const name = (plainText(message.content, world) || "About this picture").slice(0, 60);
-    const made = await pane.composer.tried(rest.ask("POST", `/channels/${message.channel_id}/messages/${message.id}/threads`, { name }));
+    const made = await pane.composer.reportErrors(rest.request("POST", `/channels/${message.channel_id}/messages/${message.id}/threads`, { name }));
     if (!made) return;
     world.channels.set(made.id, made);
     open(message.channel_id, made.id);
   }
 
-  const draw = () => drawChannels(place("channels"), world, { channel: channel.channel?.id ?? null, thread: thread.channel?.id ?? null });
+  const draw = () => renderChannelList(place("channels"), world, { channel: channel.channel?.id ?? null, thread: thread.channel?.id ?? null });
   world.on("channels", draw);
   world.on("channels", () => {
     if (thread.channel && !world.channels.has(thread.channel.id)) open(channel.channel.id);
@@ -146,23 +146,23 @@ async function start() {
   addEventListener("hashchange", route);
 
   chooseMember(session, user);
-  sayModels(session);
+  showModels(session);
   new Inspector(place("inspector"), place("fold-inspector"));
   place("skip").addEventListener("click", (event) => {
     event.preventDefault();
     inUse().composer.focus();
   });
-  // What is shown already has no other address to go to: it may have to be loaded again, or shown below the drawer.
+  // A link to the open channel causes no hashchange: it may have to be loaded again, or the drawer closed.
   place("channels").addEventListener("click", (event) => event.target.closest("a")?.hash === location.hash && route());
-  workDrawer();
+  setUpDrawer();
 
-  const line = new ConnectionLine(place("connection"));
+  const line = new ConnectionStatus(place("connection"));
   line.watch();
   const gateway = new Gateway(user.token, {
     heard: (event, data) => {
       if (event === "READY") interactions.sessionId = data.session_id;
-      interactions.hear(event, data);
-      world.hear(event, data);
+      interactions.handleEvent(event, data);
+      world.handleEvent(event, data);
     },
     changed: (connected) => line.change(connected),
     unknown: () => line.replace(),
@@ -178,25 +178,25 @@ function drawerIsOpen() {
   return document.body.classList.contains("with-channels");
 }
 
-/** Open the list of channels over everything on a phone, and fold it away with Escape or a tap beside it. */
-function workDrawer() {
-  place("open-channels").addEventListener("click", () => foldChannels(!drawerIsOpen()));
+/** Open and close the channel list as a drawer on narrow screens. Escape and a tap outside close it. */
+function setUpDrawer() {
+  place("open-channels").addEventListener("click", () => setDrawer(!drawerIsOpen()));
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !drawerIsOpen()) return;
-    foldChannels();
+    setDrawer();
     place("open-channels").focus();
   });
   document.addEventListener("pointerdown", (event) => {
-    if (drawerIsOpen() && !event.target.closest("#channels, #open-channels")) foldChannels();
+    if (drawerIsOpen() && !event.target.closest("#channels, #open-channels")) setDrawer();
   });
 }
 
-function foldChannels(open = false) {
+function setDrawer(open = false) {
   document.body.classList.toggle("with-channels", open);
   place("open-channels").setAttribute("aria-expanded", String(open));
 }
 
-/** Let somebody act as another member; the page begins anew as them. */
+/** Set up the menu that switches to another user and reloads the page. */
 function chooseMember(session, user) {
   const menu = place("member");
   const roles = ["admin", "member"];
@@ -214,7 +214,7 @@ function chooseMember(session, user) {
   }
 }
 
-function sayModels(session) {
+function showModels(session) {
   const lines = { tiny: TINY, "": ["Which models answer, only the worker knows."] };
   place("models").replaceChildren(...(lines[session.models] ?? [`Models: ${session.models}`]));
 }

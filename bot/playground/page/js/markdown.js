@@ -1,13 +1,13 @@
-// Discord's Markdown into elements. Whatever it says, it can become no more than the elements named here.
+// Convert Discord's Markdown to elements. No input can create other elements than those named here.
 
-import { el, outLink } from "./dom.js";
+import { el, externalLink } from "./dom.js";
 import { spoiler } from "./spoiler.js";
-import { moment } from "./times.js";
+import { timestamp } from "./timestamps.js";
 
-const DEEPEST = 6;
+const MAX_DEPTH = 6;
 const SPECIAL = new Set("\\`*_~|<[@h");
 
-/** Rules that hold at the beginning of a line only; each takes the whole line, or several. */
+/** Block rules, tried at the start of a line. Each matches whole lines. */
 const LINES = [
   [/(#{1,3}) +([^\n]+)\n?/y, (m, read) => el("div", { class: `heading heading-${m[1].length}` }, read(m[2]))],
   [/-# +([^\n]+)\n?/y, (m, read) => el("div", { class: "subtext" }, read(m[1]))],
@@ -17,7 +17,7 @@ const LINES = [
   [/(?: *\d{1,9}\. [^\n]+(?:\n|$))+/y, (m, read) => el("ol", { start: parseInt(m[0], 10) }, items(m[0], read))],
 ];
 
-/** Rules that hold anywhere. */
+/** Inline rules. */
 const ANYWHERE = [
   [/\\([^\sA-Za-z0-9])/y, (m) => m[1]],
   [/```(?:[A-Za-z0-9_+#.-]{0,20}\n)?([\s\S]+?)\n?```\n?/y, (m) => el("pre", { tabindex: "0" }, el("code", {}, m[1]))],
@@ -36,19 +36,19 @@ const ANYWHERE = [
   [/<#(\d{5,20})>/y, (m, _, about) => channelLink(m[1], about)],
   [/<\/([^:>\n]{1,100}):\d+>/y, (m) => mention(`/${m[1]}`)],
   [/<a?(:\w{2,32}:)\d+>/y, (m) => m[1]],
-  [/<t:(-?\d{1,12})(?::[tTdDfFR])?>/y, (m) => moment(new Date(Number(m[1]) * 1000))],
+  [/<t:(-?\d{1,12})(?::[tTdDfFR])?>/y, (m) => timestamp(new Date(Number(m[1]) * 1000))],
   [/@(everyone|here)/y, (m) => mention(m[0])],
 ];
 
 /**
- * Read a text.
+* Convert a text.
  * @param {string} text
- * @param {{world: Object, jump: Function}} about What mentions and links are looked up in.
+ * @param {{world: Object, jump: Function}} about For mentions, and links to messages.
  * @returns {Array<Node|string>}
  */
 export function markdown(text, about, depth = 0) {
   const found = [];
-  const read = (inner) => (depth < DEEPEST ? markdown(inner, about, depth + 1) : [inner]);
+  const read = (inner) => (depth < MAX_DEPTH ? markdown(inner, about, depth + 1) : [inner]);
   let plain = "";
   let lineStart = true;
   const add = (node) => {
@@ -74,12 +74,12 @@ export function markdown(text, about, depth = 0) {
   return plain ? [...found, plain] : found;
 }
 
-/** Return a text without its marks, for one line that only hints at it, or to be read out. */
+/** Return a text without Markdown, in one line, for previews and screen readers. */
 export function plainText(text, world) {
   return named(text.replace(/\|\|[\s\S]*?\|\|/g, "▒▒▒").replace(/\\([^\sA-Za-z0-9])|[*_~`]/g, "$1"), world).replace(/\s+/g, " ");
 }
 
-/** Write names where a text has ids. */
+/** Replace mentions by names. */
 function named(text, world) {
   return text
     .replace(/<@!?(\d{5,20})>/g, (_, id) => `@${world.nameOf(world.users.get(id))}`)
@@ -116,7 +116,7 @@ function channelLink(id, about) {
   return el("a", { class: "mention", href: `#/${id}` }, `#${about.world.title(channel)}`);
 }
 
-/** Make a link; one to a message of this Discord leads there. */
+/** Create a link. A link to a message of this Discord jumps there. */
 function link(address, children, about) {
   const place = /^https:\/\/discord\.com\/channels\/(?:@me|\d+)\/(\d+)\/(\d+)$/.exec(address);
   if (place && about.world.channels.has(place[1])) {
@@ -126,5 +126,5 @@ function link(address, children, about) {
     };
     return el("a", { href: `#/${place[1]}`, onclick: jump }, children);
   }
-  return outLink(address, ...children);
+  return externalLink(address, ...children);
 }

@@ -1,24 +1,24 @@
-// Pictures and files in messages: with alt text, at the size they will have, behind spoilers, and large on demand.
+// Attachments in messages: images with alt text, reserved size, spoilers and a large view; other files.
 
-import { button, el, outLink } from "./dom.js";
-import { spoilerPicture } from "./spoiler.js";
+import { button, el, externalLink } from "./dom.js";
+import { spoilerImage } from "./spoiler.js";
 
 const SPOILER = 1 << 3;
-const WIDEST = 420, HIGHEST = 320;
+const MAX_WIDTH = 420, MAX_HEIGHT = 320;
 
-/** Addresses that were shown already: an edit brings new ones, and the same picture needn't be fetched again. */
+/** Image URLs by attachment id. An edit brings a new signed URL; the old one avoids another download. */
 const shown = new Map();
-const STALE = 20 * 3600 * 1000;
+const URL_LIFETIME_MS = 20 * 3600 * 1000;
 
-/** Return an address for a picture that works, the one used before where there is one. */
-function steady(id, address) {
+/** Return the URL that was used for an image before, or the given one. */
+function stableUrl(id, address) {
   const before = shown.get(id);
-  if (before && Date.now() - before.since < STALE) return before.address;
+  if (before && Date.now() - before.since < URL_LIFETIME_MS) return before.address;
   shown.set(id, { address, since: Date.now() });
   return address;
 }
 
-/** Make the elements of a message's attachments. */
+/** Create the elements of a message's attachments. */
 export function attachments(world, found) {
   const pictures = found.filter((each) => isPicture(world, each));
   const files = found.filter((each) => !isPicture(world, each));
@@ -35,20 +35,20 @@ function isPicture(world, attachment) {
 
 function attached(world, each, number) {
   const alone = picture(world, { ...each, id: each.id, alt: each.description, name: each.filename, number });
-  return each.flags & SPOILER ? spoilerPicture(alone, each.id) : alone;
+  return each.flags & SPOILER ? spoilerImage(alone, each.id) : alone;
 }
 
 /**
- * Make a picture that opens large.
+* Create an image that opens in a dialog.
  * @param {Object} world
  * @param {{id, url, width, height, alt, name}} about
  */
 export function picture(world, { id, url, width, height, alt, name = "picture" }) {
   const own = world.ownAddress(url);
-  if (own === null) return el("p", { class: "elsewhere" }, "A picture elsewhere, not loaded: ", outLink(url, url));
-  const address = steady(id, own);
+  if (own === null) return el("p", { class: "elsewhere" }, "A picture elsewhere, not loaded: ", externalLink(url, url));
+  const address = stableUrl(id, own);
   const text = alt || `Picture without alt text: ${name}`;
-  const scale = Math.min(1, WIDEST / (width || WIDEST), HIGHEST / (height || HIGHEST));
+  const scale = Math.min(1, MAX_WIDTH / (width || MAX_WIDTH), MAX_HEIGHT / (height || MAX_HEIGHT));
   const size = width && height ? { width: Math.round(width * scale), height: Math.round(height * scale) } : {};
   const image = el("img", { src: address, alt: text, decoding: "async", ...size });
   image.addEventListener("error", () => image.replaceWith(el("span", { class: "unseeable" }, `${name}: no browser picture`)), { once: true });
@@ -67,7 +67,7 @@ function enlarge(address, text, alt) {
   dialog.showModal();
 }
 
-/** Make a file's card. */
+/** Create the card of a file that is no image. */
 export function fileCard(world, name, size, url, description = null) {
   const own = world.ownAddress(url);
   const title = own ? el("a", { href: own, download: name }, name) : el("span", {}, name);
@@ -75,7 +75,7 @@ export function fileCard(world, name, size, url, description = null) {
     el("div", {}, title, el("div", { class: "muted" }, bytes(size), description ? ` · ${description}` : null)));
 }
 
-/** Write a size. */
+/** Format a size in bytes. */
 export function bytes(count) {
   if (!Number.isFinite(count)) return "";
   if (count < 1024) return `${count} bytes`;

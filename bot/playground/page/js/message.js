@@ -1,18 +1,18 @@
-// One message: who, when, in reply to what, what it says and shows, and what can be done with it.
+// The element of one message: author, time, reply, content and tools.
 
 import { button, el } from "./dom.js";
 import { components } from "./components.js";
 import { embed } from "./embeds.js";
 import { markdown, plainText } from "./markdown.js";
 import { attachments } from "./media.js";
-import { moment } from "./times.js";
+import { timestamp } from "./timestamps.js";
 
 export const EPHEMERAL = 1 << 6, LOADING = 1 << 7;
 const REPLY = 19, COMMAND = 20, STARTER = 21, MENU_COMMAND = 23;
 const NEWS = { 6: "pinned a message.", 18: "started a thread: " };
 const HUES = 6;
 
-/** Make someone's picture: the eye for the bot, a letter on a disc for people. */
+/** Create an avatar: the eye for the bot, the first letter for users. */
 export function avatar(world, user) {
   if (user.bot) return el("img", { class: "avatar", src: "/page/eye.svg", alt: "" });
   const hue = Number(BigInt(user.id) % BigInt(HUES));
@@ -20,9 +20,9 @@ export function avatar(world, user) {
 }
 
 /**
- * Make a message's element.
+* Create a message's element.
  * @param {Object} message
- * @param {Object} about `world`, and what can be done: `use`, `reply`, `more`, `jump`, `openThread`, `dismiss`.
+ * @param {Object} about `world`, and the actions `use`, `reply`, `more`, `jump`, `openThread`, `dismiss`.
  */
 export function messageElement(message, about) {
   const { world } = about;
@@ -43,7 +43,7 @@ export function messageElement(message, about) {
   el("div", { class: "head" },
     el("span", { class: "author", id: nameId }, world.nameOf(message.author)),
     message.author.bot ? el("span", { class: "badge" }, "APP") : null,
-    moment(new Date(message.timestamp)),
+    timestamp(new Date(message.timestamp)),
     message.edited_timestamp ? el("span", { class: "muted" }, "(edited)") : null),
   el("div", { class: "body", id: bodyId }, body(message, about)),
   el("div", { class: "tools" },
@@ -51,12 +51,12 @@ export function messageElement(message, about) {
     button("…", { class: "icon", tabindex: "-1", "aria-label": "More", title: "More", "aria-haspopup": "menu", onclick: (event) => about.more(event, message) })));
 }
 
-/** Let the Tab key reach a message's tools only while the focus is in it: the way past all messages is long without. */
+/** Make a message's tools tabbable only while it has the focus: else Tab would stop twice at each message. */
 function reachTools(element, reach) {
   for (const each of element.querySelectorAll(":scope > .tools button")) each.tabIndex = reach ? 0 : -1;
 }
 
-/** Return the line above a message: what it answers, or which command it comes of. */
+/** Create the line above a message: the message it replies to, or the command it responds to. */
 function above(message, about) {
   if ([COMMAND, MENU_COMMAND].includes(message.type) && message.interaction) {
     const { user, name } = message.interaction;
@@ -68,7 +68,7 @@ function above(message, about) {
   if (!answered) return el("div", { class: "above" }, el("em", {}, "The message was deleted."));
   const hint = plainText(answered.content ?? "", about.world).slice(0, 120) || (answered.attachments?.length ? "a picture" : "a message");
   return el("div", { class: "above" },
-    button([el("span", { class: "unseen" }, "In reply to "), el("b", {}, about.world.nameOf(answered.author)), ` ${hint}`],
+    button([el("span", { class: "visually-hidden" }, "In reply to "), el("b", {}, about.world.nameOf(answered.author)), ` ${hint}`],
       { class: "plain", onclick: () => about.jump(answered.channel_id, answered.id) }));
 }
 
@@ -89,7 +89,7 @@ function body(message, about) {
   ];
 }
 
-/** Return the parts that say something: text, files, embeds, components. */
+/** Create content, attachments, embeds and components. */
 function said(message, about) {
   return [
     message.content ? el("div", { class: "content" }, markdown(message.content, about)) : null,
@@ -117,7 +117,7 @@ function threadLink(message, about) {
     { class: "thread-link", onclick: () => about.openThread(message.thread.id) });
 }
 
-/** Say that nobody else sees a message. */
+/** Create the notice of an ephemeral message. */
 function only(message, about) {
   if (!(message.flags & EPHEMERAL)) return null;
   return el("p", { class: "only-you" }, "Only you can see this · ",

@@ -1,19 +1,19 @@
-// Modals: forms of the bot's that open over everything.
+// Modals of the application.
 
-import { button, el, freshId } from "./dom.js";
+import { button, el, uniqueId } from "./dom.js";
 import { people, places, roles } from "./components.js";
 import { markdown } from "./markdown.js";
 
 /**
  * Open a modal.
- * @param {Object} modal As the gateway brings it.
- * @param {Object} about `world`, and `submit(components, files)`; `closed` finds a place for the focus.
+ * @param {Object} modal The data of INTERACTION_MODAL_CREATE.
+ * @param {Object} about `world`, and `submit(components, files)`; `closed` moves the focus where it was lost.
  */
 export function openModal(modal, about) {
   const readers = [];
   const files = [];
   const error = el("p", { class: "error", role: "alert" });
-  const title = freshId("modal");
+  const title = uniqueId("modal");
   const lines = modal.components.map((each) => line(each, about, readers, files));
   const send = el("button", { type: "submit", class: "primary" }, "Submit");
   const dialog = el("dialog", { class: "modal", "aria-labelledby": title, onclose: () => {
@@ -24,7 +24,7 @@ export function openModal(modal, about) {
       onsubmit: async (event) => {
         event.preventDefault();
         if (send.ariaDisabled === "true") return;
-        // A disabled button would lose the focus.
+        // `disabled` would lose the focus.
         send.ariaDisabled = "true";
         files.length = 0;
         try {
@@ -46,7 +46,7 @@ function line(each, about, readers, files) {
   if (each.type === 10) return el("div", { class: "content" }, markdown(each.content, about));
   const label = each.type === 18 ? each.label : each.components[0].label;
   const inner = each.type === 18 ? each.component : each.components[0];
-  const id = freshId("field");
+  const id = uniqueId("field");
   const field = fieldOf(inner, id, about, files);
   const answer = () => ({ type: inner.type, custom_id: inner.custom_id, ...field.read() });
   readers.push(() => (each.type === 18 ? { type: 18, component: answer() } : { type: 1, components: [answer()] }));

@@ -1,41 +1,41 @@
-// A channel or a thread: its messages, who is typing, and the composer below.
+// The pane of a channel or thread: messages, typing indicator, composer.
 
 import { button, el } from "./dom.js";
 import { Composer } from "./composer.js";
 import { messageElement } from "./message.js";
-import { group } from "./groups.js";
-import { Reader } from "./reader.js";
-import { Typists } from "./typists.js";
-import { sameElement, walk } from "./walking.js";
+import { groupMessages } from "./message_groups.js";
+import { MessageAnnouncer } from "./screen_reader.js";
+import { TypingIndicator } from "./typing_indicator.js";
+import { findSameElement, moveBetweenMessages } from "./message_focus.js";
 import { byId, DIRECT, THREADS } from "./world.js";
 
-const PAGE = 50;
-const LARGEST_PAGE = 100, MOST_PAGES = 10;
-const NEAR = 120;
+const PAGE_SIZE = 50;
+const MAX_PAGE_SIZE = 100, MAX_PAGES = 10;
+const END_DISTANCE_PX = 120;
 
 /** Shows one channel at a time. */
 export class Pane {
   /**
    * @param {HTMLElement} place
-   * @param {Object} app `world`, `rest`, `interactions`, and the page's doings: `openThread`, `jump`, `more`.
-   * @param {{closed?: () => void}} more What to do when it is closed; without it there is no way to close it.
+   * @param {Object} app `world`, `rest`, `interactions`, and the actions `openThread`, `jump`, `more`.
+   * @param {{closed?: () => void}} more `closed` is called by the close button, which is there only with it.
    */
   constructor(place, app, { closed = null } = {}) {
     this.place = place;
     this.app = app;
     this.closed = closed;
     this.channel = null;
-    this.typists = new Typists(app.world);
-    this.reader = new Reader(app.world);
+    this.typing = new TypingIndicator(app.world);
+    this.announcer = new MessageAnnouncer(app.world);
     this.gone = new Set();
     this.round = 0;
     this.filled = false;
     this.failed = false;
     this.loading = null;
     this.#build();
-    app.world.on("message", (message) => message.channel_id === this.channel?.id && this.#put(message));
+    app.world.on("message", (message) => message.channel_id === this.channel?.id && this.#insert(message));
     app.world.on("gone", (channelId, ids) => channelId === this.channel?.id && this.#remove(ids));
-    app.world.on("typing", (data) => data.channel_id === this.channel?.id && this.typists.add(data.user_id));
+    app.world.on("typing", (data) => data.channel_id === this.channel?.id && this.typing.add(data.user_id));
     app.world.on("channels", () => this.channel && this.#title());
     app.world.on("fresh", () => this.channel && this.#reload());
   }
@@ -48,21 +48,21 @@ export class Pane {
     this.topic = el("p", { class: "muted topic" });
     this.welcome = el("div", { class: "welcome" });
     this.log = el("div", { class: "log", role: "log", tabindex: "0", "aria-label": "Messages", "aria-live": "off",
-      "aria-keyshortcuts": "ArrowUp ArrowDown", onkeydown: (event) => walk(event, this.log, this.list) },
+      "aria-keyshortcuts": "ArrowUp ArrowDown", onkeydown: (event) => moveBetweenMessages(event, this.log, this.list) },
     this.older, this.again, this.welcome, this.list);
     this.composer = new Composer(this.app, () => this.channel);
     this.place.replaceChildren(
       el("header", { class: "pane-head" }, this.heading, this.topic,
         this.closed ? button("✕", { class: "icon", "aria-label": "Close the thread", onclick: this.closed }) : null),
-      this.log, this.typists.element, this.composer.element);
-    // Pictures that come in later must not push the newest message out of sight.
+      this.log, this.typing.element, this.composer.element);
+    // Images that load later must not scroll the newest message out of view.
     new ResizeObserver(() => this.following && this.#toEnd()).observe(this.list);
     this.log.addEventListener("scroll", () => {
-      this.following = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < NEAR;
+      this.following = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < END_DISTANCE_PX;
     });
   }
 
-  /** Show a channel, with its newest messages; one that couldn't be loaded is tried again. */
+  /** Show a channel and load its newest messages. A channel that failed to load is loaded again. */
   show(channelId) {
     if (this.channel?.id === channelId && !this.failed) return this.loading;
     this.#empty();
@@ -70,7 +70,7 @@ export class Pane {
     this.place.hidden = false;
     this.#title();
     this.composer.refresh();
-    this.composer.complain("");
+    this.composer.showError("");
     this.loading = this.#load();
     return this.loading;
   }
@@ -80,14 +80,14 @@ export class Pane {
     return this.show(this.channel.id);
   }
 
-  /** Show nothing. */
+  /** Hide the pane. */
   hide() {
     this.#empty();
     this.channel = null;
     this.place.hidden = true;
   }
 
-  /** Load again what is shown: something may have been missed. What is being written stays. */
+  /** Reload the messages after a new gateway session, which may have missed events. The draft stays. */
   #reload() {
     this.loading = this.#load();
   }
@@ -98,8 +98,8 @@ export class Pane {
     this.following = true;
     this.list.replaceChildren();
     this.older.hidden = this.welcome.hidden = this.again.hidden = true;
-    this.typists.clear();
-    this.reader.clear();
+    this.typing.clear();
+    this.announcer.clear();
   }
 
   /** Load the newest messages. */
@@ -108,16 +108,16 @@ export class Pane {
     const { id } = this.channel;
     this.round += 1;
     const { round } = this;
-    if (this.failed) this.composer.complain("");
+    if (this.failed) this.composer.showError("");
     this.failed = false;
     this.again.hidden = true;
     this.gone.clear();
     world.forget(id);
-    const messages = await rest.get(`/channels/${id}/messages?limit=${PAGE}`).catch((error) => error);
+    const messages = await rest.get(`/channels/${id}/messages?limit=${PAGE_SIZE}`).catch((error) => error);
     if (round !== this.round) return;
     if (messages instanceof Error) return this.#fail(messages);
-    world.fill(id, messages.filter((each) => !this.gone.has(each.id)), messages.length < PAGE);
-    this.#begins(messages.length < PAGE);
+    world.fill(id, messages.filter((each) => !this.gone.has(each.id)), messages.length < PAGE_SIZE);
+    this.#begins(messages.length < PAGE_SIZE);
     this.#fill(world.loaded(id));
     if (this.following) this.#toEnd();
     this.read();
@@ -126,33 +126,33 @@ export class Pane {
   #fail(error) {
     this.failed = true;
     this.again.hidden = false;
-    this.composer.complain(`The messages couldn't be loaded: ${error.message}`);
+    this.composer.showError(`The messages couldn't be loaded: ${error.message}`);
   }
 
-  /** Draw the messages that there are, and no others; only what came since they were first drawn is read out. */
+  /** Render the given messages and no others. Only messages that are new since the first load are announced. */
   #fill(messages) {
     const wanted = new Set(messages.map((each) => each.id));
     this.#remove([...this.list.children].map((each) => each.dataset.id).filter((id) => !wanted.has(id)));
     for (const message of messages) {
-      this.#draw(message);
-      if (this.filled) this.reader.read(message);
-      else this.reader.know(message);
+      this.#render(message);
+      if (this.filled) this.announcer.read(message);
+      else this.announcer.know(message);
     }
     this.filled = true;
-    group(this.list, this.app.world.messages.get(this.channel.id));
+    groupMessages(this.list, this.app.world.messages.get(this.channel.id));
   }
 
-  /** Take the focus: to the message box, or to the heading where a box would bring a keyboard over half of the page. */
+  /** Focus the message box, or on touch screens the heading, so that no on-screen keyboard opens. */
   enter() {
     if (matchMedia("(max-width: 700px), (hover: none)").matches) this.heading.focus();
     else this.composer.focus();
   }
 
   read() {
-    if (this.channel && this.app.world.unread.delete(this.channel.id)) this.app.world.tell("channels");
+    if (this.channel && this.app.world.unread.delete(this.channel.id)) this.app.world.emit("channels");
   }
 
-  /** Bring a message into view and point to it. */
+  /** Scroll to a message, focus and highlight it. */
   async point(messageId) {
     const found = this.#element(messageId) ?? (await this.#reach(messageId));
     if (!found) return;
@@ -163,18 +163,18 @@ export class Pane {
     setTimeout(() => found.classList.remove("pointed"), 2000);
   }
 
-  /** Load older messages until one is there. */
+  /** Load older messages until the message is loaded. Returns its element, or shows an error. */
   async #reach(messageId) {
     const { world } = this.app;
     const { id } = this.channel;
     await this.loading;
     const isAbove = () => !this.older.hidden && byId(messageId, world.loaded(id)[0]?.id ?? messageId) < 0;
-    for (let pages = 0; pages < MOST_PAGES && isAbove(); pages += 1) {
-      if (!(await this.#loadOlder(LARGEST_PAGE))) return null;
+    for (let pages = 0; pages < MAX_PAGES && isAbove(); pages += 1) {
+      if (!(await this.#loadOlder(MAX_PAGE_SIZE))) return null;
     }
     if (this.channel?.id !== id) return null;
     const found = this.#element(messageId);
-    if (!found) this.composer.complain(isAbove() ? "That message is further up: show older messages first." : "That message was deleted.");
+    if (!found) this.composer.showError(isAbove() ? "That message is further up: show older messages first." : "That message was deleted.");
     return found;
   }
 
@@ -190,7 +190,7 @@ export class Pane {
     this.#welcome();
   }
 
-  /** Show what is above the oldest message: more of them, or what the channel is for. */
+  /** Show the button for older messages, or else the channel's welcome text. */
   #begins(whole) {
     this.older.hidden = whole;
     this.welcome.hidden = !whole || THREADS.has(this.channel.type);
@@ -209,7 +209,7 @@ export class Pane {
     return document.getElementById(`message-${this.channel?.id}-${id}`);
   }
 
-  #made(message) {
+  #createElement(message) {
     const { app } = this;
     return messageElement(message, {
       world: app.world,
@@ -217,31 +217,31 @@ export class Pane {
       openThread: app.openThread,
       reply: (each) => this.composer.replyTo(each),
       more: (event, each) => app.more(event, each, this),
-      use: (each, component, values) => this.composer.tried(app.interactions.use(each, component, values)),
-      dismiss: (each) => this.composer.tried(app.rest.ask("DELETE", `/channels/${each.channel_id}/messages/${each.id}`)),
+      use: (each, component, values) => this.composer.reportErrors(app.interactions.use(each, component, values)),
+      dismiss: (each) => this.composer.reportErrors(app.rest.request("DELETE", `/channels/${each.channel_id}/messages/${each.id}`)),
     });
   }
 
-  /** Put a message in its place, new or changed. */
-  #put(message) {
-    if (!this.#element(message.id)) this.typists.remove(message.author.id);
-    this.#draw(message);
-    this.reader.read(message);
-    group(this.list, this.app.world.messages.get(this.channel.id));
+  /** Render a new or changed message. */
+  #insert(message) {
+    if (!this.#element(message.id)) this.typing.remove(message.author.id);
+    this.#render(message);
+    this.announcer.read(message);
+    groupMessages(this.list, this.app.world.messages.get(this.channel.id));
     this.read();
     if (this.following) this.#toEnd();
   }
 
-  #draw(message) {
+  #render(message) {
     const old = this.#element(message.id);
-    const made = this.#made(message);
+    const made = this.#createElement(message);
     if (old) return this.#replace(old, made);
     const next = [...this.list.children].find((each) => byId(each.dataset.id, message.id) > 0);
     return this.list.insertBefore(made, next ?? null);
   }
 
   #replace(old, made) {
-    const refocus = old.contains(document.activeElement) ? sameElement(old, document.activeElement) : null;
+    const refocus = old.contains(document.activeElement) ? findSameElement(old, document.activeElement) : null;
     const shown = [...old.querySelectorAll(".spoiler")].map((each) => each.classList.contains("shown"));
     old.replaceWith(made);
     made.querySelectorAll(".spoiler").forEach((each, number) => shown[number] && each.click());
@@ -255,29 +255,29 @@ export class Pane {
       if (found?.contains(document.activeElement)) this.composer.focus();
       found?.remove();
     }
-    group(this.list, this.app.world.messages.get(this.channel.id));
+    groupMessages(this.list, this.app.world.messages.get(this.channel.id));
   }
 
-  /** Load messages above the oldest; return whether they came. */
-  async #loadOlder(limit = PAGE) {
+  /** Load messages before the oldest. Returns whether they were rendered. */
+  async #loadOlder(limit = PAGE_SIZE) {
     const { world, rest } = this.app;
     const { round, channel: { id } } = this;
     const [oldest] = world.loaded(id);
     if (!oldest) return false;
-    const found = await this.composer.tried(rest.get(`/channels/${id}/messages?limit=${limit}&before=${oldest.id}`));
-    // Somebody may have gone elsewhere, or all was loaded anew.
+    const found = await this.composer.reportErrors(rest.get(`/channels/${id}/messages?limit=${limit}&before=${oldest.id}`));
+    // Another channel may be shown by now, or this one was reloaded.
     if (!found || round !== this.round) return false;
     this.following = false;
     const pressed = document.activeElement === this.older;
     const height = this.log.scrollHeight;
     world.fill(id, found, found.length < limit);
     for (const message of found) {
-      this.#draw(message);
-      this.reader.know(message);
+      this.#render(message);
+      this.announcer.know(message);
     }
     this.#begins(found.length < limit);
     if (pressed && this.older.hidden) this.list.firstElementChild.focus({ preventScroll: true });
-    group(this.list, this.app.world.messages.get(this.channel.id));
+    groupMessages(this.list, this.app.world.messages.get(this.channel.id));
     this.log.scrollTop += this.log.scrollHeight - height;
     return true;
   }

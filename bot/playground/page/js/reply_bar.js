@@ -1,12 +1,12 @@
-// Which message the next one answers.
+// The bar that shows which message is replied to.
 
 import { button, el } from "./dom.js";
 
-/** The line above the message box that says so. */
+/** The bar above the message box. Hidden where the next message is no reply. */
 export class ReplyBar {
   /**
    * @param {Object} world
-   * @param {() => void} leave Moves the focus elsewhere: the line goes away.
+   * @param {() => void} leave Moves the focus elsewhere when the bar is closed.
    */
   constructor(world, leave) {
     this.world = world;
@@ -15,7 +15,7 @@ export class ReplyBar {
     this.element = el("div", { class: "reply-to", hidden: true });
   }
 
-  /** Show which message is answered, or nothing for none. */
+  /** Set the message to reply to, null for none. */
   show(message) {
     this.message = message;
     this.element.hidden = message === null;

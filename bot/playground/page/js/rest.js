@@ -1,7 +1,7 @@
-// Requests to Discord's REST in a member's name.
+// A client of the REST API.
 
-/** A request was refused, or didn't come through. */
-export class Refused extends Error {
+/** A request failed: an error answer, or with status 0 no answer. */
+export class ApiError extends Error {
   constructor(message, status = 0, code = 0) {
     super(message);
     this.status = status;
@@ -9,16 +9,16 @@ export class Refused extends Error {
   }
 }
 
-/** Requests of one member. */
+/** Sends requests of one user. */
 export class Rest {
-  /** @param {string} token The member's. */
+  /** @param {string} token The user's. */
   constructor(token) {
     this.token = token;
   }
 
-  /** Get something. */
+  /** Send a GET request. */
   get(path) {
-    return this.ask("GET", path);
+    return this.request("GET", path);
   }
 
   /**
@@ -27,12 +27,12 @@ export class Rest {
    * @param {string} path Below `/api/v10`.
    * @param {Object} [body] JSON.
    * @param {{files?: File[], progress?: (done: number) => void}} [more] With files it goes as multipart; `progress`
-   *   is told the share that is uploaded, 0 to 1.
+   *   is called with the uploaded share, 0 to 1.
    * @returns {Promise<any>} The answer's JSON.
-   * @throws {Refused}
+   * @throws {ApiError}
    */
-  ask(method, path, body = undefined, { files = [], progress = null } = {}) {
-    // fetch can't tell how far an upload is.
+  request(method, path, body = undefined, { files = [], progress = null } = {}) {
+    // fetch has no upload progress.
     const request = new XMLHttpRequest();
     request.open(method, `/api/v10${path}`);
     request.setRequestHeader("Authorization", this.token);
@@ -43,7 +43,7 @@ export class Rest {
     }
     const answered = new Promise((resolve, reject) => {
       request.addEventListener("load", () => settle(request, resolve, reject));
-      request.addEventListener("error", () => reject(new Refused("The pocket Discord doesn't answer. Is it still running?")));
+      request.addEventListener("error", () => reject(new ApiError("The pocket Discord doesn't answer. Is it still running?")));
     });
     if (files.length) request.send(multipart(body, files));
     else if (body === undefined) request.send();
@@ -70,10 +70,10 @@ function settle(request, resolve, reject) {
     answer = null;
   }
   if (request.status < 300) resolve(answer);
-  else reject(new Refused(sentence(answer, request.status), request.status, answer?.code));
+  else reject(new ApiError(sentence(answer, request.status), request.status, answer?.code));
 }
 
-/** Return what Discord's error object says, with the first field that was wrong. */
+/** Return the message of Discord's error object, with the first field error. */
 function sentence(answer, status) {
   const said = answer?.message ?? `The pocket Discord answered with ${status}.`;
   const [where, why] = first(answer?.errors, []) ?? [];

@@ -1,8 +1,8 @@
-// What is hidden until somebody asks to see it.
+// Spoilers in text and on images.
 
 import { el } from "./dom.js";
 
-/** Hide text behind a spoiler. */
+/** Create a spoiler around text. */
 export function spoiler(children) {
   const inner = el("span", { class: "spoiler-inner" }, children);
   const outer = el("span", {
@@ -21,21 +21,21 @@ export function spoiler(children) {
     event.stopPropagation();
     outer.classList.add("shown");
     for (const name of ["role", "aria-label"]) outer.removeAttribute(name);
-    // It keeps the focus, so that the Tab key goes on from here.
+    // It stays focusable, so that Tab continues from here.
     outer.tabIndex = -1;
   }
   return outer;
 }
 
-/** Which pictures were revealed, so that an edit doesn't hide them again. */
+/** Ids of revealed images, which stay revealed when an edit renders them again. */
 const revealed = new Set();
 
 /**
- * Hide a picture behind a spoiler.
+* Cover an image with a spoiler.
  * @param {HTMLElement} picture
- * @param {string} id What it is remembered by.
+ * @param {string} id The attachment's id.
  */
-export function spoilerPicture(picture, id) {
+export function spoilerImage(picture, id) {
   if (revealed.has(id)) return picture;
   const cover = el("button", { type: "button", class: "spoiler-cover", "aria-label": "Spoiler: show the picture" }, "Spoiler");
   const outer = el("div", { class: "spoiler-picture" }, picture, cover);

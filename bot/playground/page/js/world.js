@@ -1,13 +1,13 @@
-// What this member knows: the server, its channels and threads, people, and the messages that were loaded.
+// The client's cache: guild, channels, threads, users, roles, and the loaded messages.
 
 export const TEXT = 0, DIRECT = 1, CATEGORY = 4, THREADS = new Set([11, 12]);
 
-/** Compare two ids by age. */
+/** Compare two snowflakes. */
 export function byId(one, other) {
   return one.length - other.length || (one < other ? -1 : one > other ? 1 : 0);
 }
 
-/** What is known, with news of it: `on(news, callback)`. */
+/** Updates the cache from gateway events, and notifies listeners: `on(news, callback)`. */
 export class World {
   constructor(session, me) {
     this.session = session;
@@ -24,34 +24,34 @@ export class World {
     this.listeners = new Map();
   }
 
-  /** Be told of a kind of news: `channels`, `message`, `gone`, `typing`, `fresh`. */
+  /** Add a listener for `channels`, `message`, `gone` (deleted), `typing` or `fresh` (new session). */
   on(news, callback) {
     this.listeners.set(news, [...(this.listeners.get(news) ?? []), callback]);
   }
 
-  tell(news, ...about) {
+  emit(news, ...about) {
     for (const callback of this.listeners.get(news) ?? []) callback(...about);
   }
 
-  /** Take in a gateway event. */
-  hear(event, data) {
-    const take = HEARD[event];
+  /** Handle a gateway event. */
+  handleEvent(event, data) {
+    const take = EVENT_HANDLERS[event];
     if (take) take(this, data);
   }
 
-  /** Return someone's name as it is shown. */
+  /** Return a user's display name. */
   nameOf(user) {
     return user?.global_name || user?.username || "somebody";
   }
 
-  /** Return a channel's threads that aren't archived, the oldest first. */
+  /** Return a channel's active threads, oldest first. */
   threadsOf(channelId) {
     return [...this.channels.values()]
       .filter((each) => each.parent_id === channelId && THREADS.has(each.type) && !each.thread_metadata?.archived)
       .sort((one, other) => byId(one.id, other.id));
   }
 
-  /** Return the server's channels in their order. */
+  /** Return the guild's text channels, sorted by position. */
   textChannels() {
     return [...this.channels.values()]
       .filter((each) => each.type === TEXT)
@@ -62,24 +62,24 @@ export class World {
     return [...this.channels.values()].filter((each) => each.type === DIRECT);
   }
 
-  /** Return how a channel is called. */
+  /** Return a channel's name, for a DM the other user's. */
   title(channel) {
     if (channel.type === DIRECT) return this.nameOf(channel.recipients?.[0]);
     return channel.name;
   }
 
-  /** Return an address of this server's files as this page may load it; null for any other. */
+  /** Return the URL of a file of this server with this page's origin, null for other URLs. */
   ownAddress(address) {
     try {
       const found = new URL(address);
-      // With the origin, since a path of "//elsewhere" alone would lead there.
+      // The origin is prepended, since a path of "//elsewhere" alone would be another host's URL.
       return found.origin === this.origin ? location.origin + found.pathname + found.search : null;
     } catch {
       return null;
     }
   }
 
-  /** Take in messages that were loaded. */
+  /** Add messages to the cache. */
   keep(channelId, messages) {
     const kept = this.messages.get(channelId) ?? new Map();
     for (const message of messages) kept.set(message.id, message);
@@ -87,17 +87,17 @@ export class World {
     for (const message of messages) this.meet(message.author, ...(message.mentions ?? []));
   }
 
-  /** Forget a channel's messages: they are about to be loaded. */
+  /** Remove a channel's messages, before they are loaded again. */
   forget(channelId) {
     this.messages.delete(channelId);
     this.reached.delete(channelId);
   }
 
   /**
-   * Take in messages of a channel up to its newest; what events brought meanwhile is newer than they are.
+   * Add loaded messages of a channel. Messages that events brought meanwhile are newer and stay.
    * @param {string} channelId
-   * @param {Object[]} messages The newest first.
-   * @param {boolean} whole Whether no older ones are left.
+   * @param {Object[]} messages Newest first.
+   * @param {boolean} whole Whether there are no older messages.
    */
   fill(channelId, messages, whole) {
     const kept = this.messages.get(channelId);
@@ -107,7 +107,7 @@ export class World {
     for (const each of this.loaded(channelId)) if (this.#isBeyond(each)) this.messages.get(channelId).delete(each.id);
   }
 
-  /** Take in a change; one of a message older than all that are loaded would stand there with a gap below. */
+  /** Apply a changed message, unless it is older than all loaded ones, which would leave a gap. */
   change(message) {
     if (this.#isBeyond(message)) return false;
     this.keep(message.channel_id, [message]);
@@ -119,7 +119,7 @@ export class World {
     return oldest !== undefined && byId(message.id, oldest) < 0;
   }
 
-  /** Return a channel's messages that are loaded, the oldest first. */
+  /** Return a channel's loaded messages, oldest first. */
   loaded(channelId) {
     return [...(this.messages.get(channelId)?.values() ?? [])].sort((one, other) => byId(one.id, other.id));
   }
@@ -132,13 +132,13 @@ export class World {
 function setChannel(world, data) {
   world.channels.set(data.id, { ...world.channels.get(data.id), ...data });
   world.meet(...(data.recipients ?? []));
-  world.tell("channels");
+  world.emit("channels");
 }
 
 function dropChannel(world, data) {
   world.channels.delete(data.id);
   world.forget(data.id);
-  world.tell("channels");
+  world.emit("channels");
 }
 
 function setGuild(world, data) {
@@ -147,25 +147,25 @@ function setGuild(world, data) {
   for (const channel of [...data.channels, ...data.threads]) world.channels.set(channel.id, channel);
   for (const member of data.members) world.meet(member.user);
   for (const role of data.roles) world.roles.set(role.id, role);
-  world.tell("channels");
-  world.tell("fresh");
+  world.emit("channels");
+  world.emit("fresh");
 }
 
 function setMessage(world, data) {
   const loaded = world.change(data);
   if (data.thread) setChannel(world, data.thread);
-  if (loaded) world.tell("message", data);
+  if (loaded) world.emit("message", data);
 }
 
 function newMessage(world, data) {
   world.unread.add(data.channel_id);
   setMessage(world, data);
-  world.tell("channels");
+  world.emit("channels");
 }
 
 function dropMessages(world, channelId, ids) {
   for (const id of ids) world.messages.get(channelId)?.delete(id);
-  world.tell("gone", channelId, ids);
+  world.emit("gone", channelId, ids);
 }
 
 function reacted(world, data, by) {
@@ -179,8 +179,8 @@ function reacted(world, data, by) {
   setMessage(world, { ...message, reactions: counted.count > 0 ? [...others, counted] : others });
 }
 
-/** What each event changes. */
-const HEARD = {
+/** The handler of each gateway event. */
+const EVENT_HANDLERS = {
   READY: (world, data) => data.private_channels.forEach((each) => setChannel(world, each)),
   GUILD_CREATE: setGuild,
   GUILD_MEMBER_ADD: (world, data) => world.meet(data.user),
@@ -196,5 +196,5 @@ const HEARD = {
   MESSAGE_DELETE_BULK: (world, data) => dropMessages(world, data.channel_id, data.ids),
   MESSAGE_REACTION_ADD: (world, data) => reacted(world, data, 1),
   MESSAGE_REACTION_REMOVE: (world, data) => reacted(world, data, -1),
-  TYPING_START: (world, data) => world.tell("typing", data),
+  TYPING_START: (world, data) => world.emit("typing", data),
 };
