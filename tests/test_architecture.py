@@ -25,6 +25,11 @@ def test_every_module_that_is_named_is_there() -> None:
         assert path.is_dir() or path.with_suffix(".py").is_file(), name
 
 
+def test_every_script_that_is_named_is_there() -> None:
+    for name in re.findall(r"`([a-z_]+\.lua)`", DOCUMENT):
+        assert list(ROOT.glob(f"[hi]*/**/scripts/{name}")), name
+
+
 def test_every_redis_key_is_in_the_table() -> None:
     named = set(re.findall(r"prefix\}:([a-z_]+)", sources())) | {"commands"}
     in_table = set(re.findall(r"`([a-z_]+)[:`]", DOCUMENT.partition("## What state lives where")[2]))
