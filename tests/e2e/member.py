@@ -1,4 +1,4 @@
-"""A member of the pocket Discord: acts over REST with a user's token and hears over a gateway connection."""
+"""A user of the pocket Discord: sends REST requests, and receives gateway events."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ GATEWAY_INTENTS = (1 << 0) | (1 << 9) | (1 << 12) | (1 << 15)
 
 
 class Member:
-    """One person, signed in.
+    """One user with a gateway connection.
 
     Args:
         session: What `GET /playground/session` answered.
@@ -54,12 +54,12 @@ class Member:
                     self._news.notify_all()
 
     async def note(self, kind: str, data: dict[str, Any]) -> None:
-        """Be told of each event at once."""
+        """Call a function with each event as it arrives."""
 
     async def hear(
         self, wanted: Callable[[str, dict[str, Any]], bool], *, seconds: float = 60, start: int = 0
     ) -> dict[str, Any]:
-        """Wait for the first event from `start` on that is wanted."""
+        """Wait for the first event at or after index `start` that is wanted."""
 
         def found() -> list[dict[str, Any]]:
             return [data for kind, data in self.heard[start:] if wanted(kind, data)]
@@ -69,7 +69,7 @@ class Member:
             return found()[0]
 
     async def request(self, method: str, path: str, **options: Any) -> Any:
-        """Ask over REST; anything but success fails the test with the answer's text."""
+        """Send a request. An error answer fails the test with the answer's text."""
         async with self._http.request(method, f"{self.session['api']}{path}", **options) as answer:
             text = await answer.text()
             assert answer.status < 300, f"{method} {path}: {answer.status} {text}"

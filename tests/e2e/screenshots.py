@@ -53,7 +53,7 @@ async def caption(page: Page) -> None:
 
 
 async def match(page: Page) -> None:
-    """Have pictures scored, and wait for the matrix."""
+    """Call /match, and wait for the matrix."""
     pane = channel(page)
     form = await command(pane, "match")
     await form.get_by_role("textbox", name="labels").fill(LABELS)
@@ -90,7 +90,7 @@ async def _answered(page: Page, messages: int) -> None:
 
 
 async def shoot(page: Page, file: Path) -> None:
-    """Take the picture once all pictures in it are there, with nothing pointed at."""
+    """Take a screenshot once all images are loaded, with the mouse outside of the page."""
     await page.mouse.move(0, 0)
     await page.evaluate("document.activeElement?.blur()")
     await page.wait_for_function("[...document.images].every((each) => each.complete)")
@@ -98,7 +98,7 @@ async def shoot(page: Page, file: Path) -> None:
 
 
 async def shoot_all(stack: Stack, folder: Path) -> None:
-    """Take every picture."""
+    """Take all screenshots."""
     async with chromium() as browser:
         async with opened(browser, stack.address, WINDOW, "dark") as page:
             await caption(page)
@@ -115,7 +115,7 @@ async def shoot_all(stack: Stack, folder: Path) -> None:
 
 
 async def main(folder: Path) -> None:
-    """Run the stack and take the pictures."""
+    """Run the stack and take the screenshots."""
     with tempfile.TemporaryDirectory() as data:
         async with running(Path(data)) as stack:
             await shoot_all(stack, folder)

@@ -1,4 +1,4 @@
-"""`beholder run` as a newcomer starts it: a process of its own, without a token, in a folder of its own."""
+"""Run `beholder run` as a process, without a Discord token, on a new data folder."""
 
 import asyncio
 import json
@@ -18,11 +18,14 @@ import psutil
 from tests.openapi import DESCRIPTION
 
 ROOT = Path(__file__).parents[2]
+END_SECONDS = 30
+"""Until a stack that doesn't end fails the test."""
+
 PRIVATE = re.compile(r"^(BEHOLDER_|DISCORD_TOKEN|REDIS_URL|HF_)")
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -38,7 +41,7 @@ class Stack:
         self.session: dict[str, Any] = {}
 
     async def ready(self, seconds: float = 90) -> None:
-        """Wait until the session says that bot and worker are there."""
+        """Wait until `/playground/session` says that bot and worker are ready."""
         async with asyncio.timeout(seconds), aiohttp.ClientSession() as http:
             while not self.session.get("ready"):
                 assert self.process.returncode is None, f"it ended with {self.process.returncode}"
@@ -51,32 +54,32 @@ class Stack:
                     continue
 
     def family(self) -> list[psutil.Process]:
-        """List the process and every descendant of it."""
+        """Return the process and all of its descendants."""
         own = psutil.Process(self.process.pid)
         return [own, *own.children(recursive=True)]
 
     def child(self, name: str) -> psutil.Process:
-        """Find the child that runs `beholder <name>`."""
+        """Return the child process that runs `beholder <name>`."""
         return next(each for each in self.family()[1:] if each.cmdline()[-1:] == [name])
 
     async def end(self, how: signal.Signals) -> list[psutil.Process]:
-        """Send it a signal and wait until it is gone.
+        """Send it a signal and wait until it has ended.
 
         Returns:
-            Whoever of its descendants is still alive 5 s later.
+            The descendants that are still alive `END_SECONDS` later.
         """
         family = self.family()
         self.process.send_signal(how)
-        await asyncio.wait_for(self.process.wait(), 5)
-        _, alive = await asyncio.to_thread(psutil.wait_procs, family[1:], 5)
+        await asyncio.wait_for(self.process.wait(), END_SECONDS)
+        _, alive = await asyncio.to_thread(psutil.wait_procs, family[1:], END_SECONDS)
         return alive
 
 
 @asynccontextmanager
 async def running(data: Path, *, port: int | None = None) -> AsyncIterator[Stack]:
-    """Run the stack on a data folder; whatever the test left running is killed.
+    """Run the stack on a data folder until the block ends, and kill it then if it still runs.
 
-    Where Discord's description is there, everything that was said is held to it.
+    All of its traffic is checked against Discord's description, where there is one.
     """
     port = port or free_port()
     verdict = data / "verdict.json" if DESCRIPTION.is_file() else None

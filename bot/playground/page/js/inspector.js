@@ -10,7 +10,7 @@ export class Inspector {
   constructor(place, fold) {
     this.place = place;
     this.fold = fold;
-    this.list = el("ol", { class: "entries", tabindex: "0", "aria-label": "What passes between the bot and Discord" });
+    this.list = el("ol", { class: "entries", tabindex: "0", "aria-label": "Traffic between the bot and Discord" });
     const kinds = [["gateway", "Events"], ["rest", "Requests"], ["job", "Jobs"]];
     place.append(
       el("header", { class: "pane-head" }, el("h2", {}, "Inspector"),

@@ -81,7 +81,7 @@ export class Interactions {
     const outcome = this.#outcome(nonce);
     try {
       await this.rest.request("POST", "/interactions", body, { files, progress });
-      outcome.timer = setTimeout(() => outcome.reject(new ApiError("Nothing was heard of it. Try again.")), seconds * 1000);
+      outcome.timer = setTimeout(() => outcome.reject(new ApiError("There was no response in time. Try again.")), seconds * 1000);
       return await outcome.promise;
     } finally {
       clearTimeout(outcome.timer);
