@@ -187,7 +187,11 @@ class Beholder(commands.Bot):
         return shard == self.settings.shard_id
 
     async def close(self) -> None:
-        """Stop the features, leave Discord, close the connections."""
+        """Stop the features, the gateway's listeners first; leave Discord; close the connections."""
+        # A message that is routed after its feature has stopped would count as read.
+        for extension in reversed(self._to_load):
+            with contextlib.suppress(commands.ExtensionNotLoaded):
+                await self.unload_extension(extension)
         if hasattr(self, "interactions"):
             await self.interactions.stop()
         await super().close()

@@ -36,6 +36,8 @@ class Gateway(commands.Cog):
         )
         self._backfilling: asyncio.Task[None] | None = None
         self._flushing: asyncio.Task[None] | None = None
+        self._routing: set[asyncio.Task[object]] = set()
+        self._stopped = False
 
     async def cog_load(self) -> None:
         """Start writing the read cursors, and take messages from discord.py's own `on_message`."""
@@ -44,8 +46,9 @@ class Gateway(commands.Cog):
         self._flushing = asyncio.create_task(self._flush(), name="read cursors")
 
     async def cog_unload(self) -> None:
-        """Stop, and write the read cursors a last time."""
-        tasks = [task for task in (self._backfilling, self._flushing) if task is not None]
+        """Stop, and write the read cursors a last time. A message that is not routed is found by backfill."""
+        self._stopped = True
+        tasks = [*self._routing, *(each for each in (self._backfilling, self._flushing) if each is not None)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -80,8 +83,17 @@ class Gateway(commands.Cog):
 
     async def on_message(self, message: discord.Message) -> None:
         """Route a message; where Redis is away, backfill finds it again."""
-        if not await self._client.router.route(message):
-            self._backfill.mark_gap(message)
+        task = asyncio.current_task()
+        if self._stopped or task is None:
+            return
+        self._routing.add(task)
+        try:
+            unhandled = await self._client.router.route(message)
+            if unhandled is not None:
+                self._backfill.mark_gap(message)
+                await self._client.router.tell_unavailable(unhandled)
+        finally:
+            self._routing.discard(task)
 
     @commands.Cog.listener()
     async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
@@ -96,8 +108,8 @@ class Gateway(commands.Cog):
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
         """Messages were deleted."""
-        for message_id in event.message_ids:
-            await self._client.router.message_deleted(message_id)
+        deletions = (self._client.router.message_deleted(each) for each in event.message_ids)
+        await asyncio.gather(*deletions)
 
     @commands.Cog.listener()
     async def on_raw_thread_delete(self, event: discord.RawThreadDeleteEvent) -> None:

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from functools import partial
 from typing import Any, TypeVar
 
 import discord
@@ -89,13 +88,21 @@ class RequestRunner:
 
     async def resume_open_requests(self) -> None:
         """Start the open requests of this process that do not run. Retried until Redis is reachable."""
-        requests = await retry_redis(self._inbox.waiting)
-        own = [each for each in requests if self._is_own(each) and type(each) in self._resume]
-        if own:
-            log.info("inbox: %d open", len(own))
-        for request in own:
-            if request.id not in self._running:
-                await retry_redis(partial(self._resume[type(request)], request))
+        await retry_redis(self._resume_once)
+
+    async def _resume_once(self) -> None:
+        """Start the open requests once. What has been closed since the inbox was read must not be started.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        open_ = [each for each in await self._inbox.waiting() if self._is_own(each)]
+        if open_:
+            log.info("inbox: %d open", len(open_))
+        for request in open_:
+            resume = self._resume.get(type(request))
+            if resume is not None and request.id not in self._running:
+                await resume(request)
 
     def cancel(self, request_id: str) -> None:
         """Stop a request whose message was deleted, and close it. One that does not run is left as it is."""
@@ -146,22 +153,20 @@ async def progress_shown(
     An update that is being sent when the block ends is waited for: it must not arrive after the outcome.
 
     Args:
-        status: Returns a sentence for the member, or None where there is none; it may raise QueueUnavailable.
-            None: nobody waits for this request.
+        status: Returns a sentence for the member, an empty one where there is nothing to say yet, None where
+            there will be nothing more to say; it may raise QueueUnavailable. Without one nobody waits.
         show: Shows a sentence that differs from the one before.
         every_s: Seconds before the first look at `status`, and between two.
         typing_in: Where the bot "is typing" meanwhile.
     """
-    done = asyncio.Event()
+    sending = asyncio.Lock()
     tasks = [asyncio.create_task(_type(typing_in))] if typing_in is not None else []
-    updates = asyncio.create_task(_update(status, show, every_s, done)) if status is not None else None
+    if status is not None:
+        tasks.append(asyncio.create_task(_update(status, show, every_s, sending)))
     try:
         yield
-        done.set()
-        if updates is not None:
-            await updates
+        await sending.acquire()
     finally:
-        tasks += [] if updates is None else [updates]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -171,20 +176,25 @@ async def _update(
     status: Callable[[], Awaitable[str | None]],
     show: Callable[[str], Awaitable[None]],
     every_s: float,
-    done: asyncio.Event,
+    sending: asyncio.Lock,
 ) -> None:
-    shown = None
+    """Show each new sentence, until there is nothing more to say. No error of it may cost the outcome."""
+    shown = ""
     while True:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(every_s):
-                await done.wait()
-        if done.is_set():
-            return
-        with contextlib.suppress(QueueUnavailable, DiscordUnavailable):
+        await asyncio.sleep(every_s)
+        try:
             text = await status()
-            if text is not None and text != shown and not done.is_set():
-                await show(text)
+            if text is None:
+                return
+            if text not in {"", shown}:
+                async with sending:
+                    await show(text)
                 shown = text
+        except (QueueUnavailable, DiscordUnavailable):
+            continue
+        except Exception:
+            log.exception("a member could not be told how long to wait")
+            return
 
 
 async def _type(channel: discord.abc.Messageable) -> None:

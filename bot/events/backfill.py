@@ -144,8 +144,12 @@ class Backfill:
         except DISCORD_ERRORS as error:
             log.warning("channel %d: Discord not reached (%s)", channel_id, type(error).__name__)
             return False
-        routed = [await self._router.route(message, backfilled=True) for message in reversed(found)]
-        if not all(routed) or channel_id in self._gaps:
+        for message in reversed(found):
+            unhandled = await self._router.route(message, backfilled=True)
+            if unhandled is not None:
+                self.mark_gap(message)
+                await self._router.tell_unavailable(unhandled)
+        if channel_id in self._gaps:
             return False
         self._cursors.finish_channel(channel_id)
         return True

@@ -121,12 +121,12 @@ class MessageRouter:
         """Let nothing take a kind of message any more."""
         del self._handlers[kind]
 
-    async def route(self, message: discord.Message, *, backfilled: bool = False) -> bool:
+    async def route(self, message: discord.Message, *, backfilled: bool = False) -> IncomingMessage | None:
         """Hand a message to the first feature that takes it, after all earlier ones of its channel.
 
         Returns:
-            Whether it is dealt with; False: Redis was away, and the channel's cursor stays where it is until
-            backfill has found the message.
+            None where it is dealt with. Otherwise Redis was away: the channel's cursor stays until backfill
+            has found the message, and its author is to be told.
         """
         channel_id = message.channel.id
         incoming = self._classify(message, backfilled=backfilled) if is_user_message(message) else None
@@ -139,18 +139,17 @@ class MessageRouter:
                 self._cursors.mark_behind(channel_id, message.id)
             else:
                 self._cursors.seen(channel_id, message.id, private=is_direct(message))
-                return True
-        if incoming is not None:
-            await self._tell_unavailable(incoming)
-        return False
+                return None
+        return incoming
 
     async def _handle(self, incoming: IncomingMessage) -> None:
-        for kind, handler in self._handlers.items():
+        for kind, handler in tuple(self._handlers.items()):
             if incoming.may_be(kind) and await handler.handle(incoming):
                 return
 
-    async def _tell_unavailable(self, incoming: IncomingMessage) -> None:
-        for kind, handler in self._handlers.items():
+    async def tell_unavailable(self, incoming: IncomingMessage) -> None:
+        """Tell the author of a message that it has to wait for Redis."""
+        for kind, handler in tuple(self._handlers.items()):
             if incoming.may_be(kind) and await handler.queue_unavailable(incoming):
                 return
 

@@ -281,11 +281,11 @@ class InteractionDispatcher:
                 log.exception("%s: failed", context.request.id)
             return sentence or INTERNAL_ERROR
 
-    async def _status(self, context: CommandContext) -> str | None:
-        """Return how long the member has to wait; None where nothing is known, or a worker has the job."""
+    async def _status(self, context: CommandContext) -> str:
+        """Return how long the member has to wait; empty where nothing is known, or a worker has the job."""
         ahead = await context.job.position() if context.job is not None else None
         if ahead is None:
-            return None
+            return ""
         if not await self._workers.workers_ready([self._registered[context.request.name][1]]):
             return NO_WORKER
         return queue_position(ahead)

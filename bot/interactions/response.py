@@ -29,8 +29,7 @@ log = logging.getLogger(__name__)
 
 ORIGINAL: Final = cast("int", "@original")
 """Discord's name for the first response. discord.py's own method needs the `Interaction`, which does not
-survive
-a restart; its route takes any text."""
+survive a restart; its route takes any text."""
 DEFER_TIMEOUT_S = 2.5
 """Seconds for which deferring is tried; Discord waits for three."""
 DEFER_RETRY_DELAYS = Delays(retry_s=0.2, max_retry_s=0.2)

@@ -5,8 +5,9 @@ Failures and their scope:
     an unusable image or question     its own job gets a failure reply
     the model raises on a job         that job: its batch is split until the job is isolated
     a job kills the worker            its batch is claimed by others, each job isolated; given up after three
-    times the model is broken               this worker, which exits instead of counting as ready Redis is
-    away                     the worker waits; jobs in flight whose claims run out are run again
+                                      times
+    the model is broken               this worker, which exits instead of counting as ready
+    Redis is away                     the worker waits; jobs in flight whose claims run out are run again
 """
 
 import asyncio

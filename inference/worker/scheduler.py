@@ -66,8 +66,7 @@ def plan(in_flight: Sequence[J], now: float, max_batch: int, last_served: Mappin
     """Choose the next batch.
 
     Order: `waiting` jobs before `unasked` ones, then the earliest claimed. Among tasks with equally urgent
-        jobs, the
-    least recently served one comes first. A job that must run isolated gets a batch of its own.
+    jobs, the least recently served one comes first. A job that must run isolated gets a batch of its own.
 
     Args:
         in_flight: The jobs in flight that are not running, the earliest claimed first.

@@ -111,16 +111,25 @@ class CaptionService(MessageHandler):
         images: tuple[ImageRef, ...] = ()
         if message is not None:
             message, images = await self._images(request, message)
-            send = partial(self._send, request, message, check_existing=check_existing)
+            target = self._target(request, message)
+
+            async def show_placeholder(text: str) -> None:
+                nonlocal check_existing
+                check, check_existing = check_existing, True
+                await reply_once(
+                    target, text, self._delays, check_existing=check, timeout_s=PLACEHOLDER_TIMEOUT_S
+                )
+
             async with progress_shown(
                 self._status if request.why != "unasked" else None,
-                partial(send, timeout_s=PLACEHOLDER_TIMEOUT_S),
+                show_placeholder,
                 every_s=self._delays.placeholder_s,
                 typing_in=message.channel,
             ):
                 text, described = await self._text(context, request, images)
             if text is not None:
-                await send(text, talk=described)
+                view = partial(caption_buttons, request.message_id) if described else None
+                await reply_once(target, text, self._delays, check_existing=check_existing, view=view)
         await self._runner.close(request.id)
         if images:
             with contextlib.suppress(QueueUnavailable):
@@ -163,22 +172,6 @@ class CaptionService(MessageHandler):
         """Return what a member who waits is told; None while a worker for captions is up."""
         return None if await self._client.inference.workers_ready(["caption"]) else NO_WORKER
 
-    async def _send(
-        self,
-        request: OpenPost,
-        message: discord.Message,
-        text: str,
-        *,
-        check_existing: bool,
-        talk: bool = False,
-        timeout_s: float | None = None,
-    ) -> None:
-        view = partial(caption_buttons, request.message_id) if talk else None
-        target = self._target(request, message)
-        await reply_once(
-            target, text, self._delays, check_existing=check_existing, view=view, timeout_s=timeout_s
-        )
-
     def _target(self, request: OpenPost, message: discord.Message) -> ReplyTarget:
         return ReplyTarget(message.channel, request.channel_id, request.message_id, self._bot_id, request.id)
 
@@ -196,8 +189,10 @@ class CaptionService(MessageHandler):
                 self._delays,
                 timeout_s=FETCH_TIMEOUT_S,
             )
-        except discord.HTTPException:
+        except (discord.NotFound, discord.Forbidden):
             return None
+        except discord.HTTPException as error:
+            raise DiscordUnavailable from error
 
     def _sources(self, request: OpenPost, images: Sequence[ImageRef]) -> list[ImageSource]:
         async def again() -> tuple[ImageRef, ...]:

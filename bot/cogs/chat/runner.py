@@ -221,7 +221,9 @@ class ChatTurnRunner:
         revision: Revision | None = None
 
         async def status() -> str | None:
-            ahead = await job.ticket.position() if job is not None else None
+            if job is None:
+                return ""
+            ahead = await job.ticket.position()
             if ahead is None:
                 return None
             return queue_position(ahead) if await self._chat.ready() else NO_WORKER

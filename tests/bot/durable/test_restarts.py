@@ -1,5 +1,6 @@
 """Every request ends in exactly one visible outcome, whatever is killed and restarted in between."""
 
+import asyncio
 import os
 import signal
 
@@ -84,6 +85,35 @@ async def test_what_was_posted_while_the_bot_was_away_is_answered_when_it_is_bac
                 "a red circle",
             ]
             assert await harness.replies(harness.general, ignored) == []
+
+
+@pytest.mark.parametrize("before", [3, 8])
+async def test_what_is_posted_while_the_bot_closes_is_answered_once_when_it_is_back(
+    harness: Harness, before: int
+) -> None:
+    async with harness.worker():
+        async with harness.bot():
+            await harness.ada.reply_to(await harness.ada.post(harness.pictures, files=CIRCLE))
+            await harness.marked(1)
+        posts = [await harness.ada.post(harness.pictures, files=CIRCLE) for _ in range(12)]
+        # The bot is told to stop while it reads what it has missed, and while more is posted.
+        async with harness.bot() as stopped:
+            await harness.ada.hear(
+                lambda kind, data: kind == "MESSAGE_CREATE" and data.get("content") == "a red circle",
+                start=len(harness.ada.heard) - 1,
+            )
+            posting = [
+                asyncio.create_task(harness.ada.post(harness.pictures, files=CIRCLE)) for _ in range(12)
+            ]
+            await asyncio.wait(posting[:before])
+            stopped.set()
+        posts += [await each for each in posting]
+        async with harness.bot():
+            for each in posts:
+                await harness.ada.reply_to(each)
+            await harness.all_closed()
+        for each in posts:
+            assert len(await harness.replies(harness.pictures, each)) == 1
 
 
 async def test_what_was_posted_before_the_bot_was_ever_there_is_left_alone(harness: Harness) -> None:
