@@ -8,8 +8,8 @@ from typing import Any
 import discord
 
 from bot.cogs.chat.buttons import Action
-from bot.cogs.chat.runner import ChatTurnRunner
 from bot.cogs.chat.strings import ENDED, FORGOTTEN, LOCKED, NOT_NEWEST, RESET, STILL_ANSWERING
+from bot.cogs.chat.turn_runner import ChatTurnRunner
 from bot.errors import UserError
 from bot.formatting.markdown import escape, single_line
 from handlers.chat.history import ConversationKey, History

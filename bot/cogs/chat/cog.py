@@ -10,8 +10,8 @@ from bot.cogs.chat.actions import TurnActions
 from bot.cogs.chat.buttons import CHAT_COG, TurnButton
 from bot.cogs.chat.messages import ChatMessageHandler
 from bot.cogs.chat.permissions import check_may_talk
-from bot.cogs.chat.runner import ChatTurnRunner
 from bot.cogs.chat.start import ChatArguments, ChatStarter
+from bot.cogs.chat.turn_runner import ChatTurnRunner
 from bot.errors import UserError
 from bot.events.router import MessageKind, is_own_thread
 from bot.formatting.markdown import unescape

@@ -9,8 +9,8 @@ import discord
 from bot.client import Beholder
 from bot.cogs.chat.buttons import turn_of
 from bot.cogs.chat.history_sync import check_history, rebuild_history
-from bot.cogs.chat.runner import ChatTurnRunner
 from bot.cogs.chat.strings import LOST, NOTHING_THERE, UNSEEN
+from bot.cogs.chat.turn_runner import ChatTurnRunner
 from bot.cogs.chat.turns import user_turn
 from bot.durable.delivery import ReplyTarget, reply_once
 from bot.durable.runner import retry_redis

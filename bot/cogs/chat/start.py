@@ -7,7 +7,7 @@ import discord
 
 from bot.client import Beholder
 from bot.cogs.chat import strings
-from bot.cogs.chat.runner import ChatTurnRunner
+from bot.cogs.chat.turn_runner import ChatTurnRunner
 from bot.cogs.chat.turns import image_in, posted_image
 from bot.discord_api.outgoing import OutgoingMessage
 from bot.discord_api.retry import retry_discord

@@ -13,9 +13,9 @@ import discord
 
 from bot.client import Beholder
 from bot.cogs.chat import strings
+from bot.cogs.chat.answer_streams import TurnStreams, follow, key_of
 from bot.cogs.chat.buttons import done_view, failed_view
 from bot.cogs.chat.recovery import PostedAnswer, find_posted_answer
-from bot.cogs.chat.streams import TurnStreams, follow, key_of
 from bot.discord_api.retry import retry_discord
 from bot.durable.runner import progress_shown, retry_redis
 from bot.errors import TargetDeleted
