@@ -149,7 +149,7 @@ async def test_open_requests_are_read_and_closed(stored: Redis) -> None:
     assert isinstance(turn, OpenTurn)
     assert (post.message_id, post.why, post.scope) == (POST, "unasked", SCOPE)
     assert (command.interaction_id, command.name, command.outcome) == (COMMAND, "ask", None)
-    assert (turn.turn_id, turn.hangs_on, turn.attempt) == (SECOND_TURN, SUBJECT_MESSAGE, 0)
+    assert (turn.turn_id, turn.root_message_id, turn.attempt) == (SECOND_TURN, SUBJECT_MESSAGE, 0)
     for request in (post, command, turn):
         assert request.model_dump_json().encode() == raw[request.id.encode()]
         assert await inbox.accept(request) is AcceptResult.OPEN

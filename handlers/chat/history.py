@@ -34,22 +34,22 @@ class ConversationKey:
 
     Attributes:
         channel_id: The channel or thread.
-        hangs_on: Root message of a conversation in a shared channel; None if it owns its channel.
+        root_message_id: Root message of a conversation in a shared channel; None if it owns its channel.
     """
 
     channel_id: int
-    hangs_on: int | None = None
+    root_message_id: int | None = None
 
     @property
     def name(self) -> str:
         """The conversation in Redis: in the key of its hash, and as a value."""
-        return f"{self.channel_id}:{self.hangs_on or 0}"
+        return f"{self.channel_id}:{self.root_message_id or 0}"
 
     @classmethod
     def named(cls, name: str) -> "ConversationKey":
         """Parse `name`."""
-        channel, _, hangs_on = name.partition(":")
-        return cls(int(channel), int(hangs_on) or None)
+        channel, _, root_message_id = name.partition(":")
+        return cls(int(channel), int(root_message_id) or None)
 
 
 class History:

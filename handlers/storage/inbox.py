@@ -39,7 +39,7 @@ class _OpenRequest(BaseModel):
         accepted: Unix time in seconds at which it was accepted.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
 
     v: Literal[1] = 1
     channel_id: Id
@@ -108,7 +108,7 @@ class OpenTurn(_OpenRequest):
 
     Attributes:
         turn_id: The message or interaction that it came from.
-        hangs_on: Root message of a conversation in a shared channel; None if it owns its channel.
+        root_message_id: Root message of a conversation in a shared channel; None if it owns its channel.
         reply_to: The message that is replied to; None if the turn did not come from a message.
         attempt: The interaction that requested another answer; 0 for the first answer.
         messages: The messages of the answer so far.
@@ -116,7 +116,8 @@ class OpenTurn(_OpenRequest):
 
     kind: Literal["turn"] = "turn"
     turn_id: Id
-    hangs_on: Id | None = None
+    root_message_id: Id | None = Field(None, alias="hangs_on")
+    """Stored as `hangs_on`."""
     reply_to: Id | None = None
     attempt: Id = 0
     messages: tuple[Id, ...] = ()

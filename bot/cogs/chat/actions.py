@@ -103,7 +103,7 @@ class TurnActions:
             author_id=interaction.user.id,
             accepted=time.time(),
             turn_id=turn_id,
-            hangs_on=key.hangs_on,
+            root_message_id=key.root_message_id,
             attempt=interaction.id,
             messages=await self._history.messages(key, turn_id),
         )

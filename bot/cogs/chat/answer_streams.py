@@ -153,7 +153,7 @@ async def _show_deltas(stream: AnswerStream, job: ChatJob) -> None:
 
 def key_of(request: OpenTurn) -> ConversationKey:
     """Return the conversation that a turn is part of."""
-    return ConversationKey(request.channel_id, request.hangs_on)
+    return ConversationKey(request.channel_id, request.root_message_id)
 
 
 def _line_above(turn: UserTurn) -> str:

@@ -91,7 +91,7 @@ def failed_view(key: ConversationKey, turn_id: int) -> discord.ui.View:
 def _view(actions: tuple[Action, ...], key: ConversationKey, turn_id: int) -> discord.ui.View:
     view = discord.ui.View(timeout=None)
     for action in actions:
-        view.add_item(TurnButton(action, key.hangs_on or 0, turn_id))
+        view.add_item(TurnButton(action, key.root_message_id or 0, turn_id))
     return view
 
 

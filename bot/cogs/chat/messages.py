@@ -63,7 +63,7 @@ class ChatMessageHandler(MessageHandler):
         if key not in self._checked:
             await check_history(self._client, self._history, key, self._bot_id)
             self._checked.add(key)
-        if key.hangs_on is None and await self._history.subject(key) is None:
+        if key.root_message_id is None and await self._history.subject(key) is None:
             await rebuild_history(self._client, self._history, key, self._bot_id, before=message.id)
         request = OpenTurn(
             channel_id=message.channel.id,
@@ -71,7 +71,7 @@ class ChatMessageHandler(MessageHandler):
             author_id=message.author.id,
             accepted=time.time(),
             turn_id=message.id,
-            hangs_on=key.hangs_on,
+            root_message_id=key.root_message_id,
             reply_to=message.id,
         )
         await self._runner.accept(request, turn)

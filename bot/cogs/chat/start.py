@@ -237,11 +237,11 @@ class ChatStarter:
             author_id=request.author_id,
             accepted=time.time(),
             turn_id=request.interaction_id,
-            hangs_on=key.hangs_on,
+            root_message_id=key.root_message_id,
             reply_to=reply_to,
         )
         await retry_redis(lambda: self._runner.accept(open_turn, turn))
-        root = key.hangs_on
+        root = key.root_message_id
         if root is not None:
             await retry_redis(lambda: self._history.belongs(key, [root]))
 
