@@ -126,7 +126,7 @@ class Watcher(Member):
             self.came.put_nowait((time.perf_counter_ns(), data))
 
     async def message(self, wanted: Callable[[dict[str, Any]], bool]) -> tuple[int, dict[str, Any]]:
-        """Wait for the next message that `wanted` accepts; return its time of arrival in ns, and the message."""
+        """Wait for the next message that `wanted` accepts; return its arrival time in ns, and it."""
         async with asyncio.timeout(TIMEOUT_S):
             while True:
                 now, data = await self.came.get()
