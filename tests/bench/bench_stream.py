@@ -1,9 +1,9 @@
-"""How long a piece of a text takes from the engine to whoever asked: `python -m tests.bench.bench_stream`.
+"""Measure how long a piece of text takes from the engine to its reader: `python -m tests.bench.bench_stream`.
 
-Bot's side, worker and Redis share one machine; bot's side and worker share one process and one event loop, so
-that the times hold both sides' Python. The engine says nothing but when it said it. Then the whole bot does
-the same in the pocket Discord, in that process as well: from the engine's first piece to the message that a
-member hears of, beside what a message takes that a member posts.
+The queue's client, the worker and Redis share one machine. Client and worker share one process and one event
+loop, so that the times include both sides' Python. The engine's text is the time at which it was generated.
+Then the whole bot runs in the pocket Discord, in the same process: measured is the time from the engine's
+first piece to the MESSAGE_CREATE event that a member receives, and that of a message between two members.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from inference.schema import Converse, Delta, Group, Turn, job_id
 from inference.settings import WorkerSettings
 from inference.worker.main import serve
 from tests.bot.command_calls import CommandCaller, option
-from tests.bot.conversation_steps import finished, opened
+from tests.bot.conversation_steps import wait_finished, wait_for_thread
 from tests.bot.harness import TIMEOUT_S, bot_harness
 from tests.e2e.member import Member
 from tests.e2e.scenes import Thing, draw
@@ -38,7 +38,7 @@ PAUSE = 0.01
 
 
 class Clock:
-    """An engine whose pieces are the times at which it said them."""
+    """A chat engine whose pieces of text are the times at which it generated them."""
 
     name = "a clock"
 
@@ -53,7 +53,7 @@ class Clock:
         """Do nothing."""
 
     async def chat(self, turns: Sequence[PromptTurn]) -> AsyncGenerator[ChatPiece, None]:
-        """Say what time it is."""
+        """Generate the current time, `pieces` times."""
         del turns
         self.begun.append(time.perf_counter())
         for number in range(self.pieces):
@@ -64,7 +64,7 @@ class Clock:
 
 
 class Bench:
-    """Asks a worker whose engine is a clock."""
+    """Submits conversations to a worker whose engine is a clock."""
 
     def __init__(self, client: InferenceClient, engine: Clock) -> None:
         self._client = client
@@ -72,14 +72,14 @@ class Bench:
         self._numbers = iter(range(10**9))
 
     async def first_piece(self) -> tuple[float, float]:
-        """Have one conversation: from submit to the engine, from the engine's first piece to here, in ms."""
+        """Run one conversation; return the ms from submit to the engine, and from its first piece to here."""
         submitted = time.perf_counter()
         seen = len(self._engine.begun)
         waits = await self._talk()
         return (self._engine.begun[seen] - submitted) * 1000, waits[0]
 
     async def all_pieces(self) -> list[list[float]]:
-        """Have `TALKS` conversations at once: how old each conversation's pieces were, in ms."""
+        """Run `TALKS` conversations at once; return the age in ms at which each one's pieces arrived."""
         return list(await asyncio.gather(*(self._talk() for _ in range(TALKS))))
 
     async def _talk(self) -> list[float]:
@@ -102,7 +102,7 @@ class Bench:
 
 @asynccontextmanager
 async def benched() -> AsyncIterator[tuple[Bench, Clock, InferenceClient]]:
-    """Run Redis, a worker, and the bot's side."""
+    """Run Redis, a worker, and a client of the queue."""
     with tempfile.TemporaryDirectory() as folder:
         settings = WorkerSettings(_env_file=None, redis_url=None, data_dir=Path(folder), chats=TALKS)
         stop, engine = asyncio.Event(), Clock()
@@ -114,19 +114,19 @@ async def benched() -> AsyncIterator[tuple[Bench, Clock, InferenceClient]]:
 
 
 class Watcher(Member):
-    """A member who notes when each message came."""
+    """A member's client that records when each message arrived."""
 
     def __init__(self, session: Mapping[str, Any]) -> None:
         super().__init__(session, 1)
         self.came: asyncio.Queue[tuple[int, dict[str, Any]]] = asyncio.Queue()
 
     async def note(self, kind: str, data: dict[str, Any]) -> None:
-        """Note the time of a message."""
+        """Record the time of a message."""
         if kind == "MESSAGE_CREATE":
             self.came.put_nowait((time.perf_counter_ns(), data))
 
     async def message(self, wanted: Callable[[dict[str, Any]], bool]) -> tuple[int, dict[str, Any]]:
-        """Wait for the next message that is wanted: when it came, and what it is."""
+        """Wait for the next message that `wanted` accepts; return its arrival time in ns, and it."""
         async with asyncio.timeout(TIMEOUT_S):
             while True:
                 now, data = await self.came.get()
@@ -135,7 +135,7 @@ class Watcher(Member):
 
 
 def replies_to(message: dict[str, Any]) -> Callable[[dict[str, Any]], bool]:
-    """Make what tells whether a message replies to another."""
+    """Make a predicate for the replies to a message."""
     return lambda data: (data.get("message_reference") or {}).get("message_id") == message["id"]
 
 
@@ -143,7 +143,7 @@ async def in_discord() -> tuple[list[float], list[float]]:
     """Talk in a thread.
 
     Returns:
-        How long, in ms, until a member hears of: a message that another posts; the engine's first piece.
+        Times in ms until a member receives: a message that another member posts; the engine's first piece.
     """
     with tempfile.TemporaryDirectory() as folder:
         settings = WorkerSettings(_env_file=None, redis_url=None, data_dir=Path(folder))
@@ -157,8 +157,8 @@ async def in_discord() -> tuple[list[float], list[float]]:
                 await CommandCaller(harness.ada).call(
                     harness.general, "chat", option(3, "question", "what time is it?")
                 )
-                await opened(harness, posted["id"])
-                await finished(harness, posted["id"], 1)
+                await wait_for_thread(harness, posted["id"])
+                await wait_finished(harness, posted["id"], 1)
                 plain, answers = [], []
                 for number in range(TURNS):
                     sent = time.perf_counter_ns()
@@ -167,7 +167,7 @@ async def in_discord() -> tuple[list[float], list[float]]:
                     plain.append((heard - sent) / 1e6)
                     heard, answer = await ben.message(replies_to(question))
                     answers.append((heard - int(answer["content"].split()[0])) / 1e6)
-                    await finished(harness, posted["id"], number + 2)
+                    await wait_finished(harness, posted["id"], number + 2)
             stop.set()
             await working
     return plain, answers
@@ -187,12 +187,12 @@ async def main() -> None:
     print(f"{'':<58}{'p50 ms':>9}{'p99 ms':>9}{'x PING':>8}")
     show("PING", pings, ping)
     show("from submit to the engine", [way[0] for way in ways], ping)
-    show("from the engine's first piece to whoever asked", [way[1] for way in ways], ping)
-    show(f"the first pieces of {TALKS} conversations begun at once", [each[0] for each in talks], ping)
-    show("a member's message, until another member hears of it", plain, ping)
-    show("the engine's first piece, until a member hears of it", answers, ping)
+    show("from the engine's first piece to the client", [way[1] for way in ways], ping)
+    show(f"the same for {TALKS} conversations begun at once", [each[0] for each in talks], ping)
+    show("a member's message, until another member receives it", plain, ping)
+    show("the engine's first piece, until a member receives it", answers, ping)
     later = [wait for each in talks for wait in each[1:]]
-    show(f"their other {PIECES - 1} pieces each, sent together every 100 ms", later, ping)
+    show(f"the other {PIECES - 1} pieces of these {TALKS}, batched for 100 ms", later, ping)
 
 
 async def timed(client: InferenceClient) -> float:

@@ -1,6 +1,6 @@
-"""Which kinds of picture are read: `python -m tests.bench.formats` prints the table of docs/formats.md.
+"""Print the table of docs/formats.md, which picture formats are read: `python -m tests.bench.formats`.
 
-It posts each to the whole house, with the tiny models and a pocket Discord, in a folder that is thrown away.
+It posts each to the whole system, with the tiny models and a pocket Discord, in a temporary folder.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from tests.e2e.stack import running
 
 def table(all_tried: Sequence[Tried]) -> Iterator[str]:
     """Write the table, line by line."""
-    yield "| kind | file | what came of it | right |"
+    yield "| kind | file | reply | right |"
     yield "|---|---|---|---|"
     for each in all_tried:
         right = "yes" if each.is_right else "**no**"

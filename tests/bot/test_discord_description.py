@@ -1,14 +1,14 @@
-"""That the bot, and the pocket Discord around it, are held to Discord's description."""
+"""The traffic of the bot and the pocket Discord is checked against Discord's description."""
 
 import aiohttp
 import pytest
 
-from tests.bot.harness import Harness, judged, picture
+from tests.bot.harness import Harness, checked_traffic, picture
 from tests.openapi import description
 
 
-async def test_what_bot_and_discord_say_is_judged(harness: Harness) -> None:
-    description()  # skips where it is not there: then nothing in this folder is judged
+async def test_the_traffic_of_bot_and_discord_is_checked(harness: Harness) -> None:
+    description()  # skips where it is missing: then no traffic is checked in this folder
     async with harness.worker(), harness.bot():
         posted = await harness.ada.post(harness.pictures, files=[("a.png", picture("a red circle"))])
         await harness.ada.reply_to(posted)
@@ -17,13 +17,13 @@ async def test_what_bot_and_discord_say_is_judged(harness: Harness) -> None:
     assert harness.judge.events > 0
 
 
-async def test_a_wrong_request_of_the_bots_fails_its_test(harness: Harness) -> None:
+async def test_a_wrong_request_of_the_bot_fails_the_test(harness: Harness) -> None:
     description()
     headers = {"Authorization": f"Bot {harness.pocket.bot_token}"}
     url = f"{harness.pocket.api}/channels/{harness.pictures}/messages"
     with pytest.raises(AssertionError, match="request/content"):
         async with (
-            judged(harness.pocket),
+            checked_traffic(harness.pocket),
             aiohttp.ClientSession(headers=headers) as http,
             http.post(url, json={"content": "x" * 5000}) as answer,
         ):

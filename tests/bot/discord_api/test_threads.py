@@ -1,11 +1,11 @@
-"""Where there can be a thread, with discord.py's own channels; a forum is what the pocket Discord lacks."""
+"""Threads in discord.py's own channels, since the pocket Discord has no forums."""
 
 from typing import Any
 
 import discord
 import pytest
 
-from bot.discord_api.threads import may_have_threads, thread_for
+from bot.discord_api.threads import can_create_threads, thread_for
 from bot.events.router import is_own_thread
 
 ME, ADA, GUILD, FORUM, POST, TEXT = 1, 2, 10, 20, 21, 30
@@ -67,14 +67,14 @@ async def client() -> discord.Client:
     return client
 
 
-async def test_a_forum_post_gets_no_thread_and_is_nobodys_but_its_authors(client: discord.Client) -> None:
+async def test_a_forum_post_is_no_thread_of_the_bot_and_gets_none(client: discord.Client) -> None:
     post = client.get_channel(POST)
     assert isinstance(post, discord.Thread)
     assert isinstance(post.parent, discord.ForumChannel)
     assert not is_own_thread(post, ME)
-    assert not may_have_threads(client, POST)
-    assert await thread_for(client, POST, 22, "a name") is None, "nothing is asked of Discord"
+    assert not can_create_threads(client, POST)
+    assert await thread_for(client, POST, 22, "a name") is None, "no request is sent"
 
 
-async def test_a_channel_may_have_threads(client: discord.Client) -> None:
-    assert may_have_threads(client, TEXT)
+async def test_threads_can_be_created_in_a_text_channel(client: discord.Client) -> None:
+    assert can_create_threads(client, TEXT)

@@ -1,4 +1,4 @@
-"""Every request ends in exactly one visible outcome, whatever is killed and restarted in between."""
+"""Requests survive restarts and outages, with exactly one visible outcome."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ import pytest
 from bot.formatting.status import NO_WORKER, REDIS_AWAY
 from bot.playground.testing.faults import Fault, FaultKind
 from inference.queue.connection import connect
-from tests.bot.harness import IMPATIENT, Harness, picture, until
+from tests.bot.harness import NOTICES_AT_ONCE, Harness, picture, wait_until
 from tests.e2e.member import Message
 
 SEND = "/channels/{channel_id}/messages"
@@ -17,18 +17,18 @@ CIRCLE = [("a.png", picture("a red circle"))]
 
 
 async def outcome(harness: Harness, message: Message) -> str:
-    """Return what the one reply to a message says, once nothing is open any more."""
+    """Wait until no request is open; return the content of the one reply to a message."""
     await harness.all_closed()
     (reply,) = await harness.replies(message["channel_id"], message)
     return str(reply["content"])
 
 
-async def test_a_bot_killed_between_inbox_and_reply_answers_once_when_it_is_back(harness: Harness) -> None:
+async def test_a_bot_killed_before_its_reply_answers_once_after_a_restart(harness: Harness) -> None:
     async with harness.worker() as worker:
         worker.gate.clear()
         async with harness.process():
             posted = await harness.ada.post(harness.pictures, files=CIRCLE)
-            await worker.taken(1)
+            await worker.wait_for_jobs(1)
             assert len(await harness.open_requests()) == 1
         worker.gate.set()
         async with harness.process():
@@ -37,41 +37,41 @@ async def test_a_bot_killed_between_inbox_and_reply_answers_once_when_it_is_back
     assert len(worker.jobs) == 1, "the job was finished or running under the same id"
 
 
-async def test_a_reply_that_was_sent_before_the_inbox_was_cleared_is_not_sent_again(harness: Harness) -> None:
+async def test_a_reply_sent_before_its_request_was_closed_is_not_sent_again(harness: Harness) -> None:
     async with harness.worker():
         async with harness.bot():
             posted = await harness.ada.post(harness.pictures, files=CIRCLE)
             await harness.ada.reply_to(posted)
             await harness.all_closed()
         await _reopen(harness, posted)
-        # So long after that Discord has forgotten the nonce.
+        # By then Discord no longer knows the nonce.
         harness.clock.ahead = 3600
         async with harness.bot():
             assert await outcome(harness, posted) == "a red circle"
 
 
-async def test_a_placeholder_left_by_a_killed_bot_becomes_the_answer(
+async def test_a_placeholder_of_an_earlier_process_becomes_the_answer(
     harness: Harness,
 ) -> None:
-    async with harness.bot(delays=IMPATIENT):
-        asked = await harness.ada.post(harness.general, harness.me, files=CIRCLE)
-        assert (await harness.ada.reply_to(asked))["content"] == NO_WORKER
+    async with harness.bot(delays=NOTICES_AT_ONCE):
+        mentioned = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
+        assert (await harness.ada.reply_to(mentioned))["content"] == NO_WORKER
     async with harness.worker(), harness.bot():
-        assert await outcome(harness, asked) == "a red circle"
+        assert await outcome(harness, mentioned) == "a red circle"
 
 
-async def test_what_was_posted_while_the_bot_was_away_is_answered_when_it_is_back(harness: Harness) -> None:
+async def test_messages_posted_while_the_bot_was_away_are_backfilled(harness: Harness) -> None:
     async with harness.worker():
         async with harness.bot():
             direct = await harness.ada.direct_channel()
             for channel in (harness.pictures, direct):
                 await harness.ada.reply_to(await harness.ada.post(channel, files=CIRCLE))
-            await harness.ada.reply_to(await harness.ada.post(harness.general, harness.me))
-            await harness.marked(3)
+            await harness.ada.reply_to(await harness.ada.post(harness.general, harness.mention))
+            await harness.wait_for_cursors(3)
         missed = [
             await harness.ada.post(harness.pictures, files=CIRCLE),
             await harness.ada.post(harness.pictures, files=[("b.png", picture("a blue square"))]),
-            await harness.ada.post(harness.general, harness.me, files=CIRCLE),
+            await harness.ada.post(harness.general, harness.mention, files=CIRCLE),
             await harness.ada.post(direct, files=CIRCLE),
         ]
         ignored = await harness.ada.post(harness.general, files=CIRCLE)
@@ -88,13 +88,13 @@ async def test_what_was_posted_while_the_bot_was_away_is_answered_when_it_is_bac
 
 
 @pytest.mark.parametrize("before", [3, 8])
-async def test_what_is_posted_while_the_bot_closes_is_answered_once_when_it_is_back(
+async def test_messages_posted_while_the_bot_closes_are_answered_once_after_a_restart(
     harness: Harness, before: int
 ) -> None:
     async with harness.worker():
         async with harness.bot():
             await harness.ada.reply_to(await harness.ada.post(harness.pictures, files=CIRCLE))
-            await harness.marked(1)
+            await harness.wait_for_cursors(1)
         posts = [await harness.ada.post(harness.pictures, files=CIRCLE) for _ in range(12)]
         # The bot is told to stop while it reads what it has missed, and while more is posted.
         async with harness.bot() as stopped:
@@ -116,7 +116,7 @@ async def test_what_is_posted_while_the_bot_closes_is_answered_once_when_it_is_b
             assert len(await harness.replies(harness.pictures, each)) == 1
 
 
-async def test_what_was_posted_before_the_bot_was_ever_there_is_left_alone(harness: Harness) -> None:
+async def test_messages_posted_before_the_first_start_are_ignored(harness: Harness) -> None:
     old = await harness.ada.post(harness.pictures, files=CIRCLE)
     async with harness.worker():
         for _ in range(2):
@@ -127,27 +127,27 @@ async def test_what_was_posted_before_the_bot_was_ever_there_is_left_alone(harne
     assert await harness.replies(harness.pictures, old) == []
 
 
-async def test_a_session_that_cannot_be_resumed_loses_nothing(
+async def test_messages_missed_by_a_lost_session_are_backfilled(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # discord.py waits five seconds before it identifies a second time, and up to two before that.
-    monkeypatch.setattr("discord.client.Client.before_identify_hook", _at_once)
+    monkeypatch.setattr("discord.client.Client.before_identify_hook", _no_delay)
     monkeypatch.setattr("discord.client.ExponentialBackoff.delay", lambda _: 0.01)
     async with harness.worker(), harness.bot():
         await harness.ada.reply_to(await harness.ada.post(harness.pictures, files=CIRCLE))
-        await harness.marked(1)
+        await harness.wait_for_cursors(1)
         harness.pocket.forget_sessions()
         posted = await harness.ada.post(harness.pictures, files=CIRCLE)
         await harness.ada.reply_to(posted)
         assert await outcome(harness, posted) == "a red circle"
 
 
-async def _at_once(*_: object, **__: object) -> None:
-    """Identify without a pause."""
+async def _no_delay(*_: object, **__: object) -> None:
+    """Do not wait before identifying."""
 
 
 @pytest.mark.parametrize("kind", [FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER])
-async def test_a_connection_that_breaks_while_replying_makes_neither_none_nor_two(
+async def test_a_connection_broken_while_replying_leaves_exactly_one_reply(
     harness: Harness, kind: FaultKind
 ) -> None:
     async with harness.worker(), harness.bot():
@@ -157,14 +157,14 @@ async def test_a_connection_that_breaks_while_replying_makes_neither_none_nor_tw
         assert await outcome(harness, posted) == "a red circle"
 
 
-async def test_a_message_that_was_deleted_while_the_bot_was_away_is_closed_without_a_reply(
+async def test_a_message_deleted_while_the_bot_was_away_is_closed_without_a_reply(
     harness: Harness,
 ) -> None:
     async with harness.worker() as worker:
         worker.gate.clear()
         async with harness.bot():
             posted = await harness.ada.post(harness.pictures, files=CIRCLE)
-            await worker.taken(1)
+            await worker.wait_for_jobs(1)
         await harness.ada.request("DELETE", f"/channels/{harness.pictures}/messages/{posted['id']}")
         worker.gate.set()
         async with harness.bot():
@@ -172,15 +172,15 @@ async def test_a_message_that_was_deleted_while_the_bot_was_away_is_closed_witho
             assert await harness.replies(harness.pictures, posted) == []
 
 
-async def test_the_bot_process_obeys_sigterm(harness: Harness) -> None:
+async def test_the_bot_exits_with_0_on_sigterm(harness: Harness) -> None:
     async with harness.process() as process:
         process.terminate()
         assert await process.wait() == 0
-        await until(lambda: not harness._is_online())
+        await wait_until(lambda: not harness._is_online())
 
 
 async def _reopen(harness: Harness, message: Message) -> None:
-    """Put a request back, as if the bot had been killed right after its reply."""
+    """Put a closed request back, as if the bot had been killed right after its reply."""
     redis = connect(harness.redis_url)
     name = f"beholder:inbox:{harness.session['application_id']}"
     request = (
@@ -192,7 +192,7 @@ async def _reopen(harness: Harness, message: Message) -> None:
     await redis.aclose()
 
 
-async def test_while_redis_is_away_people_hear_so_and_nothing_is_lost(
+async def test_an_outage_of_redis_is_told_to_waiting_members_and_loses_nothing(
     harness: Harness,
 ) -> None:
     redis = connect(harness.redis_url)
@@ -200,16 +200,16 @@ async def test_while_redis_is_away_people_hear_so_and_nothing_is_lost(
     await redis.aclose()
     async with harness.worker(), harness.bot():
         await harness.ada.reply_to(await harness.ada.post(harness.pictures, files=CIRCLE))
-        await harness.marked(1)
+        await harness.wait_for_cursors(1)
         os.kill(server, signal.SIGSTOP)
         try:
             posted = await harness.ada.post(harness.pictures, files=CIRCLE)
-            asked = await harness.ada.post(harness.general, harness.me, files=CIRCLE)
-            first = await harness.ada.reply_to(asked)
+            mentioned = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
+            first = await harness.ada.reply_to(mentioned)
             assert first["content"] == REDIS_AWAY
         finally:
             os.kill(server, signal.SIGCONT)
         await harness.ada.reply_to(posted)
         await harness.ada.hear(lambda kind, data: kind == "MESSAGE_UPDATE" and data["id"] == first["id"])
         assert await outcome(harness, posted) == "a red circle"
-        assert await outcome(harness, asked) == "a red circle"
+        assert await outcome(harness, mentioned) == "a red circle"

@@ -1,4 +1,4 @@
-"""An interaction ends in one visible outcome, whatever is killed and restarted in between."""
+"""Interactions: one visible outcome for each, also after a restart or a broken connection."""
 
 from types import SimpleNamespace
 
@@ -13,7 +13,7 @@ from inference.errors import QueueFull, QueueUnavailable
 from inference.queue.connection import connect
 from tests.bot import scripted_command as scripts
 from tests.bot.command_calls import EPHEMERAL, SWITCH, TEXT, CommandCaller, option
-from tests.bot.harness import IMPATIENT, SCRIPTED, Harness, until
+from tests.bot.harness import NOTICES_AT_ONCE, SCRIPTED, Harness, wait_until
 
 WORDS = option(TEXT, "words", "hello")
 PRIVATE = option(SWITCH, "private", True)
@@ -23,15 +23,15 @@ ORIGINAL = "/webhooks/{webhook_id}/{webhook_token}/messages/@original"
 
 @pytest.fixture(autouse=True)
 def script(monkeypatch: pytest.MonkeyPatch) -> scripts.CommandScript:
-    """Have the command there, and the work behind it done at once."""
+    """Reset the script of `/try`, so that its calls finish at once."""
     script = scripts.CommandScript()
     script.gate.set()
     monkeypatch.setattr(scripts, "current", script)
     return script
 
 
-async def tokens(harness: Harness) -> int:
-    """Count the tokens that are kept."""
+async def count_tokens(harness: Harness) -> int:
+    """Return the number of interaction tokens in Redis."""
     redis = connect(harness.redis_url)
     try:
         return len(await redis.keys("beholder:token:*"))
@@ -39,7 +39,7 @@ async def tokens(harness: Harness) -> int:
         await redis.aclose()
 
 
-async def test_an_outcome_takes_the_placeholders_place_and_pings_nobody(
+async def test_an_outcome_replaces_the_placeholder_without_mentions(
     harness: Harness, script: scripts.CommandScript
 ) -> None:
     caller = CommandCaller(harness.ada)
@@ -49,11 +49,11 @@ async def test_an_outcome_takes_the_placeholders_place_and_pings_nobody(
         done = await caller.outcome(placeholder)
         assert (done["content"], done["mention_everyone"], done["flags"]) == ("@everyone hello", False, 0)
         await harness.all_closed()
-        await until(lambda: script.cleared == 1)
-        assert await tokens(harness) == 0
+        await wait_until(lambda: script.cleanups == 1)
+        assert await count_tokens(harness) == 0
 
 
-async def test_a_private_outcome_is_its_askers_alone(harness: Harness) -> None:
+async def test_a_private_outcome_is_ephemeral(harness: Harness) -> None:
     caller = CommandCaller(harness.ada)
     async with harness.bot(extensions=SCRIPTED):
         await caller.call(harness.general, "try", WORDS, PRIVATE)
@@ -61,7 +61,7 @@ async def test_a_private_outcome_is_its_askers_alone(harness: Harness) -> None:
         assert done["flags"] == EPHEMERAL
 
 
-async def test_what_the_payload_shows_is_refused_before_deferring(
+async def test_an_error_in_the_payload_is_refused_before_deferring(
     harness: Harness, script: scripts.CommandScript
 ) -> None:
     caller = CommandCaller(harness.ada)
@@ -71,35 +71,35 @@ async def test_what_the_payload_shows_is_refused_before_deferring(
         await caller.call(harness.general, "try", option(TEXT, "words", "bug"))
         await harness.ada.hear(lambda _, data: data.get("content") == INTERNAL_ERROR)
         assert [each["flags"] for each in await caller.messages(harness.general)] == [EPHEMERAL] * 2
-        assert (script.calls, await harness.open_requests(), await tokens(harness)) == ([], {}, 0)
+        assert (script.calls, await harness.open_requests(), await count_tokens(harness)) == ([], {}, 0)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "sentence"),
+    ("error", "sentence"),
     [
         (UserError("There is nothing here."), "There is nothing here."),
         (QueueFull("", retry_after=7), "I have too much to do right now. Try again in about 7 seconds."),
         (ZeroDivisionError(), INTERNAL_ERROR),
     ],
 )
-async def test_what_shows_later_is_told_the_asker_alone_and_the_placeholder_goes(
-    harness: Harness, script: scripts.CommandScript, wrong: Exception, sentence: str
+async def test_a_later_error_is_ephemeral_and_deletes_the_placeholder(
+    harness: Harness, script: scripts.CommandScript, error: Exception, sentence: str
 ) -> None:
-    script.wrong = wrong
+    script.error = error
     caller = CommandCaller(harness.ada)
     async with harness.bot(extensions=SCRIPTED):
         await caller.call(harness.general, "try", WORDS)
-        await caller.gone(await caller.placeholder(harness.general))
-        told = await caller.refusal()
-        assert (told["content"], told["flags"]) == (sentence, EPHEMERAL)
+        await caller.wait_deleted(await caller.placeholder(harness.general))
+        refusal = await caller.refusal()
+        assert (refusal["content"], refusal["flags"]) == (sentence, EPHEMERAL)
         await harness.all_closed()
-        assert [each["id"] for each in await caller.messages(harness.general)] == [told["id"]]
+        assert [each["id"] for each in await caller.messages(harness.general)] == [refusal["id"]]
 
 
-async def test_a_private_refusal_stands_in_the_placeholder(
+async def test_a_private_refusal_replaces_the_placeholder(
     harness: Harness, script: scripts.CommandScript
 ) -> None:
-    script.wrong = UserError("There is nothing here.")
+    script.error = UserError("There is nothing here.")
     caller = CommandCaller(harness.ada)
     async with harness.bot(extensions=SCRIPTED):
         await caller.call(harness.general, "try", WORDS, PRIVATE)
@@ -108,33 +108,35 @@ async def test_a_private_refusal_stands_in_the_placeholder(
 
 
 @pytest.mark.parametrize(
-    ("ahead", "said"), [(0, queue_position(0)), (1, queue_position(1)), (12, queue_position(12))]
+    ("ahead", "sentence"), [(0, queue_position(0)), (1, queue_position(1)), (12, queue_position(12))]
 )
-async def test_who_waits_is_told_their_place(
-    harness: Harness, script: scripts.CommandScript, ahead: int, said: str
+async def test_a_waiting_member_is_told_the_queue_position(
+    harness: Harness, script: scripts.CommandScript, ahead: int, sentence: str
 ) -> None:
     script.gate.clear()
     script.ahead = ahead
     caller = CommandCaller(harness.ada)
-    async with harness.worker(), harness.bot(extensions=SCRIPTED, delays=IMPATIENT):
+    async with harness.worker(), harness.bot(extensions=SCRIPTED, delays=NOTICES_AT_ONCE):
         await caller.call(harness.general, "try", WORDS)
         placeholder = await caller.placeholder(harness.general)
-        await harness.ada.hear(lambda _, data: data.get("content") == said)
+        await harness.ada.hear(lambda _, data: data.get("content") == sentence)
         script.gate.set()
-        assert (await caller.outcome(placeholder, unlike=said))["content"] == "@everyone hello"
+        assert (await caller.outcome(placeholder, unlike=sentence))["content"] == "@everyone hello"
 
 
-async def test_without_a_worker_who_waits_is_told_so(harness: Harness, script: scripts.CommandScript) -> None:
+async def test_a_waiting_member_is_told_that_no_worker_is_up(
+    harness: Harness, script: scripts.CommandScript
+) -> None:
     script.gate.clear()
     script.ahead = 0
     caller = CommandCaller(harness.ada)
-    async with harness.bot(extensions=SCRIPTED, delays=IMPATIENT):
+    async with harness.bot(extensions=SCRIPTED, delays=NOTICES_AT_ONCE):
         await caller.call(harness.general, "try", WORDS)
         await harness.ada.hear(lambda _, data: data.get("content") == NO_WORKER)
 
 
 @pytest.mark.parametrize("private", [False, True])
-async def test_a_restart_goes_on_through_the_webhook(
+async def test_a_restarted_bot_answers_through_the_webhook(
     harness: Harness, script: scripts.CommandScript, private: bool
 ) -> None:
     script.gate.clear()
@@ -142,36 +144,36 @@ async def test_a_restart_goes_on_through_the_webhook(
     async with harness.bot(extensions=SCRIPTED):
         await caller.call(harness.general, "try", WORDS, option(SWITCH, "private", private))
         placeholder = await caller.placeholder(harness.general)
-        await until(lambda: len(script.calls) == 1)
-        assert await tokens(harness) == 1
+        await wait_until(lambda: len(script.calls) == 1)
+        assert await count_tokens(harness) == 1
     script.gate.set()
     async with harness.bot(extensions=SCRIPTED):
         assert (await caller.outcome(placeholder))["content"] == "@everyone hello"
         await harness.all_closed()
         assert len(await caller.messages(harness.general)) == 1
-        assert await tokens(harness) == 0
-    (_, again) = script.calls
-    assert again.request.arguments == {"words": "hello", "seen": True}
+        assert await count_tokens(harness) == 0
+    (_, second) = script.calls
+    assert second.request.arguments == {"words": "hello", "seen": True}
 
 
 @pytest.mark.parametrize("private", [False, True])
-async def test_after_fifteen_minutes_only_a_public_request_is_answered(
+async def test_after_the_token_has_expired_only_a_public_request_is_answered(
     harness: Harness, script: scripts.CommandScript, private: bool
 ) -> None:
     script.gate.clear()
     caller = CommandCaller(harness.ada)
     async with harness.bot(extensions=SCRIPTED):
         await caller.call(harness.general, "try", WORDS, option(SWITCH, "private", private))
-        await until(lambda: len(script.calls) == 1)
-    await _lose_tokens(harness)
+        await wait_until(lambda: len(script.calls) == 1)
+    await _delete_tokens(harness)
     script.gate.set()
     async with harness.bot(extensions=SCRIPTED):
         await harness.all_closed()
-        said = [each["content"] for each in await caller.messages(harness.general) if each["content"]]
-    assert said == ([] if private else [late_answer("@everyone hello", int(harness.ada.user["id"]))])
+        texts = [each["content"] for each in await caller.messages(harness.general) if each["content"]]
+    assert texts == ([] if private else [late_answer("@everyone hello", int(harness.ada.user["id"]))])
 
 
-async def _lose_tokens(harness: Harness) -> None:
+async def _delete_tokens(harness: Harness) -> None:
     redis = connect(harness.redis_url)
     for key in await redis.keys("beholder:token:*"):
         assert 0 < await redis.ttl(key) <= 900
@@ -181,7 +183,7 @@ async def _lose_tokens(harness: Harness) -> None:
 
 @pytest.mark.parametrize("kind", [FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER])
 @pytest.mark.parametrize(("method", "template"), [("POST", CALLBACK), ("PATCH", ORIGINAL)])
-async def test_a_connection_that_breaks_makes_neither_none_nor_two(
+async def test_a_broken_connection_leaves_exactly_one_outcome(
     harness: Harness, kind: FaultKind, method: str, template: str
 ) -> None:
     caller = CommandCaller(harness.ada)
@@ -193,7 +195,7 @@ async def test_a_connection_that_breaks_makes_neither_none_nor_two(
         assert [each["content"] for each in await caller.messages(harness.general)] == [done["content"]]
 
 
-async def test_a_placeholder_that_somebody_deleted_stays_deleted(
+async def test_a_placeholder_deleted_by_a_member_is_not_sent_again(
     harness: Harness, script: scripts.CommandScript
 ) -> None:
     script.gate.clear()
@@ -207,21 +209,21 @@ async def test_a_placeholder_that_somebody_deleted_stays_deleted(
         assert await caller.messages(harness.general) == []
 
 
-async def test_a_redis_that_is_away_is_told_the_asker_alone(
+async def test_an_unreachable_redis_is_an_ephemeral_refusal(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(*_: object) -> None:
+    async def unreachable(*_: object) -> None:
         raise QueueUnavailable
 
     caller = CommandCaller(harness.ada)
     async with harness.bot(extensions=SCRIPTED):
-        monkeypatch.setattr("handlers.storage.inbox.Inbox.accept", away)
+        monkeypatch.setattr("handlers.storage.inbox.Inbox.accept", unreachable)
         await caller.call(harness.general, "try", WORDS)
-        await caller.gone(await caller.placeholder(harness.general))
+        await caller.wait_deleted(await caller.placeholder(harness.general))
         assert (await caller.refusal())["content"] == error_sentence(QueueUnavailable())
 
 
-async def test_an_outcome_that_discord_refuses_is_no_silence(
+async def test_an_outcome_that_discord_refuses_becomes_an_error_sentence(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def too_large(*_: object) -> None:
@@ -232,6 +234,6 @@ async def test_an_outcome_that_discord_refuses_is_no_silence(
     caller = CommandCaller(harness.ada)
     async with harness.bot(extensions=SCRIPTED):
         await caller.call(harness.general, "try", WORDS)
-        await caller.gone(await caller.placeholder(harness.general))
+        await caller.wait_deleted(await caller.placeholder(harness.general))
         assert (await caller.refusal())["content"] == INTERNAL_ERROR
         await harness.all_closed()

@@ -1,10 +1,10 @@
-"""An answer arrives once and whole, whatever happens to Discord's answers on the way."""
+"""Streamed answers: complete after a broken connection, and stopped when they are deleted."""
 
 import pytest
 
 from bot.playground.testing.faults import Fault, FaultKind
 from tests.bot.chat_worker import chat_worker
-from tests.bot.conversation_steps import finished, is_done, seen, thread
+from tests.bot.conversation_steps import is_finished, open_thread, wait_finished, wait_for_messages
 from tests.bot.harness import Harness
 
 SEND = "/channels/{channel_id}/messages"
@@ -14,46 +14,48 @@ WORDS = [f"word{number} " for number in range(300)]
 
 @pytest.mark.parametrize("kind", [FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER])
 @pytest.mark.parametrize(("method", "template"), [("POST", SEND), ("PATCH", EDIT)])
-async def test_a_connection_that_breaks_makes_no_message_twice_and_loses_no_word(
+async def test_a_broken_connection_neither_repeats_a_message_nor_loses_text(
     harness: Harness, kind: FaultKind, method: str, template: str
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
         worker.pieces = lambda _: WORDS
-        worker.after = 5
+        worker.pieces_before_gate = 5
         worker.gate.clear()
         if method == "POST":
             harness.pocket.faults.add(Fault(kind, method=method, template=template))
-        await harness.ada.post(place, "say much")
-        await seen(harness, place, lambda found: len(found) == 2)
+        await harness.ada.post(thread_id, "say much")
+        await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
         if method == "PATCH":
             harness.pocket.faults.add(Fault(kind, method=method, template=template))
         worker.gate.set()
-        found = await seen(harness, place, lambda found: len(found) > 2 and is_done(found[-1]))
+        found = await wait_for_messages(
+            harness, thread_id, lambda found: len(found) > 2 and is_finished(found[-1])
+        )
         assert " ".join(each["content"] for each in found[1:]).split() == [word.strip() for word in WORDS]
         await harness.all_closed()
 
 
-async def test_an_answer_whose_message_is_deleted_is_stopped_on_the_server(harness: Harness) -> None:
+async def test_deleting_the_message_of_an_answer_stops_its_job(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        worker.pieces, worker.after = lambda _: WORDS, 5
+        worker.pieces, worker.pieces_before_gate = lambda _: WORDS, 5
         worker.gate.clear()
-        place = await thread(harness)
-        [first] = await seen(harness, place, lambda found: len(found) == 1)
-        await harness.ada.request("DELETE", f"/channels/{place}/messages/{first['id']}")
-        # The next edit finds that it is gone.
-        worker.after, worker.pause = len(WORDS), 0.02
+        thread_id = await open_thread(harness)
+        [first] = await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
+        await harness.ada.request("DELETE", f"/channels/{thread_id}/messages/{first['id']}")
+        # The next edit finds that the message was deleted.
+        worker.pieces_before_gate, worker.piece_delay_s = len(WORDS), 0.02
         worker.gate.set()
-        await worker.until(lambda: bool(worker.stopped))
+        await worker.wait_until(lambda: bool(worker.stopped))
         await harness.all_closed()
 
 
-async def test_a_thread_that_is_deleted_ends_its_answer(harness: Harness) -> None:
+async def test_deleting_a_thread_stops_its_job(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        worker.pieces, worker.pause = lambda _: WORDS, 0.02
-        place = await thread(harness)
-        await seen(harness, place, lambda found: len(found) == 1)
-        await harness.ada.request("DELETE", f"/channels/{place}")
-        await worker.until(lambda: bool(worker.stopped))
+        worker.pieces, worker.piece_delay_s = lambda _: WORDS, 0.02
+        thread_id = await open_thread(harness)
+        await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
+        await harness.ada.request("DELETE", f"/channels/{thread_id}")
+        await worker.wait_until(lambda: bool(worker.stopped))
         await harness.all_closed()

@@ -1,4 +1,4 @@
-"""`/captions on|off`, called as Discord's clients call it."""
+"""`/captions on|off`."""
 
 from typing import Any
 
@@ -16,17 +16,17 @@ CIRCLE = [("a.png", picture("a red circle"))]
 ADMINS_ONLY = 1 << 5
 
 
-async def the_command(harness: Harness, name: str = "captions") -> dict[str, Any]:
-    """Find a command as clients do."""
+async def find_command(harness: Harness, name: str = "captions") -> dict[str, Any]:
+    """Return a command from the guild's command index."""
     path = f"/guilds/{harness.session['guild_id']}/application-command-index"
     index = await harness.ada.request("GET", path)
     return next(each for each in index["application_commands"] if each["name"] == name)
 
 
 async def switch(harness: Harness, state: str, channel: str, member: Member | None = None) -> Message:
-    """Call the command; return its answer as the caller hears it."""
+    """Call the command; return the response."""
     caller = member or harness.ada
-    command = await the_command(harness)
+    command = await find_command(harness)
     option = {"type": 1, "name": state, "options": []}
     data = {"id": command["id"], "version": command["version"], "name": "captions", "type": 1}
     body = {
@@ -45,34 +45,34 @@ async def switch(harness: Harness, state: str, channel: str, member: Member | No
 
 
 async def is_captioned(harness: Harness, channel: str) -> bool:
-    """Post a picture, and then one with a mention: messages of a channel are taken in their order."""
-    silent = await harness.ada.post(channel, files=CIRCLE)
-    asked = await harness.ada.post(channel, harness.me, files=CIRCLE)
-    await harness.ada.reply_to(asked)
+    """Return whether a posted picture is captioned: a second one, with a mention, is answered after it."""
+    unasked = await harness.ada.post(channel, files=CIRCLE)
+    mentioned = await harness.ada.post(channel, harness.mention, files=CIRCLE)
+    await harness.ada.reply_to(mentioned)
     await harness.all_closed()
-    return bool(await harness.replies(channel, silent))
+    return bool(await harness.replies(channel, unasked))
 
 
 async def test_an_admin_switches_captions_on_and_off(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         assert not await is_captioned(harness, harness.general)
-        said = await switch(harness, "on", harness.general)
-        assert said["content"] == commands.ON.format(place="this channel")
-        assert not said["flags"] & EPHEMERAL
+        response = await switch(harness, "on", harness.general)
+        assert response["content"] == commands.ON.format(place="this channel")
+        assert not response["flags"] & EPHEMERAL
         assert await is_captioned(harness, harness.general)
-        said = await switch(harness, "off", harness.general)
-        assert said["content"] == commands.OFF.format(place="this channel")
+        response = await switch(harness, "off", harness.general)
+        assert response["content"] == commands.OFF.format(place="this channel")
         assert not await is_captioned(harness, harness.general)
 
 
-async def test_what_is_set_from_outside_can_be_switched_off(harness: Harness) -> None:
+async def test_captions_that_are_on_by_a_setting_can_be_switched_off(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         assert await is_captioned(harness, harness.pictures)
         await switch(harness, "off", harness.pictures)
         assert not await is_captioned(harness, harness.pictures)
 
 
-async def test_the_choice_survives_a_restart(harness: Harness) -> None:
+async def test_the_setting_survives_a_restart(harness: Harness) -> None:
     async with harness.bot():
         await switch(harness, "on", harness.general)
         await switch(harness, "off", harness.pictures)
@@ -81,7 +81,7 @@ async def test_the_choice_survives_a_restart(harness: Harness) -> None:
         assert not await is_captioned(harness, harness.pictures)
 
 
-async def test_a_member_is_not_shown_the_command_and_is_refused_where_an_admin_shows_it(
+async def test_the_command_is_hidden_from_members_and_refuses_them(
     harness: Harness,
 ) -> None:
     async with Member(harness.session, 1) as ben, harness.worker(), harness.bot():
@@ -89,15 +89,15 @@ async def test_a_member_is_not_shown_the_command_and_is_refused_where_an_admin_s
         assert "captions" not in [
             each["name"] for each in (await ben.request("GET", path))["application_commands"]
         ]
-        said = await switch(harness, "on", harness.general, ben)
-        assert said["content"] == commands.NOT_ALLOWED
-        assert said["flags"] & EPHEMERAL
+        response = await switch(harness, "on", harness.general, ben)
+        assert response["content"] == commands.NOT_ALLOWED
+        assert response["flags"] & EPHEMERAL
         assert not await is_captioned(harness, harness.general)
 
 
-async def test_it_is_offered_in_servers_alone_to_those_who_manage_them(harness: Harness) -> None:
+async def test_the_command_needs_manage_server_and_is_not_in_direct_messages(harness: Harness) -> None:
     async with harness.bot():
-        command = await the_command(harness)
+        command = await find_command(harness)
         assert command["contexts"] == [0]
         assert int(command["default_member_permissions"]) == ADMINS_ONLY
         channel = await harness.ada.direct_channel()
@@ -105,9 +105,9 @@ async def test_it_is_offered_in_servers_alone_to_those_who_manage_them(harness: 
         assert "captions" not in [each["name"] for each in index["application_commands"]]
 
 
-async def test_a_direct_message_has_no_switch(harness: Harness) -> None:
+async def test_the_command_is_refused_in_a_direct_message(harness: Harness) -> None:
     async with harness.bot():
-        command = await the_command(harness)
+        command = await find_command(harness)
         everywhere = {key: command[key] for key in ("name", "description", "type", "options")}
         path = f"{harness.pocket.api}/applications/{harness.session['application_id']}/commands"
         headers = {"Authorization": f"Bot {harness.pocket.bot_token}"}
@@ -116,52 +116,54 @@ async def test_a_direct_message_has_no_switch(harness: Harness) -> None:
             http.put(path, json=[{**everywhere, "contexts": [0, 1]}]) as answer,
         ):
             assert answer.status == 200
-        said = await switch(harness, "on", await harness.ada.direct_channel())
-        assert said["content"] == commands.NOT_HERE
+        response = await switch(harness, "on", await harness.ada.direct_channel())
+        assert response["content"] == commands.NOT_HERE
 
 
-async def test_saying_it_twice_tells_the_caller_alone(harness: Harness) -> None:
+async def test_an_unchanged_setting_is_an_ephemeral_response(harness: Harness) -> None:
     async with harness.bot():
-        said = await switch(harness, "on", harness.pictures)
-        assert said["content"] == commands.ALREADY.format(state="on", place="this channel")
-        assert said["flags"] & EPHEMERAL
+        response = await switch(harness, "on", harness.pictures)
+        assert response["content"] == commands.ALREADY.format(state="on", place="this channel")
+        assert response["flags"] & EPHEMERAL
 
 
-async def test_a_thread_chooses_for_itself(harness: Harness) -> None:
+async def test_a_thread_has_a_setting_of_its_own(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         body = {"name": "a thread", "type": 11}
         thread = (await harness.ada.request("POST", f"/channels/{harness.pictures}/threads", json=body))["id"]
-        said = await switch(harness, "off", thread)
-        assert said["content"] == commands.OFF.format(place="this thread")
+        response = await switch(harness, "off", thread)
+        assert response["content"] == commands.OFF.format(place="this thread")
         assert not await is_captioned(harness, thread)
         assert await is_captioned(harness, harness.pictures)
 
 
-async def test_it_says_what_keeps_it_from_captioning(harness: Harness) -> None:
+async def test_the_response_names_what_keeps_the_bot_from_captioning(harness: Harness) -> None:
     path = f"/channels/{harness.general}/permissions/{harness.session['bot_user_id']}"
     await harness.ada.request("PUT", path, json={"type": 1, "allow": "0", "deny": str(1 << 11)})
     async with harness.bot():
-        said = await switch(harness, "on", harness.general)
-        assert said["content"].endswith(commands.UNANSWERABLE.format(permissions="Send Messages"))
+        response = await switch(harness, "on", harness.general)
+        assert response["content"].endswith(commands.UNANSWERABLE.format(permissions="Send Messages"))
     harness.pocket.grant_message_content(granted=False)
     async with harness.bot():
         assert (await switch(harness, "on", harness.general))["content"].endswith(commands.UNSEEN)
 
 
-async def test_a_redis_that_is_away_is_said(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unreachable_redis_is_an_ephemeral_response(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def away(*_: object, **__: object) -> None:
         raise QueueUnavailable
 
     async with harness.bot():
         monkeypatch.setattr("handlers.storage.channel_settings.ChannelSettings.set_captions", away)
-        said = await switch(harness, "on", harness.general)
-        assert said["content"] == error_sentence(QueueUnavailable())
-        assert said["flags"] & EPHEMERAL
+        response = await switch(harness, "on", harness.general)
+        assert response["content"] == error_sentence(QueueUnavailable())
+        assert response["flags"] & EPHEMERAL
 
 
-async def test_a_channel_that_goes_takes_its_choice_along(harness: Harness) -> None:
+async def test_deleting_a_channel_deletes_its_setting(harness: Harness) -> None:
     async with harness.bot():
         await switch(harness, "on", harness.general)
-        await harness.chosen(1)
+        await harness.wait_for_settings(1)
         await harness.ada.request("DELETE", f"/channels/{harness.general}")
-        await harness.chosen(0)
+        await harness.wait_for_settings(0)

@@ -1,4 +1,4 @@
-"""What people see when they post pictures: the bot as it is, against the pocket Discord and a real Redis."""
+"""Captions of posted pictures."""
 
 import asyncio
 
@@ -7,10 +7,10 @@ import pytest
 from bot.formatting.errors import error_sentence
 from bot.formatting.status import NO_IMAGE_HERE, NO_WORKER
 from inference.errors import BrokenPicture, NotAPicture
-from tests.bot.harness import IMPATIENT, Harness, picture, until
+from tests.bot.harness import NOTICES_AT_ONCE, Harness, picture, wait_until
 
 
-async def test_a_picture_where_captions_are_on_gets_one_caption_and_nothing_else(harness: Harness) -> None:
+async def test_a_picture_in_a_captioned_channel_gets_one_reply(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         posted = await harness.ada.post(harness.pictures, files=[("a.png", picture("a red circle"))])
         reply = await harness.ada.reply_to(posted)
@@ -21,7 +21,7 @@ async def test_a_picture_where_captions_are_on_gets_one_caption_and_nothing_else
         await harness.all_closed()
 
 
-async def test_pictures_are_numbered_and_a_refusal_stands_in_its_place(harness: Harness) -> None:
+async def test_pictures_are_numbered_and_an_unreadable_one_gets_a_sentence(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         worker.failures["broken"] = BrokenPicture.code
         files = [
@@ -40,7 +40,7 @@ async def test_pictures_are_numbered_and_a_refusal_stands_in_its_place(harness: 
         assert {job.group.size for job in worker.jobs} == {3}
 
 
-async def test_a_file_that_claims_no_picture_is_left_alone(harness: Harness) -> None:
+async def test_a_file_that_does_not_claim_to_be_a_picture_is_ignored(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         await harness.ada.post(harness.pictures, files=[("notes.txt", b"only text")])
         both = await harness.ada.post(
@@ -50,7 +50,7 @@ async def test_a_file_that_claims_no_picture_is_left_alone(harness: Harness) -> 
         assert await _bot_posts(harness, harness.pictures) == 1
 
 
-async def test_ten_pictures_come_back_in_order(harness: Harness) -> None:
+async def test_ten_pictures_are_captioned_in_order(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         files = [(f"{n}.png", picture(f"number {n}")) for n in range(10)]
         reply = await harness.ada.reply_to(await harness.ada.post(harness.pictures, files=files))
@@ -60,16 +60,16 @@ async def test_ten_pictures_come_back_in_order(harness: Harness) -> None:
 async def test_nothing_is_posted_where_captions_are_off(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         await harness.ada.post(harness.general, files=[("a.png", picture("a red circle"))])
-        # The next message is taken after it, so that its answer means the first had none.
-        asked = await harness.ada.post(
-            harness.general, harness.me, files=[("b.png", picture("a blue square"))]
+        # Messages of a channel are handled in order: once this one is answered, the first was ignored.
+        mentioned = await harness.ada.post(
+            harness.general, harness.mention, files=[("b.png", picture("a blue square"))]
         )
-        assert (await harness.ada.reply_to(asked))["content"] == "a blue square"
+        assert (await harness.ada.reply_to(mentioned))["content"] == "a blue square"
         assert await _bot_posts(harness, harness.general) == 1
         assert [job.priority for job in worker.jobs] == ["waiting"]
 
 
-async def test_a_dm_is_captioned(harness: Harness) -> None:
+async def test_a_picture_in_a_dm_is_captioned(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         channel = await harness.ada.direct_channel()
         posted = await harness.ada.post(channel, files=[("a.png", picture("a red circle"))])
@@ -77,41 +77,43 @@ async def test_a_dm_is_captioned(harness: Harness) -> None:
         assert worker.jobs[0].request.pictures[0].scope == f"dm:{channel}"
 
 
-async def test_a_mention_with_nothing_to_see_gets_help(harness: Harness) -> None:
+async def test_a_mention_without_a_picture_is_answered_with_what_to_do(harness: Harness) -> None:
     async with harness.bot():
-        reply = await harness.ada.reply_to(await harness.ada.post(harness.general, f"hello {harness.me}"))
+        reply = await harness.ada.reply_to(
+            await harness.ada.post(harness.general, f"hello {harness.mention}")
+        )
         assert reply["content"] == NO_IMAGE_HERE
 
 
 async def test_a_mention_in_a_reply_captions_the_picture_replied_to(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         shown = await harness.ada.post(harness.general, files=[("a.png", picture("a red circle"))])
-        asked = await harness.ada.post(
-            harness.general, harness.me, message_reference={"message_id": shown["id"]}
+        mentioned = await harness.ada.post(
+            harness.general, harness.mention, message_reference={"message_id": shown["id"]}
         )
-        assert (await harness.ada.reply_to(asked))["content"] == "a red circle"
+        assert (await harness.ada.reply_to(mentioned))["content"] == "a red circle"
 
 
-async def test_saying_thanks_to_the_bot_starts_nothing(harness: Harness) -> None:
+async def test_a_reply_to_the_bot_without_a_picture_is_ignored(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         first = await harness.ada.post(harness.pictures, files=[("a.png", picture("a red circle"))])
         reply = await harness.ada.reply_to(first)
         thanks = await harness.ada.post(
             harness.pictures, "thanks", message_reference={"message_id": reply["id"]}
         )
-        assert thanks["mentions"], "the reply has to mention the bot for this to mean anything"
+        assert thanks["mentions"], "the reply must mention the bot"
         last = await harness.ada.post(harness.pictures, files=[("b.png", picture("a blue square"))])
         await harness.ada.reply_to(last)
         assert await harness.replies(harness.pictures, thanks) == []
 
 
-async def test_a_spoilered_picture_gets_a_spoilered_caption(harness: Harness) -> None:
+async def test_a_spoiler_gets_a_caption_behind_a_spoiler(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         posted = await harness.ada.post(harness.pictures, files=[("SPOILER_a.png", picture("a red circle"))])
         assert (await harness.ada.reply_to(posted))["content"] == "||a red circle||"
 
 
-async def test_a_caption_mentions_nobody_and_marks_nothing_up(harness: Harness) -> None:
+async def test_mentions_and_links_in_a_caption_are_escaped(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         words = f"@everyone <@{harness.ada.user['id']}> **look** https://example.com"
         reply = await harness.ada.reply_to(
@@ -123,7 +125,7 @@ async def test_a_caption_mentions_nobody_and_marks_nothing_up(harness: Harness) 
         assert "<@" not in reply["content"].replace("\\<", "")
 
 
-async def test_a_file_over_the_cap_is_refused_by_its_size(harness: Harness) -> None:
+async def test_a_file_over_the_limit_is_refused(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot(picture_bytes=2**16):
         big = picture("big") + bytes(2**16)
         posted = await harness.ada.post(harness.pictures, files=[("a.png", big)])
@@ -132,11 +134,11 @@ async def test_a_file_over_the_cap_is_refused_by_its_size(harness: Harness) -> N
         assert worker.jobs == []
 
 
-async def test_a_message_deleted_while_it_is_worked_on_gets_no_reply(harness: Harness) -> None:
+async def test_a_message_deleted_before_its_reply_gets_none(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         worker.gate.clear()
         posted = await harness.ada.post(harness.pictures, files=[("a.png", picture("a red circle"))])
-        await worker.taken(1)
+        await worker.wait_for_jobs(1)
         await harness.ada.request("DELETE", f"/channels/{harness.pictures}/messages/{posted['id']}")
         await harness.all_closed()
         worker.gate.set()
@@ -163,43 +165,43 @@ async def test_without_the_content_intent_mentions_and_dms_still_work(
     async with harness.worker(), harness.bot():
         assert "message-content intent" in caplog.text
         await harness.ada.post(harness.pictures, files=[("a.png", picture("a red circle"))])
-        asked = await harness.ada.post(
-            harness.pictures, harness.me, files=[("b.png", picture("a blue square"))]
+        mentioned = await harness.ada.post(
+            harness.pictures, harness.mention, files=[("b.png", picture("a blue square"))]
         )
-        assert (await harness.ada.reply_to(asked))["content"] == "a blue square"
+        assert (await harness.ada.reply_to(mentioned))["content"] == "a blue square"
         channel = await harness.ada.direct_channel()
         private = await harness.ada.post(channel, files=[("c.png", picture("a white circle"))])
         assert (await harness.ada.reply_to(private))["content"] == "a white circle"
         assert await _bot_posts(harness, harness.pictures) == 1
 
 
-async def test_somebody_who_waits_hears_that_no_worker_is_up_and_the_same_reply_becomes_the_answer(
+async def test_the_notice_that_no_worker_is_up_becomes_the_answer(
     harness: Harness,
 ) -> None:
-    async with harness.bot(delays=IMPATIENT):
-        asked = await harness.ada.post(
-            harness.general, harness.me, files=[("a.png", picture("a red circle"))]
+    async with harness.bot(delays=NOTICES_AT_ONCE):
+        mentioned = await harness.ada.post(
+            harness.general, harness.mention, files=[("a.png", picture("a red circle"))]
         )
-        first = await harness.ada.reply_to(asked)
+        first = await harness.ada.reply_to(mentioned)
         assert first["content"] == NO_WORKER
         async with harness.worker():
             edited = await harness.ada.hear(
                 lambda kind, data: kind == "MESSAGE_UPDATE" and data["id"] == first["id"]
             )
         assert edited["content"] == "a red circle"
-        assert len(await harness.replies(harness.general, asked)) == 1
+        assert len(await harness.replies(harness.general, mentioned)) == 1
 
 
-async def test_the_bot_stops_within_five_seconds_with_work_in_hand(harness: Harness) -> None:
+async def test_the_bot_stops_within_five_seconds_while_a_request_runs(harness: Harness) -> None:
     async with harness.worker() as worker:
         worker.gate.clear()
         async with harness.bot() as stopped:
             await harness.ada.post(harness.pictures, files=[("a.png", picture("a red circle"))])
-            await worker.taken(1)
+            await worker.wait_for_jobs(1)
             loop = asyncio.get_running_loop()
             began = loop.time()
             stopped.set()
-            await until(lambda: not harness._is_online())
+            await wait_until(lambda: not harness._is_online())
         assert loop.time() - began < 5
         assert len(await harness.open_requests()) == 1
 

@@ -1,4 +1,4 @@
-"""Answers that meet an archive, a moderator, a full page, a model that breaks off, or an impatient thumb."""
+"""Answers in archived and locked threads, on full pages, after failures, and their buttons."""
 
 import asyncio
 
@@ -9,12 +9,20 @@ from bot.playground.testing.faults import Fault, FaultKind
 from handlers.chat.history import ConversationKey, History
 from inference.errors import ChatInterrupted, ChatUnavailable
 from tests.bot.chat_worker import chat_worker
-from tests.bot.conversation_steps import buttons, finished, is_done, lose, press, seen, thread
+from tests.bot.conversation_steps import (
+    buttons,
+    delete_conversations,
+    is_finished,
+    open_thread,
+    press,
+    wait_finished,
+    wait_for_messages,
+)
 from tests.bot.harness import Harness
 
 
-async def told(harness: Harness, start: int) -> str:
-    """Wait for what only the one who pressed hears."""
+async def ephemeral_text(harness: Harness, start: int) -> str:
+    """Wait for an ephemeral message; return its content."""
     heard = await harness.ada.hear(
         lambda kind, data: kind == "MESSAGE_CREATE" and bool(data["flags"] & 64) and data["content"] != "",
         start=start,
@@ -22,157 +30,175 @@ async def told(harness: Harness, start: int) -> str:
     return str(heard["content"])
 
 
-async def test_an_answer_made_anew_in_an_archived_thread_is_seen(harness: Harness) -> None:
+async def test_regenerate_unarchives_an_archived_thread(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        [first] = await finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_finished(harness, thread_id, 1)
         await harness.all_closed()
-        await harness.ada.request("PATCH", f"/channels/{place}", json={"archived": True})
+        await harness.ada.request("PATCH", f"/channels/{thread_id}", json={"archived": True})
         worker.pieces = lambda _: ["something else"]
         await press(harness.ada, first, "Regenerate")
-        await seen(
+        await wait_for_messages(
             harness,
-            place,
-            lambda found: [each["content"] for each in found] == ["something else"] and is_done(found[0]),
+            thread_id,
+            lambda found: [each["content"] for each in found] == ["something else"] and is_finished(found[0]),
         )
 
 
-async def test_in_a_locked_thread_it_is_said_that_nothing_can_be_changed(harness: Harness) -> None:
+async def test_regenerate_in_a_locked_thread_is_refused(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        [first] = await finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_finished(harness, thread_id, 1)
         await harness.all_closed()
-        await harness.ada.request("PATCH", f"/channels/{place}", json={"archived": True, "locked": True})
+        await harness.ada.request("PATCH", f"/channels/{thread_id}", json={"archived": True, "locked": True})
         start = len(harness.ada.heard)
         await press(harness.ada, first, "Regenerate")
-        assert await told(harness, start) == strings.LOCKED
+        assert await ephemeral_text(harness, start) == strings.LOCKED
         assert len(worker.jobs) == 1
 
 
-async def test_an_answer_that_nobody_could_be_shown_is_not_what_the_model_reads_afterwards(
+async def test_an_answer_that_could_not_be_shown_is_not_in_the_next_prompt(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.gate.clear()
-        place = await thread(harness)
-        await seen(harness, place, lambda found: len(found) == 1)
-        await harness.ada.request("PATCH", f"/channels/{place}", json={"archived": True, "locked": True})
+        thread_id = await open_thread(harness)
+        await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
+        await harness.ada.request("PATCH", f"/channels/{thread_id}", json={"archived": True, "locked": True})
         worker.gate.set()
         await harness.all_closed()
-        await harness.ada.request("PATCH", f"/channels/{place}", json={"archived": False, "locked": False})
-        await harness.ada.post(place, "and now?")
-        await finished(harness, place, 2)
-        assert [turn.role for turn in worker.last.turns] == ["user", "user"]
+        await harness.ada.request(
+            "PATCH", f"/channels/{thread_id}", json={"archived": False, "locked": False}
+        )
+        await harness.ada.post(thread_id, "and now?")
+        await wait_finished(harness, thread_id, 2)
+        assert [turn.role for turn in worker.last_request.turns] == ["user", "user"]
 
 
-async def test_an_interrupted_answer_is_found_also_where_discord_is_away_at_first(
+async def test_an_interrupted_answer_is_found_after_failed_calls_to_discord(
     harness: Harness,
 ) -> None:
-    one = "/channels/{channel_id}/messages/{message_id}"
+    template = "/channels/{channel_id}/messages/{message_id}"
     async with chat_worker(harness) as worker:
         worker.gate.clear()
         async with harness.bot():
-            place = await thread(harness)
-            await seen(harness, place, lambda found: len(found) == 1)
-        harness.pocket.faults.add(Fault(FaultKind.CUT_BEFORE, times=4, method="GET", template=one))
+            thread_id = await open_thread(harness)
+            await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
+        harness.pocket.faults.add(Fault(FaultKind.CUT_BEFORE, times=4, method="GET", template=template))
         async with harness.bot():
-            [left] = await seen(harness, place, lambda found: "Retry" in buttons(found[0]))
-            assert left["content"] == f"Ada\n{strings.INTERRUPTED}"
+            [interrupted] = await wait_for_messages(
+                harness, thread_id, lambda found: "Retry" in buttons(found[0])
+            )
+            assert interrupted["content"] == f"Ada\n{strings.INTERRUPTED}"
             await harness.all_closed()
 
 
-async def test_an_answer_of_which_a_page_was_deleted_can_be_made_anew(harness: Harness) -> None:
+async def test_an_answer_with_a_deleted_page_can_be_regenerated(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: [f"word{number} " for number in range(400)]
-        place = await thread(harness)
-        found = await seen(harness, place, lambda found: len(found) == 2 and is_done(found[-1]))
+        thread_id = await open_thread(harness)
+        found = await wait_for_messages(
+            harness, thread_id, lambda found: len(found) == 2 and is_finished(found[-1])
+        )
         await harness.all_closed()
-        await harness.ada.request("DELETE", f"/channels/{place}/messages/{found[0]['id']}")
+        await harness.ada.request("DELETE", f"/channels/{thread_id}/messages/{found[0]['id']}")
         worker.pieces = lambda _: [f"other{number} " for number in range(400)]
         await press(harness.ada, found[-1], "Regenerate")
-        again = await seen(
+        regenerated = await wait_for_messages(
             harness,
-            place,
-            lambda found: len(found) == 2 and "other399" in found[-1]["content"] and is_done(found[-1]),
+            thread_id,
+            lambda found: len(found) == 2 and "other399" in found[-1]["content"] and is_finished(found[-1]),
         )
-        assert " ".join(each["content"] for each in again).split() == [f"other{n}" for n in range(400)]
+        assert " ".join(each["content"] for each in regenerated).split() == [f"other{n}" for n in range(400)]
 
 
-async def test_a_shorter_answer_is_what_the_model_reads_afterwards(harness: Harness) -> None:
+async def test_a_shorter_regenerated_answer_is_in_the_next_prompt(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: [f"word{number} " for number in range(400)]
-        place = await thread(harness)
-        found = await seen(harness, place, lambda found: len(found) == 2 and is_done(found[-1]))
+        thread_id = await open_thread(harness)
+        found = await wait_for_messages(
+            harness, thread_id, lambda found: len(found) == 2 and is_finished(found[-1])
+        )
         await harness.all_closed()
         worker.pieces = lambda _: ["short"]
         start = len(harness.ada.heard)
         await press(harness.ada, found[-1], "Regenerate")
         await harness.ada.hear(lambda kind, _: kind == "MESSAGE_DELETE", start=start)
         await harness.all_closed()
-        await harness.ada.post(place, "and now?")
-        await finished(harness, place, 2)
-        assert [turn.text for turn in worker.last.turns] == ["describe the image", "short", "and now?"]
+        await harness.ada.post(thread_id, "and now?")
+        await wait_finished(harness, thread_id, 2)
+        assert [turn.text for turn in worker.last_request.turns] == [
+            "describe the image",
+            "short",
+            "and now?",
+        ]
 
 
-async def test_what_is_said_below_a_full_page_has_room(harness: Harness) -> None:
-    wrong = ChatUnavailable(where="127.0.0.1:11434")
+async def test_a_notice_below_a_full_page_is_a_page_of_its_own(harness: Harness) -> None:
+    error = ChatUnavailable(where="127.0.0.1:11434")
     async with chat_worker(harness) as worker, harness.bot():
-        worker.breaks, worker.pieces = wrong, lambda _: ["x" * 1899]
-        place = await thread(harness)
-        found = await seen(harness, place, lambda found: bool(found) and "Retry" in buttons(found[-1]))
-        assert [each["content"] for each in found] == ["x" * 1899, strings.failed(wrong)]
+        worker.final_error, worker.pieces = error, lambda _: ["x" * 1899]
+        thread_id = await open_thread(harness)
+        found = await wait_for_messages(
+            harness, thread_id, lambda found: bool(found) and "Retry" in buttons(found[-1])
+        )
+        assert [each["content"] for each in found] == ["x" * 1899, strings.failed(error)]
 
 
-async def test_an_answer_that_nobody_can_see_is_said_to_be_none(harness: Harness) -> None:
+async def test_an_invisible_answer_is_replaced_by_a_notice(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: ["\u200b"]
-        place = await thread(harness)
-        [first] = await finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_finished(harness, thread_id, 1)
         assert first["content"] == strings.NOTHING_SAID
 
 
-async def test_an_answer_that_breaks_off_keeps_what_was_shown(harness: Harness) -> None:
+async def test_an_answer_that_breaks_off_keeps_its_text_and_can_be_retried(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        worker.breaks, worker.pieces = ChatInterrupted(), lambda _: ["It shows", " a red"]
-        place = await thread(harness)
-        [left] = await seen(harness, place, lambda found: bool(found) and "Retry" in buttons(found[0]))
-        assert left["content"] == f"It shows a red\n{strings.failed(ChatInterrupted())}"
+        worker.final_error, worker.pieces = ChatInterrupted(), lambda _: ["It shows", " a red"]
+        thread_id = await open_thread(harness)
+        [failed] = await wait_for_messages(
+            harness, thread_id, lambda found: bool(found) and "Retry" in buttons(found[0])
+        )
+        assert failed["content"] == f"It shows a red\n{strings.failed(ChatInterrupted())}"
         await harness.all_closed()
-        worker.breaks = None
-        await press(harness.ada, left, "Retry")
-        [again] = await finished(harness, place, 1)
-        assert again["content"] == "It shows a red"
+        worker.final_error = None
+        await press(harness.ada, failed, "Retry")
+        [retried] = await wait_finished(harness, thread_id, 1)
+        assert retried["content"] == "It shows a red"
 
 
-async def test_an_answer_that_failed_can_be_reset(harness: Harness) -> None:
+async def test_a_conversation_can_be_reset_after_a_failed_answer(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
-        worker.wrong = ChatInterrupted()
-        await harness.ada.post(place, "what is it?")
-        found = await seen(harness, place, lambda found: len(found) == 2 and "Retry" in buttons(found[-1]))
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        worker.error = ChatInterrupted()
+        await harness.ada.post(thread_id, "what is it?")
+        found = await wait_for_messages(
+            harness, thread_id, lambda found: len(found) == 2 and "Retry" in buttons(found[-1])
+        )
         await harness.all_closed()
-        worker.wrong = None
+        worker.error = None
         await press(harness.ada, found[-1], "Reset")
-        await seen(harness, place, lambda found: len(found) == 3)
-        await harness.ada.post(place, "and now?")
-        await finished(harness, place, 4)
-        assert [turn.text for turn in worker.last.turns] == ["and now?"]
+        await wait_for_messages(harness, thread_id, lambda found: len(found) == 3)
+        await harness.ada.post(thread_id, "and now?")
+        await wait_finished(harness, thread_id, 4)
+        assert [turn.text for turn in worker.last_request.turns] == ["and now?"]
 
 
-async def test_who_presses_three_times_gets_one_answer(
+async def test_pressing_regenerate_three_times_runs_it_once(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    newest, told = History.newest, asyncio.Event()
+    newest, proceed = History.newest, asyncio.Event()
 
-    async def slow(self: History, place: ConversationKey, turn_id: int | None = None) -> int | None:
+    async def slow(self: History, conversation: ConversationKey, turn_id: int | None = None) -> int | None:
         if turn_id is None:
-            await told.wait()
-        return await newest(self, place, turn_id)
+            await proceed.wait()
+        return await newest(self, conversation, turn_id)
 
     async with chat_worker(harness) as worker, harness.bot():
-        channel = await thread(harness)
-        [first] = await finished(harness, channel, 1)
+        channel = await open_thread(harness)
+        [first] = await wait_finished(harness, channel, 1)
         await harness.all_closed()
         monkeypatch.setattr(History, "newest", slow)
         start = len(harness.ada.heard)
@@ -184,19 +210,19 @@ async def test_who_presses_three_times_gets_one_answer(
             )
 
         await harness.ada.hear(lambda *_: refused() == 2, start=start)
-        told.set()
-        await worker.taken(2)
+        proceed.set()
+        await worker.wait_for_jobs(2)
         await harness.all_closed()
         assert len(worker.jobs) == 2
 
 
 @pytest.mark.parametrize("label", ["Regenerate", "Reset"])
-async def test_buttons_of_a_conversation_that_is_forgotten_say_so(harness: Harness, label: str) -> None:
+async def test_buttons_of_an_expired_conversation_are_refused(harness: Harness, label: str) -> None:
     async with chat_worker(harness), harness.bot():
-        place = await thread(harness)
-        [first] = await finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_finished(harness, thread_id, 1)
         await harness.all_closed()
-        await lose(harness)
+        await delete_conversations(harness)
         start = len(harness.ada.heard)
         await press(harness.ada, first, label)
-        assert await told(harness, start) == strings.FORGOTTEN
+        assert await ephemeral_text(harness, start) == strings.FORGOTTEN

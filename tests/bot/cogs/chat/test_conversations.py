@@ -1,4 +1,4 @@
-"""Conversations as people see them: the pocket Discord, a real Redis, a worker that streams."""
+"""Conversations in threads and in place, with a worker that streams."""
 
 import asyncio
 
@@ -16,57 +16,59 @@ from tests.bot.conversation_steps import (
     CIRCLE,
     EPHEMERAL,
     SQUARE,
-    answers,
+    bot_messages,
     buttons,
-    deny_threads,
-    finished,
-    is_done,
-    lose,
-    messages,
-    opened,
+    channel_messages,
+    delete_conversations,
+    forbid_threads,
+    is_finished,
+    open_thread,
     press,
-    seen,
-    thread,
+    wait_finished,
+    wait_for_messages,
+    wait_for_thread,
 )
-from tests.bot.harness import IMPATIENT, Harness
+from tests.bot.harness import NOTICES_AT_ONCE, Harness
 from tests.e2e.member import Member
 
 MENU = "Talk about this image"
 
 
-async def test_the_button_of_a_caption_opens_a_thread_in_which_nobody_has_to_mention_the_bot(
+async def test_the_button_below_a_caption_opens_a_thread_that_needs_no_mentions(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        [first] = await finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_finished(harness, thread_id, 1)
         assert first["content"] == "Ada says describe the image"
-        assert worker.seen == [[["a red circle"]]]
-        await harness.ada.post(place, "what color is it?")
-        second = (await finished(harness, place, 2))[-1]
+        assert worker.pictures == [[["a red circle"]]]
+        await harness.ada.post(thread_id, "what color is it?")
+        second = (await wait_finished(harness, thread_id, 2))[-1]
         assert second["content"] == "Ada says what color is it?"
-        assert worker.last.turns == (
-            Turn(role="user", speaker="Ada", text="describe the image", pictures=worker.last.pictures),
+        assert worker.last_request.turns == (
+            Turn(
+                role="user", speaker="Ada", text="describe the image", pictures=worker.last_request.pictures
+            ),
             Turn(role="assistant", text="Ada says describe the image"),
             Turn(role="user", speaker="Ada", text="what color is it?"),
         )
-        assert worker.seen[-1] == [["a red circle"], [], []]
-        info = await harness.ada.request("GET", f"/channels/{place}")
+        assert worker.pictures[-1] == [["a red circle"], [], []]
+        info = await harness.ada.request("GET", f"/channels/{thread_id}")
         assert info["name"] == "a red circle"
         await harness.all_closed()
 
 
-async def test_the_first_words_are_there_before_the_last_and_can_ping_nobody(harness: Harness) -> None:
+async def test_an_answer_is_streamed_without_mentions(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: [f"@everyone <@{harness.ada.user['id']}> ", "and the rest"]
         worker.gate.clear()
-        place = await thread(harness)
-        [first] = await seen(harness, place, lambda found: len(found) == 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
         assert "everyone" in first["content"]
         assert "rest" not in first["content"]
         assert list(buttons(first)) == ["Stop"]
         worker.gate.set()
-        [last] = await finished(harness, place, 1)
+        [last] = await wait_finished(harness, thread_id, 1)
         assert "rest" in last["content"]
         assert not last["mentions"]
         assert not last["mention_everyone"]
@@ -75,13 +77,15 @@ async def test_the_first_words_are_there_before_the_last_and_can_ping_nobody(har
 
 async def test_only_the_newest_answer_has_buttons(harness: Harness) -> None:
     async with chat_worker(harness), harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
-        await harness.ada.post(place, "what color is it?")
-        await seen(harness, place, lambda found: [bool(buttons(each)) for each in found] == [False, True])
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        await harness.ada.post(thread_id, "what color is it?")
+        await wait_for_messages(
+            harness, thread_id, lambda found: [bool(buttons(each)) for each in found] == [False, True]
+        )
 
 
-async def test_the_menu_opens_a_thread_that_is_named_after_the_picture_and_opens_it_once(
+async def test_the_menu_opens_one_thread_named_after_the_caption(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
@@ -94,14 +98,14 @@ async def test_the_menu_opens_a_thread_that_is_named_after_the_picture_and_opens
             outcome = await caller.outcome(await caller.placeholder(harness.general, start=start))
             assert outcome["content"] == pointer
             assert outcome["flags"] & EPHEMERAL
-            await finished(harness, posted["id"], 1)
+            await wait_finished(harness, posted["id"], 1)
         info = await harness.ada.request("GET", f"/channels/{posted['id']}")
         assert info["name"] == "a red circle"
         await harness.all_closed()
         assert len(worker.jobs) == 1
 
 
-async def test_chat_takes_the_newest_picture_and_answers_the_question_publicly_in_the_new_thread(
+async def test_chat_uses_the_newest_picture_and_answers_in_a_new_thread(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
@@ -112,17 +116,17 @@ async def test_chat_takes_the_newest_picture_and_answers_the_question_publicly_i
         outcome = await caller.outcome(placeholder)
         assert outcome["content"] == strings.IN_THREAD.format(thread=posted["id"])
         assert not outcome["flags"] & EPHEMERAL
-        [answer] = await finished(harness, posted["id"], 1)
+        [answer] = await wait_finished(harness, posted["id"], 1)
         assert answer["content"].split("\n") == [
             "-# Ada asked: what color is it?",
             "Ada says what color is it?",
         ]
-        assert worker.seen == [[["a red circle"]]]
+        assert worker.pictures == [[["a red circle"]]]
         info = await harness.ada.request("GET", f"/channels/{posted['id']}")
         assert info["name"] == "what color is it?"
 
 
-async def test_chat_shows_a_picture_that_was_given_and_opens_the_thread_there(harness: Harness) -> None:
+async def test_chat_shows_a_copy_of_a_given_picture_and_opens_the_thread_there(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         caller = CommandCaller(harness.ada)
         given = {"type": 11, "name": "image", "value": 0}
@@ -131,37 +135,37 @@ async def test_chat_shows_a_picture_that_was_given_and_opens_the_thread_there(ha
         outcome = await caller.outcome(placeholder)
         assert outcome["content"] == f"> {strings.DESCRIBE}"
         assert [each["filename"] for each in outcome["attachments"]] == [THUMBNAIL_NAME]
-        await opened(harness, placeholder["id"])
-        await finished(harness, placeholder["id"], 1)
-        assert worker.seen == [[["a red circle"]]]
+        await wait_for_thread(harness, placeholder["id"])
+        await wait_finished(harness, placeholder["id"], 1)
+        assert worker.pictures == [[["a red circle"]]]
         await harness.ada.post(placeholder["id"], "and now?")
-        await finished(harness, placeholder["id"], 2)
-        assert worker.seen[-1] == [["a red circle"], [], []]
+        await wait_finished(harness, placeholder["id"], 2)
+        assert worker.pictures[-1] == [["a red circle"], [], []]
 
 
-async def test_in_a_dm_the_conversation_goes_on_in_place_as_a_reply_chain(harness: Harness) -> None:
+async def test_a_conversation_in_a_dm_goes_on_in_place_by_replies(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await harness.ada.direct_channel()
-        posted = await harness.ada.post(place, files=CIRCLE)
+        channel_id = await harness.ada.direct_channel()
+        posted = await harness.ada.post(channel_id, files=CIRCLE)
         caption = await harness.ada.reply_to(posted)
         await press(harness.ada, caption, "Talk about it")
-        first = (await finished(harness, place, 2))[-1]
+        first = (await wait_finished(harness, channel_id, 2))[-1]
         assert first["message_reference"]["message_id"] == posted["id"]
-        asked = await harness.ada.post(
-            place, "what color is it?", message_reference={"message_id": first["id"]}
+        question = await harness.ada.post(
+            channel_id, "what color is it?", message_reference={"message_id": first["id"]}
         )
-        second = (await finished(harness, place, 3))[-1]
-        assert second["message_reference"]["message_id"] == asked["id"]
-        assert [turn.text for turn in worker.last.turns][-1] == "what color is it?"
-        assert worker.seen[-1][0] == ["a red circle"]
-        # Nothing else was said here since: plain words go on with it as well.
-        await harness.ada.post(place, "are you sure?")
-        (await finished(harness, place, 4))[-1]
-        assert len(worker.last.turns) == 5
+        second = (await wait_finished(harness, channel_id, 3))[-1]
+        assert second["message_reference"]["message_id"] == question["id"]
+        assert [turn.text for turn in worker.last_request.turns][-1] == "what color is it?"
+        assert worker.pictures[-1][0] == ["a red circle"]
+        # A DM's next message goes on with the conversation, also when it is no reply.
+        await harness.ada.post(channel_id, "are you sure?")
+        (await wait_finished(harness, channel_id, 4))[-1]
+        assert len(worker.last_request.turns) == 5
 
 
-async def test_two_pictures_in_one_channel_never_mix_in_place(harness: Harness) -> None:
-    deny_threads(harness)
+async def test_two_conversations_in_one_channel_stay_separate(harness: Harness) -> None:
+    forbid_threads(harness)
     async with chat_worker(harness) as worker, harness.bot():
         caller = CommandCaller(harness.ada)
         firsts = []
@@ -169,182 +173,188 @@ async def test_two_pictures_in_one_channel_never_mix_in_place(harness: Harness) 
             posted = await harness.ada.post(harness.general, files=files)
             await caller.call(harness.general, MENU, target=posted)
             answer = await harness.ada.reply_to(posted)
-            await seen(harness, harness.general, lambda found: all(map(buttons, found)))
+            await wait_for_messages(harness, harness.general, lambda found: all(map(buttons, found)))
             assert answer["message_reference"]["message_id"] == posted["id"]
             firsts.append(answer)
         await harness.all_closed()
         for first, shows in zip(firsts, ("a red circle", "a blue square"), strict=True):
-            asked = await harness.ada.post(
+            question = await harness.ada.post(
                 harness.general, "what is it?", message_reference={"message_id": first["id"]}
             )
-            await harness.ada.reply_to(asked)
+            await harness.ada.reply_to(question)
             await harness.all_closed()
-            assert worker.seen[-1] == [[shows], [], []]
+            assert worker.pictures[-1] == [[shows], [], []]
 
 
-async def test_more_pictures_belong_to_the_turn_that_they_were_posted_with(harness: Harness) -> None:
+async def test_further_pictures_belong_to_the_turn_they_were_posted_with(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
-        await harness.ada.post(place, "and this?", files=SQUARE)
-        await finished(harness, place, 2)
-        await harness.ada.post(place, "which is larger?")
-        await finished(harness, place, 3)
-        assert worker.seen[-1] == [["a red circle"], [], ["a blue square"], [], []]
-        assert worker.captions == 1, "pictures in a conversation are not captioned besides"
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        await harness.ada.post(thread_id, "and this?", files=SQUARE)
+        await wait_finished(harness, thread_id, 2)
+        await harness.ada.post(thread_id, "which is larger?")
+        await wait_finished(harness, thread_id, 3)
+        assert worker.pictures[-1] == [["a red circle"], [], ["a blue square"], [], []]
+        assert worker.caption_jobs == 1, "pictures in a conversation are not captioned"
 
 
-async def test_two_who_write_at_once_are_answered_in_order_and_by_name(harness: Harness) -> None:
+async def test_turns_of_two_members_are_answered_in_order_and_by_name(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot(), Member(harness.session, 1) as ben:
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
         worker.gate.clear()
-        one = await harness.ada.post(place, "what color is it?")
-        other = await ben.post(place, "is it large?")
-        await worker.taken(2)
-        assert worker.last.turns[-1].text == "what color is it?"
+        first = await harness.ada.post(thread_id, "what color is it?")
+        second = await ben.post(thread_id, "is it large?")
+        await worker.wait_for_jobs(2)
+        assert worker.last_request.turns[-1].text == "what color is it?"
         worker.gate.set()
-        found = await finished(harness, place, 3)
-        assert [each["message_reference"]["message_id"] for each in found[1:]] == [one["id"], other["id"]]
-        assert [(turn.role, turn.speaker, turn.text) for turn in worker.last.turns][-3:] == [
+        found = await wait_finished(harness, thread_id, 3)
+        assert [each["message_reference"]["message_id"] for each in found[1:]] == [first["id"], second["id"]]
+        assert [(turn.role, turn.speaker, turn.text) for turn in worker.last_request.turns][-3:] == [
             ("user", "Ada", "what color is it?"),
             ("assistant", "", "Ada says what color is it?"),
             ("user", "Ben", "is it large?"),
         ]
 
 
-async def test_stop_ends_the_answer_on_the_server_too(harness: Harness) -> None:
+async def test_stop_cancels_the_job_of_the_worker(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.gate.clear()
-        place = await thread(harness)
-        [first] = await seen(harness, place, lambda found: len(found) == 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
         await press(harness.ada, first, "Stop")
-        [last] = await finished(harness, place, 1)
+        [last] = await wait_finished(harness, thread_id, 1)
         assert worker.stopped == {worker.jobs[0].id}
         assert last["content"] == f"Ada\n{strings.STOPPED}"
         worker.gate.set()
-        await harness.ada.post(place, "go on")
-        await finished(harness, place, 2)
-        assert worker.last.turns[1].text == "Ada"
+        await harness.ada.post(thread_id, "go on")
+        await wait_finished(harness, thread_id, 2)
+        assert worker.last_request.turns[1].text == "Ada"
 
 
-async def test_regenerate_puts_another_answer_in_its_place(harness: Harness) -> None:
+async def test_regenerate_replaces_the_answer(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        [first] = await finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_finished(harness, thread_id, 1)
         await harness.all_closed()
         worker.pieces = lambda _: ["something else"]
         await press(harness.ada, first, "Regenerate")
-        [other] = await seen(harness, place, lambda found: found[0]["content"] == "something else")
-        assert other["id"] == first["id"]
+        [regenerated] = await wait_for_messages(
+            harness, thread_id, lambda found: found[0]["content"] == "something else"
+        )
+        assert regenerated["id"] == first["id"]
         await harness.all_closed()
-        await harness.ada.post(place, "and now?")
-        await finished(harness, place, 2)
-        assert [turn.text for turn in worker.last.turns] == [
+        await harness.ada.post(thread_id, "and now?")
+        await wait_finished(harness, thread_id, 2)
+        assert [turn.text for turn in worker.last_request.turns] == [
             "describe the image",
             "something else",
             "and now?",
         ]
 
 
-async def test_reset_forgets_what_was_said_but_not_the_picture(harness: Harness) -> None:
+async def test_reset_deletes_the_turns_and_keeps_the_picture(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        [first] = await finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_finished(harness, thread_id, 1)
         await harness.all_closed()
         await press(harness.ada, first, "Reset")
-        found = await seen(harness, place, lambda found: len(found) == 2)
+        found = await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
         assert found[1]["content"] == strings.RESET.format(who="Ada")
-        await harness.ada.post(place, "what is it?")
-        await finished(harness, place, 3)
-        assert [turn.text for turn in worker.last.turns] == ["what is it?"]
-        assert worker.seen[-1] == [["a red circle"]]
+        await harness.ada.post(thread_id, "what is it?")
+        await wait_finished(harness, thread_id, 3)
+        assert [turn.text for turn in worker.last_request.turns] == ["what is it?"]
+        assert worker.pictures[-1] == [["a red circle"]]
 
 
-async def test_a_long_answer_goes_on_in_further_messages(harness: Harness) -> None:
+async def test_a_long_answer_has_several_messages(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: [f"word{number} " for number in range(600)]
-        place = await thread(harness)
-        found = await seen(harness, place, lambda found: bool(found) and is_done(found[-1]))
+        thread_id = await open_thread(harness)
+        found = await wait_for_messages(
+            harness, thread_id, lambda found: bool(found) and is_finished(found[-1])
+        )
         assert len(found) == 3
         assert " ".join(each["content"] for each in found).split() == [f"word{n}" for n in range(600)]
         assert [bool(buttons(each)) for each in found] == [False, False, True]
         await harness.all_closed()
         worker.pieces = lambda _: ["short"]
         await press(harness.ada, found[-1], "Regenerate")
-        await seen(harness, place, lambda found: [each["content"] for each in found] == ["short"])
+        await wait_for_messages(
+            harness, thread_id, lambda found: [each["content"] for each in found] == ["short"]
+        )
 
 
-async def test_a_model_that_is_not_there_is_said_within_three_seconds_and_retry_works(
+async def test_an_unavailable_model_is_told_within_three_seconds_and_can_be_retried(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
-        worker.wrong = ChatUnavailable(where="127.0.0.1:11434")
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        worker.error = ChatUnavailable(where="127.0.0.1:11434")
         began = asyncio.get_running_loop().time()
-        await harness.ada.post(place, "what is it?")
-        found = await seen(harness, place, lambda found: len(found) == 2)
+        await harness.ada.post(thread_id, "what is it?")
+        found = await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
         assert asyncio.get_running_loop().time() - began < 3
-        assert found[-1]["content"] == strings.failed(worker.wrong)
+        assert found[-1]["content"] == strings.failed(worker.error)
         assert list(buttons(found[-1])) == ["Retry", "Reset"]
-        worker.wrong = None
+        worker.error = None
         await harness.all_closed()
         await press(harness.ada, found[-1], "Retry")
-        again = await finished(harness, place, 2)
+        again = await wait_finished(harness, thread_id, 2)
         assert again[-1]["content"] == "Ada says what is it?"
         assert again[-1]["id"] == found[-1]["id"]
 
 
-async def test_a_model_that_is_fetched_first_shows_how_far_it_is(harness: Harness) -> None:
+async def test_the_progress_of_a_models_download_is_shown(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.progress = [0.25]
         worker.gate.clear()
-        place = await thread(harness)
-        [first] = await seen(harness, place, lambda found: len(found) == 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
         assert first["content"] == strings.small_print(strings.pulling(0.25))
         assert "25%" in first["content"]
         worker.gate.set()
-        [last] = await finished(harness, place, 1)
+        [last] = await wait_finished(harness, thread_id, 1)
         assert last["content"] == "Ada says describe the image"
         assert last["id"] == first["id"]
 
 
-async def test_without_the_content_intent_a_turn_needs_a_mention_and_the_bot_says_so_once(
+async def test_without_the_content_intent_a_turn_needs_a_mention_and_this_is_told_once(
     harness: Harness,
 ) -> None:
     harness.pocket.grant_message_content(granted=False)
     async with chat_worker(harness) as worker, harness.bot():
-        asked = await harness.ada.post(harness.general, harness.me, files=CIRCLE)
-        caption = await harness.ada.reply_to(asked)
+        question = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
+        caption = await harness.ada.reply_to(question)
         await press(harness.ada, caption, "Talk about it")
-        place = asked["id"]
-        await opened(harness, place)
-        await finished(harness, place, 1)
+        thread_id = question["id"]
+        await wait_for_thread(harness, thread_id)
+        await wait_finished(harness, thread_id, 1)
         for _ in range(2):
-            await harness.ada.post(place, "what color is it?")
-        await harness.ada.post(place, f"{harness.me} is it large?")
-        found = await finished(harness, place, 3)
+            await harness.ada.post(thread_id, "what color is it?")
+        await harness.ada.post(thread_id, f"{harness.mention} is it large?")
+        found = await wait_finished(harness, thread_id, 3)
         assert [each["content"] for each in found[1:]] == [strings.UNSEEN, "Ada says is it large?"]
-        assert [turn.text for turn in worker.last.turns][-1] == "is it large?"
-        await harness.ada.post(place, "sure?", message_reference={"message_id": found[-1]["id"]})
-        await finished(harness, place, 4)
+        assert [turn.text for turn in worker.last_request.turns][-1] == "is it large?"
+        await harness.ada.post(thread_id, "sure?", message_reference={"message_id": found[-1]["id"]})
+        await wait_finished(harness, thread_id, 4)
 
 
-async def test_what_authors_edit_and_delete_is_edited_and_deleted_in_the_history(harness: Harness) -> None:
+async def test_edits_and_deletions_apply_to_the_history(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
-        one = await harness.ada.post(place, "my secret question")
-        await finished(harness, place, 2)
-        two = await harness.ada.post(place, "a typo")
-        await finished(harness, place, 3)
-        await harness.ada.request("DELETE", f"/channels/{place}/messages/{one['id']}")
-        path = f"/channels/{place}/messages/{two['id']}"
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        secret = await harness.ada.post(thread_id, "my secret question")
+        await wait_finished(harness, thread_id, 2)
+        typo = await harness.ada.post(thread_id, "a typo")
+        await wait_finished(harness, thread_id, 3)
+        await harness.ada.request("DELETE", f"/channels/{thread_id}/messages/{secret['id']}")
+        path = f"/channels/{thread_id}/messages/{typo['id']}"
         await harness.ada.request("PATCH", path, json={"content": "no typo"})
-        await harness.ada.post(place, "and now?")
-        await finished(harness, place, 4)
-        assert [turn.text for turn in worker.last.turns if turn.role == "user"] == [
+        await harness.ada.post(thread_id, "and now?")
+        await wait_finished(harness, thread_id, 4)
+        assert [turn.text for turn in worker.last_request.turns if turn.role == "user"] == [
             "describe the image",
             "no typo",
             "and now?",
@@ -352,62 +362,64 @@ async def test_what_authors_edit_and_delete_is_edited_and_deleted_in_the_history
         assert "secret" not in worker.jobs[-1].model_dump_json()
 
 
-async def test_that_the_picture_was_deleted_is_said_once(harness: Harness) -> None:
+async def test_a_deleted_picture_is_told_once(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
-        await harness.ada.request("DELETE", f"/channels/{harness.pictures}/messages/{place}")
-        told = []
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        await harness.ada.request("DELETE", f"/channels/{harness.pictures}/messages/{thread_id}")
+        texts = []
         for count in (2, 3):
-            await harness.ada.post(place, f"question {count}")
-            told.append((await finished(harness, place, count))[-1]["content"])
-        assert told == [f"Ada says question 2\n{strings.GONE}", "Ada says question 3"]
-        assert worker.seen[-1] == [[]] * 5
-        assert PICTURE_WAS_HERE in worker.last.turns[0].text
+            await harness.ada.post(thread_id, f"question {count}")
+            texts.append((await wait_finished(harness, thread_id, count))[-1]["content"])
+        assert texts == [f"Ada says question 2\n{strings.GONE}", "Ada says question 3"]
+        assert worker.pictures[-1] == [[]] * 5
+        assert PICTURE_WAS_HERE in worker.last_request.turns[0].text
 
 
-async def test_what_no_longer_fits_is_left_out_but_never_the_picture_and_that_is_said_once(
+async def test_turns_that_do_not_fit_are_left_out_and_this_is_told_once(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot(chat_context=1400):
-        place = await thread(harness)
-        await finished(harness, place, 1)
-        told = []
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        notices = []
         for count in range(2, 6):
-            await harness.ada.post(place, f"{count} " + "very " * 80)
-            told.append((await finished(harness, place, count))[-1]["content"].count(strings.TRIMMED))
-        assert sum(told) == 1
-        texts = [turn.text for turn in worker.last.turns]
+            await harness.ada.post(thread_id, f"{count} " + "very " * 80)
+            notices.append(
+                (await wait_finished(harness, thread_id, count))[-1]["content"].count(strings.TRIMMED)
+            )
+        assert sum(notices) == 1
+        texts = [turn.text for turn in worker.last_request.turns]
         assert texts[0] == "describe the image"
         assert texts[-1].startswith("5 ")
         assert not any(text.startswith("2 ") for text in texts)
-        assert worker.seen[-1][0] == ["a red circle"]
+        assert worker.pictures[-1][0] == ["a red circle"]
 
 
-async def test_a_model_that_reads_less_than_was_thought_gets_less_and_nobody_notices_more_than_that(
+async def test_a_prompt_that_the_model_refuses_as_too_long_is_shortened(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        worker.reads = 200
-        place = await thread(harness)
-        await finished(harness, place, 1)
-        told = []
+        worker.max_tokens = 200
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        texts = []
         for count in range(2, 7):
-            await harness.ada.post(place, f"{count} " + "very " * 20)
-            told.append((await finished(harness, place, count))[-1]["content"])
-        assert [text.count(strings.TRIMMED) for text in told].count(1) == 1
-        assert all(f"Ada says {count} very" in text for count, text in enumerate(told, 2))
-        assert worker.seen[-1][0] == ["a red circle"]
-        assert len(worker.last.turns) > 3
-        refused = sum(worker._too_long(job.request) is not None for job in worker.jobs)  # type: ignore[arg-type]
+            await harness.ada.post(thread_id, f"{count} " + "very " * 20)
+            texts.append((await wait_finished(harness, thread_id, count))[-1]["content"])
+        assert [text.count(strings.TRIMMED) for text in texts].count(1) == 1
+        assert all(f"Ada says {count} very" in text for count, text in enumerate(texts, 2))
+        assert worker.pictures[-1][0] == ["a red circle"]
+        assert len(worker.last_request.turns) > 3
+        refused = sum(worker._too_long_error(job.request) is not None for job in worker.jobs)  # type: ignore[arg-type]
         assert 0 < refused < 4
-        await harness.ada.post(place, "very " * 300)
-        [*_, sorry] = await seen(
-            harness, place, lambda found: len(found) == 7 and "Retry" in buttons(found[-1])
+        await harness.ada.post(thread_id, "very " * 300)
+        [*_, refusal] = await wait_for_messages(
+            harness, thread_id, lambda found: len(found) == 7 and "Retry" in buttons(found[-1])
         )
-        assert "longer than my model can read" in sorry["content"]
-        await harness.ada.post(place, "and now?")
-        assert "Ada says and now?" in (await finished(harness, place, 8))[-1]["content"]
+        assert "longer than my model can read" in refusal["content"]
+        await harness.ada.post(thread_id, "and now?")
+        assert "Ada says and now?" in (await wait_finished(harness, thread_id, 8))[-1]["content"]
 
 
 @pytest.mark.parametrize("bot_restarts", [False, True])
@@ -418,166 +430,168 @@ async def test_a_history_that_redis_has_lost_is_rebuilt_from_the_thread(
         posted = await harness.ada.post(harness.general, files=CIRCLE)
         caller = CommandCaller(harness.ada)
         await caller.call(harness.general, "chat", option(3, "question", "is it *red*?"))
-        place = posted["id"]
-        await opened(harness, place)
-        await finished(harness, place, 1)
-        await harness.ada.post(place, "what color is it?")
-        await finished(harness, place, 2)
-        before = worker.last.turns
+        thread_id = posted["id"]
+        await wait_for_thread(harness, thread_id)
+        await wait_finished(harness, thread_id, 1)
+        await harness.ada.post(thread_id, "what color is it?")
+        await wait_finished(harness, thread_id, 2)
+        before = worker.last_request.turns
         await harness.all_closed()
         if not bot_restarts:
-            await _lost_and_asked(harness, worker, place, before)
+            await _check_rebuilt_history(harness, worker, thread_id, before)
     if bot_restarts:
         async with chat_worker(harness) as worker, harness.bot():
-            await _lost_and_asked(harness, worker, place, before)
+            await _check_rebuilt_history(harness, worker, thread_id, before)
 
 
-async def _lost_and_asked(
-    harness: Harness, worker: ScriptedChatWorker, place: str, before: tuple[Turn, ...]
+async def _check_rebuilt_history(
+    harness: Harness, worker: ScriptedChatWorker, thread_id: str, before: tuple[Turn, ...]
 ) -> None:
-    await lose(harness)
-    await harness.ada.post(place, "and now?")
-    await finished(harness, place, 3)
-    assert worker.last.turns[:3] == before
-    assert [turn.text for turn in worker.last.turns][3:] == [
+    await delete_conversations(harness)
+    await harness.ada.post(thread_id, "and now?")
+    await wait_finished(harness, thread_id, 3)
+    assert worker.last_request.turns[:3] == before
+    assert [turn.text for turn in worker.last_request.turns][3:] == [
         "Ada says what color is it?",
         "and now?",
     ]
 
 
-async def test_a_bot_that_was_killed_knows_the_picture_and_the_turns(harness: Harness) -> None:
+async def test_the_history_survives_a_killed_bot(harness: Harness) -> None:
     async with chat_worker(harness) as worker:
         async with harness.process():
-            place = await thread(harness)
-            await finished(harness, place, 1)
-            await harness.ada.post(place, "what color is it?")
-            await finished(harness, place, 2)
+            thread_id = await open_thread(harness)
+            await wait_finished(harness, thread_id, 1)
+            await harness.ada.post(thread_id, "what color is it?")
+            await wait_finished(harness, thread_id, 2)
             await harness.all_closed()
         async with harness.process():
-            await harness.ada.post(place, "say that again")
-            await finished(harness, place, 3)
-            assert [turn.text for turn in worker.last.turns] == [
+            await harness.ada.post(thread_id, "say that again")
+            await wait_finished(harness, thread_id, 3)
+            assert [turn.text for turn in worker.last_request.turns] == [
                 "describe the image",
                 "Ada says describe the image",
                 "what color is it?",
                 "Ada says what color is it?",
                 "say that again",
             ]
-            assert worker.seen[-1][0] == ["a red circle"]
+            assert worker.pictures[-1][0] == ["a red circle"]
 
 
-async def test_an_answer_that_a_killed_bot_left_unfinished_says_so_and_retry_works(harness: Harness) -> None:
+async def test_an_answer_interrupted_by_a_kill_is_marked_and_can_be_retried(harness: Harness) -> None:
     async with chat_worker(harness) as worker:
         worker.gate.clear()
         async with harness.process():
-            place = await thread(harness)
-            [first] = await seen(harness, place, lambda found: len(found) == 1)
+            thread_id = await open_thread(harness)
+            [first] = await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
             assert first["content"] == "Ada"
         async with harness.process():
-            [left] = await seen(harness, place, lambda found: "interrupted" in found[0]["content"])
-            assert left["content"] == f"Ada\n{strings.INTERRUPTED}"
-            assert left["id"] == first["id"]
-            assert list(buttons(left)) == ["Retry", "Reset"]
+            [interrupted] = await wait_for_messages(
+                harness, thread_id, lambda found: "interrupted" in found[0]["content"]
+            )
+            assert interrupted["content"] == f"Ada\n{strings.INTERRUPTED}"
+            assert interrupted["id"] == first["id"]
+            assert list(buttons(interrupted)) == ["Retry", "Reset"]
             await harness.all_closed()
             worker.gate.set()
-            await press(harness.ada, left, "Retry")
-            [last] = await finished(harness, place, 1)
+            await press(harness.ada, interrupted, "Retry")
+            [last] = await wait_finished(harness, thread_id, 1)
             assert last["content"] == "Ada says describe the image"
             await harness.all_closed()
 
 
-async def test_a_turn_that_was_accepted_and_not_begun_is_answered_once_after_a_kill(harness: Harness) -> None:
+async def test_a_turn_accepted_before_a_kill_is_answered_once(harness: Harness) -> None:
     async with chat_worker(harness) as worker:
         async with harness.process():
-            place = await thread(harness)
-            await finished(harness, place, 1)
-            worker.after = 0
+            thread_id = await open_thread(harness)
+            await wait_finished(harness, thread_id, 1)
+            worker.pieces_before_gate = 0
             worker.gate.clear()
-            await harness.ada.post(place, "what color is it?")
-            await worker.taken(2)
+            await harness.ada.post(thread_id, "what color is it?")
+            await worker.wait_for_jobs(2)
         worker.gate.set()
         async with harness.process():
-            found = await finished(harness, place, 2)
+            found = await wait_finished(harness, thread_id, 2)
             assert found[-1]["content"] == "Ada says what color is it?"
             await harness.all_closed()
-            assert len(await answers(harness, place)) == 2
+            assert len(await bot_messages(harness, thread_id)) == 2
             assert len(worker.jobs) == 2, "the job was finished or running under the same id"
 
 
-async def test_what_was_said_while_the_bot_was_away_is_answered_when_it_is_back(harness: Harness) -> None:
+async def test_turns_posted_while_the_bot_was_away_are_answered(harness: Harness) -> None:
     async with chat_worker(harness) as worker:
         async with harness.bot():
-            place = await thread(harness)
-            await finished(harness, place, 1)
-            await harness.ada.post(place, "one")
-            await finished(harness, place, 2)
-            await harness.marked(2)
+            thread_id = await open_thread(harness)
+            await wait_finished(harness, thread_id, 1)
+            await harness.ada.post(thread_id, "one")
+            await wait_finished(harness, thread_id, 2)
+            await harness.wait_for_cursors(2)
         for text in ("two", "three"):
-            await harness.ada.post(place, text)
+            await harness.ada.post(thread_id, text)
         async with harness.bot():
-            found = await finished(harness, place, 4)
+            found = await wait_finished(harness, thread_id, 4)
             assert [each["content"] for each in found[1:]] == [
                 "Ada says one",
                 "Ada says two",
                 "Ada says three",
             ]
-            assert [turn.text for turn in worker.last.turns][-3:] == ["two", "Ada says two", "three"]
+            assert [turn.text for turn in worker.last_request.turns][-3:] == ["two", "Ada says two", "three"]
 
 
-async def test_a_question_by_command_in_the_thread_itself_is_a_turn_and_is_found_again(
+async def test_chat_in_a_thread_is_a_turn_and_is_rebuilt(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
         caller = CommandCaller(harness.ada)
-        await caller.call(place, "chat", option(3, "question", "is it *large*?"))
-        found = await finished(harness, place, 3)
+        await caller.call(thread_id, "chat", option(3, "question", "is it *large*?"))
+        found = await wait_finished(harness, thread_id, 3)
         assert [each["content"] for each in found[1:]] == [
             "> is it \\*large\\*?",
             "Ada says is it \\*large\\*?",
         ]
         await harness.all_closed()
-        await lose(harness)
-        await harness.ada.post(place, "sure?")
-        await finished(harness, place, 4)
-        assert [(turn.speaker, turn.text) for turn in worker.last.turns][-3:] == [
+        await delete_conversations(harness)
+        await harness.ada.post(thread_id, "sure?")
+        await wait_finished(harness, thread_id, 4)
+        assert [(turn.speaker, turn.text) for turn in worker.last_request.turns][-3:] == [
             ("Ada", "is it *large*?"),
             ("", "Ada says is it *large*?"),
             ("Ada", "sure?"),
         ]
 
 
-async def test_somebody_who_waits_sees_their_place_and_the_same_message_becomes_the_answer(
+async def test_the_queue_position_is_shown_and_becomes_the_answer(
     harness: Harness,
 ) -> None:
-    async with harness.bot(delays=IMPATIENT):
+    async with harness.bot(delays=NOTICES_AT_ONCE):
         async with chat_worker(harness):
-            place = await thread(harness)
-            await finished(harness, place, 1)
-        await harness.ada.post(place, "what color is it?")
-        found = await seen(harness, place, lambda found: len(found) == 2)
+            thread_id = await open_thread(harness)
+            await wait_finished(harness, thread_id, 1)
+        await harness.ada.post(thread_id, "what color is it?")
+        found = await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
         assert found[-1]["content"] == strings.small_print(queue_position(0))
         async with chat_worker(harness):
-            [_, last] = await finished(harness, place, 2)
+            [_, last] = await wait_finished(harness, thread_id, 2)
             assert last["content"] == "Ada says what color is it?"
             assert last["id"] == found[-1]["id"]
 
 
-async def test_a_message_that_is_deleted_while_it_is_answered_gets_no_answer(harness: Harness) -> None:
+async def test_deleting_a_message_stops_and_deletes_its_answer(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
         worker.gate.clear()
-        asked = await harness.ada.post(place, "what color is it?")
-        await seen(harness, place, lambda found: len(found) == 2)
-        await harness.ada.request("DELETE", f"/channels/{place}/messages/{asked['id']}")
-        await seen(harness, place, lambda found: len(found) == 1)
+        question = await harness.ada.post(thread_id, "what color is it?")
+        await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
+        await harness.ada.request("DELETE", f"/channels/{thread_id}/messages/{question['id']}")
+        await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
         await harness.all_closed()
         assert worker.jobs[-1].id in worker.stopped
 
 
-async def test_in_a_thread_of_peoples_the_bot_answers_where_it_is_asked(harness: Harness) -> None:
+async def test_in_a_members_thread_only_replies_to_the_bot_are_answered(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         posted = await harness.ada.post(harness.general, files=CIRCLE)
         path = f"/channels/{harness.general}/messages/{posted['id']}/threads"
@@ -587,11 +601,11 @@ async def test_in_a_thread_of_peoples_the_bot_answers_where_it_is_asked(harness:
         placeholder = await caller.placeholder(posted["id"])
         answer = await harness.ada.reply_to(placeholder)
         assert answer["channel_id"] == posted["id"]
-        found = await finished(harness, posted["id"], 2)
+        found = await wait_finished(harness, posted["id"], 2)
         assert found[0]["content"].startswith("> what is it?\n-# About")
         await harness.ada.post(posted["id"], "nobody asks the bot this")
         await harness.ada.post(posted["id"], "but this", message_reference={"message_id": found[-1]["id"]})
-        await finished(harness, posted["id"], 3)
-        assert [turn.text for turn in worker.last.turns][-1] == "but this"
+        await wait_finished(harness, posted["id"], 3)
+        assert [turn.text for turn in worker.last_request.turns][-1] == "but this"
         assert len(worker.jobs) == 2
-        assert len(await messages(harness, posted["id"])) >= 5
+        assert len(await channel_messages(harness, posted["id"])) >= 5

@@ -1,4 +1,4 @@
-"""How conversations begin: what may go wrong before the first turn is answered, and who may begin one."""
+"""The start of a conversation: failures before the first turn, and permissions."""
 
 import pytest
 
@@ -8,36 +8,45 @@ from bot.playground.testing.faults import Fault, FaultKind
 from inference.queue.connection import connect
 from tests.bot.chat_worker import chat_worker
 from tests.bot.command_calls import FILE, TEXT, CommandCaller, option
-from tests.bot.conversation_steps import CIRCLE, answers, finished, opened, press, thread
-from tests.bot.harness import Harness, until
+from tests.bot.conversation_steps import (
+    CIRCLE,
+    bot_messages,
+    open_thread,
+    press,
+    wait_finished,
+    wait_for_thread,
+)
+from tests.bot.harness import Harness, wait_until
 from tests.e2e.member import Member
 
 MENU = cog.MENU
 THREADS = "/channels/{channel_id}/messages/{message_id}/threads"
 IMAGE = option(FILE, "image", 0)
-WHAT = option(TEXT, "question", "what is it?")
-WRITING = Permission.SEND_MESSAGES | Permission.SEND_MESSAGES_IN_THREADS | Permission.CREATE_PUBLIC_THREADS
+QUESTION = option(TEXT, "question", "what is it?")
+WRITE_PERMISSIONS = (
+    Permission.SEND_MESSAGES | Permission.SEND_MESSAGES_IN_THREADS | Permission.CREATE_PUBLIC_THREADS
+)
 
 
-def deny(harness: Harness, rights: int) -> None:
-    """Take rights from everyone but the admin and, if its role has them, the bot."""
+def deny_everyone(harness: Harness, permissions: int) -> None:
+    """Remove permissions from the role @everyone: the admin keeps them, and the bot those of its own role."""
     guild = harness.pocket.world.guild
-    guild.roles[guild.id].permissions &= ~rights
+    guild.roles[guild.id].permissions &= ~permissions
 
 
-async def test_a_thread_that_could_not_be_made_at_once_is_made_later(harness: Harness) -> None:
+async def test_creating_a_thread_is_retried(harness: Harness) -> None:
     harness.pocket.faults.add(Fault(FaultKind.CUT_BEFORE, times=3, method="POST", template=THREADS))
     async with chat_worker(harness) as worker, harness.bot():
         caller = CommandCaller(harness.ada)
-        await caller.call(harness.general, "chat", IMAGE, WHAT, files=CIRCLE)
+        await caller.call(harness.general, "chat", IMAGE, QUESTION, files=CIRCLE)
         placeholder = await caller.placeholder(harness.general)
-        await opened(harness, placeholder["id"])
-        await finished(harness, placeholder["id"], 1)
+        await wait_for_thread(harness, placeholder["id"])
+        await wait_finished(harness, placeholder["id"], 1)
         await harness.all_closed()
-        assert worker.seen == [[["a red circle"]]]
+        assert worker.pictures == [[["a red circle"]]]
 
 
-async def test_a_bot_that_stopped_before_the_thread_was_made_shows_no_second_outcome(
+async def test_a_bot_restarted_before_the_thread_was_created_shows_one_outcome(
     harness: Harness,
 ) -> None:
     fault = Fault(FaultKind.CUT_BEFORE, times=10**6, method="POST", template=THREADS)
@@ -45,33 +54,35 @@ async def test_a_bot_that_stopped_before_the_thread_was_made_shows_no_second_out
         harness.pocket.faults.add(fault)
         async with harness.bot():
             caller = CommandCaller(harness.ada)
-            await caller.call(harness.general, "chat", IMAGE, WHAT, files=CIRCLE)
+            await caller.call(harness.general, "chat", IMAGE, QUESTION, files=CIRCLE)
             placeholder = await caller.placeholder(harness.general)
-            await until(lambda: fault.times < 10**6)
+            await wait_until(lambda: fault.times < 10**6)
         harness.pocket.faults.clear()
         redis = connect(harness.redis_url)
         await redis.delete(*await redis.keys("beholder:token:*"))
         await redis.aclose()
         async with harness.bot():
-            await opened(harness, placeholder["id"])
-            await finished(harness, placeholder["id"], 1)
+            await wait_for_thread(harness, placeholder["id"])
+            await wait_finished(harness, placeholder["id"], 1)
             await harness.all_closed()
-            assert [each["id"] for each in await answers(harness, harness.general)] == [placeholder["id"]]
+            assert [each["id"] for each in await bot_messages(harness, harness.general)] == [
+                placeholder["id"]
+            ]
 
 
-async def test_a_picture_that_was_given_needs_no_right_to_read_back(harness: Harness) -> None:
+async def test_a_given_picture_needs_no_permission_to_read_history(harness: Harness) -> None:
     for role in harness.pocket.world.guild.roles.values():
         role.permissions &= ~Permission.READ_MESSAGE_HISTORY
     async with chat_worker(harness) as worker, harness.bot():
         caller = CommandCaller(harness.ada)
         await caller.call(harness.general, "chat", IMAGE, files=CIRCLE)
         placeholder = await caller.placeholder(harness.general)
-        await opened(harness, placeholder["id"])
-        await finished(harness, placeholder["id"], 1)
-        assert worker.seen == [[["a red circle"]]]
+        await wait_for_thread(harness, placeholder["id"])
+        await wait_finished(harness, placeholder["id"], 1)
+        assert worker.pictures == [[["a red circle"]]]
 
 
-async def test_a_picture_that_cannot_be_shown_is_not_talked_about(
+async def test_a_given_picture_without_a_copy_is_refused(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def none(*_: object) -> bytes:
@@ -81,23 +92,27 @@ async def test_a_picture_that_cannot_be_shown_is_not_talked_about(
     async with chat_worker(harness) as worker, harness.bot():
         caller = CommandCaller(harness.ada)
         await caller.call(harness.general, "chat", IMAGE, files=CIRCLE)
-        await caller.gone(await caller.placeholder(harness.general))
+        await caller.wait_deleted(await caller.placeholder(harness.general))
         assert (await caller.refusal())["content"] == strings.NOT_SHOWN
         await harness.all_closed()
         assert worker.jobs == []
 
 
-@pytest.mark.parametrize("right", [Permission.CREATE_PUBLIC_THREADS, Permission.SEND_MESSAGES_IN_THREADS])
-@pytest.mark.parametrize("way", ["button", "menu", "command"])
-async def test_who_may_open_no_thread_has_none_opened(harness: Harness, right: int, way: str) -> None:
+@pytest.mark.parametrize(
+    "permission", [Permission.CREATE_PUBLIC_THREADS, Permission.SEND_MESSAGES_IN_THREADS]
+)
+@pytest.mark.parametrize("entrance", ["button", "menu", "command"])
+async def test_a_member_without_thread_permissions_is_refused(
+    harness: Harness, permission: int, entrance: str
+) -> None:
     async with chat_worker(harness) as worker, harness.bot(), Member(harness.session, 1) as ben:
         posted = await harness.ada.post(harness.pictures, files=CIRCLE)
         caption = await harness.ada.reply_to(posted)
-        deny(harness, right)
+        deny_everyone(harness, permission)
         caller = CommandCaller(ben)
-        if way == "button":
+        if entrance == "button":
             await press(ben, caption, "Talk about it")
-        elif way == "menu":
+        elif entrance == "menu":
             await caller.call(harness.pictures, MENU, target=posted)
         else:
             await caller.call(harness.pictures, "chat", IMAGE, files=CIRCLE)
@@ -106,35 +121,35 @@ async def test_who_may_open_no_thread_has_none_opened(harness: Harness, right: i
         assert await harness.open_requests() == {}
 
 
-async def test_who_may_write_in_a_thread_is_shown_the_way_to_one_that_is_there(harness: Harness) -> None:
+async def test_a_member_who_cannot_create_threads_gets_a_link_to_an_existing_one(harness: Harness) -> None:
     async with chat_worker(harness), harness.bot(), Member(harness.session, 1) as ben:
-        place = await thread(harness)
-        await finished(harness, place, 1)
-        posted = await harness.ada.request("GET", f"/channels/{harness.pictures}/messages/{place}")
-        deny(harness, Permission.CREATE_PUBLIC_THREADS)
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        posted = await harness.ada.request("GET", f"/channels/{harness.pictures}/messages/{thread_id}")
+        deny_everyone(harness, Permission.CREATE_PUBLIC_THREADS)
         caller = CommandCaller(ben)
         await caller.call(harness.pictures, MENU, target=posted)
         outcome = await caller.outcome(await caller.placeholder(harness.pictures))
-        assert outcome["content"] == strings.IN_THREAD.format(thread=place)
+        assert outcome["content"] == strings.IN_THREAD.format(thread=thread_id)
 
 
-async def test_who_may_not_write_in_place_has_the_bot_write_nothing(harness: Harness) -> None:
+async def test_a_member_without_write_permission_is_refused_in_place(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot(), Member(harness.session, 1) as ben:
         posted = await harness.ada.post(harness.general, files=CIRCLE)
         path = f"/channels/{harness.general}/messages/{posted['id']}/threads"
         await harness.ada.request("POST", path, json={"name": "people's"})
-        deny(harness, WRITING)
+        deny_everyone(harness, WRITE_PERMISSIONS)
         caller = CommandCaller(ben)
-        await caller.call(posted["id"], "chat", WHAT)
+        await caller.call(posted["id"], "chat", QUESTION)
         assert (await caller.refusal())["content"] == strings.MAY_NOT
         assert worker.jobs == []
 
 
-async def test_in_a_dm_nobody_needs_a_right(harness: Harness) -> None:
-    deny(harness, WRITING)
+async def test_a_conversation_in_a_dm_needs_no_permissions(harness: Harness) -> None:
+    deny_everyone(harness, WRITE_PERMISSIONS)
     async with chat_worker(harness), harness.bot(), Member(harness.session, 1) as ben:
-        place = await ben.direct_channel()
-        posted = await ben.post(place, files=CIRCLE)
+        channel_id = await ben.direct_channel()
+        posted = await ben.post(channel_id, files=CIRCLE)
         caption = await ben.reply_to(posted)
         await press(ben, caption, "Talk about it")
         # The caption and the answer both reply to the picture.
