@@ -11,7 +11,7 @@ RUN groupadd --gid 10001 beholder \
 WORKDIR /opt/beholder
 
 
-# What the bot needs, without our own code: this layer changes only with pyproject.toml and constraints.txt.
+# The bot's packages, without our own code: this layer changes only with pyproject.toml and constraints.txt.
 FROM base AS bot-packages
 WORKDIR /build
 COPY pyproject.toml constraints.txt ./
@@ -23,7 +23,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/beholder install --disable-pip-version-check -c constraints.txt -r bot.txt
 
 
-# And what the worker needs besides. TORCH_INDEX: the address of an index with a torch for a CPU only.
+# The worker's further packages. TORCH_INDEX: the address of a package index with torch for CPUs.
 FROM bot-packages AS worker-packages
 ARG TORCH_INDEX=""
 RUN --mount=type=cache,target=/root/.cache/pip \
@@ -31,7 +31,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
         ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -r worker.txt
 
 
-# Our own code, as a wheel: a checkout made under umask 077 would be unreadable for the user below.
+# Our own code, as a wheel: files copied from a checkout made under umask 077 would be unreadable for the user below.
 FROM base AS wheel
 WORKDIR /build
 COPY pyproject.toml constraints.txt README.md LICENSE ./
@@ -43,7 +43,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 
 FROM base AS bot
-# For labels in the similarity matrix: right-to-left scripts joined and in order, Chinese and Japanese letters.
+# For labels in the similarity matrix: right-to-left scripts, and Chinese and Japanese characters.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libfribidi0 fonts-droid-fallback \
     && rm -rf /var/lib/apt/lists/*
@@ -57,7 +57,7 @@ HEALTHCHECK --interval=30s --timeout=15s --start-period=60s --retries=3 CMD ["be
 
 
 FROM base AS worker
-# The driver's libraries come from the host through NVIDIA's container toolkit; torch's own are in its wheels.
+# NVIDIA's container toolkit mounts the driver's libraries from the host; CUDA's are in torch's wheels.
 ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility \
     CUDA_CACHE_PATH=/models/cuda \
     HF_HOME=/models/huggingface \
@@ -69,5 +69,5 @@ RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
 USER 10001:10001
 ENTRYPOINT ["beholder"]
 CMD ["worker"]
-# The first start fetches gigabytes of weights: until then it counts as starting, not as ill.
+# The first start downloads gigabytes of weights: until then the worker counts as starting, not as unhealthy.
 HEALTHCHECK --interval=30s --timeout=15s --start-period=30m --retries=3 CMD ["beholder", "health", "worker"]

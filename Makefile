@@ -1,7 +1,7 @@
-# `make run` and `make test` are all that a newcomer needs: each does its own set-up.
-# For torch without CUDA (a machine with no NVIDIA GPU), see "Torch for a CPU only" in README.md.
+# Start with `make run` or `make test`: every target installs what it needs.
+# For torch without CUDA, on a machine without an NVIDIA GPU, see "Torch for a CPU only" in README.md.
 
-# The first that runs: a name on the PATH may be a version manager's stand-in for a Python that is not there.
+# The first one that runs: a name on the PATH may be a version manager's shim for a Python that is not installed.
 PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
     $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 TORCH_INDEX ?=
@@ -11,34 +11,34 @@ READY := .venv/.ready
 .DEFAULT_GOAL := help
 .PHONY: help run test lint models train bench figure screenshots clean
 
-help: ## This list
+help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 16
 
-run: $(READY) ## Redis, worker and bot in one go; without DISCORD_TOKEN, in a pocket Discord
+run: $(READY) ## Run Redis, a worker and the bot; without DISCORD_TOKEN, in a pocket Discord
 	$(BIN)/beholder run --tied
 
-test: $(READY) ## Every test
+test: $(READY) ## Run every test
 	$(BIN)/python -m pytest
 
-lint: $(READY) ## What CI checks besides: style, types, import directions
+lint: $(READY) ## Check style, types and import contracts, as CI does
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-models: $(READY) ## Fetch the real models (BEHOLDER_MODELS=base|large) into the local model cache
+models: $(READY) ## Download the real models (BEHOLDER_MODELS=base|large) into the local cache
 	$(BIN)/beholder models
 
 train: $(READY) ## Train the tiny models again (an hour or two on two cores)
 	$(BIN)/python -m inference.tiny.train all
 
-bench: $(READY) ## Every benchmark, as tables
+bench: $(READY) ## Run every benchmark
 	for file in tests/bench/bench_*.py; do $(BIN)/python -m tests.bench.$$(basename $$file .py) || exit 1; done
 
-figure: $(READY) ## docs/architecture.svg, anew from the code
+figure: $(READY) ## Draw docs/architecture.svg again, from the code
 	$(BIN)/python -m tests.bench.draw_architecture docs/architecture.svg
 
-screenshots: $(READY) ## The README's pictures, anew (needs Chromium)
+screenshots: $(READY) ## Make the README's pictures again (needs Chromium)
 	$(BIN)/python -m tests.e2e.screenshots docs/screenshots
 
 clean: ## Remove the virtual environment (never the data)
