@@ -1,4 +1,4 @@
-"""The `beholder` command. Each part is imported when it is started, so that `beholder bot` stays small."""
+"""The `beholder` command. Each part is imported when it is started, so that the bot stays small."""
 
 import argparse
 import logging
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from bot.settings import unknown_names
 
 MISCONFIGURED = 2
-"""Exit code: only the operator can mend it (a setting, the token, Redis's address)."""
+"""Exit code: only the operator can fix it (a setting, the token, Redis's address)."""
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -57,7 +57,7 @@ def _health(arguments: argparse.Namespace) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     top = argparse.ArgumentParser(
         prog="beholder",
         description="A self-hosted Discord bot that sees.",
@@ -70,29 +70,29 @@ def parser() -> argparse.ArgumentParser:
         command.set_defaults(start=start)
         return command
 
-    run = add("run", _run, "Redis, worker and bot in one go; without DISCORD_TOKEN in a pocket Discord.")
-    run.add_argument("--tied", action="store_true", help="stop when the process that started it is gone")
-    add("bot", _bot, "The Discord side alone.")
-    worker = add("worker", _worker, "A worker alone: it takes jobs from Redis and runs the models.")
+    run = add("run", _run, "Run Redis, a worker and the bot; without DISCORD_TOKEN, in a pocket Discord.")
+    run.add_argument("--tied", action="store_true", help="stop when the parent process ends")
+    add("bot", _bot, "Run the bot only.")
+    worker = add("worker", _worker, "Run a worker only: it takes jobs from Redis and runs the models.")
     worker.add_argument(
-        "--tasks", help="which tasks it serves, separated by commas (default: BEHOLDER_TASKS, else all)"
+        "--tasks", help="the tasks that it serves, separated by commas (default: BEHOLDER_TASKS, else all)"
     )
-    add("playground", _playground, "The pocket Discord alone, for a bot that is started beside it.")
-    add("models", _models, "Fetch the models of BEHOLDER_MODELS (default: base) into the local model cache.")
-    add("sync", _sync, "Tell Discord the bot's commands now; the bot does so itself when they changed.")
-    health = add("health", _health, "For a container's health check: is the one on this host alive?")
+    add("playground", _playground, "Run the pocket Discord only, for a bot that is started separately.")
+    add("models", _models, "Download the models of BEHOLDER_MODELS (default: base) to the local cache.")
+    add("sync", _sync, "Register the commands with Discord now; the bot does so when they have changed.")
+    health = add("health", _health, "Check the health of the bot or worker on this host, for a container.")
     health.add_argument("part", choices=["bot", "worker"])
     return top
 
 
 def settings_problems(error: ValidationError) -> str:
-    """Turn pydantic's errors about settings into one line each, without values: they may be secrets.
+    """Format pydantic's errors about settings, one line each, without values: they may be secrets.
 
     Args:
         error: What reading a settings class raised.
 
     Returns:
-        Lines of the form `NAME: what is wrong`.
+        Lines of the form `NAME: message`.
     """
     return "\n".join(
         f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after `beholder`; by default the process's own.
 
     Returns:
-        The exit code: 0 done, 1 failed, 2 something only the operator can mend.
+        The exit code: 0 done, 1 failed, 2 only the operator can fix it.
     """
     chosen = parser().parse_args(arguments)
     logging.basicConfig(
@@ -116,8 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         datefmt="%H:%M:%S",
         stream=sys.stderr,
     )
-    if wrong := unknown_names():
-        print("beholder: a setting is wrong.", *wrong, sep="\n", file=sys.stderr)
+    if unknown := unknown_names():
+        print("beholder: a setting is wrong.", *unknown, sep="\n", file=sys.stderr)
         return MISCONFIGURED
     try:
         return int(chosen.start(chosen))

@@ -1,4 +1,4 @@
-"""Register the commands with Discord when they have changed, and not at every start."""
+"""Register the commands with Discord, if they have changed since they were registered last."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def fingerprint(tree: app_commands.CommandTree[discord.Client]) -> str:
-    """Hash the payload that would be sent."""
+    """Return the hash of the payload with which the commands are registered."""
     payload = [command.to_dict(tree) for command in tree.get_commands()]
     text = json.dumps(payload, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -23,16 +23,16 @@ def fingerprint(tree: app_commands.CommandTree[discord.Client]) -> str:
 async def sync(
     tree: app_commands.CommandTree[discord.Client], redis: Client, application: int, *, always: bool = False
 ) -> int | None:
-    """Register the commands with Discord, where they differ from those registered last. Idempotent.
+    """Register the commands with Discord, unless they are those that were registered last. Idempotent.
 
     Args:
         tree: The commands.
         redis: Where the hash of the last payload is kept.
         application: The application's id.
-        always: Register them in any case.
+        always: Register them even if nothing has changed.
 
     Returns:
-        How many were registered; None where nothing changed.
+        The number of registered commands; None if nothing has changed.
 
     Raises:
         QueueUnavailable: Redis cannot be reached.
@@ -44,17 +44,17 @@ async def sync(
         old = await redis.get(key)
     if old == new.encode() and not always:
         return None
-    told = await tree.sync()
+    registered = await tree.sync()
     async with translated():
         await redis.set(key, new)
-    log.info("commands: Discord was told %d", len(told))
-    return len(told)
+    log.info("commands: %d registered with Discord", len(registered))
+    return len(registered)
 
 
 async def sync_at_start(
     tree: app_commands.CommandTree[discord.Client], redis: Client, application: int
 ) -> None:
-    """Do so at the bot's start. It goes on where Discord fails: the commands registered before stay.
+    """Register changed commands at the bot's start. If Discord fails, the bot starts with the earlier ones.
 
     Raises:
         QueueUnavailable: Redis cannot be reached.
@@ -62,4 +62,4 @@ async def sync_at_start(
     try:
         await sync(tree, redis, application)
     except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
-        log.warning("commands: Discord was not told (%s); `beholder sync` tries again", type(error).__name__)
+        log.warning("commands: not registered (%s); `beholder sync` tries again", type(error).__name__)

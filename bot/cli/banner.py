@@ -1,4 +1,4 @@
-"""The lines of `beholder run` at its start about conversations: with which model, or how to get one."""
+"""The lines about conversations that `beholder run` prints at its start: the chat model or how to get it."""
 
 import asyncio
 import contextlib
@@ -7,38 +7,42 @@ from inference.models.catalogue import chat_checkpoint, served
 from inference.ollama_address import Address, address
 from inference.settings import WorkerSettings
 
-CONNECT_SECONDS = 1.0
+CONNECT_TIMEOUT_S = 1.0
+"""Seconds for a connection to Ollama."""
 
 
 async def chat_lines(settings: WorkerSettings) -> list[str]:
-    """Say which model converses, or what to do where none does.
+    """Return lines that name the chat model, or say what to do where there is none.
 
     Args:
-        settings: With the models that were chosen.
+        settings: The worker's, with the chosen models.
+
+    Returns:
+        The lines; none where the worker does not serve conversations.
     """
     if "converse" not in settings.tasks:
         return []
     if "converse" not in served(settings):
-        return [f"with nothing: the {settings.models} models have none for it"]
+        return [f"not available: the {settings.models} models include no chat model"]
     if settings.chat_with == "transformers":
-        return [f"with {chat_checkpoint(settings).label}"]
+        return [chat_checkpoint(settings).label]
     try:
-        place = address(settings.ollama_host)
+        ollama = address(settings.ollama_host)
     except ValueError:
-        return ["OLLAMA_HOST is no address: write it as http://127.0.0.1:11434"]
-    if await _answers(place):
-        return [f"with {settings.chat_model or 'llava-phi3'} in Ollama at {place}"]
+        return ["not available: OLLAMA_HOST is malformed; write it as http://127.0.0.1:11434"]
+    if await _is_reachable(ollama):
+        return [f"{settings.chat_model or 'llava-phi3'} in Ollama at {ollama}"]
     return [
-        f"not yet, there is no Ollama at {place}. Get it from https://ollama.com/download,",
-        "or start it with `ollama serve`; it fetches the model with the first conversation.",
-        "To converse without it: BEHOLDER_CHAT_ENGINE=transformers.",
+        f"not available yet: there is no Ollama at {ollama}. Get it from https://ollama.com/download,",
+        "or start it with `ollama serve`; the model is downloaded at the first conversation.",
+        "To have conversations without it: BEHOLDER_CHAT_ENGINE=transformers.",
     ]
 
 
-async def _answers(place: Address) -> bool:
+async def _is_reachable(ollama: Address) -> bool:
     with contextlib.suppress(OSError, TimeoutError):
-        async with asyncio.timeout(CONNECT_SECONDS):
-            _, writer = await asyncio.open_connection(place.host, place.port)
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(ollama.host, ollama.port)
         writer.close()
         return True
     return False

@@ -1,4 +1,4 @@
-"""`beholder run`: Redis, worker and bot in one go; without a token, in a pocket Discord."""
+"""`beholder run`: Redis, a worker and the bot, without a token in a pocket Discord; `beholder playground`."""
 
 import asyncio
 import contextlib
@@ -32,11 +32,12 @@ from inference.settings import ModelSize, WorkerSettings
 
 log = logging.getLogger(__name__)
 
-NOT_FOR_CHILDREN = {"DISCORD_TOKEN", "REDIS_URL", "BEHOLDER_MODELS"}
+NOT_INHERITED = {"DISCORD_TOKEN", "REDIS_URL", "BEHOLDER_MODELS"}
+"""Environment variables that a child process does not inherit: it gets values of its own."""
 
 
 class RunSettings(WorkerSettings):
-    """What `run` and `playground` can be told besides."""
+    """The settings of `beholder run` and `beholder playground`."""
 
     token: SecretStr | None = Field(None, validation_alias="DISCORD_TOKEN")
 
@@ -49,29 +50,32 @@ class RunSettings(WorkerSettings):
     playground_port: int = Field(8420, ge=0, le=65535, validation_alias="BEHOLDER_PLAYGROUND_PORT")
 
 
-def say(line: str) -> None:
-    """Print a line for the person at the terminal, at once."""
+def print_line(line: str) -> None:
+    """Print a line and flush, so that it is visible at once where stdout is a pipe."""
     print(line, flush=True)
 
 
 def chosen_models(settings: RunSettings) -> ModelSize:
-    """Choose the models: what was asked for, else base, else (pocket Discord, base not in the cache) tiny."""
+    """Return the models' size as set; else base, or tiny if there is no token and base is not in the cache."""
     if "models" in settings.model_fields_set or settings.token is not None or in_local_cache("base"):
         return settings.models
     return "tiny"
 
 
 def with_models(settings: RunSettings) -> RunSettings:
-    """Return the settings as the worker will have them."""
+    """Return the settings with the chosen models, as the worker gets them."""
     return settings.model_copy(update={"models": chosen_models(settings)})
 
 
-def environment(settings: RunSettings, redis_url: str, extra: Mapping[str, str]) -> dict[str, str]:
-    """Make the environment of a child: ours, less the secrets that are not its business, plus `extra`."""
-    ours = {name: value for name, value in os.environ.items() if name not in NOT_FOR_CHILDREN}
-    # An empty value keeps a child from reading the token out of .env by itself.
+def child_environment(settings: RunSettings, redis_url: str, extra: Mapping[str, str]) -> dict[str, str]:
+    """Make a child process's environment: this process's without `NOT_INHERITED`, then `extra`.
+
+    Only the bot gets the token, in `extra`.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    # An empty value keeps a child from reading the token from .env.
     return {
-        **ours,
+        **inherited,
         "DISCORD_TOKEN": "",
         "REDIS_URL": redis_url,
         "BEHOLDER_MODELS": chosen_models(settings),
@@ -80,10 +84,16 @@ def environment(settings: RunSettings, redis_url: str, extra: Mapping[str, str])
     }
 
 
-def pocket(
+def pocket_discord(
     settings: RunSettings, worker_ready: Callable[[], Awaitable[bool]], models: str = ""
 ) -> PocketDiscord:
-    """Make the pocket Discord that the settings describe; it is not started yet."""
+    """Make the pocket Discord with these settings. Entering it as a context starts it.
+
+    Args:
+        settings: Its address and data folder.
+        worker_ready: Returns whether each task is served by a ready worker, for `/playground/session`.
+        models: The models' size, for the page.
+    """
     return PocketDiscord(
         settings.data_dir / "playground",
         host=settings.playground_host,
@@ -93,8 +103,8 @@ def pocket(
     )
 
 
-async def joining(discord: PocketDiscord) -> dict[str, str]:
-    """Tell what the bot's environment needs to join a pocket Discord."""
+async def bot_environment(discord: PocketDiscord) -> dict[str, str]:
+    """Return the environment variables with which a bot connects to a pocket Discord."""
     return {
         "DISCORD_TOKEN": discord.bot_token,
         "BEHOLDER_DISCORD_API": discord.api,
@@ -104,7 +114,7 @@ async def joining(discord: PocketDiscord) -> dict[str, str]:
 
 
 async def show_jobs(discord: PocketDiscord, redis_url: str) -> None:
-    """Show in the page's inspector what the bot's jobs come to, and how long each stage took."""
+    """Add the outcomes of the bot's jobs to the page's inspector, until cancelled."""
     name = queue_name(discord.application_id, BotSettings())
     redis = connect(redis_url)
     try:
@@ -115,61 +125,65 @@ async def show_jobs(discord: PocketDiscord, redis_url: str) -> None:
 
 
 def job_entry(outcome: Result | Failure, now: float) -> dict[str, Any]:
-    """Describe a job's outcome for the inspector, without what people posted or the models said.
+    """Make the inspector's entry for a job's outcome, without members' or models' text.
 
     Args:
-        outcome: It.
-        now: When it came here, in Unix time; `reply` is what it took from the model to here.
+        outcome: The outcome.
+        now: Unix time at which it was read.
+
+    Returns:
+        The entry; `times` has the milliseconds of each stage: `waited` in the queue, `decode`, `forward` in
+        the model, and `reply` from there to `now`.
     """
     entry: dict[str, Any] = {"kind": "job", "job": outcome.job_id}
     if isinstance(outcome, Failure):
         return entry | {"name": f"failed: {outcome.code}", "status": outcome.code}
     times = outcome.timings
-    took = {"waited": times.waited, "decode": times.decode, "forward": times.forward}
+    stages = {"waited": times.waited, "decode": times.decode, "forward": times.forward}
     if times.done is not None:
-        took["reply"] = max(0.0, now - times.done) * 1000
-    rounded = {stage: round(milliseconds, 1) for stage, milliseconds in took.items()}
+        stages["reply"] = max(0.0, now - times.done) * 1000
+    rounded = {stage: round(milliseconds, 1) for stage, milliseconds in stages.items()}
     return entry | {"name": outcome.outcome.task, "times": rounded, "batch": times.batch}
 
 
 @contextlib.asynccontextmanager
-async def discord_side(settings: RunSettings, redis_url: str) -> AsyncIterator[dict[str, str]]:
-    """Have a Discord to join: the real one where there is a token, else a pocket one meanwhile.
+async def running_discord(settings: RunSettings, redis_url: str) -> AsyncIterator[dict[str, str]]:
+    """Provide a Discord while the context lasts: the real one if there is a token, else a pocket Discord.
 
     Yields:
-        What the bot's environment needs to join it.
+        The environment variables with which the bot connects to it.
     """
     if settings.token is not None:
         yield {"DISCORD_TOKEN": settings.token.get_secret_value()}
         return
-    ours = settings.model_copy(update={"redis_url": SecretStr(redis_url)})
-    async with InferenceClient.open(ours, "run") as queue:
+    queue_settings = settings.model_copy(update={"redis_url": SecretStr(redis_url)})
+    async with InferenceClient.open(queue_settings, "run") as queue:
 
         async def worker_ready() -> bool:
             return await queue.workers_ready(served(with_models(settings)))
 
-        async with pocket(settings, worker_ready, chosen_models(settings)) as discord:
-            say(f"  Discord   a pocket one, no token was given: {discord.url}")
-            looking = asyncio.create_task(show_jobs(discord, redis_url), name="jobs for the inspector")
+        async with pocket_discord(settings, worker_ready, chosen_models(settings)) as discord:
+            print_line(f"  Discord   no token was given: a pocket Discord at {discord.url}")
+            watching = asyncio.create_task(show_jobs(discord, redis_url), name="jobs for the inspector")
             try:
-                yield await joining(discord)
+                yield await bot_environment(discord)
             finally:
-                await end(looking)
+                await end(watching)
 
 
-def say_models(settings: RunSettings) -> None:
-    """Say which models will answer, and how to get others."""
+def print_models(settings: RunSettings) -> None:
+    """Print the models' size, and for the tiny models how to get the real ones."""
     models = chosen_models(settings)
-    say(f"  Models    {models}")
+    print_line(f"  Models    {models}")
     if models == "tiny":
-        say("            These small models know coloured shapes only; `make models` fetches the real ones.")
+        print_line("            They know coloured shapes only; `make models` fetches the real ones.")
 
 
-async def say_chat(settings: RunSettings) -> None:
-    """Say what converses, and what to do where nothing does."""
-    heads = itertools.chain(["  Talk      "], itertools.repeat("            "))
-    for head, line in zip(heads, await chat_lines(with_models(settings)), strict=False):
-        say(head + line)
+async def print_chat(settings: RunSettings) -> None:
+    """Print the lines about conversations, indented below their label."""
+    labels = itertools.chain(["  Chat      "], itertools.repeat("            "))
+    for label, line in zip(labels, await chat_lines(with_models(settings)), strict=False):
+        print_line(label + line)
 
 
 async def run(settings: RunSettings, stopped: asyncio.Event) -> int:
@@ -179,14 +193,14 @@ async def run(settings: RunSettings, stopped: asyncio.Event) -> int:
         The exit code.
     """
     async with running_redis(settings) as redis_url:
-        say("Beholder is starting.")
-        say(f"  Redis     {'yours' if settings.redis_url else 'one of our own'}")
-        say_models(settings)
-        await say_chat(settings)
-        async with discord_side(settings, redis_url) as joined:
-            worker = Child("worker", ["worker"], environment(settings, redis_url, {}))
-            bot = Child("bot", ["bot"], environment(settings, redis_url, joined))
-            say("            Ctrl-C stops all of it.")
+        print_line("Beholder is starting.")
+        print_line(f"  Redis     {'the one in REDIS_URL' if settings.redis_url else 'started by Beholder'}")
+        print_models(settings)
+        await print_chat(settings)
+        async with running_discord(settings, redis_url) as for_bot:
+            worker = Child("worker", ["worker"], child_environment(settings, redis_url, {}))
+            bot = Child("bot", ["bot"], child_environment(settings, redis_url, for_bot))
+            print_line("            Ctrl-C stops everything.")
             return await keep_all_running([worker, bot], stopped)
 
 
@@ -201,7 +215,7 @@ def main(*, tied: bool) -> int:
     """Run everything until Ctrl-C.
 
     Args:
-        tied: Stop when the process that started us is gone, so that a killed `make run` leaves nothing.
+        tied: Stop when the parent process ends, so that a killed `make run` leaves no process behind.
 
     Returns:
         The exit code.
@@ -219,11 +233,11 @@ async def _serve_pocket(settings: RunSettings) -> int:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with pocket(settings, always_ready) as discord:
-        say(f"A pocket Discord: {discord.url}")
-        say("For a bot beside it:")
-        for name, value in (await joining(discord)).items():
-            say(f"  {name}={value}")
+    async with pocket_discord(settings, always_ready) as discord:
+        print_line(f"A pocket Discord: {discord.url}")
+        print_line("Environment variables for a bot:")
+        for name, value in (await bot_environment(discord)).items():
+            print_line(f"  {name}={value}")
         await stopped.wait()
     return 0
 

@@ -1,4 +1,4 @@
-"""`beholder sync`: register the commands with Discord now, changed or not."""
+"""`beholder sync`: register the commands with Discord, whether they have changed or not."""
 
 import asyncio
 import sys
@@ -10,33 +10,33 @@ from bot.settings import BotSettings
 
 
 class Registrar(Beholder):
-    """The bot with all its commands, which never connects to the gateway: the bot itself may run meanwhile.
+    """The bot with all its commands, without a gateway connection. The bot itself may run at the same time.
 
     Attributes:
-        told: How many commands were registered.
+        registered: The number of commands that were registered.
     """
 
-    told = 0
+    registered = 0
 
     @property
     def _queue_name(self) -> str:
         return f"{super()._queue_name}-sync"
 
     async def _sync(self) -> None:
-        self.told = await sync(self.tree, self.redis, self.application_id or 0, always=True) or 0
+        self.registered = await sync(self.tree, self.redis, self.application_id or 0, always=True) or 0
 
 
 async def run_sync(settings: BotSettings) -> int:
-    """Tell Discord the commands.
+    """Register the commands with Discord. Idempotent.
 
     Args:
-        settings: What the bot was told.
+        settings: The bot's settings.
 
     Returns:
-        How many there are.
+        The number of commands.
 
     Raises:
-        StartupError: It could not be told.
+        StartupError: There is no token, or Discord or Redis cannot be used.
     """
     if settings.token is None:
         raise StartupError(LOGIN_MISSING, MISCONFIGURED)
@@ -48,19 +48,19 @@ async def run_sync(settings: BotSettings) -> int:
                 await client.login(settings.token.get_secret_value())
         finally:
             await client.close()
-        return client.told
+        return client.registered
 
 
 def main() -> int:
-    """Tell Discord the commands, and the person at the terminal what came of it.
+    """Register the commands, and print the result.
 
     Returns:
         The exit code.
     """
     try:
-        told = asyncio.run(run_sync(BotSettings()))
+        registered = asyncio.run(run_sync(BotSettings()))
     except StartupError as error:
         print(f"beholder: {error}", file=sys.stderr)
         return error.code
-    print(f"Discord was told {told} commands; clients show them once they are reloaded.")
+    print(f"Registered {registered} commands with Discord; clients show them once they are reloaded.")
     return 0

@@ -1,4 +1,4 @@
-"""`/ask question [image] [private]`, `/describe [image]`, and "Describe this image" on a message."""
+"""The ask feature: `/ask question [image] [private]`, `/describe [image]`, "Describe this image" in menus."""
 
 import discord
 from discord import app_commands
@@ -25,12 +25,12 @@ from inference.errors import BeholderError
 ASK, DESCRIBE = "ask", "describe"
 MENU = "Describe this image"
 QUEUE_TIMEOUT_S = 10.0
-"""Seconds for which a queue that is away is tried again: a member waits."""
+"""Seconds for which submitting is retried while Redis is unreachable: a member waits."""
 NO_PICTURE_HERE = (
     "This message has no picture that I can see. Choose one that has, or use `/describe` with an image."
 )
 CONTEXTS = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False)
-"""Where the bot is a member: not in DMs between others."""
+"""Servers, and DMs with the bot; not the DMs of other users."""
 IMAGE = "The picture; without one I take the one this thread is about, or else the newest here"
 
 
@@ -38,14 +38,14 @@ class QuestionArguments(ImageArguments):
     """The stored arguments of a command.
 
     Attributes:
-        question: The question; None where a caption is wanted.
+        question: The question; None: caption the picture.
     """
 
     question: str | None = None
 
 
 class Ask(commands.Cog):
-    """Answers questions about pictures, and captions them on request.
+    """The cog of `/ask`, `/describe` and the message menu.
 
     Args:
         client: The bot.
@@ -59,7 +59,7 @@ class Ask(commands.Cog):
         self._menu = app_commands.ContextMenu(name=MENU, callback=self.menu, allowed_contexts=CONTEXTS)
 
     async def cog_load(self) -> None:
-        """Add the message menu, which discord.py does not find by itself."""
+        """Add the message menu: discord.py adds only a cog's slash commands by itself."""
         self._client.tree.add_command(self._menu)
 
     async def cog_unload(self) -> None:
@@ -80,7 +80,7 @@ class Ask(commands.Cog):
         image: discord.Attachment | None = None,
         private: bool = False,
     ) -> None:
-        """Accept a question. What its payload shows to be wrong is raised, and said before it is deferred."""
+        """Accept a question. Errors in its payload are raised before it is deferred."""
         await self._run(interaction, ASK, image, question=parse_question(question), private=private)
 
     @app_commands.command(name=DESCRIBE, description="Describe a picture")
@@ -91,11 +91,11 @@ class Ask(commands.Cog):
         interaction: discord.Interaction[Beholder],
         image: discord.Attachment | None = None,
     ) -> None:
-        """Accept a request for a caption."""
+        """Accept a request for a caption. Errors in its payload are raised before it is deferred."""
         await self._run(interaction, DESCRIBE, image, question=None, private=False)
 
     async def menu(self, interaction: discord.Interaction[Beholder], message: discord.Message) -> None:
-        """Caption a message's pictures for the member alone: it is another member's message."""
+        """Accept a request to caption a message's pictures. The outcome is ephemeral."""
         pictures = extract_images(message, asked=True)
         if not pictures:
             raise UserError(NO_PICTURE_HERE)
@@ -122,11 +122,11 @@ class Ask(commands.Cog):
         )
 
     async def _perform(self, context: CommandContext) -> OutgoingMessage:
-        """Answer the question about each picture, or caption it.
+        """Answer the question about each picture, or caption it. Idempotent: called again after a restart.
 
         Raises:
             UserError: There is no picture.
-            BeholderError: None of them can be answered about; the first picture's error.
+            BeholderError: It failed for every picture; the first one's error.
         """
         arguments = await resolve_images(context, QuestionArguments)
         request, question = context.request, arguments.question
@@ -134,9 +134,10 @@ class Ask(commands.Cog):
         pictures = image_sources(context, arguments)
         context.cleanup(lambda: self._captioner.release_results(job_context, pictures, question))
         outcomes = await self._captioner.caption(job_context, pictures, question, context.watch)
-        if all(isinstance(each, BeholderError) for each in outcomes):
-            raise next(each for each in outcomes if isinstance(each, BeholderError))
-        results = caption_results(outcomes, [each.spoiler for each in arguments.images])
+        errors = [outcome for outcome in outcomes if isinstance(outcome, BeholderError)]
+        if len(errors) == len(outcomes):
+            raise errors[0]
+        results = caption_results(outcomes, [image.spoiler for image in arguments.images])
         thumbnail = await self._captioner.thumbnail(job_context, outcomes[0])
         about = arguments.about(request.guild_id)
         return format_answers(results, question=question, about=about, thumbnail=thumbnail)

@@ -1,4 +1,4 @@
-"""`/match labels [image] ... [image9]`: how well pictures match labels, as CLIP sees it."""
+"""The match feature: `/match labels [image] ... [image9]` scores pictures against labels with CLIP."""
 
 import logging
 
@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bot.client import Beholder
 from bot.discord_api.outgoing import OutgoingMessage
-from bot.formatting.scores import compared, ranked
+from bot.formatting.scores import format_matrix, format_ranking
 from bot.interactions.dispatcher import CommandContext
 from bot.interactions.image_options import ImageArguments, image_options, image_sources, resolve_images
 from handlers.heatmap.render import MatrixNotDrawn
@@ -26,14 +26,14 @@ class MatchArguments(ImageArguments):
     """The stored arguments of a `/match`.
 
     Attributes:
-        labels: As `parse_labels` gives them.
+        labels: As `parse_labels` returns them.
     """
 
     labels: tuple[str, ...] = Field(min_length=1)
 
 
 class Match(commands.Cog):
-    """Scores pictures against labels.
+    """The cog of `/match`.
 
     Args:
         client: The bot.
@@ -53,7 +53,7 @@ class Match(commands.Cog):
         image2="A second picture: with several, you get a table of all of them",
     )
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
-    async def match(  # noqa: PLR0913 - each is an option that people see
+    async def match(  # noqa: PLR0913 - each is an option that members see
         self,
         interaction: discord.Interaction[Beholder],
         *,
@@ -68,12 +68,12 @@ class Match(commands.Cog):
         image8: discord.Attachment | None = None,
         image9: discord.Attachment | None = None,
     ) -> None:
-        """Accept a `/match`.
+        """Accept a `/match`. Errors in its payload are raised before it is deferred.
 
         Raises:
             RequestError: The labels cannot be used.
-            PictureError: A file is plainly no picture, or too large.
-            UserError: There is no picture, and no permission to look one up.
+            PictureError: A file does not claim to be a picture, or is too large.
+            UserError: No picture is given, and the member or the bot may not read the channel.
         """
         options = (image, image2, image3, image4, image5, image6, image7, image8, image9)
         arguments = MatchArguments(
@@ -84,10 +84,11 @@ class Match(commands.Cog):
         )
 
     async def _perform(self, context: CommandContext) -> OutgoingMessage:
-        """Score the pictures.
+        """Score the pictures. Idempotent: called again after a restart.
 
         Raises:
-            UserError, BeholderError: It cannot be done.
+            UserError: There is no picture.
+            BeholderError: A picture or the labels cannot be used, or the queue refuses the job.
         """
         request = context.request
         job_context = JobContext(request.id, request.scope, request.author_id, "waiting")
@@ -97,14 +98,16 @@ class Match(commands.Cog):
         context.watch(ticket)
         context.cleanup(lambda: self._matcher.release_results(job_context))
         scores = await self._matcher.scores(ticket, len(images), labels)
-        about, spoiler = arguments.about(request.guild_id), any(each.spoiler for each in images)
+        about, spoiler = arguments.about(request.guild_id), any(image.spoiler for image in images)
         if len(images) == 1:
-            # A picture that was given as an option stands nowhere else.
+            # A picture that was given as an option is in no message.
             [thumbnail] = [b""] if about else await self._matcher.thumbnails(job_context, scores)
-            return ranked(scores, about=about, thumbnail=thumbnail, spoiler=spoiler)
-        return compared(scores, await self._matrix(job_context, scores), about=about, spoiler=spoiler)
+            return format_ranking(scores, about=about, thumbnail=thumbnail, spoiler=spoiler)
+        png = await self._draw_matrix(job_context, scores)
+        return format_matrix(scores, png, about=about, spoiler=spoiler)
 
-    async def _matrix(self, job_context: JobContext, scores: Scores) -> bytes | None:
+    async def _draw_matrix(self, job_context: JobContext, scores: Scores) -> bytes | None:
+        """Draw the matrix; None if that fails: the scores are shown without it."""
         try:
             return await self._matcher.matrix(job_context, scores)
         except MatrixNotDrawn as error:

@@ -1,4 +1,4 @@
-"""Errors -> sentences for the member who asked: what was wrong and what to do next."""
+"""Errors -> sentences for members: what was wrong, and what to do next."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from inference.images.formats import NAMES
 
 
 def _amount(value: object, unit: object) -> str:
-    """Put a size in words: `32 MiB`, `80 megapixels`."""
+    """Format an amount with its unit: `32 MiB`, `80 megapixels`."""
     if not isinstance(value, int | float):
         return str(value)
     if unit == "bytes":
@@ -25,9 +25,9 @@ def _seconds(value: object) -> str:
 
 def _too_large(error: BeholderError) -> str:
     unit = error.detail.get("unit", "")
-    have = _amount(error.detail["value"], unit) if "value" in error.detail else "more than I can take"
-    most = f"; I take up to {_amount(error.detail['limit'], unit)}" if "limit" in error.detail else ""
-    return f"This picture is too large ({have}{most}). Post a smaller version of it."
+    size = _amount(error.detail["value"], unit) if "value" in error.detail else "more than I can take"
+    limit = f"; I take up to {_amount(error.detail['limit'], unit)}" if "limit" in error.detail else ""
+    return f"This picture is too large ({size}{limit}). Post a smaller version of it."
 
 
 def _number(value: object) -> str:
@@ -36,25 +36,25 @@ def _number(value: object) -> str:
 
 def _label_too_long(error: BeholderError) -> str:
     detail = error.detail
-    which = f"Label {_number(detail['label'])}" if "label" in detail else "A label"
-    have = f" ({_amount(detail['value'], detail.get('unit'))})" if "value" in detail else ""
-    most = f": {_amount(detail['limit'], detail.get('unit'))} are the most" if "limit" in detail else ""
-    return f"{which} is too long{have}{most}. Shorten it."
+    label = f"Label {_number(detail['label'])}" if "label" in detail else "A label"
+    length = f" ({_amount(detail['value'], detail.get('unit'))})" if "value" in detail else ""
+    limit = f": {_amount(detail['limit'], detail.get('unit'))} are the most" if "limit" in detail else ""
+    return f"{label} is too long{length}{limit}. Shorten it."
 
 
 def _too_many_labels(error: BeholderError) -> str:
     detail = error.detail
-    have = f"{_number(detail['value'])} labels are too many" if "value" in detail else "Too many labels"
-    most = f": I take up to {_number(detail['limit'])} at a time" if "limit" in detail else ""
-    return f"{have}{most}. Leave some out."
+    count = f"{_number(detail['value'])} labels are too many" if "value" in detail else "Too many labels"
+    limit = f": I take up to {_number(detail['limit'])} at a time" if "limit" in detail else ""
+    return f"{count}{limit}. Leave some out."
 
 
 def _empty_label(error: BeholderError) -> str:
-    which = f"Label {_number(error.detail['label'])}" if "label" in error.detail else "A label"
-    return f"{which} is empty. Take out a comma or put a word there."
+    label = f"Label {_number(error.detail['label'])}" if "label" in error.detail else "A label"
+    return f"{label} is empty. Take out a comma or put a word there."
 
 
-def _full(error: BeholderError) -> str:
+def _queue_full(error: BeholderError) -> str:
     return f"I have too much to do right now. Try again in {_seconds(error.detail.get('retry_after'))}."
 
 
@@ -66,21 +66,21 @@ def _too_many_in_flight(error: BeholderError) -> str:
 def _question_too_long(error: BeholderError) -> str:
     if "value" not in error.detail or "limit" not in error.detail:
         return "Your question is too long. Shorten it and ask again."
-    have, most, unit = (error.detail.get(each, "") for each in ("value", "limit", "unit"))
-    return (
-        f"Your question has {_number(have)} {unit}; I take up to {_number(most)}. Shorten it and ask again."
-    )
+    length, limit, unit = (error.detail.get(name, "") for name in ("value", "limit", "unit"))
+    counted = f"{_number(length)} {unit}; I take up to {_number(limit)}"
+    return f"Your question has {counted}. Shorten it and ask again."
 
 
-_WITH_NUMBERS: dict[str, Callable[[BeholderError], str]] = {
+_FORMATTERS: dict[str, Callable[[BeholderError], str]] = {
     "picture_too_large": _too_large,
     "label_too_long": _label_too_long,
     "question_too_long": _question_too_long,
     "too_many_labels": _too_many_labels,
     "empty_label": _empty_label,
-    "queue_full": _full,
+    "queue_full": _queue_full,
     "too_many_in_flight": _too_many_in_flight,
 }
+"""By error code: makes the sentence from the numbers in the error's detail."""
 _SENTENCES = {
     "no_question": "I see no question. Write one, such as: what colour is the car?",
     "no_labels": "I see no labels. Give me some with commas between them, such as: a cat, a dog.",
@@ -106,9 +106,9 @@ _SENTENCES = {
 
 
 def error_sentence(error: BeholderError) -> str:
-    """Say what went wrong and what to do, to the person who posted.
+    """Return the sentence that tells a member of an error.
 
-    Where the error says which of several pictures it is about (`picture`), so does the sentence.
+    If the error's detail has the number of one of several pictures (`picture`), so has the sentence.
     """
     if isinstance(error, PictureError) and "picture" in error.detail:
         return f"Picture {_number(error.detail['picture'])}: {_sentence(error)}"
@@ -116,5 +116,5 @@ def error_sentence(error: BeholderError) -> str:
 
 
 def _sentence(error: BeholderError) -> str:
-    with_numbers = _WITH_NUMBERS.get(error.code)
-    return with_numbers(error) if with_numbers else _SENTENCES.get(error.code, INTERNAL_ERROR)
+    formatter = _FORMATTERS.get(error.code)
+    return formatter(error) if formatter else _SENTENCES.get(error.code, INTERNAL_ERROR)

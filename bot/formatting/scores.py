@@ -1,9 +1,9 @@
-"""Scores -> the text and files of a Discord message: ranked labels for one picture, a matrix for several."""
+"""Scores -> a Discord message: ranked labels for one picture, the similarity matrix for several."""
 
 from bot.discord_api.outgoing import OutgoingFile, OutgoingMessage
 from bot.formatting.captions import MAX_CAPTION_LENGTH, THUMBNAIL_NAME
 from bot.formatting.errors import error_sentence
-from bot.formatting.markdown import MAX_MESSAGE_LENGTH, escape, utf16_length
+from bot.formatting.markdown import MAX_MESSAGE_LENGTH, SMALL_PRINT, escape, utf16_length
 from handlers.heatmap.render import MatrixNotDrawn
 from handlers.matching.scores import RELATIVE, Ranked, alt_text, rank, ranked_text, table_csv, table_text
 from handlers.matching.service import Scores
@@ -14,59 +14,64 @@ TABLE_NAME = "scores.csv"
 IN_FILE = f"All scores are in {TABLE_NAME}."
 NOT_DRAWN = error_sentence(MatrixNotDrawn())
 TABLE_ALT = "A table with the cosine similarity and the share of every label, for every picture."
-_ENDLESS = 2**20
-_NOTE = f"-# {RELATIVE}"
+_NO_LIMIT = 2**20
+"""UTF-16 code units that no ranking reaches."""
+_NOTE = f"{SMALL_PRINT}{RELATIVE}"
+"""The line below all scores."""
 
 
-def ranked(
+def format_ranking(
     scores: Scores, *, about: str = "", thumbnail: bytes = b"", spoiler: bool = False
 ) -> OutgoingMessage:
-    """Write the scores of one picture: its labels ranked, with bars.
+    """Format the scores of one picture: its labels ranked, with bars.
 
     Args:
         scores: With one row.
-        about: A line that says which picture is meant, where it stands elsewhere.
-        thumbnail: The picture as a small JPEG file, where it stands nowhere else.
-        spoiler: Whether the picture is hidden until somebody clicks: its scores are then, too.
+        about: A line with a link to the picture, if it is in another message.
+        thumbnail: The picture as a small JPEG file, if it is in no message.
+        spoiler: Whether the picture is behind a spoiler: its scores are then, too.
     """
     matched = scores.matched
     rows = rank(scores.labels, matched.cosine[0], matched.share[0])
-    text = ranked_text(rows, _room(about, IN_FILE, _NOTE) - 4 * spoiler, _escape)
-    is_whole = text == ranked_text(rows, _ENDLESS, _escape)
-    files = [OutgoingFile(THUMBNAIL_NAME, thumbnail, _best(rows[0]), spoiler=spoiler)] if thumbnail else []
-    if not is_whole:
-        files.append(_table(scores, spoiler=spoiler))
-    shown = f"||{text}||" if spoiler else text
-    return OutgoingMessage(_lines(about, shown, "" if is_whole else IN_FILE, _NOTE), files)
+    text = ranked_text(rows, _max_length(about, IN_FILE, _NOTE) - 4 * spoiler, _escape)
+    is_complete = text == ranked_text(rows, _NO_LIMIT, _escape)
+    alt = _thumbnail_alt(rows[0])
+    files = [OutgoingFile(THUMBNAIL_NAME, thumbnail, alt, spoiler=spoiler)] if thumbnail else []
+    if not is_complete:
+        files.append(_table_file(scores, spoiler=spoiler))
+    ranking = f"||{text}||" if spoiler else text
+    return OutgoingMessage(_join_lines(about, ranking, "" if is_complete else IN_FILE, _NOTE), files)
 
 
-def compared(scores: Scores, png: bytes | None, *, about: str = "", spoiler: bool = False) -> OutgoingMessage:
-    """Write the scores of several pictures: the matrix, and the table in the text where it fits.
+def format_matrix(
+    scores: Scores, png: bytes | None, *, about: str = "", spoiler: bool = False
+) -> OutgoingMessage:
+    """Format the scores of several pictures: the matrix, and the table as text if it fits, else as a file.
 
     Args:
         scores: With a row for each picture.
-        png: The matrix; None where it could not be drawn.
-        about: A line that says which pictures are meant, where that needs saying.
-        spoiler: Whether one of the pictures is hidden until somebody clicks: the matrix is then, too, and
-            the table goes into a file.
+        png: The matrix; None if it could not be drawn.
+        about: A line with a link to the pictures, if they are in another message.
+        spoiler: Whether one of the pictures is behind a spoiler: the matrix is then, too, and the table is in
+            a file.
     """
     matched = scores.matched
-    begun = "" if png is not None else NOT_DRAWN
-    table = None if spoiler else table_text(scores.labels, matched.cosine, _room(about, begun, _NOTE))
+    notice = "" if png is not None else NOT_DRAWN
+    table = None if spoiler else table_text(scores.labels, matched.cosine, _max_length(about, notice, _NOTE))
     files = []
     if png is not None:
         alt = alt_text(scores.labels, matched.cosine, MAX_CAPTION_LENGTH)
         files.append(OutgoingFile(MATRIX_NAME, png, alt, spoiler=spoiler))
     if table is None:
-        files.append(_table(scores, spoiler=spoiler))
-    return OutgoingMessage(_lines(about, begun, table or IN_FILE, _NOTE), files)
+        files.append(_table_file(scores, spoiler=spoiler))
+    return OutgoingMessage(_join_lines(about, notice, table or IN_FILE, _NOTE), files)
 
 
-def _best(row: Ranked) -> str:
+def _thumbnail_alt(row: Ranked) -> str:
     return f"The picture that was scored. Its best label: {tidy(row.label)} ({two_decimals(row.cosine)})."
 
 
-def _table(scores: Scores, *, spoiler: bool) -> OutgoingFile:
+def _table_file(scores: Scores, *, spoiler: bool) -> OutgoingFile:
     data = table_csv(scores.labels, scores.matched.cosine, scores.matched.share)
     return OutgoingFile(TABLE_NAME, data, TABLE_ALT, spoiler=spoiler)
 
@@ -75,9 +80,10 @@ def _escape(label: str) -> str:
     return escape(label, line_start=False)
 
 
-def _room(*others: str) -> int:
-    return MAX_MESSAGE_LENGTH - sum(utf16_length(each) + 1 for each in others if each)
+def _max_length(*other_lines: str) -> int:
+    """Return the UTF-16 code units that a message has left beside other lines."""
+    return MAX_MESSAGE_LENGTH - sum(utf16_length(line) + 1 for line in other_lines if line)
 
 
-def _lines(*lines: str) -> str:
+def _join_lines(*lines: str) -> str:
     return "\n".join(line for line in lines if line)

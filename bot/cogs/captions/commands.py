@@ -12,7 +12,7 @@ from handlers.storage.channel_settings import ChannelSettings
 from inference.errors import QueueUnavailable
 
 REDIS_TIMEOUT_S = 2.0
-"""Seconds that Redis may take: Discord waits for three."""
+"""Seconds for Redis: Discord waits three for a response."""
 
 NOT_ALLOWED = (
     "Only people with the Manage Server permission can switch captions on and off. Ask one of them to do it."
@@ -35,7 +35,7 @@ UNANSWERABLE = "But I can't write here: give me the {permissions} permission fir
 
 
 class CaptionCommands(commands.Cog):
-    """The command by which admins switch captions.
+    """The cog of `/captions`.
 
     Args:
         client: The bot.
@@ -70,29 +70,29 @@ class CaptionCommands(commands.Cog):
             return
         try:
             async with asyncio.timeout(REDIS_TIMEOUT_S):
-                is_new = await self._store(interaction, on=on)
+                has_changed = await self._store(interaction, on=on)
         except (QueueUnavailable, TimeoutError):
             await _say(interaction, error_sentence(QueueUnavailable()), private=True)
             return
-        if is_new:
-            # Public: everyone whose pictures are captioned should see it.
+        if has_changed:
+            # Public: members whose pictures are captioned should know.
             await _say(interaction, self._announcement(interaction, on=on), private=False)
         else:
             text = ALREADY.format(state="on" if on else "off", place=_place(interaction))
             await _say(interaction, _joined(text, self._obstacle(interaction) if on else None), private=True)
 
     async def _store(self, interaction: discord.Interaction[Beholder], *, on: bool) -> bool:
-        """Store the setting; return whether it differs from before.
+        """Store the setting, and return whether it has changed. Idempotent.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
         channel = interaction.channel
-        number = interaction.channel_id or 0
+        channel_id = interaction.channel_id or 0
         parent = channel.parent_id if isinstance(channel, discord.Thread) else None
-        before = await self._channels.captions_on(number, parent)
-        # Stored all the same: a thread that agrees with its channel has a setting of its own from now on.
-        await self._channels.set_captions(number, on=on)
+        before = await self._channels.captions_on(channel_id, parent)
+        # Stored even if it is the same: from now on the thread has a setting of its own.
+        await self._channels.set_captions(channel_id, on=on)
         return before != on
 
     def _announcement(self, interaction: discord.Interaction[Beholder], *, on: bool) -> str:
@@ -101,7 +101,7 @@ class CaptionCommands(commands.Cog):
         return _joined(ON.format(place=_place(interaction)), self._obstacle(interaction))
 
     def _obstacle(self, interaction: discord.Interaction[Beholder]) -> str | None:
-        """Return what keeps the bot from captioning here, where something does."""
+        """Return a sentence about what keeps the bot from captioning here; None if nothing does."""
         if not self._client.intents.message_content:
             return UNSEEN
         rights, in_thread = interaction.app_permissions, isinstance(interaction.channel, discord.Thread)
@@ -111,12 +111,12 @@ class CaptionCommands(commands.Cog):
                 rights.send_messages_in_threads if in_thread else rights.send_messages
             ),
         }
-        missing = [name for name, is_there in needed.items() if not is_there]
+        missing = [name for name, granted in needed.items() if not granted]
         return UNANSWERABLE.format(permissions=" and the ".join(missing)) if missing else None
 
 
 def _refusal(interaction: discord.Interaction[Beholder]) -> str | None:
-    """Return why a member may not use the command: a server's admins can show it to anybody."""
+    """Return why a member may not use the command: a server's admins can allow it to any role."""
     if interaction.guild_id is None or interaction.channel_id is None:
         return NOT_HERE
     rights = interaction.permissions

@@ -5,7 +5,7 @@ from typing import Any
 import discord
 
 from bot.cogs.chat.strings import MAY_NOT, MAY_NOT_OPEN
-from bot.discord_api.threads import may_have_threads
+from bot.discord_api.threads import can_create_threads
 from bot.errors import UserError
 from bot.events.router import is_own_thread
 
@@ -34,7 +34,7 @@ def check_may_talk(interaction: discord.Interaction[Any], message_id: int | None
         UserError: They may not.
     """
     client, permissions = interaction.client, interaction.permissions
-    if not may_have_threads(client, interaction.channel_id or 0):
+    if not can_create_threads(client, interaction.channel_id or 0):
         check_may_write(interaction)
         return
     bot_id = client.user.id if client.user is not None else 0

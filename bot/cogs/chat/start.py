@@ -11,7 +11,7 @@ from bot.cogs.chat.runner import ChatTurnRunner
 from bot.cogs.chat.turns import image_in, posted_image
 from bot.discord_api.outgoing import OutgoingMessage
 from bot.discord_api.retry import retry_discord
-from bot.discord_api.threads import may_have_threads, thread_for
+from bot.discord_api.threads import can_create_threads, thread_for
 from bot.durable.runner import retry_redis
 from bot.errors import UserError
 from bot.events.router import is_own_thread
@@ -156,7 +156,7 @@ class ChatStarter:
         request, source = context.request, arguments.source
         if source is None:
             raise UserError(strings.NO_PICTURE)
-        if inside is None and may_have_threads(self._client, source.channel_id):
+        if inside is None and can_create_threads(self._client, source.channel_id):
             arguments = await self._with_title(context, arguments)
         posted = tuple(image_in(source.channel_id, source.message_id, each) for each in arguments.images)
         key = inside

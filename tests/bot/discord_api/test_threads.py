@@ -5,7 +5,7 @@ from typing import Any
 import discord
 import pytest
 
-from bot.discord_api.threads import may_have_threads, thread_for
+from bot.discord_api.threads import can_create_threads, thread_for
 from bot.events.router import is_own_thread
 
 ME, ADA, GUILD, FORUM, POST, TEXT = 1, 2, 10, 20, 21, 30
@@ -72,9 +72,9 @@ async def test_a_forum_post_gets_no_thread_and_is_nobodys_but_its_authors(client
     assert isinstance(post, discord.Thread)
     assert isinstance(post.parent, discord.ForumChannel)
     assert not is_own_thread(post, ME)
-    assert not may_have_threads(client, POST)
+    assert not can_create_threads(client, POST)
     assert await thread_for(client, POST, 22, "a name") is None, "nothing is asked of Discord"
 
 
-async def test_a_channel_may_have_threads(client: discord.Client) -> None:
-    assert may_have_threads(client, TEXT)
+async def test_a_channel_can_create_threads(client: discord.Client) -> None:
+    assert can_create_threads(client, TEXT)

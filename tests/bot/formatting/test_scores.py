@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bot.discord_api.outgoing import OutgoingMessage
 from bot.formatting.captions import THUMBNAIL_NAME
 from bot.formatting.markdown import MAX_MESSAGE_LENGTH, utf16_length
-from bot.formatting.scores import IN_FILE, MATRIX_NAME, NOT_DRAWN, TABLE_NAME, compared, ranked
+from bot.formatting.scores import IN_FILE, MATRIX_NAME, NOT_DRAWN, TABLE_NAME, format_matrix, format_ranking
 from handlers.matching.labels import parse_labels
 from handlers.matching.scores import RELATIVE
 from handlers.matching.service import Scores
@@ -50,8 +50,8 @@ def test_it_always_fits(given_labels: list[str], pictures: int, spoiler: bool, d
         return
     scores = scored(labels, pictures)
     about = "https://discord.com/channels/1/2/3"
-    single = ranked(scored(labels, 1), about=about, thumbnail=PNG, spoiler=spoiler)
-    several = compared(scores, PNG if drawn else None, about=about, spoiler=spoiler)
+    single = format_ranking(scored(labels, 1), about=about, thumbnail=PNG, spoiler=spoiler)
+    several = format_matrix(scores, PNG if drawn else None, about=about, spoiler=spoiler)
     for outcome in (single, several):
         assert utf16_length(outcome.text) <= MAX_MESSAGE_LENGTH
         assert outcome.text.endswith(RELATIVE)
@@ -61,7 +61,7 @@ def test_it_always_fits(given_labels: list[str], pictures: int, spoiler: bool, d
 
 
 def test_one_pictures_labels_are_ranked() -> None:
-    outcome = ranked(scored(("a cat", "a dog"), 1))
+    outcome = format_ranking(scored(("a cat", "a dog"), 1))
     assert outcome.text.index("1. **a cat**") < outcome.text.index("2. **a dog**")
     assert outcome.files == []
 
@@ -81,7 +81,7 @@ def test_one_pictures_labels_are_ranked() -> None:
     ],
 )
 def test_markdown_in_a_label_is_shown_not_obeyed(label: str) -> None:
-    text = ranked(scored((label,), 1)).text.splitlines()[0]
+    text = format_ranking(scored((label,), 1)).text.splitlines()[0]
     written = text.removeprefix("1. **").rsplit("** \u2014", 1)[0]
     assert re.sub(r"\\(.)", r"\1", written).replace("@\u200b", "@") == label
     assert not re.search(r"(?<!\\)(?:\\\\)*[*_~`|<>\[]", written)
@@ -90,20 +90,20 @@ def test_markdown_in_a_label_is_shown_not_obeyed(label: str) -> None:
 
 
 def test_one_picture_that_stands_nowhere_else_is_shown() -> None:
-    [shown] = ranked(scored(("a cat", "a dog"), 1), thumbnail=b"JPEG", spoiler=True).files
+    [shown] = format_ranking(scored(("a cat", "a dog"), 1), thumbnail=b"JPEG", spoiler=True).files
     assert (shown.name, shown.data, shown.spoiler) == (THUMBNAIL_NAME, b"JPEG", True)
     assert shown.alt == "The picture that was scored. Its best label: a cat (0.30)."
 
 
 def test_labels_that_do_not_fit_are_in_a_file() -> None:
-    outcome = ranked(scored(LONG, 1))
+    outcome = format_ranking(scored(LONG, 1))
     assert names(outcome) == [TABLE_NAME]
     assert re.search(rf"… and \d+ more\n{re.escape(IN_FILE)}\n", outcome.text)
     assert outcome.files[0].data.decode("utf-8-sig").count("\r\n") == 26
 
 
 def test_several_pictures_have_a_matrix_and_a_table_where_it_fits() -> None:
-    outcome = compared(scored(("a cat", "a dog", "a cow"), 3), PNG)
+    outcome = format_matrix(scored(("a cat", "a dog", "a cow"), 3), PNG)
     assert names(outcome) == [MATRIX_NAME]
     assert outcome.files[0].data == PNG
     assert outcome.files[0].alt is not None
@@ -112,7 +112,7 @@ def test_several_pictures_have_a_matrix_and_a_table_where_it_fits() -> None:
 
 
 def test_a_table_that_does_not_fit_is_a_file() -> None:
-    outcome = compared(scored(LONG, 9), PNG)
+    outcome = format_matrix(scored(LONG, 9), PNG)
     assert names(outcome) == [MATRIX_NAME, TABLE_NAME]
     assert IN_FILE in outcome.text
     assert outcome.files[1].data.decode("utf-8-sig").count("\r\n") == 26
@@ -122,18 +122,18 @@ def test_a_table_that_does_not_fit_is_a_file() -> None:
 def test_without_a_matrix_the_scores_are_there_all_the_same(
     labels: tuple[str, ...], files: list[str]
 ) -> None:
-    outcome = compared(scored(labels, 9), None)
+    outcome = format_matrix(scored(labels, 9), None)
     assert outcome.text.startswith(NOT_DRAWN)
     assert names(outcome) == files
 
 
 def test_what_is_hidden_stays_hidden() -> None:
-    one = ranked(scored(("a|| cat", "b||"), 1), spoiler=True).text
+    one = format_ranking(scored(("a|| cat", "b||"), 1), spoiler=True).text
     hidden, note = one.rsplit("\n", 1)
     assert hidden.startswith("||")
     assert hidden.endswith("||")
     assert "||" not in re.sub(r"\\.", "", hidden[2:-2])
     assert RELATIVE in note
-    several = compared(scored(("a cat", "a dog"), 2), PNG, spoiler=True)
+    several = format_matrix(scored(("a cat", "a dog"), 2), PNG, spoiler=True)
     assert [each.spoiler for each in several.files] == [True, True]
     assert "cat" not in several.text
