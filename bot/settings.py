@@ -1,4 +1,4 @@
-"""The bot's settings, read once from the environment and `.env`; and the delays that are no settings."""
+"""The bot's settings, read once from the environment and `.env`, and its delays, which are not settings."""
 
 import difflib
 import os
@@ -18,18 +18,18 @@ PREFIX = "BEHOLDER_"
 
 @dataclass(frozen=True)
 class Delays:
-    """Seconds after which the bot does something by itself. Operators do not set them; tests shorten them.
+    """Delays of retries and of what waiting members are told. Operators do not set them; tests shorten them.
 
     Attributes:
-        retry_s: Before the first retry of a Discord call; doubled with each further one.
-        max_retry_s: Between two retries of a Discord call, at most.
-        retry_timeout_s: After which a Discord call is given up; its request stays in the inbox until the next
-            connection.
-        placeholder_s: After which a member who posted a picture is told that no worker is up.
-        queue_position_s: After which a member who waits for a command or a turn is told its place in the
-            queue, and between two updates of that.
-        link_embed_s: That Discord gets to fetch a link's picture before the message is fetched again.
-        backfill_retry_s: Before a channel that could not be read is read again; doubled up to a minute.
+        retry_s: Seconds before the first retry of a Discord call; doubled with each further one.
+        max_retry_s: Seconds between two retries of a Discord call, at most.
+        retry_timeout_s: Seconds after which a Discord call is given up. Its request stays in the inbox until
+            the next gateway connection.
+        placeholder_s: Seconds after which a member who posted a picture is told that no worker is up.
+        queue_position_s: Seconds after which a member is told the position of their command or turn in the
+            queue, and between two updates.
+        link_embed_s: Seconds for Discord to embed a link's picture before the message is fetched again.
+        backfill_retry_s: Seconds before a channel that could not be read is retried; doubled up to a minute.
     """
 
     retry_s: float = 0.5
@@ -48,22 +48,22 @@ class BotSettings(QueueSettings):
     caption_channels: Annotated[tuple[int, ...], NoDecode] = Field(
         (), validation_alias="BEHOLDER_CAPTION_CHANNELS"
     )
-    """Ids, separated by commas, of channels with captions on until `/captions` says otherwise."""
+    """Ids of channels with captions on, until `/captions` sets something else; separated by commas."""
     picture_bytes: int = Field(
         32 * 2**20, ge=2**16, le=512 * 2**20, validation_alias="BEHOLDER_PICTURE_BYTES"
     )
-    """The largest picture that is fetched, as a file."""
+    """Bytes of the largest picture that is fetched."""
     fetch_seconds: float = Field(30, gt=0, validation_alias="BEHOLDER_FETCH_SECONDS")
-    """How long fetching one picture may take."""
+    """Seconds that fetching a picture may take."""
     catch_up_seconds: int = Field(6 * 3600, ge=0, le=24 * 3600, validation_alias="BEHOLDER_CATCH_UP_SECONDS")
-    """How far back posts are looked for that came while the bot was away."""
+    """Seconds that backfill looks back, at most."""
     catch_up_messages: int = Field(200, ge=1, le=1000, validation_alias="BEHOLDER_CATCH_UP_MESSAGES")
-    """How many of them in one channel, at most."""
+    """Messages that backfill reads in a channel, at most."""
     shard_id: int = Field(0, ge=0, validation_alias="BEHOLDER_SHARD_ID")
     shard_count: int = Field(1, ge=1, validation_alias="BEHOLDER_SHARD_COUNT")
-    """Bot processes that share the servers: one for each shard id from 0 to `shard_count` - 1."""
+    """The number of bot processes that share the servers; each has a shard id from 0 to `shard_count` - 1."""
     discord_api: str | None = Field(None, validation_alias="BEHOLDER_DISCORD_API")
-    """Internal: how `beholder run` points the bot at a pocket Discord. Ends in `/api/v10`."""
+    """REST address of a pocket Discord, which ends in `/api/v10`; `beholder run` sets it and the next."""
     discord_gateway: str | None = Field(None, validation_alias="BEHOLDER_DISCORD_GATEWAY")
 
     @field_validator("token", "discord_api", "discord_gateway", mode="before")
@@ -95,13 +95,13 @@ class BotSettings(QueueSettings):
 
 
 def queue_name(application_id: int | None, settings: BotSettings) -> str:
-    """Name a bot process in the queue: the same after a restart, and no other process's."""
+    """Return a bot process's name in the queue: unique among processes, and the same after a restart."""
     return f"{application_id}-{settings.shard_id}of{settings.shard_count}"
 
 
 SETTINGS_CLASSES: tuple[type[BaseSettings], ...] = (QueueSettings, WorkerSettings, BotSettings)
-ELSEWHERE = frozenset({"BEHOLDER_LOG", "BEHOLDER_PLAYGROUND_HOST", "BEHOLDER_PLAYGROUND_PORT"})
-"""Names read by `bot.__main__` and `bot.cli.run`. Importing those here would import the playground."""
+OTHER_NAMES = frozenset({"BEHOLDER_LOG", "BEHOLDER_PLAYGROUND_HOST", "BEHOLDER_PLAYGROUND_PORT"})
+"""Names read by `bot.__main__` and `bot.cli.run`, which would import the playground here."""
 
 
 def _aliases(settings: type[BaseSettings]) -> Iterator[str]:
@@ -114,34 +114,34 @@ def _aliases(settings: type[BaseSettings]) -> Iterator[str]:
 
 
 def known_names(classes: Iterable[type[BaseSettings]] = SETTINGS_CLASSES) -> frozenset[str]:
-    """Collect the environment variables that a setting reads.
+    """Return the names of the environment variables with our prefix that a setting reads.
 
     Args:
         classes: The settings classes.
     """
-    names = {name.upper() for each in classes for name in _aliases(each)}
-    return frozenset(name for name in names if name.startswith(PREFIX)) | ELSEWHERE
+    names = {name.upper() for settings_class in classes for name in _aliases(settings_class)}
+    return frozenset(name for name in names if name.startswith(PREFIX)) | OTHER_NAMES
 
 
 def unknown_names(environment: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) -> list[str]:
-    """Find environment variables with our prefix that no setting reads: pydantic-settings ignores them.
+    """Find the environment variables with our prefix that no setting reads; pydantic-settings ignores them.
 
     Args:
-        environment: By default the process's own.
-        dotenv: The file whose names are checked as well; it need not exist.
+        environment: The environment variables; by default the process's.
+        dotenv: A file whose names are checked too; it need not exist.
 
     Returns:
-        A sentence for each, with the nearest name that is known, in the order of the names.
+        A sentence for each, with the nearest known name, in the order of the names.
     """
     given = {*(os.environ if environment is None else environment), *dotenv_values(dotenv, interpolate=False)}
     known = known_names()
-    strange = sorted(name for name in given if name.upper().startswith(PREFIX) and name.upper() not in known)
-    return [_sentence(name, known) for name in strange]
+    unknown = sorted(name for name in given if name.upper().startswith(PREFIX) and name.upper() not in known)
+    return [_unknown_name_sentence(name, known) for name in unknown]
 
 
-def _sentence(name: str, known: frozenset[str]) -> str:
-    # Without the prefix, which would make any two names look alike.
-    bare = [each.removeprefix(PREFIX) for each in sorted(known)]
-    near = difflib.get_close_matches(name.upper().removeprefix(PREFIX), bare, n=1, cutoff=0.6)
-    advice = f"Did you mean {PREFIX}{near[0]}?" if near else "See .env.example for the names there are."
-    return f"Nothing here is called {name}. {advice}"
+def _unknown_name_sentence(name: str, known: frozenset[str]) -> str:
+    # Compared without the prefix, which would make any two names similar.
+    candidates = [known_name.removeprefix(PREFIX) for known_name in sorted(known)]
+    nearest = difflib.get_close_matches(name.upper().removeprefix(PREFIX), candidates, n=1, cutoff=0.6)
+    advice = f"Did you mean {PREFIX}{nearest[0]}?" if nearest else "See .env.example for all names."
+    return f"There is no setting {name}. {advice}"

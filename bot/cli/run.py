@@ -56,7 +56,7 @@ def print_line(line: str) -> None:
 
 
 def chosen_models(settings: RunSettings) -> ModelSize:
-    """Return the models' size as set; else base, or tiny if there is neither a token nor base in the cache."""
+    """Return the models' size as set; else base, or tiny if there is no token and no base in the cache."""
     if "models" in settings.model_fields_set or settings.token is not None or in_local_cache("base"):
         return settings.models
     return "tiny"

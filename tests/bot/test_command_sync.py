@@ -1,4 +1,4 @@
-"""Discord is told the commands when they changed, and by `beholder sync`."""
+"""Commands are registered with Discord when they have changed, and by `beholder sync`."""
 
 import asyncio
 import sys
@@ -17,8 +17,8 @@ from tests.bot.harness import SCRIPTED, Harness
 PUT = "/applications/{application_id}/commands"
 
 
-class Told:
-    """Counts how often Discord was told commands, and keeps the last."""
+class Registrations:
+    """An observer that counts the registrations of commands, and keeps the names of the last."""
 
     def __init__(self, harness: Harness) -> None:
         self.times = 0
@@ -35,37 +35,37 @@ class Told:
             self.names = sorted(each["name"] for each in body)
 
 
-async def test_a_start_tells_the_commands_and_the_next_does_not(harness: Harness) -> None:
-    told = Told(harness)
+async def test_commands_are_registered_at_the_first_start_and_not_at_the_next(harness: Harness) -> None:
+    registrations = Registrations(harness)
     for _ in range(2):
         async with harness.bot():
             assert (await CommandCaller(harness.ada).command("ask"))["name"] == "ask"
-    assert told.times == 1
-    assert {"Describe this image", "ask", "captions", "describe", "match"} <= set(told.names)
+    assert registrations.times == 1
+    assert {"Describe this image", "ask", "captions", "describe", "match"} <= set(registrations.names)
 
 
-async def test_changed_commands_are_told_again(harness: Harness) -> None:
-    told = Told(harness)
+async def test_changed_commands_are_registered_again(harness: Harness) -> None:
+    registrations = Registrations(harness)
     async with harness.bot():
         pass
     async with harness.bot(extensions=SCRIPTED):
         await CommandCaller(harness.ada).command("try")
-    assert (told.times, told.names) == (2, ["try"])
+    assert (registrations.times, registrations.names) == (2, ["try"])
 
 
-async def test_a_bot_starts_though_discord_would_not_be_told(harness: Harness) -> None:
-    told = Told(harness)
+async def test_a_bot_starts_although_registering_fails_and_tries_at_the_next_start(harness: Harness) -> None:
+    registrations = Registrations(harness)
     harness.pocket.faults.add(Fault(FaultKind.STATUS, method="PUT", template=PUT, status=501))
     async with harness.bot():
         pass
-    assert told.times == 1
+    assert registrations.times == 1
     async with harness.bot():
         await CommandCaller(harness.ada).command("ask")
-    assert told.times == 2, "what failed was not taken for told"
+    assert registrations.times == 2, "a failed registration is tried again"
 
 
-async def test_beholder_sync_tells_them_in_any_case_and_disturbs_no_bot(harness: Harness) -> None:
-    told = Told(harness)
+async def test_beholder_sync_registers_unchanged_commands_beside_a_running_bot(harness: Harness) -> None:
+    registrations = Registrations(harness)
     async with harness.worker(), harness.bot():
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "bot", "sync"),
@@ -74,11 +74,13 @@ async def test_beholder_sync_tells_them_in_any_case_and_disturbs_no_bot(harness:
         )
         out, _ = await process.communicate()
         assert process.returncode == 0
-        assert out.decode().startswith(f"Discord was told {len(told.names)} commands")
-        assert told.times == 2
+        assert out.decode().startswith(f"Registered {len(registrations.names)} commands")
+        assert registrations.times == 2
 
 
-async def test_beholder_sync_says_what_keeps_it_from_doing_so(harness: Harness) -> None:
+async def test_beholder_sync_raises_a_startup_error_without_a_token_or_when_discord_fails(
+    harness: Harness,
+) -> None:
     with pytest.raises(StartupError, match="DISCORD_TOKEN"):
         await run_sync(harness.settings(token=None))
     harness.pocket.faults.add(Fault(FaultKind.STATUS, method="PUT", template=PUT, status=501))

@@ -1,3 +1,5 @@
+"""The bot's settings: parsing, validation, and names that no setting reads."""
+
 import os
 from pathlib import Path
 
@@ -8,8 +10,8 @@ from bot.settings import BotSettings, unknown_names
 
 
 @pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No settings of the machine's own, and no `.env`."""
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Remove the machine's settings from the environment, and change to a folder without `.env`."""
     for name in list(os.environ):
         if name.startswith("BEHOLDER_") or name in {"DISCORD_TOKEN", "REDIS_URL"}:
             monkeypatch.delenv(name)
@@ -21,7 +23,7 @@ def test_an_empty_token_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert BotSettings().token is None
 
 
-def test_the_token_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_is_not_in_the_settings_repr_or_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", "very-secret")
     settings = BotSettings()
     assert "very-secret" not in repr(settings)
@@ -33,31 +35,33 @@ def test_caption_channels_are_separated_by_commas(monkeypatch: pytest.MonkeyPatc
     assert BotSettings().caption_channels == (123, 456)
 
 
-def test_a_channel_that_is_no_number_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_channel_id_that_is_no_number_is_refused_with_the_settings_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("BEHOLDER_CAPTION_CHANNELS", "123,general")
     with pytest.raises(ValidationError, match="BEHOLDER_CAPTION_CHANNELS"):
         BotSettings()
 
 
-def test_a_shard_beyond_the_count_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shard_id_beyond_the_shard_count_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BEHOLDER_SHARD_ID", "2")
     with pytest.raises(ValidationError, match="BEHOLDER_SHARD_COUNT"):
         BotSettings()
 
 
-def test_api_without_gateway_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_api_address_without_a_gateway_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BEHOLDER_DISCORD_API", "http://127.0.0.1:1/api/v10")
     with pytest.raises(ValidationError, match="together"):
         BotSettings()
 
 
-def test_a_unknown_names_name_is_told_with_the_nearest() -> None:
+def test_an_unknown_name_is_reported_with_the_nearest_known_one() -> None:
     assert unknown_names({"BEHOLDER_MODEL": "tiny", "BEHOLDER_BATCH": "4", "PATH": "/bin"}) == [
-        "Nothing here is called BEHOLDER_MODEL. Did you mean BEHOLDER_MODELS?"
+        "There is no setting BEHOLDER_MODEL. Did you mean BEHOLDER_MODELS?"
     ]
 
 
-def test_a_unknown_names_name_in_dotenv_is_told_without_its_value(tmp_path: Path) -> None:
+def test_an_unknown_name_in_dotenv_is_reported_without_its_value(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("BEHOLDER_XYZZY_QUUX=secret\nBEHOLDER_QUEUE_JOBS=3\n")
     (sentence,) = unknown_names({})
     assert "BEHOLDER_XYZZY_QUUX" in sentence

@@ -1,4 +1,4 @@
-"""What `beholder run` says about conversations at its start."""
+"""The lines about conversations at the start of `beholder run`."""
 
 import asyncio
 from pathlib import Path
@@ -16,41 +16,41 @@ def settings(**given: Any) -> WorkerSettings:
     return WorkerSettings(_env_file=None, **given)
 
 
-async def test_with_ollama_there_it_says_so() -> None:
+async def test_a_reachable_ollama_is_named_with_its_model() -> None:
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
         lines = await chat_lines(settings(ollama_host=f"http://127.0.0.1:{port}"))
-    assert lines == [f"with llava-phi3 in Ollama at 127.0.0.1:{port}"]
+    assert lines == [f"llava-phi3 in Ollama at 127.0.0.1:{port}"]
 
 
-async def test_without_ollama_it_says_how_to_get_it() -> None:
+async def test_an_unreachable_ollama_is_named_with_how_to_get_it() -> None:
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     server.close()
     await server.wait_closed()
-    told = " ".join(await chat_lines(settings(ollama_host=f"me:secret@127.0.0.1:{port}")))
-    assert f"no Ollama at 127.0.0.1:{port}" in told
-    assert "https://ollama.com/download" in told
-    assert "ollama serve" in told
-    assert "secret" not in told
+    lines = " ".join(await chat_lines(settings(ollama_host=f"me:secret@127.0.0.1:{port}")))
+    assert f"no Ollama at 127.0.0.1:{port}" in lines
+    assert "https://ollama.com/download" in lines
+    assert "ollama serve" in lines
+    assert "secret" not in lines
 
 
-async def test_an_address_that_is_none_is_said_to_be() -> None:
-    assert "OLLAMA_HOST is no address" in (await chat_lines(settings(ollama_host="http://a:b")))[0]
+async def test_a_malformed_address_of_ollama_is_named() -> None:
+    assert "OLLAMA_HOST is malformed" in (await chat_lines(settings(ollama_host="http://a:b")))[0]
 
 
-async def test_the_tiny_models_converse_by_themselves_where_they_can(
+async def test_the_tiny_chat_model_is_named_if_its_files_exist(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(catalogue.CHAT, "tiny", Checkpoint(str(tmp_path / "converse")))
     tiny = settings(models="tiny")
-    assert await chat_lines(tiny) == ["with nothing: the tiny models have none for it"]
+    assert await chat_lines(tiny) == ["not available: the tiny models include no chat model"]
     (tmp_path / "converse").mkdir()
     for name in ("config.json", "preprocessor_config.json", "tokenizer.json", "model.safetensors"):
         (tmp_path / "converse" / name).write_text("{}")
-    assert await chat_lines(tiny) == ["with converse"]
+    assert await chat_lines(tiny) == ["converse"]
 
 
-async def test_who_does_not_serve_them_hears_nothing_of_them() -> None:
+async def test_a_worker_without_conversations_has_no_lines() -> None:
     assert await chat_lines(settings(tasks="caption")) == []

@@ -1,4 +1,4 @@
-"""What keeps the bot from starting is said in one sentence, with an exit code."""
+"""Errors at the bot's start: one sentence for the operator, and an exit code."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from bot.cli.bot import FAILED, MISCONFIGURED, StartupError, run_until
 from tests.bot.harness import TIMEOUT_S, Harness
 
 
-async def refused(harness: Harness, **changes: object) -> StartupError:
+async def startup_error(harness: Harness, **changes: object) -> StartupError:
     with pytest.raises(StartupError) as caught:
         async with asyncio.timeout(TIMEOUT_S):
             await run_until(harness.settings(**changes), asyncio.Event())
@@ -22,50 +22,50 @@ async def refused(harness: Harness, **changes: object) -> StartupError:
 
 
 @pytest.fixture(autouse=True)
-def restored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put back what pointing discord.py elsewhere changes."""
+def restore_discord_py(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restore discord.py's addresses, which a bot in a pocket Discord changes."""
     monkeypatch.setattr(http.Route, "BASE", http.Route.BASE)
     monkeypatch.setattr(asset.Asset, "BASE", asset.Asset.BASE)
     socket = gateway.DiscordWebSocket
     monkeypatch.setattr(socket, "DEFAULT_GATEWAY", socket.DEFAULT_GATEWAY)
 
 
-async def test_a_missing_token(harness: Harness) -> None:
-    error = await refused(harness, token=None)
+async def test_a_missing_token_is_a_misconfiguration(harness: Harness) -> None:
+    error = await startup_error(harness, token=None)
     assert error.code == MISCONFIGURED
     assert "DISCORD_TOKEN" in str(error)
 
 
-async def test_a_wrong_token(harness: Harness) -> None:
-    error = await refused(harness, token=SecretStr("not-the-token"))
+async def test_a_wrong_token_is_a_misconfiguration_and_not_repeated(harness: Harness) -> None:
+    error = await startup_error(harness, token=SecretStr("not-the-token"))
     assert error.code == MISCONFIGURED
     assert "refuses the token" in str(error)
     assert "not-the-token" not in str(error)
 
 
-async def test_an_absent_redis(harness: Harness, tmp_path: Path) -> None:
-    error = await refused(harness, redis_url=SecretStr(f"unix://{tmp_path}/nobody.sock"))
+async def test_an_unreachable_redis_is_a_misconfiguration(harness: Harness, tmp_path: Path) -> None:
+    error = await startup_error(harness, redis_url=SecretStr(f"unix://{tmp_path}/absent.sock"))
     assert error.code == MISCONFIGURED
     assert "REDIS_URL" in str(error)
 
 
-async def test_a_discord_that_cannot_be_reached(harness: Harness, unused_tcp_port: int) -> None:
+async def test_an_unreachable_discord_is_a_failure(harness: Harness, unused_tcp_port: int) -> None:
     api = f"http://127.0.0.1:{unused_tcp_port}/api/v10"
-    error = await refused(harness, discord_api=api)
+    error = await startup_error(harness, discord_api=api)
     assert error.code == FAILED
     assert api in str(error)
 
 
-async def test_a_gateway_that_cannot_be_reached(
+async def test_an_unreachable_gateway_is_a_failure(
     harness: Harness, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("discord.client.ExponentialBackoff.delay", lambda _: 0.01)
-    error = await refused(harness, discord_gateway=f"ws://127.0.0.1:{unused_tcp_port}/gateway")
+    error = await startup_error(harness, discord_gateway=f"ws://127.0.0.1:{unused_tcp_port}/gateway")
     assert error.code == FAILED
     assert "gateway" in str(error)
 
 
-def command(*arguments: str, **extra: str) -> "subprocess.CompletedProcess[str]":
+def run_python(*arguments: str, **extra: str) -> "subprocess.CompletedProcess[str]":
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BEHOLDER_")}
     return subprocess.run(
         [sys.executable, *arguments],
@@ -77,21 +77,21 @@ def command(*arguments: str, **extra: str) -> "subprocess.CompletedProcess[str]"
     )
 
 
-def test_the_command_says_one_sentence_and_tells_by_its_exit_code() -> None:
-    done = command("-m", "bot", "bot")
+def test_the_command_prints_one_sentence_and_returns_the_exit_code() -> None:
+    done = run_python("-m", "bot", "bot")
     assert done.returncode == MISCONFIGURED
     assert done.stdout == ""
     (sentence,) = done.stderr.strip().split("\n")
     assert sentence.startswith("beholder: No Discord token")
 
 
-def test_a_misspelt_setting_is_refused_with_the_name_that_was_meant() -> None:
-    done = command("-m", "bot", "bot", BEHOLDER_MODEL="tiny")
+def test_a_misspelt_setting_is_refused_with_the_nearest_name() -> None:
+    done = run_python("-m", "bot", "bot", BEHOLDER_MODEL="tiny")
     assert done.returncode == MISCONFIGURED
     assert "Did you mean BEHOLDER_MODELS?" in done.stderr
 
 
-def test_the_bot_loads_neither_models_nor_decoders() -> None:
+def test_the_bot_imports_no_models_no_decoders_and_no_playground() -> None:
     heavy = ("torch", "transformers", "matplotlib", "numpy", "PIL.Image", "bot.playground")
     program = f"import sys, bot.cli.bot, bot.cogs.gateway; print([m for m in {heavy!r} if m in sys.modules])"
-    assert command("-c", program).stdout.strip() == "[]"
+    assert run_python("-c", program).stdout.strip() == "[]"
