@@ -7,7 +7,7 @@ from tests.bot.harness import Harness, judged, picture
 from tests.openapi import description
 
 
-async def test_what_bot_and_discord_say_is_judged(harness: Harness) -> None:
+async def test_the_traffic_of_bot_and_discord_is_checked(harness: Harness) -> None:
     description()  # skips where it is not there: then nothing in this folder is judged
     async with harness.worker(), harness.bot():
         posted = await harness.ada.post(harness.pictures, files=[("a.png", picture("a red circle"))])
@@ -17,7 +17,7 @@ async def test_what_bot_and_discord_say_is_judged(harness: Harness) -> None:
     assert harness.judge.events > 0
 
 
-async def test_a_wrong_request_of_the_bots_fails_its_test(harness: Harness) -> None:
+async def test_a_wrong_request_of_the_bot_fails_the_test(harness: Harness) -> None:
     description()
     headers = {"Authorization": f"Bot {harness.pocket.bot_token}"}
     url = f"{harness.pocket.api}/channels/{harness.pictures}/messages"

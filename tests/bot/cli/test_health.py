@@ -35,7 +35,7 @@ async def redis(redis_url: str) -> AsyncIterator[Client]:
 
 
 @contextlib.asynccontextmanager
-async def beating(redis: Client, alive: Callable[[], bool], host: str = "here") -> AsyncIterator[None]:
+async def heartbeats(redis: Client, alive: Callable[[], bool], host: str = "here") -> AsyncIterator[None]:
     """Beat in the background; entered once `alive` was asked a second time, so after a whole first round."""
     asked, again = 0, asyncio.Event()
 
@@ -55,7 +55,7 @@ async def beating(redis: Client, alive: Callable[[], bool], host: str = "here") 
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until_ill(url: str) -> str:
+async def wait_until_unhealthy(url: str) -> str:
     """Return the problem about the bot on `here` once there is one: its last beat has run out."""
     async with asyncio.timeout(10):
         while (wrong := await health.problem("bot", queue(url), host="here")) is None:  # noqa: ASYNC110 - an expiry tells nobody
@@ -63,32 +63,32 @@ async def until_ill(url: str) -> str:
     return wrong
 
 
-async def test_a_bot_that_beats_is_healthy(redis: Client, redis_url: str) -> None:
+async def test_a_bot_with_a_heartbeat_is_healthy(redis: Client, redis_url: str) -> None:
     await redis.set(heartbeat.bot_key("here", Keys()), b"1", ex=60)
     assert await health.problem("bot", queue(redis_url), host="here") is None
 
 
-async def test_a_bot_that_never_joined_is_ill(redis: Client, redis_url: str) -> None:
-    async with beating(redis, lambda: False):
+async def test_a_bot_that_never_joined_discord_is_unhealthy(redis: Client, redis_url: str) -> None:
+    async with heartbeats(redis, lambda: False):
         wrong = await health.problem("bot", queue(redis_url), host="here")
     assert wrong is not None
     assert "The bot on here is not in Discord, or hangs" in wrong
 
 
-async def test_a_bot_that_stops_beating_falls_ill(redis: Client, redis_url: str) -> None:
-    async with beating(redis, lambda: True):
+async def test_a_bot_is_unhealthy_once_its_heartbeat_expires(redis: Client, redis_url: str) -> None:
+    async with heartbeats(redis, lambda: True):
         assert await redis.exists(heartbeat.bot_key("here", Keys()))
-    assert "no heartbeat" in await until_ill(redis_url)
+    assert "no heartbeat" in await wait_until_unhealthy(redis_url)
 
 
-async def test_another_container_s_bot_says_nothing_of_this_one(redis: Client, redis_url: str) -> None:
-    async with beating(redis, lambda: True, host="there"):
+async def test_the_heartbeat_of_another_host_does_not_count(redis: Client, redis_url: str) -> None:
+    async with heartbeats(redis, lambda: True, host="there"):
         assert await health.problem("bot", queue(redis_url), host="here") is not None
 
 
-async def test_a_bot_outlives_a_redis_that_is_away() -> None:
+async def test_heartbeats_go_on_while_redis_is_unreachable() -> None:
     nowhere = connect("redis://127.0.0.1:1/0")
-    async with beating(nowhere, lambda: True):
+    async with heartbeats(nowhere, lambda: True):
         pass
     await nowhere.aclose()
 
@@ -105,7 +105,7 @@ async def test_a_worker_is_healthy_once_it_serves_each_of_its_tasks(redis: Clien
     assert await health.problem("worker", settings, host="my") is not None, "a part of a name is no name"
 
 
-async def test_a_worker_whose_heartbeat_has_run_out_is_ill(redis: Client, redis_url: str) -> None:
+async def test_a_worker_whose_heartbeat_has_expired_is_unhealthy(redis: Client, redis_url: str) -> None:
     settings = worker(redis_url)
     consumer = Consumer(redis, Keys(), settings.tasks, "here-17-00c0ffee", settings)
     await consumer.beat(30)
@@ -115,20 +115,22 @@ async def test_a_worker_whose_heartbeat_has_run_out_is_ill(redis: Client, redis_
     assert await health.problem("worker", settings, host="here") is not None
 
 
-async def test_without_redis_nobody_is_healthy_and_no_password_is_told() -> None:
+async def test_an_unreachable_redis_is_reported_without_its_password() -> None:
     wrong = await health.problem("bot", queue("redis://:secret@127.0.0.1:1/0"), host="here")
     assert wrong is not None
     assert "Redis" in wrong
     assert "secret" not in wrong
 
 
-async def test_a_redis_of_our_own_is_not_started_to_look() -> None:
+async def test_the_check_starts_no_embedded_redis() -> None:
     wrong = await health.problem("bot", QueueSettings(redis_url=None, _env_file=None))
     assert wrong is not None
     assert "REDIS_URL is not set" in wrong
 
 
-async def test_the_command_answers_with_its_exit_code(redis: Client, redis_url: str) -> None:
+async def test_the_command_returns_an_exit_code_and_prints_only_a_problem(
+    redis: Client, redis_url: str
+) -> None:
     def command() -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "bot", "health", "bot"],
@@ -169,9 +171,7 @@ async def joining(pocket: asyncio.subprocess.Process) -> dict[str, str]:
     return told
 
 
-async def test_the_real_bot_is_healthy_in_discord_and_ill_when_discord_goes(
-    redis_url: str, tmp_path: Path
-) -> None:
+async def test_a_running_bot_is_healthy_until_discord_is_gone(redis_url: str, tmp_path: Path) -> None:
     async def until(*, well: bool) -> None:
         async with asyncio.timeout(120):
             while (await health.problem("bot", queue(redis_url)) is None) is not well:  # noqa: ASYNC110

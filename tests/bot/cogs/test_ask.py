@@ -32,7 +32,7 @@ async def outcome(
     return await caller.outcome(await caller.placeholder(channel, start=start))
 
 
-async def refused_later(harness: Harness, name: str, *options: dict[str, Any], **more: Any) -> str:
+async def later_refusal(harness: Harness, name: str, *options: dict[str, Any], **more: Any) -> str:
     """Call a command and return what its asker is told once its placeholder is gone."""
     caller, start = CommandCaller(harness.ada), len(harness.ada.heard)
     await caller.call(harness.general, name, *options, **more)
@@ -48,7 +48,7 @@ def jump(harness: Harness, message: Message) -> str:
     return about_line(guild, int(message["channel_id"]), int(message["id"]), 1)
 
 
-async def test_a_question_is_answered_below_the_picture_that_was_given(harness: Harness) -> None:
+async def test_a_question_is_answered_with_a_copy_of_the_given_picture(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         done = await outcome(harness, "ask", QUESTION, IMAGE, files=[RED])
         assert done["content"].splitlines() == [QUOTE, ANSWER]
@@ -65,28 +65,28 @@ async def test_a_question_is_answered_below_the_picture_that_was_given(harness: 
     assert [job.priority for job in worker.jobs] == ["waiting"]
 
 
-async def test_a_description_is_the_alt_text_of_the_picture_that_was_given(harness: Harness) -> None:
+async def test_a_caption_is_the_alt_text_of_the_copy(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         done = await outcome(harness, "describe", IMAGE, files=[RED])
     assert done["content"] == "a red circle"
     assert [each["description"] for each in done["attachments"]] == ["a red circle"]
 
 
-async def test_a_spoilered_picture_has_a_spoilered_answer(harness: Harness) -> None:
+async def test_a_spoiler_is_answered_behind_a_spoiler(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         done = await outcome(harness, "describe", IMAGE, files=[("SPOILER_a.png", RED[1])])
     assert done["content"] == "||a red circle||"
     assert [each["filename"] for each in done["attachments"]] == ["SPOILER_picture.jpg"]
 
 
-async def test_a_private_answer_is_its_askers_alone(harness: Harness) -> None:
+async def test_a_private_answer_is_ephemeral(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         private = option(SWITCH, "private", True)
         done = await outcome(harness, "ask", QUESTION, IMAGE, private, files=[RED])
     assert (done["flags"], done["content"].splitlines()) == (EPHEMERAL, [QUOTE, ANSWER])
 
 
-async def test_without_an_image_the_newest_in_the_channel_is_named(harness: Harness) -> None:
+async def test_without_an_image_the_newest_of_the_channel_is_used_and_linked(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         await harness.ada.post(harness.general, files=[BLUE])
         newest = await harness.ada.post(harness.general, files=[("notes.txt", b"words"), RED])
@@ -96,24 +96,24 @@ async def test_without_an_image_the_newest_in_the_channel_is_named(harness: Harn
         assert done["attachments"] == []
 
 
-async def test_every_picture_of_the_message_is_described(harness: Harness) -> None:
+async def test_every_picture_of_a_found_message_is_captioned(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         await harness.ada.post(harness.general, files=[BLUE, RED])
         done = await outcome(harness, "describe")
     assert done["content"].splitlines()[:2] == ["1. a blue square", "2. a red circle"]
 
 
-async def test_fifty_messages_back_and_no_further(harness: Harness) -> None:
+async def test_only_the_last_fifty_messages_are_searched(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         old = await harness.ada.post(harness.general, files=[RED])
         for number in range(48):
             await harness.ada.post(harness.general, str(number))
         # The placeholder is the fiftieth.
         assert (await outcome(harness, "describe"))["content"].splitlines()[1] == jump(harness, old)
-        assert await refused_later(harness, "describe") == NO_PICTURE
+        assert await later_refusal(harness, "describe") == NO_PICTURE
 
 
-async def test_a_thread_is_about_the_picture_that_it_was_made_from(harness: Harness) -> None:
+async def test_in_a_thread_the_picture_it_was_made_from_is_used(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         start = await harness.ada.post(harness.general, files=[RED])
         path = f"/channels/{harness.general}/messages/{start['id']}/threads"
@@ -123,7 +123,7 @@ async def test_a_thread_is_about_the_picture_that_it_was_made_from(harness: Harn
         assert done["content"].splitlines() == ["a red circle", jump(harness, start)]
 
 
-async def test_in_a_thread_about_no_picture_the_newest_is_taken(harness: Harness) -> None:
+async def test_in_a_thread_made_from_no_picture_the_newest_is_used(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         start = await harness.ada.post(harness.general, "words alone")
         path = f"/channels/{harness.general}/messages/{start['id']}/threads"
@@ -133,7 +133,7 @@ async def test_in_a_thread_about_no_picture_the_newest_is_taken(harness: Harness
         assert done["content"].splitlines() == ["a red circle", jump(harness, newest)]
 
 
-async def test_who_may_not_read_the_history_hears_of_no_picture_in_it(harness: Harness) -> None:
+async def test_a_member_without_read_history_must_give_a_picture(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot(), Member(harness.session, 1) as ben:
         await harness.ada.post(harness.general, files=[RED])
         path = f"/channels/{harness.general}/permissions/{ben.user['id']}"
@@ -147,7 +147,7 @@ async def test_who_may_not_read_the_history_hears_of_no_picture_in_it(harness: H
     assert len(worker.jobs) == 1
 
 
-async def test_in_a_direct_message(harness: Harness) -> None:
+async def test_a_question_in_a_direct_message_is_answered(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         direct = await harness.ada.direct_channel()
         posted = await harness.ada.post(direct, files=[RED])
@@ -157,7 +157,7 @@ async def test_in_a_direct_message(harness: Harness) -> None:
     assert done["content"].splitlines() == [QUOTE, ANSWER, link]
 
 
-async def test_a_message_is_described_to_the_one_who_asks(harness: Harness) -> None:
+async def test_the_menu_captions_a_message_ephemerally(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         posted = await harness.ada.post(harness.general, files=[RED])
         done = await outcome(harness, MENU, target=posted)
@@ -179,7 +179,7 @@ async def test_a_message_is_described_to_the_one_who_asks(harness: Harness) -> N
         ("describe", [], ("large.png", RED[1] + b" " * 2**16), "This picture is too large"),
     ],
 )
-async def test_what_the_payload_shows_is_refused_before_deferring(
+async def test_an_error_in_the_payload_is_refused_before_deferring(
     harness: Harness, name: str, options: list[dict[str, Any]], file: tuple[str, bytes], sentence: str
 ) -> None:
     caller = CommandCaller(harness.ada)
@@ -199,24 +199,24 @@ async def test_a_message_without_a_picture_is_refused_before_deferring(harness: 
         assert (await caller.refusal())["content"] == NO_PICTURE_HERE
 
 
-async def test_a_channel_without_a_picture_is_refused_when_that_shows(harness: Harness) -> None:
+async def test_a_channel_without_a_picture_is_refused_after_deferring(harness: Harness) -> None:
     async with harness.bot():
-        assert await refused_later(harness, "ask", QUESTION) == NO_PICTURE
+        assert await later_refusal(harness, "ask", QUESTION) == NO_PICTURE
         assert [each["flags"] for each in await CommandCaller(harness.ada).messages(harness.general)] == [
             EPHEMERAL
         ]
 
 
-async def test_a_broken_picture_is_refused_when_that_shows(harness: Harness) -> None:
+async def test_a_broken_picture_is_refused_after_deferring(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         worker.failures["a red circle"] = "broken_picture"
-        told = await refused_later(harness, "describe", IMAGE, files=[RED])
+        told = await later_refusal(harness, "describe", IMAGE, files=[RED])
         assert told.startswith("This picture is damaged")
-        told = await refused_later(harness, "describe", IMAGE, files=[("a.png", b"words")])
+        told = await later_refusal(harness, "describe", IMAGE, files=[("a.png", b"words")])
         assert told.startswith("This is no picture that I can read.")
 
 
-async def test_a_long_question_about_many_pictures_fits(harness: Harness) -> None:
+async def test_a_long_question_about_many_pictures_fits_into_a_message(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         many = [(f"{number}.png", picture("*" * 300)) for number in range(10)]
         await harness.ada.post(harness.general, files=many)
@@ -226,7 +226,7 @@ async def test_a_long_question_about_many_pictures_fits(harness: Harness) -> Non
     assert utf16_length(done["content"]) <= MAX_MESSAGE_LENGTH
 
 
-async def test_a_bot_killed_in_the_middle_keeps_to_the_picture_and_the_job(harness: Harness) -> None:
+async def test_a_killed_bot_resumes_with_the_same_picture_and_job(harness: Harness) -> None:
     caller = CommandCaller(harness.ada)
     async with harness.worker() as worker:
         worker.gate.clear()
@@ -244,7 +244,7 @@ async def test_a_bot_killed_in_the_middle_keeps_to_the_picture_and_the_job(harne
         assert len(worker.jobs) == 1, "the job was finished or running under the same id"
 
 
-async def test_who_waits_is_told_how_many_are_before_them(
+async def test_a_waiting_member_is_told_the_number_of_jobs_ahead(
     harness: Harness,
 ) -> None:
     caller = CommandCaller(harness.ada)

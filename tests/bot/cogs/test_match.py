@@ -125,13 +125,13 @@ async def test_several_pictures_have_a_matrix_with_alt_text_and_the_table(harnes
     ]
 
 
-async def test_pictures_count_in_their_order_wherever_they_were_put(harness: Harness) -> None:
+async def test_pictures_are_numbered_in_the_order_of_their_options(harness: Harness) -> None:
     async with matching(harness):
         done = await answered(harness, COLOURS, ("a.png", BLUE), ("b.png", RED), first=4)
     assert "picture 1: blue (1.00); picture 2: red (1.00)" in by_name(done)["scores.png"]["description"]
 
 
-async def test_nine_pictures_and_25_labels_come_with_a_file(harness: Harness) -> None:
+async def test_nine_pictures_and_25_labels_have_the_table_in_a_file(harness: Harness) -> None:
     labels = ", ".join(["red", "blue", *(f"a colour called {'x' * 60}{number}" for number in range(23))])
     async with matching(harness):
         done = await answered(harness, labels, *[("a.png", BLUE), ("b.png", RED), ("c.png", LIME)] * 3)
@@ -143,7 +143,7 @@ async def test_nine_pictures_and_25_labels_come_with_a_file(harness: Harness) ->
     assert table.splitlines()[2].startswith('"blue",1.0000,0.0000,0.0000,1.0000')
 
 
-async def test_a_matrix_that_cannot_be_drawn_is_a_table_all_the_same(
+async def test_a_matrix_that_cannot_be_drawn_leaves_the_table(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fails(*_: object) -> bytes:
@@ -157,7 +157,7 @@ async def test_a_matrix_that_cannot_be_drawn_is_a_table_all_the_same(
     assert "  1.00  0.00  blue" in done["content"].splitlines()
 
 
-async def test_a_hidden_pictures_scores_stay_hidden(harness: Harness) -> None:
+async def test_scores_of_a_spoiler_are_behind_a_spoiler(harness: Harness) -> None:
     async with matching(harness):
         one = await answered(harness, COLOURS, ("SPOILER_a.png", BLUE))
         several = await answered(harness, COLOURS, ("a.png", RED), ("SPOILER_b.png", BLUE))
@@ -167,7 +167,7 @@ async def test_a_hidden_pictures_scores_stay_hidden(harness: Harness) -> None:
     assert "blue" not in several["content"]
 
 
-async def test_labels_ping_nobody_and_are_shown_as_they_are(harness: Harness) -> None:
+async def test_mentions_and_markup_in_labels_are_escaped(harness: Harness) -> None:
     async with matching(harness):
         done = await answered(harness, f"@everyone, <@{harness.ada.user['id']}>, **red**", ("a.png", RED))
     assert (done["mention_everyone"], done["mentions"]) == (False, [])
@@ -189,7 +189,7 @@ async def test_labels_ping_nobody_and_are_shown_as_they_are(harness: Harness) ->
         ("a cat", ("a.png", RED + bytes(2**16)), "This picture is too large"),
     ],
 )
-async def test_what_the_call_shows_is_refused_at_once_and_to_the_caller_alone(
+async def test_an_error_in_the_payload_is_refused_before_deferring(
     harness: Harness, labels: str, file: tuple[str, bytes], sentence: str
 ) -> None:
     async with harness.bot(picture_bytes=2**16):
@@ -201,7 +201,7 @@ async def test_what_the_call_shows_is_refused_at_once_and_to_the_caller_alone(
     assert not any(kind == "MESSAGE_CREATE" and data["flags"] & LOADING for kind, data in harness.ada.heard)
 
 
-async def test_of_several_files_the_one_that_is_no_picture_is_named(harness: Harness) -> None:
+async def test_a_file_that_is_no_picture_is_named_by_its_number(harness: Harness) -> None:
     async with harness.bot():
         caller = await call(harness, "a cat", ("a.png", RED), ("b.txt", b"no picture"))
         assert (await caller.refusal())["content"].startswith("Picture 2: This is no picture")
@@ -220,7 +220,7 @@ async def test_of_several_files_the_one_that_is_no_picture_is_named(harness: Har
         ("red", [("a.png", RED), ("b.png", b"a text called b.png")], "Picture 2: This is no picture"),
     ],
 )
-async def test_what_shows_later_is_told_the_caller_alone_and_the_placeholder_goes(
+async def test_a_later_error_is_ephemeral_and_deletes_the_placeholder(
     harness: Harness, labels: str, files: list[tuple[str, bytes]], sentence: str
 ) -> None:
     async with matching(harness):
@@ -239,7 +239,7 @@ def link(harness: Harness, message: Message) -> str:
     )
 
 
-async def test_without_an_image_the_newest_here_is_scored_and_named(harness: Harness) -> None:
+async def test_without_an_image_the_newest_of_the_channel_is_used_and_linked(harness: Harness) -> None:
     await harness.ada.post(harness.general, files=[("a.png", RED)])
     newest = await harness.ada.post(harness.general, files=[("b.png", BLUE)])
     await harness.ada.post(harness.general, "no picture")
@@ -251,7 +251,7 @@ async def test_without_an_image_the_newest_here_is_scored_and_named(harness: Har
     assert done["attachments"] == []
 
 
-async def test_a_message_with_several_pictures_is_scored_whole(harness: Harness) -> None:
+async def test_all_pictures_of_a_found_message_are_scored(harness: Harness) -> None:
     files = [("a.png", RED), ("SPOILER_b.png", BLUE)]
     post = await harness.ada.post(harness.general, files=files)
     async with matching(harness):
@@ -261,7 +261,7 @@ async def test_a_message_with_several_pictures_is_scored_whole(harness: Harness)
     assert "picture 1: red (1.00); picture 2: blue (1.00)" in matrix["description"]
 
 
-async def test_where_there_is_no_picture_the_caller_is_told(harness: Harness) -> None:
+async def test_a_channel_without_a_picture_is_refused_after_deferring(harness: Harness) -> None:
     await harness.ada.post(harness.general, "no picture")
     async with matching(harness):
         caller = await call(harness, COLOURS)
@@ -269,7 +269,7 @@ async def test_where_there_is_no_picture_the_caller_is_told(harness: Harness) ->
         assert (await caller.refusal())["content"] == NO_PICTURE
 
 
-async def test_a_restart_scores_what_was_found_before(harness: Harness) -> None:
+async def test_a_restarted_bot_scores_the_picture_that_was_found_before(harness: Harness) -> None:
     meant = await harness.ada.post(harness.general, files=[("a.png", BLUE)])
     async with harness.bot():
         caller = await call(harness, COLOURS)
@@ -288,7 +288,7 @@ async def found(harness: Harness) -> None:
             pass
 
 
-async def test_a_restart_goes_on_with_it(harness: Harness) -> None:
+async def test_a_restarted_bot_finishes_the_call(harness: Harness) -> None:
     async with harness.bot():
         caller = await call(harness, COLOURS, ("a.png", BLUE), ("b.png", RED))
         placeholder = await caller.placeholder(harness.general)
@@ -299,7 +299,7 @@ async def test_a_restart_goes_on_with_it(harness: Harness) -> None:
     assert list(by_name(done)) == ["scores.png"]
 
 
-async def test_the_longest_call_that_discord_lets_through_is_answered(harness: Harness) -> None:
+async def test_the_longest_possible_labels_are_answered(harness: Harness) -> None:
     labels = ",".join(f"{number} {ALEF * 190}" for number in range(25))
     async with matching(harness):
         done = await answered(harness, labels, ("a.png", RED))

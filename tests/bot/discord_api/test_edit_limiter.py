@@ -39,7 +39,7 @@ def headers(remaining: int, seconds: float) -> dict[str, str]:
     return {"X-RateLimit-Remaining": str(remaining), "X-RateLimit-Reset-After": str(seconds)}
 
 
-async def waited(
+async def wait_time(
     limiter: EditRateLimiter, clock: ManualClock, *, last: bool = False, channel: int = 1
 ) -> float:
     """Return how many seconds an edit waits."""
@@ -48,31 +48,33 @@ async def waited(
     return clock.now - began
 
 
-async def test_the_first_edit_goes_at_once_and_the_next_waits_until_something_is_heard(
+async def test_the_first_edit_is_sent_at_once_and_the_next_waits_for_an_answer(
     limiter: EditRateLimiter, clock: ManualClock
 ) -> None:
-    assert await waited(limiter, clock) == 0
-    assert await waited(limiter, clock) == pytest.approx(UNANSWERED_S)
+    assert await wait_time(limiter, clock) == 0
+    assert await wait_time(limiter, clock) == pytest.approx(UNANSWERED_S)
 
 
-async def test_edits_come_evenly_and_one_is_kept_for_the_last(
+async def test_edits_are_spread_evenly_and_one_is_reserved_for_the_last(
     limiter: EditRateLimiter, clock: ManualClock
 ) -> None:
     for remaining, seconds in ((4, 0.4), (3, 0.3), (2, 0.2)):
         limiter.update(1, headers(remaining, seconds))
-        assert await waited(limiter, clock) == pytest.approx(0.1)
+        assert await wait_time(limiter, clock) == pytest.approx(0.1)
     limiter.update(1, headers(1, 0.3))
-    assert await waited(limiter, clock, last=True) <= 1 / MAX_PER_SECOND
+    assert await wait_time(limiter, clock, last=True) <= 1 / MAX_PER_SECOND
     limiter.update(1, headers(0, 0.3))
-    assert await waited(limiter, clock, last=True) == pytest.approx(0.3), "none is left: even the last waits"
+    assert await wait_time(limiter, clock, last=True) == pytest.approx(0.3), (
+        "none is left: even the last waits"
+    )
 
 
 async def test_channels_do_not_wait_for_each_other(limiter: EditRateLimiter, clock: ManualClock) -> None:
     limiter.update(1, headers(0, 60))
-    assert await waited(limiter, clock, channel=2) == 0
+    assert await wait_time(limiter, clock, channel=2) == 0
 
 
-async def test_all_together_stay_below_the_limit_of_all_requests(
+async def test_all_channels_together_stay_below_the_global_limit(
     limiter: EditRateLimiter, clock: ManualClock
 ) -> None:
     began = clock.now
@@ -81,7 +83,9 @@ async def test_all_together_stay_below_the_limit_of_all_requests(
     assert clock.now - began == pytest.approx(19 / MAX_PER_SECOND)
 
 
-async def test_headers_that_say_nothing_change_nothing(limiter: EditRateLimiter, clock: ManualClock) -> None:
+async def test_missing_or_malformed_headers_change_nothing(
+    limiter: EditRateLimiter, clock: ManualClock
+) -> None:
     limiter.update(1, {})
     limiter.update(1, {"X-RateLimit-Remaining": "many", "X-RateLimit-Reset-After": "1"})
-    assert await waited(limiter, clock) == 0
+    assert await wait_time(limiter, clock) == 0

@@ -67,7 +67,7 @@ async def client() -> discord.Client:
     return client
 
 
-async def test_a_forum_post_gets_no_thread_and_is_nobodys_but_its_authors(client: discord.Client) -> None:
+async def test_a_forum_post_is_no_thread_of_the_bot_and_gets_none(client: discord.Client) -> None:
     post = client.get_channel(POST)
     assert isinstance(post, discord.Thread)
     assert isinstance(post.parent, discord.ForumChannel)
@@ -76,5 +76,5 @@ async def test_a_forum_post_gets_no_thread_and_is_nobodys_but_its_authors(client
     assert await thread_for(client, POST, 22, "a name") is None, "nothing is asked of Discord"
 
 
-async def test_a_channel_can_create_threads(client: discord.Client) -> None:
+async def test_threads_can_be_created_in_a_text_channel(client: discord.Client) -> None:
     assert can_create_threads(client, TEXT)

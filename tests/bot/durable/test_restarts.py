@@ -22,7 +22,7 @@ async def outcome(harness: Harness, message: Message) -> str:
     return str(reply["content"])
 
 
-async def test_a_bot_killed_between_inbox_and_reply_answers_once_when_it_is_back(harness: Harness) -> None:
+async def test_a_bot_killed_before_its_reply_answers_once_after_a_restart(harness: Harness) -> None:
     async with harness.worker() as worker:
         worker.gate.clear()
         async with harness.process():
@@ -36,7 +36,7 @@ async def test_a_bot_killed_between_inbox_and_reply_answers_once_when_it_is_back
     assert len(worker.jobs) == 1, "the job was finished or running under the same id"
 
 
-async def test_a_reply_that_was_sent_before_the_inbox_was_cleared_is_not_sent_again(harness: Harness) -> None:
+async def test_a_reply_sent_before_its_request_was_closed_is_not_sent_again(harness: Harness) -> None:
     async with harness.worker():
         async with harness.bot():
             posted = await harness.ada.post(harness.pictures, files=CIRCLE)
@@ -49,7 +49,7 @@ async def test_a_reply_that_was_sent_before_the_inbox_was_cleared_is_not_sent_ag
             assert await outcome(harness, posted) == "a red circle"
 
 
-async def test_a_placeholder_left_by_a_killed_bot_becomes_the_answer(
+async def test_a_placeholder_of_an_earlier_process_becomes_the_answer(
     harness: Harness,
 ) -> None:
     async with harness.bot(delays=IMPATIENT):
@@ -59,7 +59,7 @@ async def test_a_placeholder_left_by_a_killed_bot_becomes_the_answer(
         assert await outcome(harness, asked) == "a red circle"
 
 
-async def test_what_was_posted_while_the_bot_was_away_is_answered_when_it_is_back(harness: Harness) -> None:
+async def test_messages_posted_while_the_bot_was_away_are_backfilled(harness: Harness) -> None:
     async with harness.worker():
         async with harness.bot():
             direct = await harness.ada.direct_channel()
@@ -86,7 +86,7 @@ async def test_what_was_posted_while_the_bot_was_away_is_answered_when_it_is_bac
             assert await harness.replies(harness.general, ignored) == []
 
 
-async def test_what_was_posted_before_the_bot_was_ever_there_is_left_alone(harness: Harness) -> None:
+async def test_messages_posted_before_the_first_start_are_ignored(harness: Harness) -> None:
     old = await harness.ada.post(harness.pictures, files=CIRCLE)
     async with harness.worker():
         for _ in range(2):
@@ -97,11 +97,11 @@ async def test_what_was_posted_before_the_bot_was_ever_there_is_left_alone(harne
     assert await harness.replies(harness.pictures, old) == []
 
 
-async def test_a_session_that_cannot_be_resumed_loses_nothing(
+async def test_messages_missed_by_a_lost_session_are_backfilled(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # discord.py waits five seconds before it identifies a second time, and up to two before that.
-    monkeypatch.setattr("discord.client.Client.before_identify_hook", _at_once)
+    monkeypatch.setattr("discord.client.Client.before_identify_hook", _no_delay)
     monkeypatch.setattr("discord.client.ExponentialBackoff.delay", lambda _: 0.01)
     async with harness.worker(), harness.bot():
         await harness.ada.reply_to(await harness.ada.post(harness.pictures, files=CIRCLE))
@@ -112,12 +112,12 @@ async def test_a_session_that_cannot_be_resumed_loses_nothing(
         assert await outcome(harness, posted) == "a red circle"
 
 
-async def _at_once(*_: object, **__: object) -> None:
+async def _no_delay(*_: object, **__: object) -> None:
     """Identify without a pause."""
 
 
 @pytest.mark.parametrize("kind", [FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER])
-async def test_a_connection_that_breaks_while_replying_makes_neither_none_nor_two(
+async def test_a_connection_broken_while_replying_leaves_exactly_one_reply(
     harness: Harness, kind: FaultKind
 ) -> None:
     async with harness.worker(), harness.bot():
@@ -127,7 +127,7 @@ async def test_a_connection_that_breaks_while_replying_makes_neither_none_nor_tw
         assert await outcome(harness, posted) == "a red circle"
 
 
-async def test_a_message_that_was_deleted_while_the_bot_was_away_is_closed_without_a_reply(
+async def test_a_message_deleted_while_the_bot_was_away_is_closed_without_a_reply(
     harness: Harness,
 ) -> None:
     async with harness.worker() as worker:
@@ -142,7 +142,7 @@ async def test_a_message_that_was_deleted_while_the_bot_was_away_is_closed_witho
             assert await harness.replies(harness.pictures, posted) == []
 
 
-async def test_the_bot_process_obeys_sigterm(harness: Harness) -> None:
+async def test_the_bot_exits_with_0_on_sigterm(harness: Harness) -> None:
     async with harness.process() as process:
         process.terminate()
         assert await process.wait() == 0
@@ -162,7 +162,7 @@ async def _reopen(harness: Harness, message: Message) -> None:
     await redis.aclose()
 
 
-async def test_while_redis_is_away_people_hear_so_and_nothing_is_lost(
+async def test_an_outage_of_redis_is_told_to_waiting_members_and_loses_nothing(
     harness: Harness,
 ) -> None:
     redis = connect(harness.redis_url)

@@ -46,11 +46,11 @@ HOSTILE = st.text(
     st.one_of(st.characters(), st.sampled_from("@<>!&#:*_`|~\\-.)1 \n\u202e\u200bevryonh")), max_size=3000
 )
 ERRORS = st.sampled_from(CODES).map(lambda code: from_code(code, {}))
-SAID = st.builds(CaptionResult, st.one_of(HOSTILE, ERRORS), st.booleans())
+RESULTS = st.builds(CaptionResult, st.one_of(HOSTILE, ERRORS), st.booleans())
 
 
-@given(st.lists(SAID, min_size=1, max_size=10))
-def test_a_reply_always_fits_and_mentions_nobody(said: list[CaptionResult]) -> None:
+@given(st.lists(RESULTS, min_size=1, max_size=10))
+def test_a_reply_fits_into_a_message_and_has_no_mention(said: list[CaptionResult]) -> None:
     text = format_captions(said)
     assert text.strip()
     assert utf16_length(text) <= MAX_MESSAGE_LENGTH
@@ -58,13 +58,13 @@ def test_a_reply_always_fits_and_mentions_nobody(said: list[CaptionResult]) -> N
 
 
 @given(st.lists(HOSTILE, min_size=2, max_size=10))
-def test_lines_are_numbered_in_order_and_no_caption_makes_one_more(captions: list[str]) -> None:
+def test_each_caption_is_one_numbered_line(captions: list[str]) -> None:
     lines = format_captions([CaptionResult(caption) for caption in captions]).split("\n")
     assert [line.partition(".")[0] for line in lines] == [str(n + 1) for n in range(len(captions))]
 
 
 @given(HOSTILE)
-def test_a_spoiler_stays_closed(caption: str) -> None:
+def test_a_caption_cannot_end_its_spoiler(caption: str) -> None:
     text = format_captions([CaptionResult(caption, spoiler=True)])
     assert text.startswith("||")
     assert text.endswith("||")
@@ -72,7 +72,7 @@ def test_a_spoiler_stays_closed(caption: str) -> None:
 
 
 @pytest.mark.parametrize("caption", ["a red circle", "a dog, a cat and 2 birds", "it's 5 - 3"])
-def test_a_plain_caption_stays_as_it_is(caption: str) -> None:
+def test_a_caption_without_markup_is_unchanged(caption: str) -> None:
     assert format_captions([CaptionResult(caption)]) == caption
 
 
@@ -89,11 +89,11 @@ def test_a_plain_caption_stays_as_it_is(caption: str) -> None:
         ("hi @everyone", "hi @\u200beveryone"),
     ],
 )
-def test_what_discord_would_read_as_markup_is_escaped(caption: str, shown: str) -> None:
+def test_markup_is_escaped(caption: str, shown: str) -> None:
     assert format_captions([CaptionResult(caption)]) == shown
 
 
-def test_ten_long_captions_are_cut_alike_and_a_short_one_not_at_all() -> None:
+def test_long_captions_are_cut_to_equal_lengths_beside_a_whole_short_one() -> None:
     lines = format_captions([CaptionResult("x" * 1000)] * 9 + [CaptionResult("a red circle")]).split("\n")
     assert lines[-1] == "10. a red circle"
     assert all(line.endswith("…") for line in lines[:9])
@@ -112,11 +112,11 @@ def test_every_error_has_a_sentence_of_its_own(code: str) -> None:
     assert in_a_conversation.endswith(".")
 
 
-def test_an_error_that_nobody_knows_has_a_sentence_too() -> None:
+def test_an_unknown_error_has_the_general_sentence() -> None:
     assert error_sentence(BeholderError()) == INTERNAL_ERROR
 
 
-def test_sentences_name_the_numbers() -> None:
+def test_sentences_contain_values_and_limits() -> None:
     large = PictureTooLarge("", value=33554433 * 2, limit=33554432, unit="bytes")
     assert "64 MiB; I take up to 32 MiB" in error_sentence(large)
     pixels = PictureTooLarge("", value=80e6, limit=64e6, unit="pixels")
@@ -134,23 +134,23 @@ def test_sentences_name_the_numbers() -> None:
         ("a," + "b" * 201, "Label 2 is too long (201 characters): 200 characters are the most. Shorten it."),
     ],
 )
-def test_labels_are_refused_with_what_is_wrong(labels: str, wanted: str) -> None:
+def test_each_error_in_labels_has_a_sentence_with_label_and_limit(labels: str, wanted: str) -> None:
     with pytest.raises(RequestError) as caught:
         parse_labels(labels)
     assert wanted in error_sentence(caught.value)
 
 
-def test_a_label_of_too_many_tokens_is_named() -> None:
+def test_a_label_with_too_many_tokens_is_named_by_its_number() -> None:
     error = LabelTooLong("", label=3.0, value=90.0, limit=77.0, unit="tokens")
     assert error_sentence(error).startswith("Label 3 is too long (90 tokens): 77 tokens are the most.")
 
 
-def test_of_several_pictures_the_bad_one_is_named() -> None:
+def test_a_bad_picture_of_several_is_named_by_its_number() -> None:
     bad = error_sentence(BrokenPicture("", picture=2.0))
     assert bad == f"Picture 2: {error_sentence(BrokenPicture())}"
 
 
-def test_a_reason_that_all_share_and_no_picture_has_is_given_once() -> None:
+def test_a_shared_error_that_is_not_about_the_pictures_is_one_sentence() -> None:
     full = QueueFull("", retry_after=3)
     assert format_captions([CaptionResult(full)] * 3) == error_sentence(full)
     assert format_captions([CaptionResult(BrokenPicture())] * 2).count("\n") == 1

@@ -28,7 +28,7 @@ HOSTILE = st.lists(
 LONG = tuple(f"a label that is quite long, for a label at least, number {number}" for number in range(25))
 
 
-def scored(labels: tuple[str, ...], pictures: int) -> Scores:
+def make_scores(labels: tuple[str, ...], pictures: int) -> Scores:
     """Make up scores; picture n's best label is label n."""
     chance = random.Random(1)
     cosine = [[chance.uniform(0.1, 0.2) for _ in labels] for _ in range(pictures)]
@@ -43,14 +43,16 @@ def names(outcome: OutgoingMessage) -> list[str]:
 
 
 @given(HOSTILE, st.integers(1, 9), st.booleans(), st.booleans())
-def test_it_always_fits(given_labels: list[str], pictures: int, spoiler: bool, drawn: bool) -> None:
+def test_every_outcome_fits_into_a_message(
+    given_labels: list[str], pictures: int, spoiler: bool, drawn: bool
+) -> None:
     try:
         labels = parse_labels(",".join(given_labels)[:3000])
     except RequestError:
         return
-    scores = scored(labels, pictures)
+    scores = make_scores(labels, pictures)
     about = "https://discord.com/channels/1/2/3"
-    single = format_ranking(scored(labels, 1), about=about, thumbnail=PNG, spoiler=spoiler)
+    single = format_ranking(make_scores(labels, 1), about=about, thumbnail=PNG, spoiler=spoiler)
     several = format_matrix(scores, PNG if drawn else None, about=about, spoiler=spoiler)
     for outcome in (single, several):
         assert utf16_length(outcome.text) <= MAX_MESSAGE_LENGTH
@@ -61,7 +63,7 @@ def test_it_always_fits(given_labels: list[str], pictures: int, spoiler: bool, d
 
 
 def test_one_pictures_labels_are_ranked() -> None:
-    outcome = format_ranking(scored(("a cat", "a dog"), 1))
+    outcome = format_ranking(make_scores(("a cat", "a dog"), 1))
     assert outcome.text.index("1. **a cat**") < outcome.text.index("2. **a dog**")
     assert outcome.files == []
 
@@ -80,8 +82,8 @@ def test_one_pictures_labels_are_ranked() -> None:
         "a_b_c",
     ],
 )
-def test_markdown_in_a_label_is_shown_not_obeyed(label: str) -> None:
-    text = format_ranking(scored((label,), 1)).text.splitlines()[0]
+def test_markdown_in_a_label_is_escaped(label: str) -> None:
+    text = format_ranking(make_scores((label,), 1)).text.splitlines()[0]
     written = text.removeprefix("1. **").rsplit("** \u2014", 1)[0]
     assert re.sub(r"\\(.)", r"\1", written).replace("@\u200b", "@") == label
     assert not re.search(r"(?<!\\)(?:\\\\)*[*_~`|<>\[]", written)
@@ -89,21 +91,21 @@ def test_markdown_in_a_label_is_shown_not_obeyed(label: str) -> None:
     assert "http://" not in written
 
 
-def test_one_picture_that_stands_nowhere_else_is_shown() -> None:
-    [shown] = format_ranking(scored(("a cat", "a dog"), 1), thumbnail=b"JPEG", spoiler=True).files
+def test_a_picture_that_is_in_no_message_is_attached() -> None:
+    [shown] = format_ranking(make_scores(("a cat", "a dog"), 1), thumbnail=b"JPEG", spoiler=True).files
     assert (shown.name, shown.data, shown.spoiler) == (THUMBNAIL_NAME, b"JPEG", True)
     assert shown.alt == "The picture that was scored. Its best label: a cat (0.30)."
 
 
 def test_labels_that_do_not_fit_are_in_a_file() -> None:
-    outcome = format_ranking(scored(LONG, 1))
+    outcome = format_ranking(make_scores(LONG, 1))
     assert names(outcome) == [TABLE_NAME]
     assert re.search(rf"… and \d+ more\n{re.escape(IN_FILE)}\n", outcome.text)
     assert outcome.files[0].data.decode("utf-8-sig").count("\r\n") == 26
 
 
-def test_several_pictures_have_a_matrix_and_a_table_where_it_fits() -> None:
-    outcome = format_matrix(scored(("a cat", "a dog", "a cow"), 3), PNG)
+def test_several_pictures_have_a_matrix_and_a_table_that_fits() -> None:
+    outcome = format_matrix(make_scores(("a cat", "a dog", "a cow"), 3), PNG)
     assert names(outcome) == [MATRIX_NAME]
     assert outcome.files[0].data == PNG
     assert outcome.files[0].alt is not None
@@ -112,28 +114,28 @@ def test_several_pictures_have_a_matrix_and_a_table_where_it_fits() -> None:
 
 
 def test_a_table_that_does_not_fit_is_a_file() -> None:
-    outcome = format_matrix(scored(LONG, 9), PNG)
+    outcome = format_matrix(make_scores(LONG, 9), PNG)
     assert names(outcome) == [MATRIX_NAME, TABLE_NAME]
     assert IN_FILE in outcome.text
     assert outcome.files[1].data.decode("utf-8-sig").count("\r\n") == 26
 
 
 @pytest.mark.parametrize(("labels", "files"), [(("a", "b"), []), (LONG, [TABLE_NAME])])
-def test_without_a_matrix_the_scores_are_there_all_the_same(
+def test_without_a_matrix_the_scores_are_shown_with_a_notice(
     labels: tuple[str, ...], files: list[str]
 ) -> None:
-    outcome = format_matrix(scored(labels, 9), None)
+    outcome = format_matrix(make_scores(labels, 9), None)
     assert outcome.text.startswith(NOT_DRAWN)
     assert names(outcome) == files
 
 
-def test_what_is_hidden_stays_hidden() -> None:
-    one = format_ranking(scored(("a|| cat", "b||"), 1), spoiler=True).text
+def test_scores_of_a_spoiler_are_behind_a_spoiler() -> None:
+    one = format_ranking(make_scores(("a|| cat", "b||"), 1), spoiler=True).text
     hidden, note = one.rsplit("\n", 1)
     assert hidden.startswith("||")
     assert hidden.endswith("||")
     assert "||" not in re.sub(r"\\.", "", hidden[2:-2])
     assert RELATIVE in note
-    several = format_matrix(scored(("a cat", "a dog"), 2), PNG, spoiler=True)
+    several = format_matrix(make_scores(("a cat", "a dog"), 2), PNG, spoiler=True)
     assert [each.spoiler for each in several.files] == [True, True]
     assert "cat" not in several.text

@@ -62,7 +62,7 @@ async def test_a_sticker_is_captioned(harness: Harness, data: bytes) -> None:
         assert await answer(harness, forward) == "a dot"
 
 
-async def test_an_animation_in_json_is_no_picture(harness: Harness) -> None:
+async def test_a_lottie_sticker_is_no_picture(harness: Harness) -> None:
     number = await sticker(harness, LOTTIE)
     async with harness.worker() as worker, harness.bot():
         await harness.ada.post(harness.pictures, sticker_ids=[number])
@@ -71,7 +71,7 @@ async def test_an_animation_in_json_is_no_picture(harness: Harness) -> None:
         assert worker.jobs == []
 
 
-async def test_a_link_that_shows_a_picture_is_captioned_where_the_bot_is_asked(harness: Harness) -> None:
+async def test_the_picture_of_a_link_is_captioned_if_the_bot_is_mentioned(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         await linked(harness, harness.pictures, "look {link}", "unasked")
         asked = await linked(harness, harness.pictures, f"{harness.me} {{link}}", "a red circle")
@@ -79,13 +79,13 @@ async def test_a_link_that_shows_a_picture_is_captioned_where_the_bot_is_asked(h
         assert len(worker.jobs) == 1
 
 
-async def test_a_reply_to_a_link_that_shows_a_picture_is_captioned(harness: Harness) -> None:
+async def test_a_mention_in_a_reply_captions_the_picture_of_a_link(harness: Harness) -> None:
     async with harness.worker(), harness.bot(), Member(harness.session, 1) as ben:
         theirs = await linked(harness, harness.general, "{link}", "a red circle", ben)
         assert await ask_about(harness, theirs) == "a red circle"
 
 
-async def test_a_link_behind_a_spoiler_stays_behind_one(harness: Harness) -> None:
+async def test_the_picture_of_a_link_behind_a_spoiler_is_captioned_behind_one(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         asked = await linked(harness, harness.general, f"{harness.me} ||{{link}}||", "a red circle")
         assert await answer(harness, asked) == "||a red circle||"
@@ -94,7 +94,7 @@ async def test_a_link_behind_a_spoiler_stays_behind_one(harness: Harness) -> Non
 
 
 @pytest.mark.parametrize("place", ["image", "thumbnail"])
-async def test_an_embeds_picture_is_fetched_from_discords_copy(
+async def test_the_picture_of_an_embed_is_fetched_from_discords_proxy(
     harness: Harness, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched: list[str] = []
@@ -113,7 +113,7 @@ async def test_an_embeds_picture_is_fetched_from_discords_copy(
     assert all("/media/" in each for each in fetched)
 
 
-async def test_an_embeds_picture_that_discord_has_no_copy_of_is_not_fetched_from_elsewhere(
+async def test_the_picture_of_an_embed_is_not_fetched_from_its_own_host(
     harness: Harness,
 ) -> None:
     async with harness.worker() as worker, harness.bot():
@@ -123,7 +123,7 @@ async def test_an_embeds_picture_that_discord_has_no_copy_of_is_not_fetched_from
         assert worker.jobs == []
 
 
-async def test_a_forward_is_captioned_for_whoever_replies_to_it(harness: Harness) -> None:
+async def test_a_mention_in_a_reply_captions_the_picture_of_a_forward(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         source = await harness.ada.post(harness.general, files=[("a.png", picture("a red circle"))])
         reference = {"type": 1, "message_id": source["id"], "channel_id": harness.general}
@@ -131,7 +131,7 @@ async def test_a_forward_is_captioned_for_whoever_replies_to_it(harness: Harness
         assert await ask_about(harness, forward) == "a red circle"
 
 
-async def test_spoilers_stay_spoilers_in_replies_and_forwards(harness: Harness) -> None:
+async def test_spoilers_are_kept_in_replies_and_forwards(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         files = [("SPOILER_a.png", picture("a red circle")), ("b.png", picture("a blue square"))]
         source = await harness.ada.post(harness.general, files=files)
@@ -142,7 +142,7 @@ async def test_spoilers_stay_spoilers_in_replies_and_forwards(harness: Harness) 
         assert await answer(harness, forward) == lines
 
 
-async def test_a_reply_without_a_mention_asks_for_nothing(harness: Harness) -> None:
+async def test_a_reply_without_a_mention_is_not_captioned(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         source = await harness.ada.post(harness.general, files=[("a.png", picture("a red circle"))])
         await harness.ada.post(harness.general, "nice", message_reference={"message_id": source["id"]})
@@ -150,7 +150,7 @@ async def test_a_reply_without_a_mention_asks_for_nothing(harness: Harness) -> N
         assert len(worker.jobs) == 1
 
 
-async def test_ones_own_picture_comes_before_the_one_replied_to(harness: Harness) -> None:
+async def test_the_picture_of_a_message_is_captioned_instead_of_the_one_replied_to(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         source = await harness.ada.post(harness.general, files=[("a.png", picture("a red circle"))])
         asked = await harness.ada.post(

@@ -82,23 +82,23 @@ async def fetcher(files: Files) -> AsyncIterator[Fetcher]:
         yield Fetcher(session, max_bytes=MOST, timeout_s=5, only=files.server.make_url("/").origin())
 
 
-async def test_a_picture_comes_whole(fetcher: Fetcher, files: Files) -> None:
+async def test_a_picture_is_fetched_whole(fetcher: Fetcher, files: Files) -> None:
     assert await fetcher.fetch(str(files.server.make_url("/good.png"))) == picture("a red circle")
 
 
-async def test_no_more_than_the_cap_is_read_of_an_endless_file(fetcher: Fetcher, files: Files) -> None:
+async def test_a_file_over_the_limit_is_not_read_further(fetcher: Fetcher, files: Files) -> None:
     with pytest.raises(PictureTooLarge) as caught:
         await fetcher.fetch(str(files.server.make_url("/endless.png")))
     assert caught.value.detail["limit"] == MOST
 
 
-async def test_what_is_no_picture_is_not_fetched_to_its_end(fetcher: Fetcher, files: Files) -> None:
+async def test_a_file_that_is_no_picture_is_not_read_further(fetcher: Fetcher, files: Files) -> None:
     with pytest.raises(NotAPicture):
         await fetcher.fetch(str(files.server.make_url("/endless.txt")))
 
 
 @pytest.mark.parametrize("path", ["/gone.png", "/elsewhere.png"])
-async def test_what_is_gone_or_points_elsewhere_is_gone(fetcher: Fetcher, files: Files, path: str) -> None:
+async def test_a_missing_file_and_a_redirect_are_gone(fetcher: Fetcher, files: Files, path: str) -> None:
     with pytest.raises(PictureGone):
         await fetcher.fetch(str(files.server.make_url(path)))
 
@@ -108,7 +108,7 @@ async def test_an_empty_file_is_no_picture(fetcher: Fetcher, files: Files) -> No
         await fetcher.fetch(str(files.server.make_url("/empty.png")))
 
 
-async def test_a_host_that_never_ends_is_given_up(files: Files) -> None:
+async def test_an_answer_without_an_end_times_out(files: Files) -> None:
     async with aiohttp.ClientSession() as session:
         only = files.server.make_url("/").origin()
         hasty = Fetcher(session, max_bytes=MOST, timeout_s=0.2, only=only)
@@ -130,7 +130,7 @@ async def test_a_host_that_never_ends_is_given_up(files: Files) -> None:
         "",
     ],
 )
-async def test_nothing_is_fetched_from_elsewhere(url: str) -> None:
+async def test_other_hosts_are_refused(url: str) -> None:
     async with aiohttp.ClientSession() as session:
         fetcher = Fetcher(session, max_bytes=MOST, timeout_s=5)
         with pytest.raises(NotAPicture):
@@ -145,12 +145,12 @@ async def test_nothing_is_fetched_from_elsewhere(url: str) -> None:
         "https://images-ext-1.discordapp.net/external/x/https/example.com/a.png",
     ],
 )
-async def test_discords_hosts_are_known(url: str) -> None:
+async def test_discords_hosts_are_accepted(url: str) -> None:
     async with aiohttp.ClientSession() as session:
         assert Fetcher(session, max_bytes=MOST, timeout_s=5)._is_discord(yarl.URL(url))
 
 
-async def test_a_size_that_discord_names_is_enough_to_refuse(fetcher: Fetcher) -> None:
+async def test_a_declared_size_over_the_limit_is_refused(fetcher: Fetcher) -> None:
     fetcher.check_size(None)
     fetcher.check_size(MOST)
     with pytest.raises(PictureTooLarge):

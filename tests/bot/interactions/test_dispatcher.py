@@ -39,7 +39,7 @@ async def tokens(harness: Harness) -> int:
         await redis.aclose()
 
 
-async def test_an_outcome_takes_the_placeholders_place_and_pings_nobody(
+async def test_an_outcome_replaces_the_placeholder_without_mentions(
     harness: Harness, script: scripts.CommandScript
 ) -> None:
     caller = CommandCaller(harness.ada)
@@ -53,7 +53,7 @@ async def test_an_outcome_takes_the_placeholders_place_and_pings_nobody(
         assert await tokens(harness) == 0
 
 
-async def test_a_private_outcome_is_its_askers_alone(harness: Harness) -> None:
+async def test_a_private_outcome_is_ephemeral(harness: Harness) -> None:
     caller = CommandCaller(harness.ada)
     async with harness.bot(extensions=SCRIPTED):
         await caller.call(harness.general, "try", WORDS, PRIVATE)
@@ -61,7 +61,7 @@ async def test_a_private_outcome_is_its_askers_alone(harness: Harness) -> None:
         assert done["flags"] == EPHEMERAL
 
 
-async def test_what_the_payload_shows_is_refused_before_deferring(
+async def test_an_error_in_the_payload_is_refused_before_deferring(
     harness: Harness, script: scripts.CommandScript
 ) -> None:
     caller = CommandCaller(harness.ada)
@@ -82,7 +82,7 @@ async def test_what_the_payload_shows_is_refused_before_deferring(
         (ZeroDivisionError(), INTERNAL_ERROR),
     ],
 )
-async def test_what_shows_later_is_told_the_asker_alone_and_the_placeholder_goes(
+async def test_a_later_error_is_ephemeral_and_deletes_the_placeholder(
     harness: Harness, script: scripts.CommandScript, wrong: Exception, sentence: str
 ) -> None:
     script.wrong = wrong
@@ -96,7 +96,7 @@ async def test_what_shows_later_is_told_the_asker_alone_and_the_placeholder_goes
         assert [each["id"] for each in await caller.messages(harness.general)] == [told["id"]]
 
 
-async def test_a_private_refusal_stands_in_the_placeholder(
+async def test_a_private_refusal_replaces_the_placeholder(
     harness: Harness, script: scripts.CommandScript
 ) -> None:
     script.wrong = UserError("There is nothing here.")
@@ -110,7 +110,7 @@ async def test_a_private_refusal_stands_in_the_placeholder(
 @pytest.mark.parametrize(
     ("ahead", "said"), [(0, queue_position(0)), (1, queue_position(1)), (12, queue_position(12))]
 )
-async def test_who_waits_is_told_their_place(
+async def test_a_waiting_member_is_told_the_queue_position(
     harness: Harness, script: scripts.CommandScript, ahead: int, said: str
 ) -> None:
     script.gate.clear()
@@ -124,7 +124,9 @@ async def test_who_waits_is_told_their_place(
         assert (await caller.outcome(placeholder, unlike=said))["content"] == "@everyone hello"
 
 
-async def test_without_a_worker_who_waits_is_told_so(harness: Harness, script: scripts.CommandScript) -> None:
+async def test_a_waiting_member_is_told_that_no_worker_is_up(
+    harness: Harness, script: scripts.CommandScript
+) -> None:
     script.gate.clear()
     script.ahead = 0
     caller = CommandCaller(harness.ada)
@@ -134,7 +136,7 @@ async def test_without_a_worker_who_waits_is_told_so(harness: Harness, script: s
 
 
 @pytest.mark.parametrize("private", [False, True])
-async def test_a_restart_goes_on_through_the_webhook(
+async def test_a_restarted_bot_answers_through_the_webhook(
     harness: Harness, script: scripts.CommandScript, private: bool
 ) -> None:
     script.gate.clear()
@@ -155,7 +157,7 @@ async def test_a_restart_goes_on_through_the_webhook(
 
 
 @pytest.mark.parametrize("private", [False, True])
-async def test_after_fifteen_minutes_only_a_public_request_is_answered(
+async def test_after_the_token_has_expired_only_a_public_request_is_answered(
     harness: Harness, script: scripts.CommandScript, private: bool
 ) -> None:
     script.gate.clear()
@@ -163,7 +165,7 @@ async def test_after_fifteen_minutes_only_a_public_request_is_answered(
     async with harness.bot(extensions=SCRIPTED):
         await caller.call(harness.general, "try", WORDS, option(SWITCH, "private", private))
         await until(lambda: len(script.calls) == 1)
-    await _lose_tokens(harness)
+    await _delete_tokens(harness)
     script.gate.set()
     async with harness.bot(extensions=SCRIPTED):
         await harness.all_closed()
@@ -171,7 +173,7 @@ async def test_after_fifteen_minutes_only_a_public_request_is_answered(
     assert said == ([] if private else [late_answer("@everyone hello", int(harness.ada.user["id"]))])
 
 
-async def _lose_tokens(harness: Harness) -> None:
+async def _delete_tokens(harness: Harness) -> None:
     redis = connect(harness.redis_url)
     for key in await redis.keys("beholder:token:*"):
         assert 0 < await redis.ttl(key) <= 900
@@ -181,7 +183,7 @@ async def _lose_tokens(harness: Harness) -> None:
 
 @pytest.mark.parametrize("kind", [FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER])
 @pytest.mark.parametrize(("method", "template"), [("POST", CALLBACK), ("PATCH", ORIGINAL)])
-async def test_a_connection_that_breaks_makes_neither_none_nor_two(
+async def test_a_broken_connection_leaves_exactly_one_outcome(
     harness: Harness, kind: FaultKind, method: str, template: str
 ) -> None:
     caller = CommandCaller(harness.ada)
@@ -193,7 +195,7 @@ async def test_a_connection_that_breaks_makes_neither_none_nor_two(
         assert [each["content"] for each in await caller.messages(harness.general)] == [done["content"]]
 
 
-async def test_a_placeholder_that_somebody_deleted_stays_deleted(
+async def test_a_placeholder_deleted_by_a_member_is_not_sent_again(
     harness: Harness, script: scripts.CommandScript
 ) -> None:
     script.gate.clear()
@@ -207,7 +209,7 @@ async def test_a_placeholder_that_somebody_deleted_stays_deleted(
         assert await caller.messages(harness.general) == []
 
 
-async def test_a_redis_that_is_away_is_told_the_asker_alone(
+async def test_an_unreachable_redis_is_an_ephemeral_refusal(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> None:
@@ -221,7 +223,7 @@ async def test_a_redis_that_is_away_is_told_the_asker_alone(
         assert (await caller.refusal())["content"] == error_sentence(QueueUnavailable())
 
 
-async def test_an_outcome_that_discord_refuses_is_no_silence(
+async def test_an_outcome_that_discord_refuses_becomes_an_error_sentence(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def too_large(*_: object) -> None:

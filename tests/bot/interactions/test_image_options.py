@@ -68,9 +68,7 @@ async def shown(harness: Harness, name: str, data: bytes) -> list[tuple[dict[str
 
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF", "HEIF"])
-async def test_it_is_a_jpeg_that_says_nothing_of_place_time_and_maker(
-    harness: Harness, name: str, kind: str
-) -> None:
+async def test_the_copy_is_a_jpeg_without_metadata(harness: Harness, name: str, kind: str) -> None:
     data = taken(kind)
     assert MAKER.encode() in data
     assert DAY.encode() in data
@@ -86,7 +84,7 @@ async def test_it_is_a_jpeg_that_says_nothing_of_place_time_and_maker(
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-async def test_where_there_is_no_small_copy_to_be_had_nothing_is_shown(
+async def test_without_a_copy_the_reply_has_no_file(
     harness: Harness, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def gone(_client: InferenceClient, _picture: Picture) -> bytes:
@@ -97,7 +95,7 @@ async def test_where_there_is_no_small_copy_to_be_had_nothing_is_shown(
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-async def test_an_address_that_has_expired_is_asked_for_again(
+async def test_an_expired_address_is_fetched_again(
     harness: Harness, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetch, asked = Fetcher.fetch, list[str]()
@@ -119,7 +117,7 @@ async def test_an_address_that_has_expired_is_asked_for_again(
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-async def test_a_message_that_is_gone_by_then_is_said(
+async def test_a_message_deleted_meanwhile_is_refused(
     harness: Harness, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caller = CommandCaller(harness.ada)

@@ -14,7 +14,7 @@ WORDS = [f"word{number} " for number in range(300)]
 
 @pytest.mark.parametrize("kind", [FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER])
 @pytest.mark.parametrize(("method", "template"), [("POST", SEND), ("PATCH", EDIT)])
-async def test_a_connection_that_breaks_makes_no_message_twice_and_loses_no_word(
+async def test_a_broken_connection_neither_repeats_a_message_nor_loses_text(
     harness: Harness, kind: FaultKind, method: str, template: str
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
@@ -35,7 +35,7 @@ async def test_a_connection_that_breaks_makes_no_message_twice_and_loses_no_word
         await harness.all_closed()
 
 
-async def test_an_answer_whose_message_is_deleted_is_stopped_on_the_server(harness: Harness) -> None:
+async def test_deleting_the_message_of_an_answer_stops_its_job(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces, worker.after = lambda _: WORDS, 5
         worker.gate.clear()
@@ -49,7 +49,7 @@ async def test_an_answer_whose_message_is_deleted_is_stopped_on_the_server(harne
         await harness.all_closed()
 
 
-async def test_a_thread_that_is_deleted_ends_its_answer(harness: Harness) -> None:
+async def test_deleting_a_thread_stops_its_job(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces, worker.pause = lambda _: WORDS, 0.02
         place = await thread(harness)

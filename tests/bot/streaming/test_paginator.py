@@ -41,7 +41,7 @@ def test_every_page_fits_and_none_is_empty(text: str) -> None:
 
 @given(MIXED | PLAIN)
 @example("some words here\na ```b``` c\n\n```py\na ```b``` c\n```\ny")
-def test_what_another_page_follows_never_changes(text: str) -> None:
+def test_a_page_that_another_one_follows_never_changes(text: str) -> None:
     whole = paginate(text, max_length=SMALL)
     for end in range(len(text)):
         closed = paginate(text[:end], final=False, max_length=SMALL)[:-1]
@@ -57,24 +57,24 @@ def test_every_page_closes_the_code_blocks_that_it_opens(text: str) -> None:
 
 
 @given(st.lists(st.text("abc (){}'", min_size=1, max_size=50), max_size=20))
-def test_code_is_shown_as_it_is_line_by_line(lines: list[str]) -> None:
+def test_code_keeps_its_lines_unescaped(lines: list[str]) -> None:
     pages = paginate("\n".join(["```py", *lines, "```"]), max_length=SMALL)
     shown = [line for page in pages for line in page.split("\n") if not line.startswith("```")]
     assert shown == lines
 
 
-def test_a_block_that_fits_on_a_page_is_not_cut() -> None:
+def test_a_code_block_that_fits_on_a_page_is_not_split() -> None:
     text = "words before\n```py\n" + "\n".join("x" * 8 for _ in range(5)) + "\n```"
     assert paginate(text, max_length=SMALL) == ["words before", text.partition("\n")[2]]
 
 
-def test_a_long_answer_comes_in_few_pages() -> None:
+def test_pages_of_a_long_answer_are_nearly_full() -> None:
     pages = paginate("A red circle lies left of a blue square. " * 150)
     assert len(pages) == 4
     assert all(utf16_length(page) > MAX_PAGE_LENGTH * 0.9 for page in pages[:-1])
 
 
-def test_nothing_of_a_text_can_mention_link_or_mark_up() -> None:
+def test_mentions_links_and_markup_are_escaped() -> None:
     (page,) = paginate("# @everyone <@123> **look** https://example.com\n> quoted\n- one")
     assert "@everyone" not in page
     assert "<@" not in page.replace("\\<", "")
@@ -84,6 +84,6 @@ def test_nothing_of_a_text_can_mention_link_or_mark_up() -> None:
     assert page.split("\n")[2].startswith("\\-")
 
 
-def test_nothing_makes_no_page() -> None:
+def test_an_invisible_text_has_no_pages() -> None:
     assert paginate(" \n\n\u200b") == []
     assert single_line("\u200b") == ""

@@ -16,7 +16,7 @@ CIRCLE = [("a.png", picture("a red circle"))]
 ADMINS_ONLY = 1 << 5
 
 
-async def the_command(harness: Harness, name: str = "captions") -> dict[str, Any]:
+async def find_command(harness: Harness, name: str = "captions") -> dict[str, Any]:
     """Find a command as clients do."""
     path = f"/guilds/{harness.session['guild_id']}/application-command-index"
     index = await harness.ada.request("GET", path)
@@ -26,7 +26,7 @@ async def the_command(harness: Harness, name: str = "captions") -> dict[str, Any
 async def switch(harness: Harness, state: str, channel: str, member: Member | None = None) -> Message:
     """Call the command; return its answer as the caller hears it."""
     caller = member or harness.ada
-    command = await the_command(harness)
+    command = await find_command(harness)
     option = {"type": 1, "name": state, "options": []}
     data = {"id": command["id"], "version": command["version"], "name": "captions", "type": 1}
     body = {
@@ -65,14 +65,14 @@ async def test_an_admin_switches_captions_on_and_off(harness: Harness) -> None:
         assert not await is_captioned(harness, harness.general)
 
 
-async def test_what_is_set_from_outside_can_be_switched_off(harness: Harness) -> None:
+async def test_captions_that_are_on_by_a_setting_can_be_switched_off(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         assert await is_captioned(harness, harness.pictures)
         await switch(harness, "off", harness.pictures)
         assert not await is_captioned(harness, harness.pictures)
 
 
-async def test_the_choice_survives_a_restart(harness: Harness) -> None:
+async def test_the_setting_survives_a_restart(harness: Harness) -> None:
     async with harness.bot():
         await switch(harness, "on", harness.general)
         await switch(harness, "off", harness.pictures)
@@ -81,7 +81,7 @@ async def test_the_choice_survives_a_restart(harness: Harness) -> None:
         assert not await is_captioned(harness, harness.pictures)
 
 
-async def test_a_member_is_not_shown_the_command_and_is_refused_where_an_admin_shows_it(
+async def test_the_command_is_hidden_from_members_and_refuses_them(
     harness: Harness,
 ) -> None:
     async with Member(harness.session, 1) as ben, harness.worker(), harness.bot():
@@ -95,9 +95,9 @@ async def test_a_member_is_not_shown_the_command_and_is_refused_where_an_admin_s
         assert not await is_captioned(harness, harness.general)
 
 
-async def test_it_is_offered_in_servers_alone_to_those_who_manage_them(harness: Harness) -> None:
+async def test_the_command_needs_manage_server_and_is_not_in_direct_messages(harness: Harness) -> None:
     async with harness.bot():
-        command = await the_command(harness)
+        command = await find_command(harness)
         assert command["contexts"] == [0]
         assert int(command["default_member_permissions"]) == ADMINS_ONLY
         channel = await harness.ada.direct_channel()
@@ -105,9 +105,9 @@ async def test_it_is_offered_in_servers_alone_to_those_who_manage_them(harness: 
         assert "captions" not in [each["name"] for each in index["application_commands"]]
 
 
-async def test_a_direct_message_has_no_switch(harness: Harness) -> None:
+async def test_the_command_is_refused_in_a_direct_message(harness: Harness) -> None:
     async with harness.bot():
-        command = await the_command(harness)
+        command = await find_command(harness)
         everywhere = {key: command[key] for key in ("name", "description", "type", "options")}
         path = f"{harness.pocket.api}/applications/{harness.session['application_id']}/commands"
         headers = {"Authorization": f"Bot {harness.pocket.bot_token}"}
@@ -120,14 +120,14 @@ async def test_a_direct_message_has_no_switch(harness: Harness) -> None:
         assert said["content"] == commands.NOT_HERE
 
 
-async def test_saying_it_twice_tells_the_caller_alone(harness: Harness) -> None:
+async def test_an_unchanged_setting_is_an_ephemeral_response(harness: Harness) -> None:
     async with harness.bot():
         said = await switch(harness, "on", harness.pictures)
         assert said["content"] == commands.ALREADY.format(state="on", place="this channel")
         assert said["flags"] & EPHEMERAL
 
 
-async def test_a_thread_chooses_for_itself(harness: Harness) -> None:
+async def test_a_thread_has_a_setting_of_its_own(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         body = {"name": "a thread", "type": 11}
         thread = (await harness.ada.request("POST", f"/channels/{harness.pictures}/threads", json=body))["id"]
@@ -137,7 +137,7 @@ async def test_a_thread_chooses_for_itself(harness: Harness) -> None:
         assert await is_captioned(harness, harness.pictures)
 
 
-async def test_it_says_what_keeps_it_from_captioning(harness: Harness) -> None:
+async def test_the_response_names_what_keeps_the_bot_from_captioning(harness: Harness) -> None:
     path = f"/channels/{harness.general}/permissions/{harness.session['bot_user_id']}"
     await harness.ada.request("PUT", path, json={"type": 1, "allow": "0", "deny": str(1 << 11)})
     async with harness.bot():
@@ -148,7 +148,9 @@ async def test_it_says_what_keeps_it_from_captioning(harness: Harness) -> None:
         assert (await switch(harness, "on", harness.general))["content"].endswith(commands.UNSEEN)
 
 
-async def test_a_redis_that_is_away_is_said(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unreachable_redis_is_an_ephemeral_response(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def away(*_: object, **__: object) -> None:
         raise QueueUnavailable
 
@@ -159,7 +161,7 @@ async def test_a_redis_that_is_away_is_said(harness: Harness, monkeypatch: pytes
         assert said["flags"] & EPHEMERAL
 
 
-async def test_a_channel_that_goes_takes_its_choice_along(harness: Harness) -> None:
+async def test_deleting_a_channel_deletes_its_setting(harness: Harness) -> None:
     async with harness.bot():
         await switch(harness, "on", harness.general)
         await harness.chosen(1)

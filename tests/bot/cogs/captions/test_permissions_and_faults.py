@@ -32,7 +32,7 @@ async def test_a_forwarded_picture_is_captioned(harness: Harness) -> None:
         assert (await harness.ada.reply_to(forward))["content"] == "a red circle"
 
 
-async def test_where_the_bot_may_not_write_it_does_not_even_ask_the_models(harness: Harness) -> None:
+async def test_no_job_is_submitted_where_the_bot_may_not_write(harness: Harness) -> None:
     await deny(harness, harness.pictures, SEND_MESSAGES)
     async with harness.worker() as worker, harness.bot():
         await harness.ada.post(harness.pictures, harness.me, files=CIRCLE)
@@ -42,7 +42,7 @@ async def test_where_the_bot_may_not_write_it_does_not_even_ask_the_models(harne
         assert await bot_posts(harness, harness.pictures) == []
 
 
-async def test_a_permission_that_goes_while_it_works_closes_the_request(harness: Harness) -> None:
+async def test_a_permission_lost_meanwhile_closes_the_request(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         worker.gate.clear()
         await harness.ada.post(harness.pictures, files=CIRCLE)
@@ -53,7 +53,7 @@ async def test_a_permission_that_goes_while_it_works_closes_the_request(harness:
         assert await bot_posts(harness, harness.pictures) == []
 
 
-async def test_where_it_may_not_read_history_it_answers_without_pointing_at_the_message(
+async def test_without_read_message_history_the_answer_is_a_plain_message(
     harness: Harness,
 ) -> None:
     await deny(harness, harness.pictures, READ_MESSAGE_HISTORY)
@@ -65,9 +65,7 @@ async def test_where_it_may_not_read_history_it_answers_without_pointing_at_the_
         await harness.all_closed()
 
 
-async def test_an_expired_address_is_asked_for_again(
-    harness: Harness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_expired_address_is_fetched_again(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     fetched = 0
     really = Fetcher.fetch
 
@@ -92,7 +90,7 @@ async def test_an_expired_address_is_asked_for_again(
     assert f"/channels/{harness.pictures}/messages/{posted['id']}" in asked
 
 
-async def test_a_thread_does_as_its_channel(harness: Harness) -> None:
+async def test_a_thread_without_a_setting_has_that_of_its_channel(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         body = {"name": "a thread", "type": 11}
         thread = await harness.ada.request("POST", f"/channels/{harness.pictures}/threads", json=body)
@@ -100,7 +98,7 @@ async def test_a_thread_does_as_its_channel(harness: Harness) -> None:
         assert (await harness.ada.reply_to(posted))["content"] == "a red circle"
 
 
-async def test_a_fault_of_ours_is_said_and_leaves_nothing_open(
+async def test_an_internal_error_is_told_and_closes_the_request(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:

@@ -10,7 +10,7 @@ from inference.errors import BrokenPicture, NotAPicture
 from tests.bot.harness import IMPATIENT, Harness, picture, until
 
 
-async def test_a_picture_where_captions_are_on_gets_one_caption_and_nothing_else(harness: Harness) -> None:
+async def test_a_picture_in_a_captioned_channel_gets_one_reply(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         posted = await harness.ada.post(harness.pictures, files=[("a.png", picture("a red circle"))])
         reply = await harness.ada.reply_to(posted)
@@ -21,7 +21,7 @@ async def test_a_picture_where_captions_are_on_gets_one_caption_and_nothing_else
         await harness.all_closed()
 
 
-async def test_pictures_are_numbered_and_a_refusal_stands_in_its_place(harness: Harness) -> None:
+async def test_pictures_are_numbered_and_an_unreadable_one_gets_a_sentence(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         worker.failures["broken"] = BrokenPicture.code
         files = [
@@ -40,7 +40,7 @@ async def test_pictures_are_numbered_and_a_refusal_stands_in_its_place(harness: 
         assert {job.group.size for job in worker.jobs} == {3}
 
 
-async def test_a_file_that_claims_no_picture_is_left_alone(harness: Harness) -> None:
+async def test_a_file_that_does_not_claim_to_be_a_picture_is_ignored(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         await harness.ada.post(harness.pictures, files=[("notes.txt", b"only text")])
         both = await harness.ada.post(
@@ -50,7 +50,7 @@ async def test_a_file_that_claims_no_picture_is_left_alone(harness: Harness) -> 
         assert await _bot_posts(harness, harness.pictures) == 1
 
 
-async def test_ten_pictures_come_back_in_order(harness: Harness) -> None:
+async def test_ten_pictures_are_captioned_in_order(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         files = [(f"{n}.png", picture(f"number {n}")) for n in range(10)]
         reply = await harness.ada.reply_to(await harness.ada.post(harness.pictures, files=files))
@@ -69,7 +69,7 @@ async def test_nothing_is_posted_where_captions_are_off(harness: Harness) -> Non
         assert [job.priority for job in worker.jobs] == ["waiting"]
 
 
-async def test_a_dm_is_captioned(harness: Harness) -> None:
+async def test_a_picture_in_a_dm_is_captioned(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         channel = await harness.ada.direct_channel()
         posted = await harness.ada.post(channel, files=[("a.png", picture("a red circle"))])
@@ -77,7 +77,7 @@ async def test_a_dm_is_captioned(harness: Harness) -> None:
         assert worker.jobs[0].request.pictures[0].scope == f"dm:{channel}"
 
 
-async def test_a_mention_with_nothing_to_see_gets_help(harness: Harness) -> None:
+async def test_a_mention_without_a_picture_is_answered_with_what_to_do(harness: Harness) -> None:
     async with harness.bot():
         reply = await harness.ada.reply_to(await harness.ada.post(harness.general, f"hello {harness.me}"))
         assert reply["content"] == NO_IMAGE_HERE
@@ -92,7 +92,7 @@ async def test_a_mention_in_a_reply_captions_the_picture_replied_to(harness: Har
         assert (await harness.ada.reply_to(asked))["content"] == "a red circle"
 
 
-async def test_saying_thanks_to_the_bot_starts_nothing(harness: Harness) -> None:
+async def test_a_reply_to_the_bot_without_a_picture_is_ignored(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         first = await harness.ada.post(harness.pictures, files=[("a.png", picture("a red circle"))])
         reply = await harness.ada.reply_to(first)
@@ -105,13 +105,13 @@ async def test_saying_thanks_to_the_bot_starts_nothing(harness: Harness) -> None
         assert await harness.replies(harness.pictures, thanks) == []
 
 
-async def test_a_spoilered_picture_gets_a_spoilered_caption(harness: Harness) -> None:
+async def test_a_spoiler_gets_a_caption_behind_a_spoiler(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         posted = await harness.ada.post(harness.pictures, files=[("SPOILER_a.png", picture("a red circle"))])
         assert (await harness.ada.reply_to(posted))["content"] == "||a red circle||"
 
 
-async def test_a_caption_mentions_nobody_and_marks_nothing_up(harness: Harness) -> None:
+async def test_mentions_and_links_in_a_caption_are_escaped(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         words = f"@everyone <@{harness.ada.user['id']}> **look** https://example.com"
         reply = await harness.ada.reply_to(
@@ -123,7 +123,7 @@ async def test_a_caption_mentions_nobody_and_marks_nothing_up(harness: Harness) 
         assert "<@" not in reply["content"].replace("\\<", "")
 
 
-async def test_a_file_over_the_cap_is_refused_by_its_size(harness: Harness) -> None:
+async def test_a_file_over_the_limit_is_refused(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot(picture_bytes=2**16):
         big = picture("big") + bytes(2**16)
         posted = await harness.ada.post(harness.pictures, files=[("a.png", big)])
@@ -132,7 +132,7 @@ async def test_a_file_over_the_cap_is_refused_by_its_size(harness: Harness) -> N
         assert worker.jobs == []
 
 
-async def test_a_message_deleted_while_it_is_worked_on_gets_no_reply(harness: Harness) -> None:
+async def test_a_message_deleted_before_its_reply_gets_none(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         worker.gate.clear()
         posted = await harness.ada.post(harness.pictures, files=[("a.png", picture("a red circle"))])
@@ -173,7 +173,7 @@ async def test_without_the_content_intent_mentions_and_dms_still_work(
         assert await _bot_posts(harness, harness.pictures) == 1
 
 
-async def test_somebody_who_waits_hears_that_no_worker_is_up_and_the_same_reply_becomes_the_answer(
+async def test_the_notice_that_no_worker_is_up_becomes_the_answer(
     harness: Harness,
 ) -> None:
     async with harness.bot(delays=IMPATIENT):
@@ -190,7 +190,7 @@ async def test_somebody_who_waits_hears_that_no_worker_is_up_and_the_same_reply_
         assert len(await harness.replies(harness.general, asked)) == 1
 
 
-async def test_the_bot_stops_within_five_seconds_with_work_in_hand(harness: Harness) -> None:
+async def test_the_bot_stops_within_five_seconds_while_a_request_runs(harness: Harness) -> None:
     async with harness.worker() as worker:
         worker.gate.clear()
         async with harness.bot() as stopped:

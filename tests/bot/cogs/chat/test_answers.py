@@ -22,7 +22,7 @@ async def told(harness: Harness, start: int) -> str:
     return str(heard["content"])
 
 
-async def test_an_answer_made_anew_in_an_archived_thread_is_seen(harness: Harness) -> None:
+async def test_regenerate_unarchives_an_archived_thread(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         place = await thread(harness)
         [first] = await finished(harness, place, 1)
@@ -37,7 +37,7 @@ async def test_an_answer_made_anew_in_an_archived_thread_is_seen(harness: Harnes
         )
 
 
-async def test_in_a_locked_thread_it_is_said_that_nothing_can_be_changed(harness: Harness) -> None:
+async def test_regenerate_in_a_locked_thread_is_refused(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         place = await thread(harness)
         [first] = await finished(harness, place, 1)
@@ -49,7 +49,7 @@ async def test_in_a_locked_thread_it_is_said_that_nothing_can_be_changed(harness
         assert len(worker.jobs) == 1
 
 
-async def test_an_answer_that_nobody_could_be_shown_is_not_what_the_model_reads_afterwards(
+async def test_an_answer_that_could_not_be_shown_is_not_in_the_next_prompt(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
@@ -65,7 +65,7 @@ async def test_an_answer_that_nobody_could_be_shown_is_not_what_the_model_reads_
         assert [turn.role for turn in worker.last.turns] == ["user", "user"]
 
 
-async def test_an_interrupted_answer_is_found_also_where_discord_is_away_at_first(
+async def test_an_interrupted_answer_is_found_after_failed_calls_to_discord(
     harness: Harness,
 ) -> None:
     one = "/channels/{channel_id}/messages/{message_id}"
@@ -81,7 +81,7 @@ async def test_an_interrupted_answer_is_found_also_where_discord_is_away_at_firs
             await harness.all_closed()
 
 
-async def test_an_answer_of_which_a_page_was_deleted_can_be_made_anew(harness: Harness) -> None:
+async def test_an_answer_with_a_deleted_page_can_be_regenerated(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: [f"word{number} " for number in range(400)]
         place = await thread(harness)
@@ -98,7 +98,7 @@ async def test_an_answer_of_which_a_page_was_deleted_can_be_made_anew(harness: H
         assert " ".join(each["content"] for each in again).split() == [f"other{n}" for n in range(400)]
 
 
-async def test_a_shorter_answer_is_what_the_model_reads_afterwards(harness: Harness) -> None:
+async def test_a_shorter_regenerated_answer_is_in_the_next_prompt(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: [f"word{number} " for number in range(400)]
         place = await thread(harness)
@@ -114,7 +114,7 @@ async def test_a_shorter_answer_is_what_the_model_reads_afterwards(harness: Harn
         assert [turn.text for turn in worker.last.turns] == ["describe the image", "short", "and now?"]
 
 
-async def test_what_is_said_below_a_full_page_has_room(harness: Harness) -> None:
+async def test_a_notice_below_a_full_page_is_a_page_of_its_own(harness: Harness) -> None:
     wrong = ChatUnavailable(where="127.0.0.1:11434")
     async with chat_worker(harness) as worker, harness.bot():
         worker.breaks, worker.pieces = wrong, lambda _: ["x" * 1899]
@@ -123,7 +123,7 @@ async def test_what_is_said_below_a_full_page_has_room(harness: Harness) -> None
         assert [each["content"] for each in found] == ["x" * 1899, strings.failed(wrong)]
 
 
-async def test_an_answer_that_nobody_can_see_is_said_to_be_none(harness: Harness) -> None:
+async def test_an_invisible_answer_is_replaced_by_a_notice(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: ["\u200b"]
         place = await thread(harness)
@@ -131,7 +131,7 @@ async def test_an_answer_that_nobody_can_see_is_said_to_be_none(harness: Harness
         assert first["content"] == strings.NOTHING_SAID
 
 
-async def test_an_answer_that_breaks_off_keeps_what_was_shown(harness: Harness) -> None:
+async def test_an_answer_that_breaks_off_keeps_its_text_and_can_be_retried(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.breaks, worker.pieces = ChatInterrupted(), lambda _: ["It shows", " a red"]
         place = await thread(harness)
@@ -144,7 +144,7 @@ async def test_an_answer_that_breaks_off_keeps_what_was_shown(harness: Harness) 
         assert again["content"] == "It shows a red"
 
 
-async def test_an_answer_that_failed_can_be_reset(harness: Harness) -> None:
+async def test_a_conversation_can_be_reset_after_a_failed_answer(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         place = await thread(harness)
         await finished(harness, place, 1)
@@ -160,7 +160,7 @@ async def test_an_answer_that_failed_can_be_reset(harness: Harness) -> None:
         assert [turn.text for turn in worker.last.turns] == ["and now?"]
 
 
-async def test_who_presses_three_times_gets_one_answer(
+async def test_pressing_regenerate_three_times_runs_it_once(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newest, told = History.newest, asyncio.Event()
@@ -191,7 +191,7 @@ async def test_who_presses_three_times_gets_one_answer(
 
 
 @pytest.mark.parametrize("label", ["Regenerate", "Reset"])
-async def test_buttons_of_a_conversation_that_is_forgotten_say_so(harness: Harness, label: str) -> None:
+async def test_buttons_of_an_expired_conversation_are_refused(harness: Harness, label: str) -> None:
     async with chat_worker(harness), harness.bot():
         place = await thread(harness)
         [first] = await finished(harness, place, 1)

@@ -34,7 +34,7 @@ from tests.e2e.member import Member
 MENU = "Talk about this image"
 
 
-async def test_the_button_of_a_caption_opens_a_thread_in_which_nobody_has_to_mention_the_bot(
+async def test_the_button_below_a_caption_opens_a_thread_that_needs_no_mentions(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
@@ -56,7 +56,7 @@ async def test_the_button_of_a_caption_opens_a_thread_in_which_nobody_has_to_men
         await harness.all_closed()
 
 
-async def test_the_first_words_are_there_before_the_last_and_can_ping_nobody(harness: Harness) -> None:
+async def test_an_answer_is_streamed_without_mentions(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: [f"@everyone <@{harness.ada.user['id']}> ", "and the rest"]
         worker.gate.clear()
@@ -81,7 +81,7 @@ async def test_only_the_newest_answer_has_buttons(harness: Harness) -> None:
         await seen(harness, place, lambda found: [bool(buttons(each)) for each in found] == [False, True])
 
 
-async def test_the_menu_opens_a_thread_that_is_named_after_the_picture_and_opens_it_once(
+async def test_the_menu_opens_one_thread_named_after_the_caption(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
@@ -101,7 +101,7 @@ async def test_the_menu_opens_a_thread_that_is_named_after_the_picture_and_opens
         assert len(worker.jobs) == 1
 
 
-async def test_chat_takes_the_newest_picture_and_answers_the_question_publicly_in_the_new_thread(
+async def test_chat_uses_the_newest_picture_and_answers_in_a_new_thread(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
@@ -122,7 +122,7 @@ async def test_chat_takes_the_newest_picture_and_answers_the_question_publicly_i
         assert info["name"] == "what color is it?"
 
 
-async def test_chat_shows_a_picture_that_was_given_and_opens_the_thread_there(harness: Harness) -> None:
+async def test_chat_shows_a_copy_of_a_given_picture_and_opens_the_thread_there(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         caller = CommandCaller(harness.ada)
         given = {"type": 11, "name": "image", "value": 0}
@@ -139,7 +139,7 @@ async def test_chat_shows_a_picture_that_was_given_and_opens_the_thread_there(ha
         assert worker.seen[-1] == [["a red circle"], [], []]
 
 
-async def test_in_a_dm_the_conversation_goes_on_in_place_as_a_reply_chain(harness: Harness) -> None:
+async def test_a_conversation_in_a_dm_goes_on_in_place_by_replies(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         place = await harness.ada.direct_channel()
         posted = await harness.ada.post(place, files=CIRCLE)
@@ -160,7 +160,7 @@ async def test_in_a_dm_the_conversation_goes_on_in_place_as_a_reply_chain(harnes
         assert len(worker.last.turns) == 5
 
 
-async def test_two_pictures_in_one_channel_never_mix_in_place(harness: Harness) -> None:
+async def test_two_conversations_in_one_channel_stay_separate(harness: Harness) -> None:
     deny_threads(harness)
     async with chat_worker(harness) as worker, harness.bot():
         caller = CommandCaller(harness.ada)
@@ -182,7 +182,7 @@ async def test_two_pictures_in_one_channel_never_mix_in_place(harness: Harness) 
             assert worker.seen[-1] == [[shows], [], []]
 
 
-async def test_more_pictures_belong_to_the_turn_that_they_were_posted_with(harness: Harness) -> None:
+async def test_further_pictures_belong_to_the_turn_they_were_posted_with(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         place = await thread(harness)
         await finished(harness, place, 1)
@@ -194,7 +194,7 @@ async def test_more_pictures_belong_to_the_turn_that_they_were_posted_with(harne
         assert worker.captions == 1, "pictures in a conversation are not captioned besides"
 
 
-async def test_two_who_write_at_once_are_answered_in_order_and_by_name(harness: Harness) -> None:
+async def test_turns_of_two_members_are_answered_in_order_and_by_name(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot(), Member(harness.session, 1) as ben:
         place = await thread(harness)
         await finished(harness, place, 1)
@@ -213,7 +213,7 @@ async def test_two_who_write_at_once_are_answered_in_order_and_by_name(harness: 
         ]
 
 
-async def test_stop_ends_the_answer_on_the_server_too(harness: Harness) -> None:
+async def test_stop_cancels_the_job_of_the_worker(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.gate.clear()
         place = await thread(harness)
@@ -228,7 +228,7 @@ async def test_stop_ends_the_answer_on_the_server_too(harness: Harness) -> None:
         assert worker.last.turns[1].text == "Ada"
 
 
-async def test_regenerate_puts_another_answer_in_its_place(harness: Harness) -> None:
+async def test_regenerate_replaces_the_answer(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         place = await thread(harness)
         [first] = await finished(harness, place, 1)
@@ -247,7 +247,7 @@ async def test_regenerate_puts_another_answer_in_its_place(harness: Harness) -> 
         ]
 
 
-async def test_reset_forgets_what_was_said_but_not_the_picture(harness: Harness) -> None:
+async def test_reset_deletes_the_turns_and_keeps_the_picture(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         place = await thread(harness)
         [first] = await finished(harness, place, 1)
@@ -261,7 +261,7 @@ async def test_reset_forgets_what_was_said_but_not_the_picture(harness: Harness)
         assert worker.seen[-1] == [["a red circle"]]
 
 
-async def test_a_long_answer_goes_on_in_further_messages(harness: Harness) -> None:
+async def test_a_long_answer_has_several_messages(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: [f"word{number} " for number in range(600)]
         place = await thread(harness)
@@ -275,7 +275,7 @@ async def test_a_long_answer_goes_on_in_further_messages(harness: Harness) -> No
         await seen(harness, place, lambda found: [each["content"] for each in found] == ["short"])
 
 
-async def test_a_model_that_is_not_there_is_said_within_three_seconds_and_retry_works(
+async def test_an_unavailable_model_is_told_within_three_seconds_and_can_be_retried(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
@@ -296,7 +296,7 @@ async def test_a_model_that_is_not_there_is_said_within_three_seconds_and_retry_
         assert again[-1]["id"] == found[-1]["id"]
 
 
-async def test_a_model_that_is_fetched_first_shows_how_far_it_is(harness: Harness) -> None:
+async def test_the_progress_of_a_models_download_is_shown(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.progress = [0.25]
         worker.gate.clear()
@@ -310,7 +310,7 @@ async def test_a_model_that_is_fetched_first_shows_how_far_it_is(harness: Harnes
         assert last["id"] == first["id"]
 
 
-async def test_without_the_content_intent_a_turn_needs_a_mention_and_the_bot_says_so_once(
+async def test_without_the_content_intent_a_turn_needs_a_mention_and_this_is_told_once(
     harness: Harness,
 ) -> None:
     harness.pocket.grant_message_content(granted=False)
@@ -331,7 +331,7 @@ async def test_without_the_content_intent_a_turn_needs_a_mention_and_the_bot_say
         await finished(harness, place, 4)
 
 
-async def test_what_authors_edit_and_delete_is_edited_and_deleted_in_the_history(harness: Harness) -> None:
+async def test_edits_and_deletions_apply_to_the_history(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         place = await thread(harness)
         await finished(harness, place, 1)
@@ -352,7 +352,7 @@ async def test_what_authors_edit_and_delete_is_edited_and_deleted_in_the_history
         assert "secret" not in worker.jobs[-1].model_dump_json()
 
 
-async def test_that_the_picture_was_deleted_is_said_once(harness: Harness) -> None:
+async def test_a_deleted_picture_is_told_once(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         place = await thread(harness)
         await finished(harness, place, 1)
@@ -366,7 +366,7 @@ async def test_that_the_picture_was_deleted_is_said_once(harness: Harness) -> No
         assert PICTURE_WAS_HERE in worker.last.turns[0].text
 
 
-async def test_what_no_longer_fits_is_left_out_but_never_the_picture_and_that_is_said_once(
+async def test_turns_that_do_not_fit_are_left_out_and_this_is_told_once(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot(chat_context=1400):
@@ -384,7 +384,7 @@ async def test_what_no_longer_fits_is_left_out_but_never_the_picture_and_that_is
         assert worker.seen[-1][0] == ["a red circle"]
 
 
-async def test_a_model_that_reads_less_than_was_thought_gets_less_and_nobody_notices_more_than_that(
+async def test_a_prompt_that_the_model_refuses_as_too_long_is_shortened(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
@@ -426,13 +426,13 @@ async def test_a_history_that_redis_has_lost_is_rebuilt_from_the_thread(
         before = worker.last.turns
         await harness.all_closed()
         if not bot_restarts:
-            await _lost_and_asked(harness, worker, place, before)
+            await _check_rebuilt_history(harness, worker, place, before)
     if bot_restarts:
         async with chat_worker(harness) as worker, harness.bot():
-            await _lost_and_asked(harness, worker, place, before)
+            await _check_rebuilt_history(harness, worker, place, before)
 
 
-async def _lost_and_asked(
+async def _check_rebuilt_history(
     harness: Harness, worker: ScriptedChatWorker, place: str, before: tuple[Turn, ...]
 ) -> None:
     await lose(harness)
@@ -445,7 +445,7 @@ async def _lost_and_asked(
     ]
 
 
-async def test_a_bot_that_was_killed_knows_the_picture_and_the_turns(harness: Harness) -> None:
+async def test_the_history_survives_a_killed_bot(harness: Harness) -> None:
     async with chat_worker(harness) as worker:
         async with harness.process():
             place = await thread(harness)
@@ -466,7 +466,7 @@ async def test_a_bot_that_was_killed_knows_the_picture_and_the_turns(harness: Ha
             assert worker.seen[-1][0] == ["a red circle"]
 
 
-async def test_an_answer_that_a_killed_bot_left_unfinished_says_so_and_retry_works(harness: Harness) -> None:
+async def test_an_answer_interrupted_by_a_kill_is_marked_and_can_be_retried(harness: Harness) -> None:
     async with chat_worker(harness) as worker:
         worker.gate.clear()
         async with harness.process():
@@ -486,7 +486,7 @@ async def test_an_answer_that_a_killed_bot_left_unfinished_says_so_and_retry_wor
             await harness.all_closed()
 
 
-async def test_a_turn_that_was_accepted_and_not_begun_is_answered_once_after_a_kill(harness: Harness) -> None:
+async def test_a_turn_accepted_before_a_kill_is_answered_once(harness: Harness) -> None:
     async with chat_worker(harness) as worker:
         async with harness.process():
             place = await thread(harness)
@@ -504,7 +504,7 @@ async def test_a_turn_that_was_accepted_and_not_begun_is_answered_once_after_a_k
             assert len(worker.jobs) == 2, "the job was finished or running under the same id"
 
 
-async def test_what_was_said_while_the_bot_was_away_is_answered_when_it_is_back(harness: Harness) -> None:
+async def test_turns_posted_while_the_bot_was_away_are_answered(harness: Harness) -> None:
     async with chat_worker(harness) as worker:
         async with harness.bot():
             place = await thread(harness)
@@ -524,7 +524,7 @@ async def test_what_was_said_while_the_bot_was_away_is_answered_when_it_is_back(
             assert [turn.text for turn in worker.last.turns][-3:] == ["two", "Ada says two", "three"]
 
 
-async def test_a_question_by_command_in_the_thread_itself_is_a_turn_and_is_found_again(
+async def test_chat_in_a_thread_is_a_turn_and_is_rebuilt(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
@@ -548,7 +548,7 @@ async def test_a_question_by_command_in_the_thread_itself_is_a_turn_and_is_found
         ]
 
 
-async def test_somebody_who_waits_sees_their_place_and_the_same_message_becomes_the_answer(
+async def test_the_queue_position_is_shown_and_becomes_the_answer(
     harness: Harness,
 ) -> None:
     async with harness.bot(delays=IMPATIENT):
@@ -564,7 +564,7 @@ async def test_somebody_who_waits_sees_their_place_and_the_same_message_becomes_
             assert last["id"] == found[-1]["id"]
 
 
-async def test_a_message_that_is_deleted_while_it_is_answered_gets_no_answer(harness: Harness) -> None:
+async def test_deleting_a_message_stops_and_deletes_its_answer(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         place = await thread(harness)
         await finished(harness, place, 1)
@@ -577,7 +577,7 @@ async def test_a_message_that_is_deleted_while_it_is_answered_gets_no_answer(har
         assert worker.jobs[-1].id in worker.stopped
 
 
-async def test_in_a_thread_of_peoples_the_bot_answers_where_it_is_asked(harness: Harness) -> None:
+async def test_in_a_members_thread_only_replies_to_the_bot_are_answered(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         posted = await harness.ada.post(harness.general, files=CIRCLE)
         path = f"/channels/{harness.general}/messages/{posted['id']}/threads"

@@ -19,7 +19,7 @@ def words(request: Converse) -> list[str]:
     return [f"{request.turns[-1].text}-{number} " for number in range(PIECES)]
 
 
-async def test_ten_threads_stream_at_once_and_no_request_is_refused(harness: Harness) -> None:
+async def test_ten_threads_stream_at_once_without_a_refused_request(harness: Harness) -> None:
     refused: list[str] = []
     edits: dict[str, list[str]] = {}
 

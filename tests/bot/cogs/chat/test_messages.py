@@ -25,7 +25,9 @@ MENU = "Talk about this image"
 
 
 @pytest.mark.parametrize("what", ["name", "file"])
-async def test_what_says_nothing_is_answered_with_what_to_do(harness: Harness, what: str) -> None:
+async def test_a_message_without_text_or_picture_is_answered_with_what_to_do(
+    harness: Harness, what: str
+) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         place = await thread(harness)
         await finished(harness, place, 1)
@@ -40,7 +42,7 @@ async def test_what_says_nothing_is_answered_with_what_to_do(harness: Harness, w
         assert len(worker.jobs) == 2
 
 
-async def test_who_mentions_the_bot_is_not_told_to_mention_it(harness: Harness) -> None:
+async def test_an_empty_mention_is_not_answered_with_a_request_for_a_mention(harness: Harness) -> None:
     harness.pocket.grant_message_content(granted=False)
     async with chat_worker(harness), harness.bot():
         asked = await harness.ada.post(harness.general, harness.me, files=CIRCLE)
@@ -53,7 +55,7 @@ async def test_who_mentions_the_bot_is_not_told_to_mention_it(harness: Harness) 
         assert found[-1]["content"] == strings.NOTHING_THERE
 
 
-async def test_a_reply_to_a_conversation_that_is_forgotten_hears_so(harness: Harness) -> None:
+async def test_a_reply_to_an_expired_conversation_is_answered_with_a_notice(harness: Harness) -> None:
     deny_threads(harness)
     async with chat_worker(harness) as worker, harness.bot():
         posted = await harness.ada.post(harness.general, files=CIRCLE)
@@ -67,7 +69,7 @@ async def test_a_reply_to_a_conversation_that_is_forgotten_hears_so(harness: Har
         assert len(worker.jobs) == 1
 
 
-async def test_a_turn_in_a_dm_that_redis_missed_is_answered_in_one_message(
+async def test_a_turn_in_a_dm_is_answered_once_after_an_outage_of_redis(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     latest, tried = History.latest, 0

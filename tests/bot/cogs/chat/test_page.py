@@ -14,7 +14,7 @@ pytestmark = needs_chromium
 expect.set_options(timeout=PATIENCE)
 
 
-async def test_an_answer_grows_in_the_thread_and_is_stopped(harness: Harness) -> None:
+async def test_an_answer_streams_on_the_page_and_can_be_stopped(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot(), chromium() as browser:
         async with opened(browser, harness.pocket.url) as page:
             await harness.ada.post(harness.session["channel_id"], files=CIRCLE)

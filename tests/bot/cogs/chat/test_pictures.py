@@ -28,7 +28,7 @@ MENU = "Talk about this image"
 SVG = ("logo.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
 
 
-async def test_a_picture_that_cannot_be_read_ends_no_conversation(harness: Harness) -> None:
+async def test_an_unreadable_picture_fails_only_its_own_turn(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         place = await thread(harness)
         await finished(harness, place, 1)
@@ -44,7 +44,7 @@ async def test_a_picture_that_cannot_be_read_ends_no_conversation(harness: Harne
         assert worker.last.turns[2].text == f"{PICTURE_WAS_HERE} look"
 
 
-async def test_a_picture_that_only_the_worker_finds_broken_is_left_out_of_later_turns(
+async def test_a_picture_that_the_worker_cannot_decode_is_left_out_of_later_turns(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
@@ -58,7 +58,7 @@ async def test_a_picture_that_only_the_worker_finds_broken_is_left_out_of_later_
         assert worker.seen[-1][0] == ["a red circle"]
 
 
-async def test_of_an_album_with_a_broken_picture_the_others_are_talked_about(harness: Harness) -> None:
+async def test_the_readable_pictures_of_an_album_are_used(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         place = await thread(harness, files=[*CIRCLE, SVG])
         [first] = await finished(harness, place, 1)
@@ -66,7 +66,7 @@ async def test_of_an_album_with_a_broken_picture_the_others_are_talked_about(har
         assert worker.seen[-1] == [["a red circle"]]
 
 
-async def test_of_a_large_album_the_first_are_looked_at_and_a_new_picture_always(harness: Harness) -> None:
+async def test_a_large_album_is_cut_to_its_first_pictures_beside_a_new_one(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         place = await thread(harness, files=[(f"{each}.png", picture(f"p{each}")) for each in range(10)])
         [first] = await finished(harness, place, 1)
@@ -78,7 +78,7 @@ async def test_of_a_large_album_the_first_are_looked_at_and_a_new_picture_always
         assert ["p0", "p1", "p2"] in worker.seen[-1]
 
 
-async def test_in_a_dm_a_newer_picture_ends_the_talk_about_the_one_before(harness: Harness) -> None:
+async def test_a_new_picture_in_a_dm_ends_the_conversation_about_the_one_before(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         place = await harness.ada.direct_channel()
         caption = await harness.ada.reply_to(await harness.ada.post(place, files=CIRCLE))
@@ -92,7 +92,7 @@ async def test_in_a_dm_a_newer_picture_ends_the_talk_about_the_one_before(harnes
 
 
 @pytest.mark.parametrize("in_place", [True, False])
-async def test_what_is_said_of_a_hidden_picture_is_hidden(harness: Harness, in_place: bool) -> None:
+async def test_an_answer_about_a_spoiler_is_behind_a_spoiler(harness: Harness, in_place: bool) -> None:
     if in_place:
         deny_threads(harness)
     async with chat_worker(harness) as worker, harness.bot():
@@ -113,7 +113,7 @@ async def test_what_is_said_of_a_hidden_picture_is_hidden(harness: Harness, in_p
         assert hidden == "||It is a secret.\n```\na |\u200b| b\n```||"
 
 
-async def test_a_picture_that_was_replied_to_is_its_authors(harness: Harness) -> None:
+async def test_a_picture_from_a_reply_is_deleted_with_its_own_message(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot(), Member(harness.session, 1) as ben:
         posted = await ben.post(harness.general, files=CIRCLE)
         asked = await harness.ada.post(
@@ -136,7 +136,7 @@ async def test_a_picture_that_was_replied_to_is_its_authors(harness: Harness) ->
         assert not any(worker.seen[-1])
 
 
-async def test_a_picture_that_is_deleted_while_it_is_described_is_described_no_further(
+async def test_deleting_a_picture_stops_the_answer_about_it(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
@@ -149,7 +149,7 @@ async def test_a_picture_that_is_deleted_while_it_is_described_is_described_no_f
         assert worker.stopped == {worker.jobs[-1].id}
 
 
-async def test_a_deletion_outlasts_an_outage_of_redis(
+async def test_a_deletion_during_an_outage_of_redis_is_applied_later(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delete, tries = History.delete, []
@@ -174,7 +174,7 @@ async def test_a_deletion_outlasts_an_outage_of_redis(
         assert "secret" not in worker.jobs[-1].model_dump_json()
 
 
-async def test_what_was_deleted_or_edited_while_the_bot_was_away_is_not_held_against_anybody(
+async def test_edits_and_deletions_while_the_bot_was_away_are_applied(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker:

@@ -25,7 +25,7 @@ def deny(harness: Harness, rights: int) -> None:
     guild.roles[guild.id].permissions &= ~rights
 
 
-async def test_a_thread_that_could_not_be_made_at_once_is_made_later(harness: Harness) -> None:
+async def test_creating_a_thread_is_retried(harness: Harness) -> None:
     harness.pocket.faults.add(Fault(FaultKind.CUT_BEFORE, times=3, method="POST", template=THREADS))
     async with chat_worker(harness) as worker, harness.bot():
         caller = CommandCaller(harness.ada)
@@ -37,7 +37,7 @@ async def test_a_thread_that_could_not_be_made_at_once_is_made_later(harness: Ha
         assert worker.seen == [[["a red circle"]]]
 
 
-async def test_a_bot_that_stopped_before_the_thread_was_made_shows_no_second_outcome(
+async def test_a_bot_restarted_before_the_thread_was_created_shows_one_outcome(
     harness: Harness,
 ) -> None:
     fault = Fault(FaultKind.CUT_BEFORE, times=10**6, method="POST", template=THREADS)
@@ -59,7 +59,7 @@ async def test_a_bot_that_stopped_before_the_thread_was_made_shows_no_second_out
             assert [each["id"] for each in await answers(harness, harness.general)] == [placeholder["id"]]
 
 
-async def test_a_picture_that_was_given_needs_no_right_to_read_back(harness: Harness) -> None:
+async def test_a_given_picture_needs_no_permission_to_read_history(harness: Harness) -> None:
     for role in harness.pocket.world.guild.roles.values():
         role.permissions &= ~Permission.READ_MESSAGE_HISTORY
     async with chat_worker(harness) as worker, harness.bot():
@@ -71,7 +71,7 @@ async def test_a_picture_that_was_given_needs_no_right_to_read_back(harness: Har
         assert worker.seen == [[["a red circle"]]]
 
 
-async def test_a_picture_that_cannot_be_shown_is_not_talked_about(
+async def test_a_given_picture_without_a_copy_is_refused(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def none(*_: object) -> bytes:
@@ -89,7 +89,7 @@ async def test_a_picture_that_cannot_be_shown_is_not_talked_about(
 
 @pytest.mark.parametrize("right", [Permission.CREATE_PUBLIC_THREADS, Permission.SEND_MESSAGES_IN_THREADS])
 @pytest.mark.parametrize("way", ["button", "menu", "command"])
-async def test_who_may_open_no_thread_has_none_opened(harness: Harness, right: int, way: str) -> None:
+async def test_a_member_without_thread_permissions_is_refused(harness: Harness, right: int, way: str) -> None:
     async with chat_worker(harness) as worker, harness.bot(), Member(harness.session, 1) as ben:
         posted = await harness.ada.post(harness.pictures, files=CIRCLE)
         caption = await harness.ada.reply_to(posted)
@@ -106,7 +106,7 @@ async def test_who_may_open_no_thread_has_none_opened(harness: Harness, right: i
         assert await harness.open_requests() == {}
 
 
-async def test_who_may_write_in_a_thread_is_shown_the_way_to_one_that_is_there(harness: Harness) -> None:
+async def test_a_member_who_cannot_create_threads_gets_a_link_to_an_existing_one(harness: Harness) -> None:
     async with chat_worker(harness), harness.bot(), Member(harness.session, 1) as ben:
         place = await thread(harness)
         await finished(harness, place, 1)
@@ -118,7 +118,7 @@ async def test_who_may_write_in_a_thread_is_shown_the_way_to_one_that_is_there(h
         assert outcome["content"] == strings.IN_THREAD.format(thread=place)
 
 
-async def test_who_may_not_write_in_place_has_the_bot_write_nothing(harness: Harness) -> None:
+async def test_a_member_without_write_permission_is_refused_in_place(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot(), Member(harness.session, 1) as ben:
         posted = await harness.ada.post(harness.general, files=CIRCLE)
         path = f"/channels/{harness.general}/messages/{posted['id']}/threads"
@@ -130,7 +130,7 @@ async def test_who_may_not_write_in_place_has_the_bot_write_nothing(harness: Har
         assert worker.jobs == []
 
 
-async def test_in_a_dm_nobody_needs_a_right(harness: Harness) -> None:
+async def test_a_conversation_in_a_dm_needs_no_permissions(harness: Harness) -> None:
     deny(harness, WRITING)
     async with chat_worker(harness), harness.bot(), Member(harness.session, 1) as ben:
         place = await ben.direct_channel()
