@@ -22,7 +22,7 @@ from inference.schema import Converse, Delta, Group, Turn, job_id
 from inference.settings import WorkerSettings
 from inference.worker.main import serve
 from tests.bot.command_calls import CommandCaller, option
-from tests.bot.conversation_steps import finished, opened
+from tests.bot.conversation_steps import wait_finished, wait_for_thread
 from tests.bot.harness import TIMEOUT_S, bot_harness
 from tests.e2e.member import Member
 from tests.e2e.scenes import Thing, draw
@@ -157,8 +157,8 @@ async def in_discord() -> tuple[list[float], list[float]]:
                 await CommandCaller(harness.ada).call(
                     harness.general, "chat", option(3, "question", "what time is it?")
                 )
-                await opened(harness, posted["id"])
-                await finished(harness, posted["id"], 1)
+                await wait_for_thread(harness, posted["id"])
+                await wait_finished(harness, posted["id"], 1)
                 plain, answers = [], []
                 for number in range(TURNS):
                     sent = time.perf_counter_ns()
@@ -167,7 +167,7 @@ async def in_discord() -> tuple[list[float], list[float]]:
                     plain.append((heard - sent) / 1e6)
                     heard, answer = await ben.message(replies_to(question))
                     answers.append((heard - int(answer["content"].split()[0])) / 1e6)
-                    await finished(harness, posted["id"], number + 2)
+                    await wait_finished(harness, posted["id"], number + 2)
             stop.set()
             await working
     return plain, answers

@@ -23,7 +23,7 @@ from inference.queue.embedded_redis import running_redis
 from inference.settings import QueueSettings
 from tests.bot.chat_worker import ScriptedChatWorker
 from tests.bot.command_calls import FILE, TEXT, CommandCaller, option
-from tests.bot.conversation_steps import finished, thread
+from tests.bot.conversation_steps import open_thread, wait_finished
 from tests.bot.harness import EchoWorker, Harness, bot_harness, picture
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -125,7 +125,7 @@ async def talked(harness: Harness, channel: str, answers: int) -> set[str]:
     trace = Trace()
     with trace.on():
         await harness.ada.post(channel, "and what else?")
-        await finished(harness, channel, answers)
+        await wait_finished(harness, channel, answers)
         await harness.all_closed()
     return trace.entered
 
@@ -138,8 +138,8 @@ async def ways(harness: Harness) -> dict[str, set[str]]:
             found["a posted picture"] = set.intersection(*[await posted(harness) for _ in range(ROUNDS)])
             found["/ask"] = set.intersection(*[await asked(harness) for _ in range(ROUNDS)])
         with in_thread(lambda: ScriptedChatWorker(harness.redis_url).run()):
-            channel = await thread(harness)
-            await finished(harness, channel, 1)
+            channel = await open_thread(harness)
+            await wait_finished(harness, channel, 1)
             turns = [await talked(harness, channel, number) for number in range(2, 2 + ROUNDS)]
             found["a chat turn"] = set.intersection(*turns)
     return found

@@ -1,6 +1,5 @@
-"""Commands called as Discord's clients call them, and what came of them."""
+"""Call commands as Discord's clients do, and wait for the bot's messages."""
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,11 +18,10 @@ def option(kind: int, name: str, value: Any) -> dict[str, Any]:
 
 
 class CommandCaller:
-    """Calls commands in a member's name.
+    """Calls commands as a member.
 
     Args:
-        member: Who.
-        guild: Whose commands are looked up.
+        member: The member's client.
     """
 
     def __init__(self, member: Member) -> None:
@@ -31,7 +29,7 @@ class CommandCaller:
         self._nonce = 0
 
     async def command(self, name: str, kind: int = CHAT) -> dict[str, Any]:
-        """Return a command from the index, as clients look it up."""
+        """Return a command from the guild's command index."""
         path = f"/guilds/{self.member.session['guild_id']}/application-command-index"
         index = await self.member.request("GET", path)
         return next(
@@ -46,7 +44,7 @@ class CommandCaller:
         files: Sequence[tuple[str, bytes]] = (),
         target: Mapping[str, Any] | None = None,
     ) -> str:
-        """Call a command; return the nonce by which its events are told."""
+        """Call a command; return the nonce of its events."""
         self._nonce += 1
         kind = CHAT if target is None else MESSAGE_MENU
         command = await self.command(name, kind)
@@ -77,7 +75,7 @@ class CommandCaller:
         return nonce
 
     async def placeholder(self, channel: str, *, start: int = 0) -> Message:
-        """Wait for the message that says that the bot thinks."""
+        """Wait for the placeholder of a deferred response."""
         return await self.member.hear(
             lambda kind, data: (
                 kind == "MESSAGE_CREATE" and data["channel_id"] == channel and bool(data["flags"] & LOADING)
@@ -86,7 +84,7 @@ class CommandCaller:
         )
 
     async def outcome(self, placeholder: Message, *, unlike: str = "") -> Message:
-        """Wait for what a placeholder becomes."""
+        """Wait until a placeholder has content other than `unlike`; return the message."""
         return await self.member.hear(
             lambda kind, data: (
                 kind == "MESSAGE_UPDATE"
@@ -96,7 +94,7 @@ class CommandCaller:
         )
 
     async def refusal(self, *, start: int = 0) -> Message:
-        """Wait for an ephemeral message with words in it."""
+        """Wait for an ephemeral message with content."""
         return await self.member.hear(
             lambda kind, data: (
                 kind == "MESSAGE_CREATE" and bool(data["flags"] & EPHEMERAL) and data["content"] != ""
@@ -104,19 +102,13 @@ class CommandCaller:
             start=start,
         )
 
-    async def gone(self, placeholder: Message) -> None:
+    async def wait_deleted(self, placeholder: Message) -> None:
         """Wait until a placeholder is deleted."""
         await self.member.hear(
             lambda kind, data: kind == "MESSAGE_DELETE" and data["id"] == placeholder["id"]
         )
 
     async def messages(self, channel: str) -> list[Message]:
-        """Return what stands in a channel, for this member."""
+        """Return the messages of a channel that this member sees."""
         found: list[Message] = await self.member.request("GET", f"/channels/{channel}/messages")
         return found
-
-
-async def settled() -> None:
-    """Let what is ready to run, run."""
-    for _ in range(10):
-        await asyncio.sleep(0)

@@ -8,6 +8,6 @@ from tests.bot.harness import Harness, bot_harness
 
 @pytest.fixture
 async def harness(tmp_path: Path, redis_url: str) -> AsyncIterator[Harness]:
-    """A pocket Discord and a real Redis, with nobody there but people."""
+    """A pocket Discord and a real Redis; the bot and the worker are not started yet."""
     async with bot_harness(tmp_path / "discord", redis_url) as harness:
         yield harness

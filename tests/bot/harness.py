@@ -1,4 +1,4 @@
-"""A pocket Discord, a real Redis and a worker without models, around the bot as it is."""
+"""The bot with a pocket Discord, a real Redis and a worker without models."""
 
 import asyncio
 import json
@@ -32,34 +32,35 @@ from tests.openapi import DESCRIPTION, Judge
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff\xe0"
-QUICK = Delays(retry_s=0.05, max_retry_s=1.0, link_embed_s=0.5, backfill_retry_s=0.05)
-"""Delays that do not keep a test waiting, and show no placeholder."""
-IMPATIENT = replace(QUICK, placeholder_s=0.1, queue_position_s=0.05)
-"""The same, with whoever waits being told so at once."""
+SHORT_DELAYS = Delays(retry_s=0.05, max_retry_s=1.0, link_embed_s=0.5, backfill_retry_s=0.05)
+"""Short delays of retries, and the usual ones of notices."""
+NOTICES_AT_ONCE = replace(SHORT_DELAYS, placeholder_s=0.1, queue_position_s=0.05)
+"""Short delays of retries, and of notices to waiting members."""
 SCRIPTED = ("bot.cogs.error_handler", "bot.cogs.gateway", "tests.bot.scripted_cog")
-"""Extensions of a bot whose one command does what `tests.bot.scripted_command` says."""
+"""Extensions of a bot with one command, which does what `tests.bot.scripted_command` sets."""
 RATE_LIMIT_SPEEDUP = 10
-"""Discord's windows for rate limits are shorter by this, so that tests wait less; its headers say so."""
+"""Factor by which the rate limits' windows are shorter than Discord's, also in the headers."""
 TIMEOUT_S = 60
-"""Seconds until a test that waits for something gives up."""
+"""Seconds for which a test waits for an event."""
 
 
 def picture(caption: str, start: bytes = PNG) -> bytes:
-    """Make bytes that start like a picture and say how they are to be captioned."""
+    """Make bytes that start like a picture and contain its caption, for workers without models."""
     return start + b"caption:" + caption.encode()
 
 
-def read(data: bytes) -> str:
-    """Return what `picture` was given."""
+def caption_of(data: bytes) -> str:
+    """Return the caption that `picture` was given."""
     return data.partition(b"caption:")[2].decode()
 
 
 class EchoWorker:
-    """Takes jobs from the real queue and answers them without a model.
+    """Takes jobs from the real queue and answers them with the captions in the pictures.
 
     Attributes:
-        jobs: What it has taken.
-        gate: Answers wait until it is set.
+        jobs: The jobs that it has taken.
+        gate: Replies wait until it is set.
+        failures: Error codes by caption, for pictures that fail.
     """
 
     def __init__(self, redis_url: str) -> None:
@@ -67,14 +68,13 @@ class EchoWorker:
         self.jobs: list[Job] = []
         self.gate = asyncio.Event()
         self.gate.set()
-        self._news = asyncio.Condition()
+        self._changed = asyncio.Condition()
         self.failures: dict[str, str] = {}
-        """Error codes by caption, for pictures that are to fail."""
 
-    async def taken(self, count: int) -> None:
-        """Wait until so many jobs have been taken."""
-        async with asyncio.timeout(TIMEOUT_S), self._news:
-            await self._news.wait_for(lambda: len(self.jobs) >= count)
+    async def wait_for_jobs(self, count: int) -> None:
+        """Wait until it has taken `count` jobs."""
+        async with asyncio.timeout(TIMEOUT_S), self._changed:
+            await self._changed.wait_for(lambda: len(self.jobs) >= count)
 
     async def run(self) -> None:
         redis = connect(self._url)
@@ -84,20 +84,20 @@ class EchoWorker:
             await consumer.ensure_groups()
             while True:
                 await consumer.beat(60)
-                for taken in await consumer.take(10, 200):
-                    await self._answer(consumer, taken)
+                for claimed in await consumer.take(10, 200):
+                    await self._answer(consumer, claimed)
         finally:
             await consumer.close()
             await redis.aclose()
 
-    async def _answer(self, consumer: Consumer, taken: ClaimedJob) -> None:
-        async with self._news:
-            self.jobs.append(taken.job)
-            self._news.notify_all()
+    async def _answer(self, consumer: Consumer, claimed: ClaimedJob) -> None:
+        async with self._changed:
+            self.jobs.append(claimed.job)
+            self._changed.notify_all()
         await self.gate.wait()
-        caption = read(await consumer.picture(taken.job.request.pictures[0]))
+        caption = caption_of(await consumer.picture(claimed.job.request.pictures[0]))
         code = self.failures.get(caption)
-        request = taken.job.request
+        request = claimed.job.request
         thumbnails: tuple[Picture, ...] = ()
         if request.thumbnail:
             scope = request.pictures[0].scope
@@ -108,13 +108,15 @@ class EchoWorker:
             else Captioned(text=caption, thumbnails=thumbnails)
         )
         reply = (
-            Failure(job_id=taken.job.id, code=code) if code else Result(job_id=taken.job.id, outcome=outcome)
+            Failure(job_id=claimed.job.id, code=code)
+            if code
+            else Result(job_id=claimed.job.id, outcome=outcome)
         )
-        await consumer.finish(taken, reply)
+        await consumer.finish(claimed, reply)
 
 
 class Clock:
-    """The time, or later by `ahead` seconds."""
+    """Unix time, moved on by `ahead` seconds."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -124,15 +126,15 @@ class Clock:
 
 
 class Harness:
-    """Everything around the bot.
+    """The bot's surroundings; starts the bot and the worker.
 
     Attributes:
-        pocket: The Discord.
-        session: What `GET /playground/session` says.
-        settings: What the bot is told.
-        ada: The first member, an admin.
-        clock: The Discord's.
-        judge: Holds what is said to Discord's description, where that is there.
+        pocket: The pocket Discord.
+        session: The answer of `GET /playground/session`.
+        redis_url: The URL of Redis.
+        ada: The client of the first member, an admin.
+        clock: The pocket Discord's clock.
+        judge: Checks the traffic against Discord's description; None where that is missing.
     """
 
     def __init__(
@@ -165,26 +167,27 @@ class Harness:
         )
 
     @property
-    def me(self) -> str:
-        """How the bot is mentioned."""
+    def mention(self) -> str:
+        """A mention of the bot."""
         return f"<@{self.session['bot_user_id']}>"
 
     def settings(self, **changes: Any) -> BotSettings:
-        given: dict[str, Any] = {
+        """Make the bot's settings."""
+        defaults: dict[str, Any] = {
             "redis_url": SecretStr(self.redis_url),
             "token": SecretStr(self.pocket.bot_token),
             "caption_channels": self.pictures,
             "discord_api": self.pocket.api,
             "discord_gateway": self.pocket.gateway,
         }
-        return BotSettings(_env_file=None, **{**given, **changes})
+        return BotSettings(_env_file=None, **{**defaults, **changes})
 
     @asynccontextmanager
     async def bot(
         self,
         *,
         extensions: Sequence[str] = EXTENSIONS,
-        delays: Delays = QUICK,
+        delays: Delays = SHORT_DELAYS,
         **changes: Any,
     ) -> AsyncIterator[asyncio.Event]:
         """Run the bot in this process until the block ends. Yields the event that stops it."""
@@ -193,7 +196,7 @@ class Harness:
             settings = self.settings(**changes)
             running = asyncio.create_task(run_until(settings, stopped, extensions=extensions, delays=delays))
             try:
-                await self.online(running)
+                await self.wait_online(running)
                 yield stopped
             finally:
                 stopped.set()
@@ -201,7 +204,7 @@ class Harness:
                     await running
 
     def environment(self) -> dict[str, str]:
-        """Make the environment of a `beholder` process."""
+        """Return the environment of a `beholder` process."""
         return {name: value for name, value in os.environ.items() if not name.startswith("BEHOLDER_")} | {
             "REDIS_URL": self.redis_url,
             "DISCORD_TOKEN": self.pocket.bot_token,
@@ -217,21 +220,21 @@ class Harness:
             sys.executable, "-m", "bot", "bot", env=self.environment(), stderr=asyncio.subprocess.DEVNULL
         )
         try:
-            await self.online()
+            await self.wait_online()
             yield process
         finally:
             if process.returncode is None:
                 process.send_signal(signal.SIGKILL)
             await process.wait()
-            await self.offline()
+            await self.wait_offline()
 
-    async def online(self, running: "asyncio.Task[None] | None" = None) -> None:
-        """Wait until the bot is on the gateway."""
-        await until(self._is_online, running)
+    async def wait_online(self, running: "asyncio.Task[None] | None" = None) -> None:
+        """Wait until the bot has a gateway connection."""
+        await wait_until(self._is_online, running)
 
-    async def offline(self) -> None:
-        """Wait until the bot's connection is seen to be gone."""
-        await until(lambda: not self._is_online())
+    async def wait_offline(self) -> None:
+        """Wait until the bot has no gateway connection."""
+        await wait_until(lambda: not self._is_online())
 
     def _is_online(self) -> bool:
         hub = self.pocket.pocket.hub
@@ -249,7 +252,7 @@ class Harness:
             await asyncio.gather(running, return_exceptions=True)
 
     async def replies(self, channel: str, message: Message) -> list[Message]:
-        """Return the bot's replies to a message, as the channel has them now."""
+        """Return the bot's replies to a message."""
         found: list[Message] = await self.ada.request("GET", f"/channels/{channel}/messages?limit=100")
         return [
             each
@@ -260,52 +263,53 @@ class Harness:
 
     async def all_closed(self) -> None:
         """Wait until no request is open."""
-        await self._redis_has("inbox", lambda count: count == 0)
+        await self._wait_for_size(self._key("inbox"), lambda count: count == 0)
 
-    async def marked(self, channels: int) -> None:
-        """Wait until it is written down up to where so many channels have been seen."""
-        await self._redis_has("marks", lambda count: count >= channels)
+    async def wait_for_cursors(self, channels: int) -> None:
+        """Wait until the read cursors of so many channels are in Redis."""
+        await self._wait_for_size(self._key("marks"), lambda count: count >= channels)
 
-    async def chosen(self, channels: int) -> None:
-        """Wait until so many channels have chosen whether they have captions."""
-        await self._has("beholder:captions", lambda count: count == channels)
+    async def wait_for_settings(self, channels: int) -> None:
+        """Wait until the caption settings of so many channels are in Redis."""
+        await self._wait_for_size("beholder:captions", lambda count: count == channels)
 
-    async def _redis_has(self, what: str, enough: Callable[[int], bool]) -> None:
-        await self._has(f"beholder:{what}:{self.session['application_id']}", enough)
+    def _key(self, kind: str) -> str:
+        return f"beholder:{kind}:{self.session['application_id']}"
 
-    async def _has(self, name: str, enough: Callable[[int], bool]) -> None:
+    async def _wait_for_size(self, key: str, condition: Callable[[int], bool]) -> None:
+        """Wait until the number of fields of a hash meets a condition."""
         redis = connect(self.redis_url)
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                while not enough(await redis.hlen(name)):  # noqa: ASYNC110 - it is Redis that has to change
+                while not condition(await redis.hlen(key)):  # noqa: ASYNC110 - Redis has no event for this
                     await asyncio.sleep(0.02)
         finally:
             await redis.aclose()
 
     async def open_requests(self) -> dict[str, dict[str, Any]]:
-        """Return what the inbox holds."""
+        """Return the open requests in the inbox, by their ids."""
         redis = connect(self.redis_url)
         try:
-            raw = await redis.hgetall(f"beholder:inbox:{self.session['application_id']}")
+            raw = await redis.hgetall(self._key("inbox"))
         finally:
             await redis.aclose()
         return {bytes(key).decode(): json.loads(value) for key, value in raw.items()}  # type: ignore[arg-type]
 
 
-async def until(true: Callable[[], bool], running: "asyncio.Task[None] | None" = None) -> None:
-    """Wait for something; a task that ends meanwhile fails the test with its own error."""
+async def wait_until(condition: Callable[[], bool], running: "asyncio.Task[None] | None" = None) -> None:
+    """Wait for a condition. If the task `running` ends meanwhile, its error is raised."""
     async with asyncio.timeout(TIMEOUT_S):
-        while not true():
+        while not condition():
             if running is not None and running.done():
                 running.result()
             await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
-async def judged(pocket: PocketDiscord) -> AsyncIterator[Judge | None]:
-    """Hold all that is said until the block ends to Discord's description, where that is there.
+async def checked_traffic(pocket: PocketDiscord) -> AsyncIterator[Judge | None]:
+    """Check all traffic against Discord's description until the block ends; skipped where that is missing.
 
-    What the bot asks for has to fit even where it is refused; people may ask for nonsense on purpose.
+    The bot's requests must be valid even if they are refused. Members may send invalid ones on purpose.
     """
 
     def is_checked(exchange: RestExchange) -> bool:
@@ -324,9 +328,9 @@ async def judged(pocket: PocketDiscord) -> AsyncIterator[Judge | None]:
 
 @asynccontextmanager
 async def bot_harness(folder: Path, redis_url: str) -> AsyncIterator[Harness]:
-    """Set the harness."""
+    """Start a pocket Discord and make the harness."""
     clock = Clock()
-    async with PocketDiscord(folder, port=0, clock=clock) as pocket, judged(pocket) as judge:
+    async with PocketDiscord(folder, port=0, clock=clock) as pocket, checked_traffic(pocket) as judge:
         async with aiohttp.ClientSession() as http, http.get(f"{pocket.url}/playground/session") as answer:
             session = await answer.json()
         rates = pocket.pocket.rates.rates

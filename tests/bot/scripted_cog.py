@@ -1,4 +1,4 @@
-"""A cog with one command whose work the test steers."""
+"""A cog with one command, `/try`, whose work a test controls through `scripted_command`."""
 
 import discord
 from discord import app_commands
@@ -17,26 +17,26 @@ class ScriptedCog(commands.Cog):
         client.interactions.register("try", self._perform, task="caption")
 
     @app_commands.command(name="try", description="Try")
-    async def trial(self, interaction: discord.Interaction, words: str, private: bool = False) -> None:
+    async def try_command(self, interaction: discord.Interaction, words: str, private: bool = False) -> None:
         if words == "bad":
             raise UserError("Those are bad words: choose others.")
         if words == "bug":
             raise ZeroDivisionError(words)
         await self._client.interactions.run(interaction, "try", {"words": words}, private=private)
 
-    async def _perform(self, call: CommandContext) -> OutgoingMessage:
-        scripted_command.current.calls.append(call)
-        call.watch(scripted_command.current)
-        await call.settle(seen=True)
+    async def _perform(self, context: CommandContext) -> OutgoingMessage:
+        scripted_command.current.calls.append(context)
+        context.watch(scripted_command.current)
+        await context.settle(seen=True)
         await scripted_command.current.gate.wait()
 
-        async def clear() -> None:
-            scripted_command.current.cleared += 1
+        async def count_cleanup() -> None:
+            scripted_command.current.cleanups += 1
 
-        call.cleanup(clear)
-        if scripted_command.current.wrong is not None:
-            raise scripted_command.current.wrong
-        return OutgoingMessage(f"@everyone {call.request.arguments['words']}")
+        context.cleanup(count_cleanup)
+        if scripted_command.current.error is not None:
+            raise scripted_command.current.error
+        return OutgoingMessage(f"@everyone {context.request.arguments['words']}")
 
 
 async def setup(client: Beholder) -> None:

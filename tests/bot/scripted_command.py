@@ -1,4 +1,4 @@
-"""What the trial command does: apart from its cog, which discord.py loads anew with every client."""
+"""The script of `/try`, in a module of its own: discord.py imports the cog's again for every client."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -11,17 +11,18 @@ class CommandScript:
     """What the command does.
 
     Attributes:
-        calls: Those that were performed.
-        gate: They wait until it is set.
-        wrong: What they raise.
-        ahead: What their ticket says.
+        calls: The contexts of its calls.
+        gate: Calls wait until it is set.
+        error: Raised by each call.
+        ahead: The number of jobs ahead, as its ticket returns it.
+        cleanups: How many cleanup steps were run.
     """
 
     calls: list[CommandContext] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
-    wrong: Exception | None = None
+    error: Exception | None = None
     ahead: int | None = None
-    cleared: int = 0
+    cleanups: int = 0
 
     async def position(self) -> int | None:
         return self.ahead

@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 
-from tests.bot.harness import Harness, judged, picture
+from tests.bot.harness import Harness, checked_traffic, picture
 from tests.openapi import description
 
 
@@ -23,7 +23,7 @@ async def test_a_wrong_request_of_the_bot_fails_the_test(harness: Harness) -> No
     url = f"{harness.pocket.api}/channels/{harness.pictures}/messages"
     with pytest.raises(AssertionError, match="request/content"):
         async with (
-            judged(harness.pocket),
+            checked_traffic(harness.pocket),
             aiohttp.ClientSession(headers=headers) as http,
             http.post(url, json={"content": "x" * 5000}) as answer,
         ):

@@ -73,6 +73,6 @@ async def test_a_label_with_more_tokens_than_the_model_reads_is_refused_by_its_n
         option(FILE, "image", 0),
         files=files,
     )
-    await caller.gone(await caller.placeholder(ada.session["channel_id"], start=start))
+    await caller.wait_deleted(await caller.placeholder(ada.session["channel_id"], start=start))
     told = await caller.refusal(start=start)
     assert told["content"] == "Label 2 is too long (92 tokens): 64 tokens are the most. Shorten it."

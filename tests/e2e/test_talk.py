@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bot.command_calls import TEXT, CommandCaller, option
-from tests.bot.conversation_steps import finished, opened, press
+from tests.bot.conversation_steps import press, wait_finished, wait_for_thread
 from tests.e2e.member import Member
 from tests.e2e.scenes import Thing, draw
 from tests.e2e.stack import running
@@ -27,7 +27,7 @@ class Seat:
 async def said(seat: Seat, thread: str, text: str, count: int) -> str:
     """Say something and return the answer, which is the bot's `count`-th message there."""
     await seat.ada.post(thread, text)
-    return str((await finished(seat, thread, count))[-1]["content"])
+    return str((await wait_finished(seat, thread, count))[-1]["content"])
 
 
 async def asked_by_command(seat: Seat) -> None:
@@ -36,8 +36,8 @@ async def asked_by_command(seat: Seat) -> None:
     await seat.ada.reply_to(posted)
     caller = CommandCaller(seat.ada)
     await caller.call(seat.session["channel_id"], "chat", option(TEXT, "question", "what color is it?"))
-    await opened(seat, posted["id"])
-    [answer] = await finished(seat, posted["id"], 1)
+    await wait_for_thread(seat, posted["id"])
+    [answer] = await wait_finished(seat, posted["id"], 1)
     assert answer["content"] == "-# Ada asked: what color is it?\nblue"
     assert not answer["flags"] & EPHEMERAL
 
@@ -51,7 +51,7 @@ async def test_a_conversation_remembers_the_picture_and_the_turns_across_a_kill_
         caption = await ada.reply_to(posted)
         await press(ada, caption, "Talk about it")
         thread = (await ada.hear(lambda kind, _: kind == "THREAD_CREATE"))["id"]
-        [first] = await finished(seat, thread, 1)
+        [first] = await wait_finished(seat, thread, 1)
         assert "a red circle" in first["content"]
         assert await said(seat, thread, "is there a circle?", 2) == "yes"
         assert await said(seat, thread, "what color is it?", 3) == "red"
@@ -62,5 +62,5 @@ async def test_a_conversation_remembers_the_picture_and_the_turns_across_a_kill_
         assert "a red circle" in await said(seat, thread, "what was the first thing you named?", 4)
         assert await said(seat, thread, "what shape is it?", 5) == "circle"
         await ada.post(thread, "what color is it?", files=[("other.png", OTHER)])
-        assert (await finished(seat, thread, 6))[-1]["content"] == "blue"
+        assert (await wait_finished(seat, thread, 6))[-1]["content"] == "blue"
         assert await said(seat, thread, "what shape is it?", 7) == "square"

@@ -11,7 +11,7 @@ from bot.formatting.markdown import MAX_MESSAGE_LENGTH, utf16_length
 from bot.formatting.status import queue_position
 from bot.images.lookup import NO_PICTURE, YOU_MAY_NOT
 from tests.bot.command_calls import EPHEMERAL, FILE, SWITCH, TEXT, CommandCaller, option
-from tests.bot.harness import IMPATIENT, Harness, picture, read
+from tests.bot.harness import NOTICES_AT_ONCE, Harness, caption_of, picture
 from tests.e2e.member import Member, Message
 
 QUESTION = option(TEXT, "question", "What *colour* is it?")
@@ -36,7 +36,7 @@ async def later_refusal(harness: Harness, name: str, *options: dict[str, Any], *
     """Call a command and return what its asker is told once its placeholder is gone."""
     caller, start = CommandCaller(harness.ada), len(harness.ada.heard)
     await caller.call(harness.general, name, *options, **more)
-    await caller.gone(await caller.placeholder(harness.general, start=start))
+    await caller.wait_deleted(await caller.placeholder(harness.general, start=start))
     told = await caller.refusal(start=start)
     await harness.all_closed()
     return str(told["content"])
@@ -59,7 +59,7 @@ async def test_a_question_is_answered_with_a_copy_of_the_given_picture(harness: 
             "a red circle, if you ask: What *colour* is it?"
         )
         async with aiohttp.ClientSession() as http, http.get(shown["url"]) as found:
-            assert read(await found.read()) == "a red circle"
+            assert caption_of(await found.read()) == "a red circle"
         await harness.all_closed()
     assert [job.request.task for job in worker.jobs] == ["answer"]
     assert [job.priority for job in worker.jobs] == ["waiting"]
@@ -234,7 +234,7 @@ async def test_a_killed_bot_resumes_with_the_same_picture_and_job(harness: Harne
             meant = await harness.ada.post(harness.general, files=[RED])
             await caller.call(harness.general, "ask", QUESTION)
             placeholder = await caller.placeholder(harness.general)
-            await worker.taken(1)
+            await worker.wait_for_jobs(1)
         await harness.ada.post(harness.general, files=[BLUE])
         worker.gate.set()
         async with harness.process():
@@ -248,12 +248,12 @@ async def test_a_waiting_member_is_told_the_number_of_jobs_ahead(
     harness: Harness,
 ) -> None:
     caller = CommandCaller(harness.ada)
-    async with harness.worker() as worker, harness.bot(delays=IMPATIENT):
+    async with harness.worker() as worker, harness.bot(delays=NOTICES_AT_ONCE):
         worker.gate.clear()
         for _ in range(3):
             await caller.call(harness.general, "describe", IMAGE, files=[RED])
             # The first is in its hands before the others come.
-            await worker.taken(1)
+            await worker.wait_for_jobs(1)
         await harness.ada.hear(
             lambda kind, data: kind == "MESSAGE_UPDATE" and data["content"] == queue_position(1)
         )

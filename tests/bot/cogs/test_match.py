@@ -225,7 +225,7 @@ async def test_a_later_error_is_ephemeral_and_deletes_the_placeholder(
 ) -> None:
     async with matching(harness):
         caller = await call(harness, labels, *files)
-        await caller.gone(await caller.placeholder(harness.general))
+        await caller.wait_deleted(await caller.placeholder(harness.general))
         told = await caller.refusal()
         assert told["content"].startswith(sentence)
         assert told["flags"] == EPHEMERAL
@@ -265,7 +265,7 @@ async def test_a_channel_without_a_picture_is_refused_after_deferring(harness: H
     await harness.ada.post(harness.general, "no picture")
     async with matching(harness):
         caller = await call(harness, COLOURS)
-        await caller.gone(await caller.placeholder(harness.general))
+        await caller.wait_deleted(await caller.placeholder(harness.general))
         assert (await caller.refusal())["content"] == NO_PICTURE
 
 

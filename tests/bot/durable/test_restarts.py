@@ -8,7 +8,7 @@ import pytest
 from bot.formatting.status import NO_WORKER, REDIS_AWAY
 from bot.playground.testing.faults import Fault, FaultKind
 from inference.queue.connection import connect
-from tests.bot.harness import IMPATIENT, Harness, picture, until
+from tests.bot.harness import NOTICES_AT_ONCE, Harness, picture, wait_until
 from tests.e2e.member import Message
 
 SEND = "/channels/{channel_id}/messages"
@@ -27,7 +27,7 @@ async def test_a_bot_killed_before_its_reply_answers_once_after_a_restart(harnes
         worker.gate.clear()
         async with harness.process():
             posted = await harness.ada.post(harness.pictures, files=CIRCLE)
-            await worker.taken(1)
+            await worker.wait_for_jobs(1)
             assert len(await harness.open_requests()) == 1
         worker.gate.set()
         async with harness.process():
@@ -52,8 +52,8 @@ async def test_a_reply_sent_before_its_request_was_closed_is_not_sent_again(harn
 async def test_a_placeholder_of_an_earlier_process_becomes_the_answer(
     harness: Harness,
 ) -> None:
-    async with harness.bot(delays=IMPATIENT):
-        asked = await harness.ada.post(harness.general, harness.me, files=CIRCLE)
+    async with harness.bot(delays=NOTICES_AT_ONCE):
+        asked = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
         assert (await harness.ada.reply_to(asked))["content"] == NO_WORKER
     async with harness.worker(), harness.bot():
         assert await outcome(harness, asked) == "a red circle"
@@ -65,12 +65,12 @@ async def test_messages_posted_while_the_bot_was_away_are_backfilled(harness: Ha
             direct = await harness.ada.direct_channel()
             for channel in (harness.pictures, direct):
                 await harness.ada.reply_to(await harness.ada.post(channel, files=CIRCLE))
-            await harness.ada.reply_to(await harness.ada.post(harness.general, harness.me))
-            await harness.marked(3)
+            await harness.ada.reply_to(await harness.ada.post(harness.general, harness.mention))
+            await harness.wait_for_cursors(3)
         missed = [
             await harness.ada.post(harness.pictures, files=CIRCLE),
             await harness.ada.post(harness.pictures, files=[("b.png", picture("a blue square"))]),
-            await harness.ada.post(harness.general, harness.me, files=CIRCLE),
+            await harness.ada.post(harness.general, harness.mention, files=CIRCLE),
             await harness.ada.post(direct, files=CIRCLE),
         ]
         ignored = await harness.ada.post(harness.general, files=CIRCLE)
@@ -105,7 +105,7 @@ async def test_messages_missed_by_a_lost_session_are_backfilled(
     monkeypatch.setattr("discord.client.ExponentialBackoff.delay", lambda _: 0.01)
     async with harness.worker(), harness.bot():
         await harness.ada.reply_to(await harness.ada.post(harness.pictures, files=CIRCLE))
-        await harness.marked(1)
+        await harness.wait_for_cursors(1)
         harness.pocket.forget_sessions()
         posted = await harness.ada.post(harness.pictures, files=CIRCLE)
         await harness.ada.reply_to(posted)
@@ -134,7 +134,7 @@ async def test_a_message_deleted_while_the_bot_was_away_is_closed_without_a_repl
         worker.gate.clear()
         async with harness.bot():
             posted = await harness.ada.post(harness.pictures, files=CIRCLE)
-            await worker.taken(1)
+            await worker.wait_for_jobs(1)
         await harness.ada.request("DELETE", f"/channels/{harness.pictures}/messages/{posted['id']}")
         worker.gate.set()
         async with harness.bot():
@@ -146,7 +146,7 @@ async def test_the_bot_exits_with_0_on_sigterm(harness: Harness) -> None:
     async with harness.process() as process:
         process.terminate()
         assert await process.wait() == 0
-        await until(lambda: not harness._is_online())
+        await wait_until(lambda: not harness._is_online())
 
 
 async def _reopen(harness: Harness, message: Message) -> None:
@@ -170,11 +170,11 @@ async def test_an_outage_of_redis_is_told_to_waiting_members_and_loses_nothing(
     await redis.aclose()
     async with harness.worker(), harness.bot():
         await harness.ada.reply_to(await harness.ada.post(harness.pictures, files=CIRCLE))
-        await harness.marked(1)
+        await harness.wait_for_cursors(1)
         os.kill(server, signal.SIGSTOP)
         try:
             posted = await harness.ada.post(harness.pictures, files=CIRCLE)
-            asked = await harness.ada.post(harness.general, harness.me, files=CIRCLE)
+            asked = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
             first = await harness.ada.reply_to(asked)
             assert first["content"] == REDIS_AWAY
         finally:

@@ -45,7 +45,9 @@ async def answer(harness: Harness, message: Message) -> str:
 async def ask_about(harness: Harness, message: Message) -> str:
     """Mention the bot in a reply to a message."""
     about = {"message_id": message["id"]}
-    return await answer(harness, await harness.ada.post(harness.general, harness.me, message_reference=about))
+    return await answer(
+        harness, await harness.ada.post(harness.general, harness.mention, message_reference=about)
+    )
 
 
 @pytest.mark.parametrize("data", [picture("a dot"), picture("a dot", APNG), picture("a dot", GIF)])
@@ -66,7 +68,7 @@ async def test_a_lottie_sticker_is_no_picture(harness: Harness) -> None:
     number = await sticker(harness, LOTTIE)
     async with harness.worker() as worker, harness.bot():
         await harness.ada.post(harness.pictures, sticker_ids=[number])
-        asked = await harness.ada.post(harness.pictures, harness.me, sticker_ids=[number])
+        asked = await harness.ada.post(harness.pictures, harness.mention, sticker_ids=[number])
         assert await answer(harness, asked) == NO_IMAGE_HERE
         assert worker.jobs == []
 
@@ -74,7 +76,7 @@ async def test_a_lottie_sticker_is_no_picture(harness: Harness) -> None:
 async def test_the_picture_of_a_link_is_captioned_if_the_bot_is_mentioned(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         await linked(harness, harness.pictures, "look {link}", "unasked")
-        asked = await linked(harness, harness.pictures, f"{harness.me} {{link}}", "a red circle")
+        asked = await linked(harness, harness.pictures, f"{harness.mention} {{link}}", "a red circle")
         assert await answer(harness, asked) == "a red circle"
         assert len(worker.jobs) == 1
 
@@ -87,9 +89,11 @@ async def test_a_mention_in_a_reply_captions_the_picture_of_a_link(harness: Harn
 
 async def test_the_picture_of_a_link_behind_a_spoiler_is_captioned_behind_one(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
-        asked = await linked(harness, harness.general, f"{harness.me} ||{{link}}||", "a red circle")
+        asked = await linked(harness, harness.general, f"{harness.mention} ||{{link}}||", "a red circle")
         assert await answer(harness, asked) == "||a red circle||"
-        asked = await linked(harness, harness.general, f"{harness.me} ||not this|| {{link}}", "a blue square")
+        asked = await linked(
+            harness, harness.general, f"{harness.mention} ||not this|| {{link}}", "a blue square"
+        )
         assert await answer(harness, asked) == "a blue square"
 
 
@@ -155,7 +159,7 @@ async def test_the_picture_of_a_message_is_captioned_instead_of_the_one_replied_
         source = await harness.ada.post(harness.general, files=[("a.png", picture("a red circle"))])
         asked = await harness.ada.post(
             harness.general,
-            harness.me,
+            harness.mention,
             files=[("b.png", picture("a blue square"))],
             message_reference={"message_id": source["id"]},
         )

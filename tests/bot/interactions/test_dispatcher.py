@@ -13,7 +13,7 @@ from inference.errors import QueueFull, QueueUnavailable
 from inference.queue.connection import connect
 from tests.bot import scripted_command as scripts
 from tests.bot.command_calls import EPHEMERAL, SWITCH, TEXT, CommandCaller, option
-from tests.bot.harness import IMPATIENT, SCRIPTED, Harness, until
+from tests.bot.harness import NOTICES_AT_ONCE, SCRIPTED, Harness, wait_until
 
 WORDS = option(TEXT, "words", "hello")
 PRIVATE = option(SWITCH, "private", True)
@@ -49,7 +49,7 @@ async def test_an_outcome_replaces_the_placeholder_without_mentions(
         done = await caller.outcome(placeholder)
         assert (done["content"], done["mention_everyone"], done["flags"]) == ("@everyone hello", False, 0)
         await harness.all_closed()
-        await until(lambda: script.cleared == 1)
+        await wait_until(lambda: script.cleanups == 1)
         assert await tokens(harness) == 0
 
 
@@ -85,11 +85,11 @@ async def test_an_error_in_the_payload_is_refused_before_deferring(
 async def test_a_later_error_is_ephemeral_and_deletes_the_placeholder(
     harness: Harness, script: scripts.CommandScript, wrong: Exception, sentence: str
 ) -> None:
-    script.wrong = wrong
+    script.error = wrong
     caller = CommandCaller(harness.ada)
     async with harness.bot(extensions=SCRIPTED):
         await caller.call(harness.general, "try", WORDS)
-        await caller.gone(await caller.placeholder(harness.general))
+        await caller.wait_deleted(await caller.placeholder(harness.general))
         told = await caller.refusal()
         assert (told["content"], told["flags"]) == (sentence, EPHEMERAL)
         await harness.all_closed()
@@ -99,7 +99,7 @@ async def test_a_later_error_is_ephemeral_and_deletes_the_placeholder(
 async def test_a_private_refusal_replaces_the_placeholder(
     harness: Harness, script: scripts.CommandScript
 ) -> None:
-    script.wrong = UserError("There is nothing here.")
+    script.error = UserError("There is nothing here.")
     caller = CommandCaller(harness.ada)
     async with harness.bot(extensions=SCRIPTED):
         await caller.call(harness.general, "try", WORDS, PRIVATE)
@@ -116,7 +116,7 @@ async def test_a_waiting_member_is_told_the_queue_position(
     script.gate.clear()
     script.ahead = ahead
     caller = CommandCaller(harness.ada)
-    async with harness.worker(), harness.bot(extensions=SCRIPTED, delays=IMPATIENT):
+    async with harness.worker(), harness.bot(extensions=SCRIPTED, delays=NOTICES_AT_ONCE):
         await caller.call(harness.general, "try", WORDS)
         placeholder = await caller.placeholder(harness.general)
         await harness.ada.hear(lambda _, data: data.get("content") == said)
@@ -130,7 +130,7 @@ async def test_a_waiting_member_is_told_that_no_worker_is_up(
     script.gate.clear()
     script.ahead = 0
     caller = CommandCaller(harness.ada)
-    async with harness.bot(extensions=SCRIPTED, delays=IMPATIENT):
+    async with harness.bot(extensions=SCRIPTED, delays=NOTICES_AT_ONCE):
         await caller.call(harness.general, "try", WORDS)
         await harness.ada.hear(lambda _, data: data.get("content") == NO_WORKER)
 
@@ -144,7 +144,7 @@ async def test_a_restarted_bot_answers_through_the_webhook(
     async with harness.bot(extensions=SCRIPTED):
         await caller.call(harness.general, "try", WORDS, option(SWITCH, "private", private))
         placeholder = await caller.placeholder(harness.general)
-        await until(lambda: len(script.calls) == 1)
+        await wait_until(lambda: len(script.calls) == 1)
         assert await tokens(harness) == 1
     script.gate.set()
     async with harness.bot(extensions=SCRIPTED):
@@ -164,7 +164,7 @@ async def test_after_the_token_has_expired_only_a_public_request_is_answered(
     caller = CommandCaller(harness.ada)
     async with harness.bot(extensions=SCRIPTED):
         await caller.call(harness.general, "try", WORDS, option(SWITCH, "private", private))
-        await until(lambda: len(script.calls) == 1)
+        await wait_until(lambda: len(script.calls) == 1)
     await _delete_tokens(harness)
     script.gate.set()
     async with harness.bot(extensions=SCRIPTED):
@@ -219,7 +219,7 @@ async def test_an_unreachable_redis_is_an_ephemeral_refusal(
     async with harness.bot(extensions=SCRIPTED):
         monkeypatch.setattr("handlers.storage.inbox.Inbox.accept", away)
         await caller.call(harness.general, "try", WORDS)
-        await caller.gone(await caller.placeholder(harness.general))
+        await caller.wait_deleted(await caller.placeholder(harness.general))
         assert (await caller.refusal())["content"] == error_sentence(QueueUnavailable())
 
 
@@ -234,6 +234,6 @@ async def test_an_outcome_that_discord_refuses_becomes_an_error_sentence(
     caller = CommandCaller(harness.ada)
     async with harness.bot(extensions=SCRIPTED):
         await caller.call(harness.general, "try", WORDS)
-        await caller.gone(await caller.placeholder(harness.general))
+        await caller.wait_deleted(await caller.placeholder(harness.general))
         assert (await caller.refusal())["content"] == INTERNAL_ERROR
         await harness.all_closed()

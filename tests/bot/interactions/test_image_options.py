@@ -130,5 +130,5 @@ async def test_a_message_deleted_meanwhile_is_refused(
     monkeypatch.setattr(Fetcher, "fetch", expired)
     async with served(harness):
         await caller.call(harness.general, name, *COMMANDS[name])
-        await caller.gone(await caller.placeholder(harness.general))
+        await caller.wait_deleted(await caller.placeholder(harness.general))
         assert (await caller.refusal())["content"] == error_sentence(PictureGone())

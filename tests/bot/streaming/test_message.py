@@ -4,7 +4,7 @@ import pytest
 
 from bot.playground.testing.faults import Fault, FaultKind
 from tests.bot.chat_worker import chat_worker
-from tests.bot.conversation_steps import finished, is_done, seen, thread
+from tests.bot.conversation_steps import is_finished, open_thread, wait_finished, wait_for_messages
 from tests.bot.harness import Harness
 
 SEND = "/channels/{channel_id}/messages"
@@ -18,42 +18,44 @@ async def test_a_broken_connection_neither_repeats_a_message_nor_loses_text(
     harness: Harness, kind: FaultKind, method: str, template: str
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        place = await open_thread(harness)
+        await wait_finished(harness, place, 1)
         worker.pieces = lambda _: WORDS
-        worker.after = 5
+        worker.pieces_before_gate = 5
         worker.gate.clear()
         if method == "POST":
             harness.pocket.faults.add(Fault(kind, method=method, template=template))
         await harness.ada.post(place, "say much")
-        await seen(harness, place, lambda found: len(found) == 2)
+        await wait_for_messages(harness, place, lambda found: len(found) == 2)
         if method == "PATCH":
             harness.pocket.faults.add(Fault(kind, method=method, template=template))
         worker.gate.set()
-        found = await seen(harness, place, lambda found: len(found) > 2 and is_done(found[-1]))
+        found = await wait_for_messages(
+            harness, place, lambda found: len(found) > 2 and is_finished(found[-1])
+        )
         assert " ".join(each["content"] for each in found[1:]).split() == [word.strip() for word in WORDS]
         await harness.all_closed()
 
 
 async def test_deleting_the_message_of_an_answer_stops_its_job(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        worker.pieces, worker.after = lambda _: WORDS, 5
+        worker.pieces, worker.pieces_before_gate = lambda _: WORDS, 5
         worker.gate.clear()
-        place = await thread(harness)
-        [first] = await seen(harness, place, lambda found: len(found) == 1)
+        place = await open_thread(harness)
+        [first] = await wait_for_messages(harness, place, lambda found: len(found) == 1)
         await harness.ada.request("DELETE", f"/channels/{place}/messages/{first['id']}")
         # The next edit finds that it is gone.
-        worker.after, worker.pause = len(WORDS), 0.02
+        worker.pieces_before_gate, worker.piece_delay_s = len(WORDS), 0.02
         worker.gate.set()
-        await worker.until(lambda: bool(worker.stopped))
+        await worker.wait_until(lambda: bool(worker.stopped))
         await harness.all_closed()
 
 
 async def test_deleting_a_thread_stops_its_job(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        worker.pieces, worker.pause = lambda _: WORDS, 0.02
-        place = await thread(harness)
-        await seen(harness, place, lambda found: len(found) == 1)
+        worker.pieces, worker.piece_delay_s = lambda _: WORDS, 0.02
+        place = await open_thread(harness)
+        await wait_for_messages(harness, place, lambda found: len(found) == 1)
         await harness.ada.request("DELETE", f"/channels/{place}")
-        await worker.until(lambda: bool(worker.stopped))
+        await worker.wait_until(lambda: bool(worker.stopped))
         await harness.all_closed()

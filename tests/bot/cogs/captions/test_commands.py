@@ -47,7 +47,7 @@ async def switch(harness: Harness, state: str, channel: str, member: Member | No
 async def is_captioned(harness: Harness, channel: str) -> bool:
     """Post a picture, and then one with a mention: messages of a channel are taken in their order."""
     silent = await harness.ada.post(channel, files=CIRCLE)
-    asked = await harness.ada.post(channel, harness.me, files=CIRCLE)
+    asked = await harness.ada.post(channel, harness.mention, files=CIRCLE)
     await harness.ada.reply_to(asked)
     await harness.all_closed()
     return bool(await harness.replies(channel, silent))
@@ -164,6 +164,6 @@ async def test_an_unreachable_redis_is_an_ephemeral_response(
 async def test_deleting_a_channel_deletes_its_setting(harness: Harness) -> None:
     async with harness.bot():
         await switch(harness, "on", harness.general)
-        await harness.chosen(1)
+        await harness.wait_for_settings(1)
         await harness.ada.request("DELETE", f"/channels/{harness.general}")
-        await harness.chosen(0)
+        await harness.wait_for_settings(0)

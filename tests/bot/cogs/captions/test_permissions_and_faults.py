@@ -35,8 +35,8 @@ async def test_a_forwarded_picture_is_captioned(harness: Harness) -> None:
 async def test_no_job_is_submitted_where_the_bot_may_not_write(harness: Harness) -> None:
     await deny(harness, harness.pictures, SEND_MESSAGES)
     async with harness.worker() as worker, harness.bot():
-        await harness.ada.post(harness.pictures, harness.me, files=CIRCLE)
-        asked = await harness.ada.post(harness.general, harness.me, files=CIRCLE)
+        await harness.ada.post(harness.pictures, harness.mention, files=CIRCLE)
+        asked = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
         await harness.ada.reply_to(asked)
         assert len(worker.jobs) == 1
         assert await bot_posts(harness, harness.pictures) == []
@@ -46,7 +46,7 @@ async def test_a_permission_lost_meanwhile_closes_the_request(harness: Harness) 
     async with harness.worker() as worker, harness.bot():
         worker.gate.clear()
         await harness.ada.post(harness.pictures, files=CIRCLE)
-        await worker.taken(1)
+        await worker.wait_for_jobs(1)
         await deny(harness, harness.pictures, SEND_MESSAGES)
         worker.gate.set()
         await harness.all_closed()

@@ -7,7 +7,7 @@ import pytest
 from bot.formatting.errors import error_sentence
 from bot.formatting.status import NO_IMAGE_HERE, NO_WORKER
 from inference.errors import BrokenPicture, NotAPicture
-from tests.bot.harness import IMPATIENT, Harness, picture, until
+from tests.bot.harness import NOTICES_AT_ONCE, Harness, picture, wait_until
 
 
 async def test_a_picture_in_a_captioned_channel_gets_one_reply(harness: Harness) -> None:
@@ -62,7 +62,7 @@ async def test_nothing_is_posted_where_captions_are_off(harness: Harness) -> Non
         await harness.ada.post(harness.general, files=[("a.png", picture("a red circle"))])
         # The next message is taken after it, so that its answer means the first had none.
         asked = await harness.ada.post(
-            harness.general, harness.me, files=[("b.png", picture("a blue square"))]
+            harness.general, harness.mention, files=[("b.png", picture("a blue square"))]
         )
         assert (await harness.ada.reply_to(asked))["content"] == "a blue square"
         assert await _bot_posts(harness, harness.general) == 1
@@ -79,7 +79,9 @@ async def test_a_picture_in_a_dm_is_captioned(harness: Harness) -> None:
 
 async def test_a_mention_without_a_picture_is_answered_with_what_to_do(harness: Harness) -> None:
     async with harness.bot():
-        reply = await harness.ada.reply_to(await harness.ada.post(harness.general, f"hello {harness.me}"))
+        reply = await harness.ada.reply_to(
+            await harness.ada.post(harness.general, f"hello {harness.mention}")
+        )
         assert reply["content"] == NO_IMAGE_HERE
 
 
@@ -87,7 +89,7 @@ async def test_a_mention_in_a_reply_captions_the_picture_replied_to(harness: Har
     async with harness.worker(), harness.bot():
         shown = await harness.ada.post(harness.general, files=[("a.png", picture("a red circle"))])
         asked = await harness.ada.post(
-            harness.general, harness.me, message_reference={"message_id": shown["id"]}
+            harness.general, harness.mention, message_reference={"message_id": shown["id"]}
         )
         assert (await harness.ada.reply_to(asked))["content"] == "a red circle"
 
@@ -136,7 +138,7 @@ async def test_a_message_deleted_before_its_reply_gets_none(harness: Harness) ->
     async with harness.worker() as worker, harness.bot():
         worker.gate.clear()
         posted = await harness.ada.post(harness.pictures, files=[("a.png", picture("a red circle"))])
-        await worker.taken(1)
+        await worker.wait_for_jobs(1)
         await harness.ada.request("DELETE", f"/channels/{harness.pictures}/messages/{posted['id']}")
         await harness.all_closed()
         worker.gate.set()
@@ -164,7 +166,7 @@ async def test_without_the_content_intent_mentions_and_dms_still_work(
         assert "message-content intent" in caplog.text
         await harness.ada.post(harness.pictures, files=[("a.png", picture("a red circle"))])
         asked = await harness.ada.post(
-            harness.pictures, harness.me, files=[("b.png", picture("a blue square"))]
+            harness.pictures, harness.mention, files=[("b.png", picture("a blue square"))]
         )
         assert (await harness.ada.reply_to(asked))["content"] == "a blue square"
         channel = await harness.ada.direct_channel()
@@ -176,9 +178,9 @@ async def test_without_the_content_intent_mentions_and_dms_still_work(
 async def test_the_notice_that_no_worker_is_up_becomes_the_answer(
     harness: Harness,
 ) -> None:
-    async with harness.bot(delays=IMPATIENT):
+    async with harness.bot(delays=NOTICES_AT_ONCE):
         asked = await harness.ada.post(
-            harness.general, harness.me, files=[("a.png", picture("a red circle"))]
+            harness.general, harness.mention, files=[("a.png", picture("a red circle"))]
         )
         first = await harness.ada.reply_to(asked)
         assert first["content"] == NO_WORKER
@@ -195,11 +197,11 @@ async def test_the_bot_stops_within_five_seconds_while_a_request_runs(harness: H
         worker.gate.clear()
         async with harness.bot() as stopped:
             await harness.ada.post(harness.pictures, files=[("a.png", picture("a red circle"))])
-            await worker.taken(1)
+            await worker.wait_for_jobs(1)
             loop = asyncio.get_running_loop()
             began = loop.time()
             stopped.set()
-            await until(lambda: not harness._is_online())
+            await wait_until(lambda: not harness._is_online())
         assert loop.time() - began < 5
         assert len(await harness.open_requests()) == 1
 

@@ -9,7 +9,15 @@ from bot.playground.testing.faults import Fault, FaultKind
 from handlers.chat.history import ConversationKey, History
 from inference.errors import ChatInterrupted, ChatUnavailable
 from tests.bot.chat_worker import chat_worker
-from tests.bot.conversation_steps import buttons, finished, is_done, lose, press, seen, thread
+from tests.bot.conversation_steps import (
+    buttons,
+    delete_conversations,
+    is_finished,
+    open_thread,
+    press,
+    wait_finished,
+    wait_for_messages,
+)
 from tests.bot.harness import Harness
 
 
@@ -24,23 +32,23 @@ async def told(harness: Harness, start: int) -> str:
 
 async def test_regenerate_unarchives_an_archived_thread(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        [first] = await finished(harness, place, 1)
+        place = await open_thread(harness)
+        [first] = await wait_finished(harness, place, 1)
         await harness.all_closed()
         await harness.ada.request("PATCH", f"/channels/{place}", json={"archived": True})
         worker.pieces = lambda _: ["something else"]
         await press(harness.ada, first, "Regenerate")
-        await seen(
+        await wait_for_messages(
             harness,
             place,
-            lambda found: [each["content"] for each in found] == ["something else"] and is_done(found[0]),
+            lambda found: [each["content"] for each in found] == ["something else"] and is_finished(found[0]),
         )
 
 
 async def test_regenerate_in_a_locked_thread_is_refused(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        [first] = await finished(harness, place, 1)
+        place = await open_thread(harness)
+        [first] = await wait_finished(harness, place, 1)
         await harness.all_closed()
         await harness.ada.request("PATCH", f"/channels/{place}", json={"archived": True, "locked": True})
         start = len(harness.ada.heard)
@@ -54,15 +62,15 @@ async def test_an_answer_that_could_not_be_shown_is_not_in_the_next_prompt(
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.gate.clear()
-        place = await thread(harness)
-        await seen(harness, place, lambda found: len(found) == 1)
+        place = await open_thread(harness)
+        await wait_for_messages(harness, place, lambda found: len(found) == 1)
         await harness.ada.request("PATCH", f"/channels/{place}", json={"archived": True, "locked": True})
         worker.gate.set()
         await harness.all_closed()
         await harness.ada.request("PATCH", f"/channels/{place}", json={"archived": False, "locked": False})
         await harness.ada.post(place, "and now?")
-        await finished(harness, place, 2)
-        assert [turn.role for turn in worker.last.turns] == ["user", "user"]
+        await wait_finished(harness, place, 2)
+        assert [turn.role for turn in worker.last_request.turns] == ["user", "user"]
 
 
 async def test_an_interrupted_answer_is_found_after_failed_calls_to_discord(
@@ -72,11 +80,11 @@ async def test_an_interrupted_answer_is_found_after_failed_calls_to_discord(
     async with chat_worker(harness) as worker:
         worker.gate.clear()
         async with harness.bot():
-            place = await thread(harness)
-            await seen(harness, place, lambda found: len(found) == 1)
+            place = await open_thread(harness)
+            await wait_for_messages(harness, place, lambda found: len(found) == 1)
         harness.pocket.faults.add(Fault(FaultKind.CUT_BEFORE, times=4, method="GET", template=one))
         async with harness.bot():
-            [left] = await seen(harness, place, lambda found: "Retry" in buttons(found[0]))
+            [left] = await wait_for_messages(harness, place, lambda found: "Retry" in buttons(found[0]))
             assert left["content"] == f"Ada\n{strings.INTERRUPTED}"
             await harness.all_closed()
 
@@ -84,16 +92,18 @@ async def test_an_interrupted_answer_is_found_after_failed_calls_to_discord(
 async def test_an_answer_with_a_deleted_page_can_be_regenerated(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: [f"word{number} " for number in range(400)]
-        place = await thread(harness)
-        found = await seen(harness, place, lambda found: len(found) == 2 and is_done(found[-1]))
+        place = await open_thread(harness)
+        found = await wait_for_messages(
+            harness, place, lambda found: len(found) == 2 and is_finished(found[-1])
+        )
         await harness.all_closed()
         await harness.ada.request("DELETE", f"/channels/{place}/messages/{found[0]['id']}")
         worker.pieces = lambda _: [f"other{number} " for number in range(400)]
         await press(harness.ada, found[-1], "Regenerate")
-        again = await seen(
+        again = await wait_for_messages(
             harness,
             place,
-            lambda found: len(found) == 2 and "other399" in found[-1]["content"] and is_done(found[-1]),
+            lambda found: len(found) == 2 and "other399" in found[-1]["content"] and is_finished(found[-1]),
         )
         assert " ".join(each["content"] for each in again).split() == [f"other{n}" for n in range(400)]
 
@@ -101,8 +111,10 @@ async def test_an_answer_with_a_deleted_page_can_be_regenerated(harness: Harness
 async def test_a_shorter_regenerated_answer_is_in_the_next_prompt(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: [f"word{number} " for number in range(400)]
-        place = await thread(harness)
-        found = await seen(harness, place, lambda found: len(found) == 2 and is_done(found[-1]))
+        place = await open_thread(harness)
+        found = await wait_for_messages(
+            harness, place, lambda found: len(found) == 2 and is_finished(found[-1])
+        )
         await harness.all_closed()
         worker.pieces = lambda _: ["short"]
         start = len(harness.ada.heard)
@@ -110,54 +122,64 @@ async def test_a_shorter_regenerated_answer_is_in_the_next_prompt(harness: Harne
         await harness.ada.hear(lambda kind, _: kind == "MESSAGE_DELETE", start=start)
         await harness.all_closed()
         await harness.ada.post(place, "and now?")
-        await finished(harness, place, 2)
-        assert [turn.text for turn in worker.last.turns] == ["describe the image", "short", "and now?"]
+        await wait_finished(harness, place, 2)
+        assert [turn.text for turn in worker.last_request.turns] == [
+            "describe the image",
+            "short",
+            "and now?",
+        ]
 
 
 async def test_a_notice_below_a_full_page_is_a_page_of_its_own(harness: Harness) -> None:
     wrong = ChatUnavailable(where="127.0.0.1:11434")
     async with chat_worker(harness) as worker, harness.bot():
-        worker.breaks, worker.pieces = wrong, lambda _: ["x" * 1899]
-        place = await thread(harness)
-        found = await seen(harness, place, lambda found: bool(found) and "Retry" in buttons(found[-1]))
+        worker.final_error, worker.pieces = wrong, lambda _: ["x" * 1899]
+        place = await open_thread(harness)
+        found = await wait_for_messages(
+            harness, place, lambda found: bool(found) and "Retry" in buttons(found[-1])
+        )
         assert [each["content"] for each in found] == ["x" * 1899, strings.failed(wrong)]
 
 
 async def test_an_invisible_answer_is_replaced_by_a_notice(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: ["\u200b"]
-        place = await thread(harness)
-        [first] = await finished(harness, place, 1)
+        place = await open_thread(harness)
+        [first] = await wait_finished(harness, place, 1)
         assert first["content"] == strings.NOTHING_SAID
 
 
 async def test_an_answer_that_breaks_off_keeps_its_text_and_can_be_retried(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        worker.breaks, worker.pieces = ChatInterrupted(), lambda _: ["It shows", " a red"]
-        place = await thread(harness)
-        [left] = await seen(harness, place, lambda found: bool(found) and "Retry" in buttons(found[0]))
+        worker.final_error, worker.pieces = ChatInterrupted(), lambda _: ["It shows", " a red"]
+        place = await open_thread(harness)
+        [left] = await wait_for_messages(
+            harness, place, lambda found: bool(found) and "Retry" in buttons(found[0])
+        )
         assert left["content"] == f"It shows a red\n{strings.failed(ChatInterrupted())}"
         await harness.all_closed()
-        worker.breaks = None
+        worker.final_error = None
         await press(harness.ada, left, "Retry")
-        [again] = await finished(harness, place, 1)
+        [again] = await wait_finished(harness, place, 1)
         assert again["content"] == "It shows a red"
 
 
 async def test_a_conversation_can_be_reset_after_a_failed_answer(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
-        worker.wrong = ChatInterrupted()
+        place = await open_thread(harness)
+        await wait_finished(harness, place, 1)
+        worker.error = ChatInterrupted()
         await harness.ada.post(place, "what is it?")
-        found = await seen(harness, place, lambda found: len(found) == 2 and "Retry" in buttons(found[-1]))
+        found = await wait_for_messages(
+            harness, place, lambda found: len(found) == 2 and "Retry" in buttons(found[-1])
+        )
         await harness.all_closed()
-        worker.wrong = None
+        worker.error = None
         await press(harness.ada, found[-1], "Reset")
-        await seen(harness, place, lambda found: len(found) == 3)
+        await wait_for_messages(harness, place, lambda found: len(found) == 3)
         await harness.ada.post(place, "and now?")
-        await finished(harness, place, 4)
-        assert [turn.text for turn in worker.last.turns] == ["and now?"]
+        await wait_finished(harness, place, 4)
+        assert [turn.text for turn in worker.last_request.turns] == ["and now?"]
 
 
 async def test_pressing_regenerate_three_times_runs_it_once(
@@ -171,8 +193,8 @@ async def test_pressing_regenerate_three_times_runs_it_once(
         return await newest(self, place, turn_id)
 
     async with chat_worker(harness) as worker, harness.bot():
-        channel = await thread(harness)
-        [first] = await finished(harness, channel, 1)
+        channel = await open_thread(harness)
+        [first] = await wait_finished(harness, channel, 1)
         await harness.all_closed()
         monkeypatch.setattr(History, "newest", slow)
         start = len(harness.ada.heard)
@@ -185,7 +207,7 @@ async def test_pressing_regenerate_three_times_runs_it_once(
 
         await harness.ada.hear(lambda *_: refused() == 2, start=start)
         told.set()
-        await worker.taken(2)
+        await worker.wait_for_jobs(2)
         await harness.all_closed()
         assert len(worker.jobs) == 2
 
@@ -193,10 +215,10 @@ async def test_pressing_regenerate_three_times_runs_it_once(
 @pytest.mark.parametrize("label", ["Regenerate", "Reset"])
 async def test_buttons_of_an_expired_conversation_are_refused(harness: Harness, label: str) -> None:
     async with chat_worker(harness), harness.bot():
-        place = await thread(harness)
-        [first] = await finished(harness, place, 1)
+        place = await open_thread(harness)
+        [first] = await wait_finished(harness, place, 1)
         await harness.all_closed()
-        await lose(harness)
+        await delete_conversations(harness)
         start = len(harness.ada.heard)
         await press(harness.ada, first, label)
         assert await told(harness, start) == strings.FORGOTTEN

@@ -16,19 +16,19 @@ from tests.bot.conversation_steps import (
     CIRCLE,
     EPHEMERAL,
     SQUARE,
-    answers,
+    bot_messages,
     buttons,
-    deny_threads,
-    finished,
-    is_done,
-    lose,
-    messages,
-    opened,
+    channel_messages,
+    delete_conversations,
+    forbid_threads,
+    is_finished,
+    open_thread,
     press,
-    seen,
-    thread,
+    wait_finished,
+    wait_for_messages,
+    wait_for_thread,
 )
-from tests.bot.harness import IMPATIENT, Harness
+from tests.bot.harness import NOTICES_AT_ONCE, Harness
 from tests.e2e.member import Member
 
 MENU = "Talk about this image"
@@ -38,19 +38,21 @@ async def test_the_button_below_a_caption_opens_a_thread_that_needs_no_mentions(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        [first] = await finished(harness, place, 1)
+        place = await open_thread(harness)
+        [first] = await wait_finished(harness, place, 1)
         assert first["content"] == "Ada says describe the image"
-        assert worker.seen == [[["a red circle"]]]
+        assert worker.pictures == [[["a red circle"]]]
         await harness.ada.post(place, "what color is it?")
-        second = (await finished(harness, place, 2))[-1]
+        second = (await wait_finished(harness, place, 2))[-1]
         assert second["content"] == "Ada says what color is it?"
-        assert worker.last.turns == (
-            Turn(role="user", speaker="Ada", text="describe the image", pictures=worker.last.pictures),
+        assert worker.last_request.turns == (
+            Turn(
+                role="user", speaker="Ada", text="describe the image", pictures=worker.last_request.pictures
+            ),
             Turn(role="assistant", text="Ada says describe the image"),
             Turn(role="user", speaker="Ada", text="what color is it?"),
         )
-        assert worker.seen[-1] == [["a red circle"], [], []]
+        assert worker.pictures[-1] == [["a red circle"], [], []]
         info = await harness.ada.request("GET", f"/channels/{place}")
         assert info["name"] == "a red circle"
         await harness.all_closed()
@@ -60,13 +62,13 @@ async def test_an_answer_is_streamed_without_mentions(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: [f"@everyone <@{harness.ada.user['id']}> ", "and the rest"]
         worker.gate.clear()
-        place = await thread(harness)
-        [first] = await seen(harness, place, lambda found: len(found) == 1)
+        place = await open_thread(harness)
+        [first] = await wait_for_messages(harness, place, lambda found: len(found) == 1)
         assert "everyone" in first["content"]
         assert "rest" not in first["content"]
         assert list(buttons(first)) == ["Stop"]
         worker.gate.set()
-        [last] = await finished(harness, place, 1)
+        [last] = await wait_finished(harness, place, 1)
         assert "rest" in last["content"]
         assert not last["mentions"]
         assert not last["mention_everyone"]
@@ -75,10 +77,12 @@ async def test_an_answer_is_streamed_without_mentions(harness: Harness) -> None:
 
 async def test_only_the_newest_answer_has_buttons(harness: Harness) -> None:
     async with chat_worker(harness), harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        place = await open_thread(harness)
+        await wait_finished(harness, place, 1)
         await harness.ada.post(place, "what color is it?")
-        await seen(harness, place, lambda found: [bool(buttons(each)) for each in found] == [False, True])
+        await wait_for_messages(
+            harness, place, lambda found: [bool(buttons(each)) for each in found] == [False, True]
+        )
 
 
 async def test_the_menu_opens_one_thread_named_after_the_caption(
@@ -94,7 +98,7 @@ async def test_the_menu_opens_one_thread_named_after_the_caption(
             outcome = await caller.outcome(await caller.placeholder(harness.general, start=start))
             assert outcome["content"] == pointer
             assert outcome["flags"] & EPHEMERAL
-            await finished(harness, posted["id"], 1)
+            await wait_finished(harness, posted["id"], 1)
         info = await harness.ada.request("GET", f"/channels/{posted['id']}")
         assert info["name"] == "a red circle"
         await harness.all_closed()
@@ -112,12 +116,12 @@ async def test_chat_uses_the_newest_picture_and_answers_in_a_new_thread(
         outcome = await caller.outcome(placeholder)
         assert outcome["content"] == strings.IN_THREAD.format(thread=posted["id"])
         assert not outcome["flags"] & EPHEMERAL
-        [answer] = await finished(harness, posted["id"], 1)
+        [answer] = await wait_finished(harness, posted["id"], 1)
         assert answer["content"].split("\n") == [
             "-# Ada asked: what color is it?",
             "Ada says what color is it?",
         ]
-        assert worker.seen == [[["a red circle"]]]
+        assert worker.pictures == [[["a red circle"]]]
         info = await harness.ada.request("GET", f"/channels/{posted['id']}")
         assert info["name"] == "what color is it?"
 
@@ -131,12 +135,12 @@ async def test_chat_shows_a_copy_of_a_given_picture_and_opens_the_thread_there(h
         outcome = await caller.outcome(placeholder)
         assert outcome["content"] == f"> {strings.DESCRIBE}"
         assert [each["filename"] for each in outcome["attachments"]] == [THUMBNAIL_NAME]
-        await opened(harness, placeholder["id"])
-        await finished(harness, placeholder["id"], 1)
-        assert worker.seen == [[["a red circle"]]]
+        await wait_for_thread(harness, placeholder["id"])
+        await wait_finished(harness, placeholder["id"], 1)
+        assert worker.pictures == [[["a red circle"]]]
         await harness.ada.post(placeholder["id"], "and now?")
-        await finished(harness, placeholder["id"], 2)
-        assert worker.seen[-1] == [["a red circle"], [], []]
+        await wait_finished(harness, placeholder["id"], 2)
+        assert worker.pictures[-1] == [["a red circle"], [], []]
 
 
 async def test_a_conversation_in_a_dm_goes_on_in_place_by_replies(harness: Harness) -> None:
@@ -145,23 +149,23 @@ async def test_a_conversation_in_a_dm_goes_on_in_place_by_replies(harness: Harne
         posted = await harness.ada.post(place, files=CIRCLE)
         caption = await harness.ada.reply_to(posted)
         await press(harness.ada, caption, "Talk about it")
-        first = (await finished(harness, place, 2))[-1]
+        first = (await wait_finished(harness, place, 2))[-1]
         assert first["message_reference"]["message_id"] == posted["id"]
         asked = await harness.ada.post(
             place, "what color is it?", message_reference={"message_id": first["id"]}
         )
-        second = (await finished(harness, place, 3))[-1]
+        second = (await wait_finished(harness, place, 3))[-1]
         assert second["message_reference"]["message_id"] == asked["id"]
-        assert [turn.text for turn in worker.last.turns][-1] == "what color is it?"
-        assert worker.seen[-1][0] == ["a red circle"]
+        assert [turn.text for turn in worker.last_request.turns][-1] == "what color is it?"
+        assert worker.pictures[-1][0] == ["a red circle"]
         # Nothing else was said here since: plain words go on with it as well.
         await harness.ada.post(place, "are you sure?")
-        (await finished(harness, place, 4))[-1]
-        assert len(worker.last.turns) == 5
+        (await wait_finished(harness, place, 4))[-1]
+        assert len(worker.last_request.turns) == 5
 
 
 async def test_two_conversations_in_one_channel_stay_separate(harness: Harness) -> None:
-    deny_threads(harness)
+    forbid_threads(harness)
     async with chat_worker(harness) as worker, harness.bot():
         caller = CommandCaller(harness.ada)
         firsts = []
@@ -169,7 +173,7 @@ async def test_two_conversations_in_one_channel_stay_separate(harness: Harness) 
             posted = await harness.ada.post(harness.general, files=files)
             await caller.call(harness.general, MENU, target=posted)
             answer = await harness.ada.reply_to(posted)
-            await seen(harness, harness.general, lambda found: all(map(buttons, found)))
+            await wait_for_messages(harness, harness.general, lambda found: all(map(buttons, found)))
             assert answer["message_reference"]["message_id"] == posted["id"]
             firsts.append(answer)
         await harness.all_closed()
@@ -179,34 +183,34 @@ async def test_two_conversations_in_one_channel_stay_separate(harness: Harness) 
             )
             await harness.ada.reply_to(asked)
             await harness.all_closed()
-            assert worker.seen[-1] == [[shows], [], []]
+            assert worker.pictures[-1] == [[shows], [], []]
 
 
 async def test_further_pictures_belong_to_the_turn_they_were_posted_with(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        place = await open_thread(harness)
+        await wait_finished(harness, place, 1)
         await harness.ada.post(place, "and this?", files=SQUARE)
-        await finished(harness, place, 2)
+        await wait_finished(harness, place, 2)
         await harness.ada.post(place, "which is larger?")
-        await finished(harness, place, 3)
-        assert worker.seen[-1] == [["a red circle"], [], ["a blue square"], [], []]
-        assert worker.captions == 1, "pictures in a conversation are not captioned besides"
+        await wait_finished(harness, place, 3)
+        assert worker.pictures[-1] == [["a red circle"], [], ["a blue square"], [], []]
+        assert worker.caption_jobs == 1, "pictures in a conversation are not captioned besides"
 
 
 async def test_turns_of_two_members_are_answered_in_order_and_by_name(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot(), Member(harness.session, 1) as ben:
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        place = await open_thread(harness)
+        await wait_finished(harness, place, 1)
         worker.gate.clear()
         one = await harness.ada.post(place, "what color is it?")
         other = await ben.post(place, "is it large?")
-        await worker.taken(2)
-        assert worker.last.turns[-1].text == "what color is it?"
+        await worker.wait_for_jobs(2)
+        assert worker.last_request.turns[-1].text == "what color is it?"
         worker.gate.set()
-        found = await finished(harness, place, 3)
+        found = await wait_finished(harness, place, 3)
         assert [each["message_reference"]["message_id"] for each in found[1:]] == [one["id"], other["id"]]
-        assert [(turn.role, turn.speaker, turn.text) for turn in worker.last.turns][-3:] == [
+        assert [(turn.role, turn.speaker, turn.text) for turn in worker.last_request.turns][-3:] == [
             ("user", "Ada", "what color is it?"),
             ("assistant", "", "Ada says what color is it?"),
             ("user", "Ben", "is it large?"),
@@ -216,31 +220,33 @@ async def test_turns_of_two_members_are_answered_in_order_and_by_name(harness: H
 async def test_stop_cancels_the_job_of_the_worker(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.gate.clear()
-        place = await thread(harness)
-        [first] = await seen(harness, place, lambda found: len(found) == 1)
+        place = await open_thread(harness)
+        [first] = await wait_for_messages(harness, place, lambda found: len(found) == 1)
         await press(harness.ada, first, "Stop")
-        [last] = await finished(harness, place, 1)
+        [last] = await wait_finished(harness, place, 1)
         assert worker.stopped == {worker.jobs[0].id}
         assert last["content"] == f"Ada\n{strings.STOPPED}"
         worker.gate.set()
         await harness.ada.post(place, "go on")
-        await finished(harness, place, 2)
-        assert worker.last.turns[1].text == "Ada"
+        await wait_finished(harness, place, 2)
+        assert worker.last_request.turns[1].text == "Ada"
 
 
 async def test_regenerate_replaces_the_answer(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        [first] = await finished(harness, place, 1)
+        place = await open_thread(harness)
+        [first] = await wait_finished(harness, place, 1)
         await harness.all_closed()
         worker.pieces = lambda _: ["something else"]
         await press(harness.ada, first, "Regenerate")
-        [other] = await seen(harness, place, lambda found: found[0]["content"] == "something else")
+        [other] = await wait_for_messages(
+            harness, place, lambda found: found[0]["content"] == "something else"
+        )
         assert other["id"] == first["id"]
         await harness.all_closed()
         await harness.ada.post(place, "and now?")
-        await finished(harness, place, 2)
-        assert [turn.text for turn in worker.last.turns] == [
+        await wait_finished(harness, place, 2)
+        assert [turn.text for turn in worker.last_request.turns] == [
             "describe the image",
             "something else",
             "and now?",
@@ -249,49 +255,51 @@ async def test_regenerate_replaces_the_answer(harness: Harness) -> None:
 
 async def test_reset_deletes_the_turns_and_keeps_the_picture(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        [first] = await finished(harness, place, 1)
+        place = await open_thread(harness)
+        [first] = await wait_finished(harness, place, 1)
         await harness.all_closed()
         await press(harness.ada, first, "Reset")
-        found = await seen(harness, place, lambda found: len(found) == 2)
+        found = await wait_for_messages(harness, place, lambda found: len(found) == 2)
         assert found[1]["content"] == strings.RESET.format(who="Ada")
         await harness.ada.post(place, "what is it?")
-        await finished(harness, place, 3)
-        assert [turn.text for turn in worker.last.turns] == ["what is it?"]
-        assert worker.seen[-1] == [["a red circle"]]
+        await wait_finished(harness, place, 3)
+        assert [turn.text for turn in worker.last_request.turns] == ["what is it?"]
+        assert worker.pictures[-1] == [["a red circle"]]
 
 
 async def test_a_long_answer_has_several_messages(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: [f"word{number} " for number in range(600)]
-        place = await thread(harness)
-        found = await seen(harness, place, lambda found: bool(found) and is_done(found[-1]))
+        place = await open_thread(harness)
+        found = await wait_for_messages(harness, place, lambda found: bool(found) and is_finished(found[-1]))
         assert len(found) == 3
         assert " ".join(each["content"] for each in found).split() == [f"word{n}" for n in range(600)]
         assert [bool(buttons(each)) for each in found] == [False, False, True]
         await harness.all_closed()
         worker.pieces = lambda _: ["short"]
         await press(harness.ada, found[-1], "Regenerate")
-        await seen(harness, place, lambda found: [each["content"] for each in found] == ["short"])
+        await wait_for_messages(
+            harness, place, lambda found: [each["content"] for each in found] == ["short"]
+        )
 
 
 async def test_an_unavailable_model_is_told_within_three_seconds_and_can_be_retried(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
-        worker.wrong = ChatUnavailable(where="127.0.0.1:11434")
+        place = await open_thread(harness)
+        await wait_finished(harness, place, 1)
+        worker.error = ChatUnavailable(where="127.0.0.1:11434")
         began = asyncio.get_running_loop().time()
         await harness.ada.post(place, "what is it?")
-        found = await seen(harness, place, lambda found: len(found) == 2)
+        found = await wait_for_messages(harness, place, lambda found: len(found) == 2)
         assert asyncio.get_running_loop().time() - began < 3
-        assert found[-1]["content"] == strings.failed(worker.wrong)
+        assert found[-1]["content"] == strings.failed(worker.error)
         assert list(buttons(found[-1])) == ["Retry", "Reset"]
-        worker.wrong = None
+        worker.error = None
         await harness.all_closed()
         await press(harness.ada, found[-1], "Retry")
-        again = await finished(harness, place, 2)
+        again = await wait_finished(harness, place, 2)
         assert again[-1]["content"] == "Ada says what is it?"
         assert again[-1]["id"] == found[-1]["id"]
 
@@ -300,12 +308,12 @@ async def test_the_progress_of_a_models_download_is_shown(harness: Harness) -> N
     async with chat_worker(harness) as worker, harness.bot():
         worker.progress = [0.25]
         worker.gate.clear()
-        place = await thread(harness)
-        [first] = await seen(harness, place, lambda found: len(found) == 1)
+        place = await open_thread(harness)
+        [first] = await wait_for_messages(harness, place, lambda found: len(found) == 1)
         assert first["content"] == strings.small_print(strings.pulling(0.25))
         assert "25%" in first["content"]
         worker.gate.set()
-        [last] = await finished(harness, place, 1)
+        [last] = await wait_finished(harness, place, 1)
         assert last["content"] == "Ada says describe the image"
         assert last["id"] == first["id"]
 
@@ -315,36 +323,36 @@ async def test_without_the_content_intent_a_turn_needs_a_mention_and_this_is_tol
 ) -> None:
     harness.pocket.grant_message_content(granted=False)
     async with chat_worker(harness) as worker, harness.bot():
-        asked = await harness.ada.post(harness.general, harness.me, files=CIRCLE)
+        asked = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
         caption = await harness.ada.reply_to(asked)
         await press(harness.ada, caption, "Talk about it")
         place = asked["id"]
-        await opened(harness, place)
-        await finished(harness, place, 1)
+        await wait_for_thread(harness, place)
+        await wait_finished(harness, place, 1)
         for _ in range(2):
             await harness.ada.post(place, "what color is it?")
-        await harness.ada.post(place, f"{harness.me} is it large?")
-        found = await finished(harness, place, 3)
+        await harness.ada.post(place, f"{harness.mention} is it large?")
+        found = await wait_finished(harness, place, 3)
         assert [each["content"] for each in found[1:]] == [strings.UNSEEN, "Ada says is it large?"]
-        assert [turn.text for turn in worker.last.turns][-1] == "is it large?"
+        assert [turn.text for turn in worker.last_request.turns][-1] == "is it large?"
         await harness.ada.post(place, "sure?", message_reference={"message_id": found[-1]["id"]})
-        await finished(harness, place, 4)
+        await wait_finished(harness, place, 4)
 
 
 async def test_edits_and_deletions_apply_to_the_history(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        place = await open_thread(harness)
+        await wait_finished(harness, place, 1)
         one = await harness.ada.post(place, "my secret question")
-        await finished(harness, place, 2)
+        await wait_finished(harness, place, 2)
         two = await harness.ada.post(place, "a typo")
-        await finished(harness, place, 3)
+        await wait_finished(harness, place, 3)
         await harness.ada.request("DELETE", f"/channels/{place}/messages/{one['id']}")
         path = f"/channels/{place}/messages/{two['id']}"
         await harness.ada.request("PATCH", path, json={"content": "no typo"})
         await harness.ada.post(place, "and now?")
-        await finished(harness, place, 4)
-        assert [turn.text for turn in worker.last.turns if turn.role == "user"] == [
+        await wait_finished(harness, place, 4)
+        assert [turn.text for turn in worker.last_request.turns if turn.role == "user"] == [
             "describe the image",
             "no typo",
             "and now?",
@@ -354,60 +362,60 @@ async def test_edits_and_deletions_apply_to_the_history(harness: Harness) -> Non
 
 async def test_a_deleted_picture_is_told_once(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        place = await open_thread(harness)
+        await wait_finished(harness, place, 1)
         await harness.ada.request("DELETE", f"/channels/{harness.pictures}/messages/{place}")
         told = []
         for count in (2, 3):
             await harness.ada.post(place, f"question {count}")
-            told.append((await finished(harness, place, count))[-1]["content"])
+            told.append((await wait_finished(harness, place, count))[-1]["content"])
         assert told == [f"Ada says question 2\n{strings.GONE}", "Ada says question 3"]
-        assert worker.seen[-1] == [[]] * 5
-        assert PICTURE_WAS_HERE in worker.last.turns[0].text
+        assert worker.pictures[-1] == [[]] * 5
+        assert PICTURE_WAS_HERE in worker.last_request.turns[0].text
 
 
 async def test_turns_that_do_not_fit_are_left_out_and_this_is_told_once(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot(chat_context=1400):
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        place = await open_thread(harness)
+        await wait_finished(harness, place, 1)
         told = []
         for count in range(2, 6):
             await harness.ada.post(place, f"{count} " + "very " * 80)
-            told.append((await finished(harness, place, count))[-1]["content"].count(strings.TRIMMED))
+            told.append((await wait_finished(harness, place, count))[-1]["content"].count(strings.TRIMMED))
         assert sum(told) == 1
-        texts = [turn.text for turn in worker.last.turns]
+        texts = [turn.text for turn in worker.last_request.turns]
         assert texts[0] == "describe the image"
         assert texts[-1].startswith("5 ")
         assert not any(text.startswith("2 ") for text in texts)
-        assert worker.seen[-1][0] == ["a red circle"]
+        assert worker.pictures[-1][0] == ["a red circle"]
 
 
 async def test_a_prompt_that_the_model_refuses_as_too_long_is_shortened(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        worker.reads = 200
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        worker.max_tokens = 200
+        place = await open_thread(harness)
+        await wait_finished(harness, place, 1)
         told = []
         for count in range(2, 7):
             await harness.ada.post(place, f"{count} " + "very " * 20)
-            told.append((await finished(harness, place, count))[-1]["content"])
+            told.append((await wait_finished(harness, place, count))[-1]["content"])
         assert [text.count(strings.TRIMMED) for text in told].count(1) == 1
         assert all(f"Ada says {count} very" in text for count, text in enumerate(told, 2))
-        assert worker.seen[-1][0] == ["a red circle"]
-        assert len(worker.last.turns) > 3
-        refused = sum(worker._too_long(job.request) is not None for job in worker.jobs)  # type: ignore[arg-type]
+        assert worker.pictures[-1][0] == ["a red circle"]
+        assert len(worker.last_request.turns) > 3
+        refused = sum(worker._too_long_error(job.request) is not None for job in worker.jobs)  # type: ignore[arg-type]
         assert 0 < refused < 4
         await harness.ada.post(place, "very " * 300)
-        [*_, sorry] = await seen(
+        [*_, sorry] = await wait_for_messages(
             harness, place, lambda found: len(found) == 7 and "Retry" in buttons(found[-1])
         )
         assert "longer than my model can read" in sorry["content"]
         await harness.ada.post(place, "and now?")
-        assert "Ada says and now?" in (await finished(harness, place, 8))[-1]["content"]
+        assert "Ada says and now?" in (await wait_finished(harness, place, 8))[-1]["content"]
 
 
 @pytest.mark.parametrize("bot_restarts", [False, True])
@@ -419,11 +427,11 @@ async def test_a_history_that_redis_has_lost_is_rebuilt_from_the_thread(
         caller = CommandCaller(harness.ada)
         await caller.call(harness.general, "chat", option(3, "question", "is it *red*?"))
         place = posted["id"]
-        await opened(harness, place)
-        await finished(harness, place, 1)
+        await wait_for_thread(harness, place)
+        await wait_finished(harness, place, 1)
         await harness.ada.post(place, "what color is it?")
-        await finished(harness, place, 2)
-        before = worker.last.turns
+        await wait_finished(harness, place, 2)
+        before = worker.last_request.turns
         await harness.all_closed()
         if not bot_restarts:
             await _check_rebuilt_history(harness, worker, place, before)
@@ -435,11 +443,11 @@ async def test_a_history_that_redis_has_lost_is_rebuilt_from_the_thread(
 async def _check_rebuilt_history(
     harness: Harness, worker: ScriptedChatWorker, place: str, before: tuple[Turn, ...]
 ) -> None:
-    await lose(harness)
+    await delete_conversations(harness)
     await harness.ada.post(place, "and now?")
-    await finished(harness, place, 3)
-    assert worker.last.turns[:3] == before
-    assert [turn.text for turn in worker.last.turns][3:] == [
+    await wait_finished(harness, place, 3)
+    assert worker.last_request.turns[:3] == before
+    assert [turn.text for turn in worker.last_request.turns][3:] == [
         "Ada says what color is it?",
         "and now?",
     ]
@@ -448,40 +456,42 @@ async def _check_rebuilt_history(
 async def test_the_history_survives_a_killed_bot(harness: Harness) -> None:
     async with chat_worker(harness) as worker:
         async with harness.process():
-            place = await thread(harness)
-            await finished(harness, place, 1)
+            place = await open_thread(harness)
+            await wait_finished(harness, place, 1)
             await harness.ada.post(place, "what color is it?")
-            await finished(harness, place, 2)
+            await wait_finished(harness, place, 2)
             await harness.all_closed()
         async with harness.process():
             await harness.ada.post(place, "say that again")
-            await finished(harness, place, 3)
-            assert [turn.text for turn in worker.last.turns] == [
+            await wait_finished(harness, place, 3)
+            assert [turn.text for turn in worker.last_request.turns] == [
                 "describe the image",
                 "Ada says describe the image",
                 "what color is it?",
                 "Ada says what color is it?",
                 "say that again",
             ]
-            assert worker.seen[-1][0] == ["a red circle"]
+            assert worker.pictures[-1][0] == ["a red circle"]
 
 
 async def test_an_answer_interrupted_by_a_kill_is_marked_and_can_be_retried(harness: Harness) -> None:
     async with chat_worker(harness) as worker:
         worker.gate.clear()
         async with harness.process():
-            place = await thread(harness)
-            [first] = await seen(harness, place, lambda found: len(found) == 1)
+            place = await open_thread(harness)
+            [first] = await wait_for_messages(harness, place, lambda found: len(found) == 1)
             assert first["content"] == "Ada"
         async with harness.process():
-            [left] = await seen(harness, place, lambda found: "interrupted" in found[0]["content"])
+            [left] = await wait_for_messages(
+                harness, place, lambda found: "interrupted" in found[0]["content"]
+            )
             assert left["content"] == f"Ada\n{strings.INTERRUPTED}"
             assert left["id"] == first["id"]
             assert list(buttons(left)) == ["Retry", "Reset"]
             await harness.all_closed()
             worker.gate.set()
             await press(harness.ada, left, "Retry")
-            [last] = await finished(harness, place, 1)
+            [last] = await wait_finished(harness, place, 1)
             assert last["content"] == "Ada says describe the image"
             await harness.all_closed()
 
@@ -489,59 +499,59 @@ async def test_an_answer_interrupted_by_a_kill_is_marked_and_can_be_retried(harn
 async def test_a_turn_accepted_before_a_kill_is_answered_once(harness: Harness) -> None:
     async with chat_worker(harness) as worker:
         async with harness.process():
-            place = await thread(harness)
-            await finished(harness, place, 1)
-            worker.after = 0
+            place = await open_thread(harness)
+            await wait_finished(harness, place, 1)
+            worker.pieces_before_gate = 0
             worker.gate.clear()
             await harness.ada.post(place, "what color is it?")
-            await worker.taken(2)
+            await worker.wait_for_jobs(2)
         worker.gate.set()
         async with harness.process():
-            found = await finished(harness, place, 2)
+            found = await wait_finished(harness, place, 2)
             assert found[-1]["content"] == "Ada says what color is it?"
             await harness.all_closed()
-            assert len(await answers(harness, place)) == 2
+            assert len(await bot_messages(harness, place)) == 2
             assert len(worker.jobs) == 2, "the job was finished or running under the same id"
 
 
 async def test_turns_posted_while_the_bot_was_away_are_answered(harness: Harness) -> None:
     async with chat_worker(harness) as worker:
         async with harness.bot():
-            place = await thread(harness)
-            await finished(harness, place, 1)
+            place = await open_thread(harness)
+            await wait_finished(harness, place, 1)
             await harness.ada.post(place, "one")
-            await finished(harness, place, 2)
-            await harness.marked(2)
+            await wait_finished(harness, place, 2)
+            await harness.wait_for_cursors(2)
         for text in ("two", "three"):
             await harness.ada.post(place, text)
         async with harness.bot():
-            found = await finished(harness, place, 4)
+            found = await wait_finished(harness, place, 4)
             assert [each["content"] for each in found[1:]] == [
                 "Ada says one",
                 "Ada says two",
                 "Ada says three",
             ]
-            assert [turn.text for turn in worker.last.turns][-3:] == ["two", "Ada says two", "three"]
+            assert [turn.text for turn in worker.last_request.turns][-3:] == ["two", "Ada says two", "three"]
 
 
 async def test_chat_in_a_thread_is_a_turn_and_is_rebuilt(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        place = await open_thread(harness)
+        await wait_finished(harness, place, 1)
         caller = CommandCaller(harness.ada)
         await caller.call(place, "chat", option(3, "question", "is it *large*?"))
-        found = await finished(harness, place, 3)
+        found = await wait_finished(harness, place, 3)
         assert [each["content"] for each in found[1:]] == [
             "> is it \\*large\\*?",
             "Ada says is it \\*large\\*?",
         ]
         await harness.all_closed()
-        await lose(harness)
+        await delete_conversations(harness)
         await harness.ada.post(place, "sure?")
-        await finished(harness, place, 4)
-        assert [(turn.speaker, turn.text) for turn in worker.last.turns][-3:] == [
+        await wait_finished(harness, place, 4)
+        assert [(turn.speaker, turn.text) for turn in worker.last_request.turns][-3:] == [
             ("Ada", "is it *large*?"),
             ("", "Ada says is it *large*?"),
             ("Ada", "sure?"),
@@ -551,28 +561,28 @@ async def test_chat_in_a_thread_is_a_turn_and_is_rebuilt(
 async def test_the_queue_position_is_shown_and_becomes_the_answer(
     harness: Harness,
 ) -> None:
-    async with harness.bot(delays=IMPATIENT):
+    async with harness.bot(delays=NOTICES_AT_ONCE):
         async with chat_worker(harness):
-            place = await thread(harness)
-            await finished(harness, place, 1)
+            place = await open_thread(harness)
+            await wait_finished(harness, place, 1)
         await harness.ada.post(place, "what color is it?")
-        found = await seen(harness, place, lambda found: len(found) == 2)
+        found = await wait_for_messages(harness, place, lambda found: len(found) == 2)
         assert found[-1]["content"] == strings.small_print(queue_position(0))
         async with chat_worker(harness):
-            [_, last] = await finished(harness, place, 2)
+            [_, last] = await wait_finished(harness, place, 2)
             assert last["content"] == "Ada says what color is it?"
             assert last["id"] == found[-1]["id"]
 
 
 async def test_deleting_a_message_stops_and_deletes_its_answer(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        place = await open_thread(harness)
+        await wait_finished(harness, place, 1)
         worker.gate.clear()
         asked = await harness.ada.post(place, "what color is it?")
-        await seen(harness, place, lambda found: len(found) == 2)
+        await wait_for_messages(harness, place, lambda found: len(found) == 2)
         await harness.ada.request("DELETE", f"/channels/{place}/messages/{asked['id']}")
-        await seen(harness, place, lambda found: len(found) == 1)
+        await wait_for_messages(harness, place, lambda found: len(found) == 1)
         await harness.all_closed()
         assert worker.jobs[-1].id in worker.stopped
 
@@ -587,11 +597,11 @@ async def test_in_a_members_thread_only_replies_to_the_bot_are_answered(harness:
         placeholder = await caller.placeholder(posted["id"])
         answer = await harness.ada.reply_to(placeholder)
         assert answer["channel_id"] == posted["id"]
-        found = await finished(harness, posted["id"], 2)
+        found = await wait_finished(harness, posted["id"], 2)
         assert found[0]["content"].startswith("> what is it?\n-# About")
         await harness.ada.post(posted["id"], "nobody asks the bot this")
         await harness.ada.post(posted["id"], "but this", message_reference={"message_id": found[-1]["id"]})
-        await finished(harness, posted["id"], 3)
-        assert [turn.text for turn in worker.last.turns][-1] == "but this"
+        await wait_finished(harness, posted["id"], 3)
+        assert [turn.text for turn in worker.last_request.turns][-1] == "but this"
         assert len(worker.jobs) == 2
-        assert len(await messages(harness, posted["id"])) >= 5
+        assert len(await channel_messages(harness, posted["id"])) >= 5

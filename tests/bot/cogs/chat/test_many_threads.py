@@ -7,7 +7,7 @@ from bot.playground.testing.observers import Observation, RestExchange
 from inference.schema import Converse
 from tests.bot.chat_worker import chat_worker
 from tests.bot.command_calls import CommandCaller, option
-from tests.bot.conversation_steps import CIRCLE, finished, opened
+from tests.bot.conversation_steps import CIRCLE, wait_finished, wait_for_thread
 from tests.bot.harness import Harness
 
 THREADS = 10
@@ -36,18 +36,18 @@ async def test_ten_threads_stream_at_once_without_a_refused_request(harness: Har
     assert rates.enabled
     rates.routes = dict(SEEN)
     async with chat_worker(harness) as worker, harness.bot():
-        worker.pieces, worker.pause = words, 0.05
+        worker.pieces, worker.piece_delay_s = words, 0.05
         worker.gate.clear()
         caller = CommandCaller(harness.ada)
         places = []
         for number in range(THREADS):
             posted = await harness.ada.post(harness.general, files=CIRCLE)
             await caller.call(harness.general, "chat", option(3, "question", f"q{number}"))
-            await opened(harness, posted["id"])
+            await wait_for_thread(harness, posted["id"])
             places.append(posted["id"])
-        await worker.taken(THREADS)
+        await worker.wait_for_jobs(THREADS)
         worker.gate.set()
-        found = await asyncio.gather(*(finished(harness, place, 1) for place in places))
+        found = await asyncio.gather(*(wait_finished(harness, place, 1) for place in places))
         await harness.all_closed()
         for number, [answer] in enumerate(found):
             whole = " ".join(f"q{number}-{piece}" for piece in range(PIECES))

@@ -10,14 +10,14 @@ from tests.bot.chat_worker import chat_worker
 from tests.bot.command_calls import CommandCaller
 from tests.bot.conversation_steps import (
     CIRCLE,
-    answers,
-    deny_threads,
-    finished,
-    lose,
-    opened,
+    bot_messages,
+    delete_conversations,
+    forbid_threads,
+    open_thread,
     press,
-    seen,
-    thread,
+    wait_finished,
+    wait_for_messages,
+    wait_for_thread,
 )
 from tests.bot.harness import Harness
 
@@ -29,40 +29,40 @@ async def test_a_message_without_text_or_picture_is_answered_with_what_to_do(
     harness: Harness, what: str
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        place = await open_thread(harness)
+        await wait_finished(harness, place, 1)
         if what == "name":
-            await harness.ada.post(place, harness.me)
+            await harness.ada.post(place, harness.mention)
         else:
             await harness.ada.post(place, files=[("notes.txt", b"hello")])
-        found = await seen(harness, place, lambda found: len(found) == 2)
+        found = await wait_for_messages(harness, place, lambda found: len(found) == 2)
         assert found[-1]["content"] == strings.NOTHING_THERE
         await harness.ada.post(place, "and now?")
-        await finished(harness, place, 3)
+        await wait_finished(harness, place, 3)
         assert len(worker.jobs) == 2
 
 
 async def test_an_empty_mention_is_not_answered_with_a_request_for_a_mention(harness: Harness) -> None:
     harness.pocket.grant_message_content(granted=False)
     async with chat_worker(harness), harness.bot():
-        asked = await harness.ada.post(harness.general, harness.me, files=CIRCLE)
+        asked = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
         await press(harness.ada, await harness.ada.reply_to(asked), "Talk about it")
         place = asked["id"]
-        await opened(harness, place)
-        await finished(harness, place, 1)
-        await harness.ada.post(place, harness.me)
-        found = await seen(harness, place, lambda found: len(found) == 2)
+        await wait_for_thread(harness, place)
+        await wait_finished(harness, place, 1)
+        await harness.ada.post(place, harness.mention)
+        found = await wait_for_messages(harness, place, lambda found: len(found) == 2)
         assert found[-1]["content"] == strings.NOTHING_THERE
 
 
 async def test_a_reply_to_an_expired_conversation_is_answered_with_a_notice(harness: Harness) -> None:
-    deny_threads(harness)
+    forbid_threads(harness)
     async with chat_worker(harness) as worker, harness.bot():
         posted = await harness.ada.post(harness.general, files=CIRCLE)
         await CommandCaller(harness.ada).call(harness.general, MENU, target=posted)
-        [first] = await finished(harness, harness.general, 1)
+        [first] = await wait_finished(harness, harness.general, 1)
         await harness.all_closed()
-        await lose(harness)
+        await delete_conversations(harness)
         reference = {"message_id": first["id"]}
         asked = await harness.ada.post(harness.general, "what color?", message_reference=reference)
         assert (await harness.ada.reply_to(asked))["content"] == strings.LOST
@@ -85,12 +85,12 @@ async def test_a_turn_in_a_dm_is_answered_once_after_an_outage_of_redis(
         place = await harness.ada.direct_channel()
         posted = await harness.ada.post(place, files=CIRCLE)
         await press(harness.ada, await harness.ada.reply_to(posted), "Talk about it")
-        await finished(harness, place, 2)
+        await wait_finished(harness, place, 2)
         await harness.all_closed()
         monkeypatch.setattr(History, "latest", flaky)
         await harness.ada.post(place, "what color is it?")
-        found = await finished(harness, place, 3)
+        found = await wait_finished(harness, place, 3)
         assert found[-1]["content"] == "Ada says what color is it?"
         await harness.all_closed()
-        assert REDIS_AWAY not in [each["content"] for each in await answers(harness, place)]
+        assert REDIS_AWAY not in [each["content"] for each in await bot_messages(harness, place)]
         assert tried > 1

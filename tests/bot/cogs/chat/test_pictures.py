@@ -11,17 +11,17 @@ from tests.bot.command_calls import CommandCaller
 from tests.bot.conversation_steps import (
     CIRCLE,
     SQUARE,
-    answers,
+    bot_messages,
     buttons,
-    deny_threads,
-    finished,
-    lose,
-    opened,
+    delete_conversations,
+    forbid_threads,
+    open_thread,
     press,
-    seen,
-    thread,
+    wait_finished,
+    wait_for_messages,
+    wait_for_thread,
 )
-from tests.bot.harness import Harness, picture, until
+from tests.bot.harness import Harness, picture, wait_until
 from tests.e2e.member import Member
 
 MENU = "Talk about this image"
@@ -30,52 +30,54 @@ SVG = ("logo.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
 
 async def test_an_unreadable_picture_fails_only_its_own_turn(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        place = await open_thread(harness)
+        await wait_finished(harness, place, 1)
         await harness.ada.post(place, "look", files=[SVG])
-        [_, sorry] = await seen(
+        [_, sorry] = await wait_for_messages(
             harness, place, lambda found: len(found) == 2 and "Retry" in buttons(found[-1])
         )
         assert "no picture that I can read" in sorry["content"]
         await harness.ada.post(place, "what color is it?")
-        told = (await finished(harness, place, 3))[-1]["content"]
+        told = (await wait_finished(harness, place, 3))[-1]["content"]
         assert told == f"Ada says what color is it?\n{strings.GONE}"
-        assert worker.seen[-1] == [["a red circle"], [], [], []]
-        assert worker.last.turns[2].text == f"{PICTURE_WAS_HERE} look"
+        assert worker.pictures[-1] == [["a red circle"], [], [], []]
+        assert worker.last_request.turns[2].text == f"{PICTURE_WAS_HERE} look"
 
 
 async def test_a_picture_that_the_worker_cannot_decode_is_left_out_of_later_turns(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        worker.broken = "a broken one"
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        worker.unreadable = "a broken one"
+        place = await open_thread(harness)
+        await wait_finished(harness, place, 1)
         await harness.ada.post(place, "look", files=[("b.png", picture("a broken one"))])
-        await seen(harness, place, lambda found: len(found) == 2 and "Retry" in buttons(found[-1]))
+        await wait_for_messages(
+            harness, place, lambda found: len(found) == 2 and "Retry" in buttons(found[-1])
+        )
         await harness.ada.post(place, "what color is it?")
-        assert "Ada says what color is it?" in (await finished(harness, place, 3))[-1]["content"]
-        assert worker.seen[-1][0] == ["a red circle"]
+        assert "Ada says what color is it?" in (await wait_finished(harness, place, 3))[-1]["content"]
+        assert worker.pictures[-1][0] == ["a red circle"]
 
 
 async def test_the_readable_pictures_of_an_album_are_used(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness, files=[*CIRCLE, SVG])
-        [first] = await finished(harness, place, 1)
+        place = await open_thread(harness, files=[*CIRCLE, SVG])
+        [first] = await wait_finished(harness, place, 1)
         assert first["content"].endswith(strings.GONE)
-        assert worker.seen[-1] == [["a red circle"]]
+        assert worker.pictures[-1] == [["a red circle"]]
 
 
 async def test_a_large_album_is_cut_to_its_first_pictures_beside_a_new_one(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness, files=[(f"{each}.png", picture(f"p{each}")) for each in range(10)])
-        [first] = await finished(harness, place, 1)
+        place = await open_thread(harness, files=[(f"{each}.png", picture(f"p{each}")) for each in range(10)])
+        [first] = await wait_finished(harness, place, 1)
         assert first["content"].endswith(strings.UNSEEN_ONES.format(seen=3))
-        assert worker.seen[-1] == [["p0", "p1", "p2"]]
+        assert worker.pictures[-1] == [["p0", "p1", "p2"]]
         await harness.ada.post(place, "and what is this one?", files=SQUARE)
-        await finished(harness, place, 2)
-        assert worker.seen[-1][-1] == ["a blue square"]
-        assert ["p0", "p1", "p2"] in worker.seen[-1]
+        await wait_finished(harness, place, 2)
+        assert worker.pictures[-1][-1] == ["a blue square"]
+        assert ["p0", "p1", "p2"] in worker.pictures[-1]
 
 
 async def test_a_new_picture_in_a_dm_ends_the_conversation_about_the_one_before(harness: Harness) -> None:
@@ -83,7 +85,7 @@ async def test_a_new_picture_in_a_dm_ends_the_conversation_about_the_one_before(
         place = await harness.ada.direct_channel()
         caption = await harness.ada.reply_to(await harness.ada.post(place, files=CIRCLE))
         await press(harness.ada, caption, "Talk about it")
-        await finished(harness, place, 2)
+        await wait_finished(harness, place, 2)
         await harness.all_closed()
         await harness.ada.reply_to(await harness.ada.post(place, files=SQUARE))
         said = await harness.ada.post(place, "what color is it?")
@@ -94,14 +96,14 @@ async def test_a_new_picture_in_a_dm_ends_the_conversation_about_the_one_before(
 @pytest.mark.parametrize("in_place", [True, False])
 async def test_an_answer_about_a_spoiler_is_behind_a_spoiler(harness: Harness, in_place: bool) -> None:
     if in_place:
-        deny_threads(harness)
+        forbid_threads(harness)
     async with chat_worker(harness) as worker, harness.bot():
         posted = await harness.ada.post(harness.general, files=CIRCLE)
         await CommandCaller(harness.ada).call(harness.general, MENU, target=posted)
         place = harness.general if in_place else posted["id"]
         if not in_place:
-            await opened(harness, place)
-        [first] = await finished(harness, place, 1)
+            await wait_for_thread(harness, place)
+        [first] = await wait_finished(harness, place, 1)
         assert first["content"] == "Ada says describe the image"
         await harness.all_closed()
         worker.pieces = lambda _: ["It is ", "a secret.\n```\na || b\n```"]
@@ -109,7 +111,7 @@ async def test_an_answer_about_a_spoiler_is_behind_a_spoiler(harness: Harness, i
         await harness.ada.post(
             place, "what is this?", files=[("SPOILER_b.png", picture("a secret"))], **reply
         )
-        hidden = (await finished(harness, place, 2))[-1]["content"]
+        hidden = (await wait_finished(harness, place, 2))[-1]["content"]
         assert hidden == "||It is a secret.\n```\na |\u200b| b\n```||"
 
 
@@ -117,23 +119,23 @@ async def test_a_picture_from_a_reply_is_deleted_with_its_own_message(harness: H
     async with chat_worker(harness) as worker, harness.bot(), Member(harness.session, 1) as ben:
         posted = await ben.post(harness.general, files=CIRCLE)
         asked = await harness.ada.post(
-            harness.general, f"{harness.me} what is it?", message_reference={"message_id": posted["id"]}
+            harness.general, f"{harness.mention} what is it?", message_reference={"message_id": posted["id"]}
         )
         await press(harness.ada, await harness.ada.reply_to(asked), "Talk about it")
         place = (await harness.ada.hear(lambda kind, _: kind == "THREAD_CREATE"))["id"]
-        await finished(harness, place, 1)
-        assert worker.seen[-1] == [["a red circle"]]
+        await wait_finished(harness, place, 1)
+        assert worker.pictures[-1] == [["a red circle"]]
         await harness.all_closed()
-        await lose(harness)
+        await delete_conversations(harness)
         await harness.ada.post(place, "what color is it?")
-        await finished(harness, place, 2)
-        assert worker.seen[-1][0] == ["a red circle"], "it is found again"
+        await wait_finished(harness, place, 2)
+        assert worker.pictures[-1][0] == ["a red circle"], "it is found again"
         await harness.all_closed()
         await ben.request("DELETE", f"/channels/{harness.general}/messages/{posted['id']}")
         await harness.ada.hear(lambda kind, data: kind == "MESSAGE_DELETE" and data["id"] == posted["id"])
         await harness.ada.post(place, "tell me more")
-        assert (await finished(harness, place, 3))[-1]["content"].endswith(strings.GONE)
-        assert not any(worker.seen[-1])
+        assert (await wait_finished(harness, place, 3))[-1]["content"].endswith(strings.GONE)
+        assert not any(worker.pictures[-1])
 
 
 async def test_deleting_a_picture_stops_the_answer_about_it(
@@ -141,10 +143,10 @@ async def test_deleting_a_picture_stops_the_answer_about_it(
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.gate.clear()
-        place = await thread(harness)
-        await seen(harness, place, lambda found: bool(found) and found[-1]["content"] == "Ada")
+        place = await open_thread(harness)
+        await wait_for_messages(harness, place, lambda found: bool(found) and found[-1]["content"] == "Ada")
         await harness.ada.request("DELETE", f"/channels/{harness.pictures}/messages/{place}")
-        [answer] = await finished(harness, place, 1)
+        [answer] = await wait_finished(harness, place, 1)
         assert answer["content"] == f"Ada\n{strings.STOPPED}"
         assert worker.stopped == {worker.jobs[-1].id}
 
@@ -161,16 +163,16 @@ async def test_a_deletion_during_an_outage_of_redis_is_applied_later(
         return await delete(self, message_id)
 
     async with chat_worker(harness) as worker, harness.bot():
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        place = await open_thread(harness)
+        await wait_finished(harness, place, 1)
         secret = await harness.ada.post(place, "my secret")
-        await finished(harness, place, 2)
+        await wait_finished(harness, place, 2)
         await harness.all_closed()
         monkeypatch.setattr(History, "delete", away)
         await harness.ada.request("DELETE", f"/channels/{place}/messages/{secret['id']}")
-        await until(lambda: len(tries) > 1)
+        await wait_until(lambda: len(tries) > 1)
         await harness.ada.post(place, "and now?")
-        await seen(harness, place, lambda found: "and now?" in found[-1]["content"])
+        await wait_for_messages(harness, place, lambda found: "and now?" in found[-1]["content"])
         assert "secret" not in worker.jobs[-1].model_dump_json()
 
 
@@ -179,12 +181,12 @@ async def test_edits_and_deletions_while_the_bot_was_away_are_applied(
 ) -> None:
     async with chat_worker(harness) as worker:
         async with harness.bot():
-            place = await thread(harness)
-            await finished(harness, place, 1)
+            place = await open_thread(harness)
+            await wait_finished(harness, place, 1)
             secret = await harness.ada.post(place, "my secret")
-            await finished(harness, place, 2)
+            await wait_finished(harness, place, 2)
             typo = await harness.ada.post(place, "a typo")
-            await finished(harness, place, 3)
+            await wait_finished(harness, place, 3)
             await harness.all_closed()
         await harness.ada.request("DELETE", f"/channels/{place}/messages/{secret['id']}")
         await harness.ada.request(
@@ -192,8 +194,8 @@ async def test_edits_and_deletions_while_the_bot_was_away_are_applied(
         )
         async with harness.bot():
             await harness.ada.post(place, "and now?")
-            await seen(harness, place, lambda found: "and now?" in found[-1]["content"])
+            await wait_for_messages(harness, place, lambda found: "and now?" in found[-1]["content"])
             await harness.all_closed()
-        asked = [turn.text for turn in worker.last.turns if turn.role == "user"]
+        asked = [turn.text for turn in worker.last_request.turns if turn.role == "user"]
         assert asked == ["describe the image", "no typo", "and now?"]
-        assert len(await answers(harness, place)) == 4
+        assert len(await bot_messages(harness, place)) == 4

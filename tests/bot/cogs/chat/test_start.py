@@ -8,8 +8,15 @@ from bot.playground.testing.faults import Fault, FaultKind
 from inference.queue.connection import connect
 from tests.bot.chat_worker import chat_worker
 from tests.bot.command_calls import FILE, TEXT, CommandCaller, option
-from tests.bot.conversation_steps import CIRCLE, answers, finished, opened, press, thread
-from tests.bot.harness import Harness, until
+from tests.bot.conversation_steps import (
+    CIRCLE,
+    bot_messages,
+    open_thread,
+    press,
+    wait_finished,
+    wait_for_thread,
+)
+from tests.bot.harness import Harness, wait_until
 from tests.e2e.member import Member
 
 MENU = cog.MENU
@@ -31,10 +38,10 @@ async def test_creating_a_thread_is_retried(harness: Harness) -> None:
         caller = CommandCaller(harness.ada)
         await caller.call(harness.general, "chat", IMAGE, WHAT, files=CIRCLE)
         placeholder = await caller.placeholder(harness.general)
-        await opened(harness, placeholder["id"])
-        await finished(harness, placeholder["id"], 1)
+        await wait_for_thread(harness, placeholder["id"])
+        await wait_finished(harness, placeholder["id"], 1)
         await harness.all_closed()
-        assert worker.seen == [[["a red circle"]]]
+        assert worker.pictures == [[["a red circle"]]]
 
 
 async def test_a_bot_restarted_before_the_thread_was_created_shows_one_outcome(
@@ -47,16 +54,18 @@ async def test_a_bot_restarted_before_the_thread_was_created_shows_one_outcome(
             caller = CommandCaller(harness.ada)
             await caller.call(harness.general, "chat", IMAGE, WHAT, files=CIRCLE)
             placeholder = await caller.placeholder(harness.general)
-            await until(lambda: fault.times < 10**6)
+            await wait_until(lambda: fault.times < 10**6)
         harness.pocket.faults.clear()
         redis = connect(harness.redis_url)
         await redis.delete(*await redis.keys("beholder:token:*"))
         await redis.aclose()
         async with harness.bot():
-            await opened(harness, placeholder["id"])
-            await finished(harness, placeholder["id"], 1)
+            await wait_for_thread(harness, placeholder["id"])
+            await wait_finished(harness, placeholder["id"], 1)
             await harness.all_closed()
-            assert [each["id"] for each in await answers(harness, harness.general)] == [placeholder["id"]]
+            assert [each["id"] for each in await bot_messages(harness, harness.general)] == [
+                placeholder["id"]
+            ]
 
 
 async def test_a_given_picture_needs_no_permission_to_read_history(harness: Harness) -> None:
@@ -66,9 +75,9 @@ async def test_a_given_picture_needs_no_permission_to_read_history(harness: Harn
         caller = CommandCaller(harness.ada)
         await caller.call(harness.general, "chat", IMAGE, files=CIRCLE)
         placeholder = await caller.placeholder(harness.general)
-        await opened(harness, placeholder["id"])
-        await finished(harness, placeholder["id"], 1)
-        assert worker.seen == [[["a red circle"]]]
+        await wait_for_thread(harness, placeholder["id"])
+        await wait_finished(harness, placeholder["id"], 1)
+        assert worker.pictures == [[["a red circle"]]]
 
 
 async def test_a_given_picture_without_a_copy_is_refused(
@@ -81,7 +90,7 @@ async def test_a_given_picture_without_a_copy_is_refused(
     async with chat_worker(harness) as worker, harness.bot():
         caller = CommandCaller(harness.ada)
         await caller.call(harness.general, "chat", IMAGE, files=CIRCLE)
-        await caller.gone(await caller.placeholder(harness.general))
+        await caller.wait_deleted(await caller.placeholder(harness.general))
         assert (await caller.refusal())["content"] == strings.NOT_SHOWN
         await harness.all_closed()
         assert worker.jobs == []
@@ -108,8 +117,8 @@ async def test_a_member_without_thread_permissions_is_refused(harness: Harness, 
 
 async def test_a_member_who_cannot_create_threads_gets_a_link_to_an_existing_one(harness: Harness) -> None:
     async with chat_worker(harness), harness.bot(), Member(harness.session, 1) as ben:
-        place = await thread(harness)
-        await finished(harness, place, 1)
+        place = await open_thread(harness)
+        await wait_finished(harness, place, 1)
         posted = await harness.ada.request("GET", f"/channels/{harness.pictures}/messages/{place}")
         deny(harness, Permission.CREATE_PUBLIC_THREADS)
         caller = CommandCaller(ben)
