@@ -1,4 +1,4 @@
-"""That the bot, and the pocket Discord around it, are held to Discord's description."""
+"""The traffic of the bot and the pocket Discord is checked against Discord's description."""
 
 import aiohttp
 import pytest
@@ -8,7 +8,7 @@ from tests.openapi import description
 
 
 async def test_the_traffic_of_bot_and_discord_is_checked(harness: Harness) -> None:
-    description()  # skips where it is not there: then nothing in this folder is judged
+    description()  # skips where it is missing: then no traffic is checked in this folder
     async with harness.worker(), harness.bot():
         posted = await harness.ada.post(harness.pictures, files=[("a.png", picture("a red circle"))])
         await harness.ada.reply_to(posted)

@@ -1,4 +1,4 @@
-"""Children are started again when they fall, and stopped with us."""
+"""The supervisor: failed children are restarted, and all are stopped at the end."""
 
 import asyncio
 import os
@@ -36,7 +36,7 @@ async def test_stopping_ends_every_child(tmp_path: Path) -> None:
     environment = {**os.environ, "BEHOLDER_PLAYGROUND_PORT": "0", "BEHOLDER_DATA_DIR": str(tmp_path)}
     pocket = Child("playground", ["playground"], environment)
     running = asyncio.create_task(keep_all_running([pocket], stopped))
-    while not psutil.Process().children():  # noqa: ASYNC110 - nothing tells of a child but the system
+    while not psutil.Process().children():  # noqa: ASYNC110 - a child process has no event
         await asyncio.sleep(0)
     stopped.set()
     assert await asyncio.wait_for(running, 30) == 0

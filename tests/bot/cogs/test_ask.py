@@ -1,4 +1,4 @@
-"""`/ask`, `/describe` and the message menu, as people call them."""
+"""`/ask`, `/describe` and the message menu."""
 
 from typing import Any
 
@@ -26,24 +26,24 @@ READ_HISTORY = 1 << 16
 async def outcome(
     harness: Harness, name: str, *options: dict[str, Any], channel: str = "", **more: Any
 ) -> Message:
-    """Call a command and return what its placeholder becomes."""
+    """Call a command and return its outcome."""
     caller, start, channel = CommandCaller(harness.ada), len(harness.ada.heard), channel or harness.general
     await caller.call(channel, name, *options, **more)
     return await caller.outcome(await caller.placeholder(channel, start=start))
 
 
 async def later_refusal(harness: Harness, name: str, *options: dict[str, Any], **more: Any) -> str:
-    """Call a command and return what its asker is told once its placeholder is gone."""
+    """Call a command and return its ephemeral refusal, once the placeholder is deleted."""
     caller, start = CommandCaller(harness.ada), len(harness.ada.heard)
     await caller.call(harness.general, name, *options, **more)
     await caller.wait_deleted(await caller.placeholder(harness.general, start=start))
-    told = await caller.refusal(start=start)
+    refusal = await caller.refusal(start=start)
     await harness.all_closed()
-    return str(told["content"])
+    return str(refusal["content"])
 
 
-def jump(harness: Harness, message: Message) -> str:
-    """Return the line that names a message's picture."""
+def link_line(harness: Harness, message: Message) -> str:
+    """Return the line that links to a message's picture."""
     guild = int(harness.session["guild_id"])
     return about_line(guild, int(message["channel_id"]), int(message["id"]), 1)
 
@@ -92,7 +92,7 @@ async def test_without_an_image_the_newest_of_the_channel_is_used_and_linked(har
         newest = await harness.ada.post(harness.general, files=[("notes.txt", b"words"), RED])
         await harness.ada.post(harness.general, "words alone")
         done = await outcome(harness, "ask", QUESTION)
-        assert done["content"].splitlines() == [QUOTE, ANSWER, jump(harness, newest)]
+        assert done["content"].splitlines() == [QUOTE, ANSWER, link_line(harness, newest)]
         assert done["attachments"] == []
 
 
@@ -109,7 +109,7 @@ async def test_only_the_last_fifty_messages_are_searched(harness: Harness) -> No
         for number in range(48):
             await harness.ada.post(harness.general, str(number))
         # The placeholder is the fiftieth.
-        assert (await outcome(harness, "describe"))["content"].splitlines()[1] == jump(harness, old)
+        assert (await outcome(harness, "describe"))["content"].splitlines()[1] == link_line(harness, old)
         assert await later_refusal(harness, "describe") == NO_PICTURE
 
 
@@ -120,7 +120,7 @@ async def test_in_a_thread_the_picture_it_was_made_from_is_used(harness: Harness
         thread = await harness.ada.request("POST", path, json={"name": "About it"})
         await harness.ada.post(thread["id"], files=[BLUE])
         done = await outcome(harness, "describe", channel=thread["id"])
-        assert done["content"].splitlines() == ["a red circle", jump(harness, start)]
+        assert done["content"].splitlines() == ["a red circle", link_line(harness, start)]
 
 
 async def test_in_a_thread_made_from_no_picture_the_newest_is_used(harness: Harness) -> None:
@@ -130,7 +130,7 @@ async def test_in_a_thread_made_from_no_picture_the_newest_is_used(harness: Harn
         thread = await harness.ada.request("POST", path, json={"name": "About it"})
         newest = await harness.ada.post(thread["id"], files=[RED])
         done = await outcome(harness, "describe", channel=thread["id"])
-        assert done["content"].splitlines() == ["a red circle", jump(harness, newest)]
+        assert done["content"].splitlines() == ["a red circle", link_line(harness, newest)]
 
 
 async def test_a_member_without_read_history_must_give_a_picture(harness: Harness) -> None:
@@ -161,7 +161,7 @@ async def test_the_menu_captions_a_message_ephemerally(harness: Harness) -> None
     async with harness.worker(), harness.bot():
         posted = await harness.ada.post(harness.general, files=[RED])
         done = await outcome(harness, MENU, target=posted)
-        assert done["content"].splitlines() == ["a red circle", jump(harness, posted)]
+        assert done["content"].splitlines() == ["a red circle", link_line(harness, posted)]
         assert done["flags"] == EPHEMERAL
 
 
@@ -185,9 +185,9 @@ async def test_an_error_in_the_payload_is_refused_before_deferring(
     caller = CommandCaller(harness.ada)
     async with harness.bot(picture_bytes=2**16):
         await caller.call(harness.general, name, *options, IMAGE, files=[file])
-        told = await caller.refusal()
-        assert told["content"].startswith(sentence)
-        assert [each["id"] for each in await caller.messages(harness.general)] == [told["id"]]
+        refusal = await caller.refusal()
+        assert refusal["content"].startswith(sentence)
+        assert [each["id"] for each in await caller.messages(harness.general)] == [refusal["id"]]
         assert await harness.open_requests() == {}
 
 
@@ -210,10 +210,10 @@ async def test_a_channel_without_a_picture_is_refused_after_deferring(harness: H
 async def test_a_broken_picture_is_refused_after_deferring(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         worker.failures["a red circle"] = "broken_picture"
-        told = await later_refusal(harness, "describe", IMAGE, files=[RED])
-        assert told.startswith("This picture is damaged")
-        told = await later_refusal(harness, "describe", IMAGE, files=[("a.png", b"words")])
-        assert told.startswith("This is no picture that I can read.")
+        refusal = await later_refusal(harness, "describe", IMAGE, files=[RED])
+        assert refusal.startswith("This picture is damaged")
+        refusal = await later_refusal(harness, "describe", IMAGE, files=[("a.png", b"words")])
+        assert refusal.startswith("This is no picture that I can read.")
 
 
 async def test_a_long_question_about_many_pictures_fits_into_a_message(harness: Harness) -> None:
@@ -231,7 +231,7 @@ async def test_a_killed_bot_resumes_with_the_same_picture_and_job(harness: Harne
     async with harness.worker() as worker:
         worker.gate.clear()
         async with harness.process():
-            meant = await harness.ada.post(harness.general, files=[RED])
+            found = await harness.ada.post(harness.general, files=[RED])
             await caller.call(harness.general, "ask", QUESTION)
             placeholder = await caller.placeholder(harness.general)
             await worker.wait_for_jobs(1)
@@ -240,7 +240,7 @@ async def test_a_killed_bot_resumes_with_the_same_picture_and_job(harness: Harne
         async with harness.process():
             done = await caller.outcome(placeholder)
             await harness.all_closed()
-        assert done["content"].splitlines() == [QUOTE, ANSWER, jump(harness, meant)]
+        assert done["content"].splitlines() == [QUOTE, ANSWER, link_line(harness, found)]
         assert len(worker.jobs) == 1, "the job was finished or running under the same id"
 
 
@@ -252,7 +252,7 @@ async def test_a_waiting_member_is_told_the_number_of_jobs_ahead(
         worker.gate.clear()
         for _ in range(3):
             await caller.call(harness.general, "describe", IMAGE, files=[RED])
-            # The first is in its hands before the others come.
+            # The worker has claimed the first before the others are submitted.
             await worker.wait_for_jobs(1)
         await harness.ada.hear(
             lambda kind, data: kind == "MESSAGE_UPDATE" and data["content"] == queue_position(1)

@@ -1,4 +1,4 @@
-"""`/match` as people call it: a real worker scores four colours against their names."""
+"""`/match`, with a real worker whose engine scores colours against their names."""
 
 import asyncio
 import io
@@ -32,7 +32,7 @@ COLOURS = "red, blue, lime"
 
 
 class TokenEngine(ColourEngine):
-    """Refuses labels as CLIP does, at four words instead of 77 tokens."""
+    """Refuses labels of more than four words, as CLIP does those of more than 77 tokens."""
 
     def prepare(self, request: Caption | Answer | Match, pictures: Sequence[Image.Image]) -> Seen:
         assert isinstance(request, Match)
@@ -43,12 +43,12 @@ class TokenEngine(ColourEngine):
 
 
 @asynccontextmanager
-async def matching(harness: Harness) -> AsyncIterator[None]:
+async def running_matcher(harness: Harness) -> AsyncIterator[None]:
     async with working(settings(harness.redis_url), {"match": TokenEngine()}), harness.bot():
         yield
 
 
-async def call(
+async def call_match(
     harness: Harness, labels: str, *files: tuple[str, bytes], channel: str = "", first: int = 1
 ) -> CommandCaller:
     """Call the command with files as `image`, `image2` and so on."""
@@ -64,27 +64,27 @@ async def call(
     return caller
 
 
-async def answered(harness: Harness, labels: str, *files: tuple[str, bytes], first: int = 1) -> Message:
+async def match_outcome(harness: Harness, labels: str, *files: tuple[str, bytes], first: int = 1) -> Message:
     """Call the command and return its outcome."""
     start = len(harness.ada.heard)
-    caller = await call(harness, labels, *files, first=first)
+    caller = await call_match(harness, labels, *files, first=first)
     return await caller.outcome(await caller.placeholder(harness.general, start=start))
 
 
-async def fetched(url: str) -> bytes:
+async def download(url: str) -> bytes:
     async with aiohttp.ClientSession() as http, http.get(url) as found:
         return await found.read()
 
 
-def by_name(message: Message) -> dict[str, dict[str, Any]]:
+def files_by_name(message: Message) -> dict[str, dict[str, Any]]:
     return {each["filename"]: each for each in message["attachments"]}
 
 
 async def test_one_picture_has_its_labels_ranked(harness: Harness) -> None:
-    async with matching(harness):
-        done = await answered(harness, COLOURS, ("a.png", BLUE))
+    async with running_matcher(harness):
+        done = await match_outcome(harness, COLOURS, ("a.png", BLUE))
         [shown] = done["attachments"]
-        jpeg = await fetched(shown["url"])
+        jpeg = await download(shown["url"])
     lines = done["content"].splitlines()
     assert lines[0] == "1. **blue** — 100 % (cosine 1.00)"
     assert "█" in lines[1]
@@ -101,10 +101,10 @@ async def test_one_picture_has_its_labels_ranked(harness: Harness) -> None:
 
 
 async def test_several_pictures_have_a_matrix_with_alt_text_and_the_table(harness: Harness) -> None:
-    async with matching(harness):
-        done = await answered(harness, COLOURS, ("a.png", BLUE), ("b.png", LIME), ("c.png", RED))
+    async with running_matcher(harness):
+        done = await match_outcome(harness, COLOURS, ("a.png", BLUE), ("b.png", LIME), ("c.png", RED))
         [matrix] = done["attachments"]
-        png = await fetched(matrix["url"])
+        png = await download(matrix["url"])
     assert matrix["filename"] == "scores.png"
     assert matrix["description"].endswith(
         "Best label of picture 1: blue (1.00); picture 2: lime (1.00); picture 3: red (1.00)."
@@ -126,17 +126,17 @@ async def test_several_pictures_have_a_matrix_with_alt_text_and_the_table(harnes
 
 
 async def test_pictures_are_numbered_in_the_order_of_their_options(harness: Harness) -> None:
-    async with matching(harness):
-        done = await answered(harness, COLOURS, ("a.png", BLUE), ("b.png", RED), first=4)
-    assert "picture 1: blue (1.00); picture 2: red (1.00)" in by_name(done)["scores.png"]["description"]
+    async with running_matcher(harness):
+        done = await match_outcome(harness, COLOURS, ("a.png", BLUE), ("b.png", RED), first=4)
+    assert "picture 1: blue (1.00); picture 2: red (1.00)" in files_by_name(done)["scores.png"]["description"]
 
 
 async def test_nine_pictures_and_25_labels_have_the_table_in_a_file(harness: Harness) -> None:
     labels = ", ".join(["red", "blue", *(f"a colour called {'x' * 60}{number}" for number in range(23))])
-    async with matching(harness):
-        done = await answered(harness, labels, *[("a.png", BLUE), ("b.png", RED), ("c.png", LIME)] * 3)
-        files = by_name(done)
-        table = (await fetched(files["scores.csv"]["url"])).decode("utf-8-sig")
+    async with running_matcher(harness):
+        done = await match_outcome(harness, labels, *[("a.png", BLUE), ("b.png", RED), ("c.png", LIME)] * 3)
+        files = files_by_name(done)
+        table = (await download(files["scores.csv"]["url"])).decode("utf-8-sig")
     assert list(files) == ["scores.png", "scores.csv"]
     assert done["content"] == f"{IN_FILE}\n-# {RELATIVE}"
     assert table.count("\r\n") == 26
@@ -150,26 +150,28 @@ async def test_a_matrix_that_cannot_be_drawn_leaves_the_table(
         raise MatrixNotDrawn
 
     monkeypatch.setattr(Matcher, "matrix", fails)
-    async with matching(harness):
-        done = await answered(harness, COLOURS, ("a.png", BLUE), ("b.png", RED))
+    async with running_matcher(harness):
+        done = await match_outcome(harness, COLOURS, ("a.png", BLUE), ("b.png", RED))
     assert done["attachments"] == []
     assert done["content"].startswith(NOT_DRAWN)
     assert "  1.00  0.00  blue" in done["content"].splitlines()
 
 
 async def test_scores_of_a_spoiler_are_behind_a_spoiler(harness: Harness) -> None:
-    async with matching(harness):
-        one = await answered(harness, COLOURS, ("SPOILER_a.png", BLUE))
-        several = await answered(harness, COLOURS, ("a.png", RED), ("SPOILER_b.png", BLUE))
+    async with running_matcher(harness):
+        one = await match_outcome(harness, COLOURS, ("SPOILER_a.png", BLUE))
+        several = await match_outcome(harness, COLOURS, ("a.png", RED), ("SPOILER_b.png", BLUE))
     assert one["content"].startswith("||1. **blue**")
-    assert list(by_name(one)) == ["SPOILER_picture.jpg"]
-    assert set(by_name(several)) == {"SPOILER_scores.png", "SPOILER_scores.csv"}
+    assert list(files_by_name(one)) == ["SPOILER_picture.jpg"]
+    assert set(files_by_name(several)) == {"SPOILER_scores.png", "SPOILER_scores.csv"}
     assert "blue" not in several["content"]
 
 
 async def test_mentions_and_markup_in_labels_are_escaped(harness: Harness) -> None:
-    async with matching(harness):
-        done = await answered(harness, f"@everyone, <@{harness.ada.user['id']}>, **red**", ("a.png", RED))
+    async with running_matcher(harness):
+        done = await match_outcome(
+            harness, f"@everyone, <@{harness.ada.user['id']}>, **red**", ("a.png", RED)
+        )
     assert (done["mention_everyone"], done["mentions"]) == (False, [])
     assert r"\*\*red\*\*" in done["content"]
 
@@ -193,17 +195,17 @@ async def test_an_error_in_the_payload_is_refused_before_deferring(
     harness: Harness, labels: str, file: tuple[str, bytes], sentence: str
 ) -> None:
     async with harness.bot(picture_bytes=2**16):
-        caller = await call(harness, labels, file)
-        told = await caller.refusal()
-        assert told["content"].startswith(sentence)
-        assert [each["id"] for each in await caller.messages(harness.general)] == [told["id"]]
+        caller = await call_match(harness, labels, file)
+        refusal = await caller.refusal()
+        assert refusal["content"].startswith(sentence)
+        assert [each["id"] for each in await caller.messages(harness.general)] == [refusal["id"]]
         assert await harness.open_requests() == {}
     assert not any(kind == "MESSAGE_CREATE" and data["flags"] & LOADING for kind, data in harness.ada.heard)
 
 
 async def test_a_file_that_is_no_picture_is_named_by_its_number(harness: Harness) -> None:
     async with harness.bot():
-        caller = await call(harness, "a cat", ("a.png", RED), ("b.txt", b"no picture"))
+        caller = await call_match(harness, "a cat", ("a.png", RED), ("b.txt", b"no picture"))
         assert (await caller.refusal())["content"].startswith("Picture 2: This is no picture")
 
 
@@ -223,14 +225,14 @@ async def test_a_file_that_is_no_picture_is_named_by_its_number(harness: Harness
 async def test_a_later_error_is_ephemeral_and_deletes_the_placeholder(
     harness: Harness, labels: str, files: list[tuple[str, bytes]], sentence: str
 ) -> None:
-    async with matching(harness):
-        caller = await call(harness, labels, *files)
+    async with running_matcher(harness):
+        caller = await call_match(harness, labels, *files)
         await caller.wait_deleted(await caller.placeholder(harness.general))
-        told = await caller.refusal()
-        assert told["content"].startswith(sentence)
-        assert told["flags"] == EPHEMERAL
+        refusal = await caller.refusal()
+        assert refusal["content"].startswith(sentence)
+        assert refusal["flags"] == EPHEMERAL
         await harness.all_closed()
-        assert [each["id"] for each in await caller.messages(harness.general)] == [told["id"]]
+        assert [each["id"] for each in await caller.messages(harness.general)] == [refusal["id"]]
 
 
 def link(harness: Harness, message: Message) -> str:
@@ -243,8 +245,8 @@ async def test_without_an_image_the_newest_of_the_channel_is_used_and_linked(har
     await harness.ada.post(harness.general, files=[("a.png", RED)])
     newest = await harness.ada.post(harness.general, files=[("b.png", BLUE)])
     await harness.ada.post(harness.general, "no picture")
-    async with matching(harness):
-        done = await answered(harness, COLOURS)
+    async with running_matcher(harness):
+        done = await match_outcome(harness, COLOURS)
     lines = done["content"].splitlines()
     assert lines[0] == f"-# About [this picture]({link(harness, newest)})"
     assert lines[1].startswith("1. **blue**")
@@ -254,35 +256,35 @@ async def test_without_an_image_the_newest_of_the_channel_is_used_and_linked(har
 async def test_all_pictures_of_a_found_message_are_scored(harness: Harness) -> None:
     files = [("a.png", RED), ("SPOILER_b.png", BLUE)]
     post = await harness.ada.post(harness.general, files=files)
-    async with matching(harness):
-        done = await answered(harness, COLOURS)
+    async with running_matcher(harness):
+        done = await match_outcome(harness, COLOURS)
     assert done["content"].startswith(f"-# About [these pictures]({link(harness, post)})\n")
-    matrix = by_name(done)["SPOILER_scores.png"]
+    matrix = files_by_name(done)["SPOILER_scores.png"]
     assert "picture 1: red (1.00); picture 2: blue (1.00)" in matrix["description"]
 
 
 async def test_a_channel_without_a_picture_is_refused_after_deferring(harness: Harness) -> None:
     await harness.ada.post(harness.general, "no picture")
-    async with matching(harness):
-        caller = await call(harness, COLOURS)
+    async with running_matcher(harness):
+        caller = await call_match(harness, COLOURS)
         await caller.wait_deleted(await caller.placeholder(harness.general))
         assert (await caller.refusal())["content"] == NO_PICTURE
 
 
 async def test_a_restarted_bot_scores_the_picture_that_was_found_before(harness: Harness) -> None:
-    meant = await harness.ada.post(harness.general, files=[("a.png", BLUE)])
+    found = await harness.ada.post(harness.general, files=[("a.png", BLUE)])
     async with harness.bot():
-        caller = await call(harness, COLOURS)
+        caller = await call_match(harness, COLOURS)
         placeholder = await caller.placeholder(harness.general)
-        await found(harness)
+        await wait_until_picture_is_stored(harness)
     await harness.ada.post(harness.general, files=[("b.png", RED)])
-    async with matching(harness):
+    async with running_matcher(harness):
         done = await caller.outcome(placeholder)
-    assert done["content"].startswith(f"-# About [this picture]({link(harness, meant)})\n1. **blue**")
+    assert done["content"].startswith(f"-# About [this picture]({link(harness, found)})\n1. **blue**")
 
 
-async def found(harness: Harness) -> None:
-    """Wait until it is written down which picture is meant."""
+async def wait_until_picture_is_stored(harness: Harness) -> None:
+    """Wait until the picture that was found is stored with the request."""
     async with asyncio.timeout(60):
         while not any(each["arguments"]["source"] for each in (await harness.open_requests()).values()):
             pass
@@ -290,18 +292,18 @@ async def found(harness: Harness) -> None:
 
 async def test_a_restarted_bot_finishes_the_call(harness: Harness) -> None:
     async with harness.bot():
-        caller = await call(harness, COLOURS, ("a.png", BLUE), ("b.png", RED))
+        caller = await call_match(harness, COLOURS, ("a.png", BLUE), ("b.png", RED))
         placeholder = await caller.placeholder(harness.general)
-    async with matching(harness):
+    async with running_matcher(harness):
         done = await caller.outcome(placeholder)
         await harness.all_closed()
         assert len(await caller.messages(harness.general)) == 1
-    assert list(by_name(done)) == ["scores.png"]
+    assert list(files_by_name(done)) == ["scores.png"]
 
 
 async def test_the_longest_possible_labels_are_answered(harness: Harness) -> None:
     labels = ",".join(f"{number} {ALEF * 190}" for number in range(25))
-    async with matching(harness):
-        done = await answered(harness, labels, ("a.png", RED))
+    async with running_matcher(harness):
+        done = await match_outcome(harness, labels, ("a.png", RED))
     assert len(done["content"]) <= MAX_MESSAGE_LENGTH
-    assert list(by_name(done)) == ["picture.jpg", "scores.csv"]
+    assert list(files_by_name(done)) == ["picture.jpg", "scores.csv"]

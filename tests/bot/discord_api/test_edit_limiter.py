@@ -1,4 +1,4 @@
-"""When messages may be edited, by what Discord's headers say, on a clock of the test's own."""
+"""The pace of edits by Discord's rate-limit headers, on a manual clock."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from bot.discord_api.edit_limiter import MAX_PER_SECOND, UNANSWERED_S, EditRateL
 
 
 class ManualClock:
-    """A clock that only sleeping moves on.
+    """A clock that only `sleep` moves on.
 
     Attributes:
         now: Its time in seconds.
@@ -65,7 +65,7 @@ async def test_edits_are_spread_evenly_and_one_is_reserved_for_the_last(
     assert await wait_time(limiter, clock, last=True) <= 1 / MAX_PER_SECOND
     limiter.update(1, headers(0, 0.3))
     assert await wait_time(limiter, clock, last=True) == pytest.approx(0.3), (
-        "none is left: even the last waits"
+        "no request is left: even the last edit waits"
     )
 
 

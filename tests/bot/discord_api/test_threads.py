@@ -1,4 +1,4 @@
-"""Where there can be a thread, with discord.py's own channels; a forum is what the pocket Discord lacks."""
+"""Threads in discord.py's own channels, since the pocket Discord has no forums."""
 
 from typing import Any
 
@@ -73,7 +73,7 @@ async def test_a_forum_post_is_no_thread_of_the_bot_and_gets_none(client: discor
     assert isinstance(post.parent, discord.ForumChannel)
     assert not is_own_thread(post, ME)
     assert not can_create_threads(client, POST)
-    assert await thread_for(client, POST, 22, "a name") is None, "nothing is asked of Discord"
+    assert await thread_for(client, POST, 22, "a name") is None, "no request is sent"
 
 
 async def test_threads_can_be_created_in_a_text_channel(client: discord.Client) -> None:

@@ -1,4 +1,4 @@
-"""Every request ends in exactly one visible outcome, whatever is killed and restarted in between."""
+"""Requests survive restarts and outages, with exactly one visible outcome."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ CIRCLE = [("a.png", picture("a red circle"))]
 
 
 async def outcome(harness: Harness, message: Message) -> str:
-    """Return what the one reply to a message says, once nothing is open any more."""
+    """Wait until no request is open; return the content of the one reply to a message."""
     await harness.all_closed()
     (reply,) = await harness.replies(message["channel_id"], message)
     return str(reply["content"])
@@ -43,7 +43,7 @@ async def test_a_reply_sent_before_its_request_was_closed_is_not_sent_again(harn
             await harness.ada.reply_to(posted)
             await harness.all_closed()
         await _reopen(harness, posted)
-        # So long after that Discord has forgotten the nonce.
+        # By then Discord no longer knows the nonce.
         harness.clock.ahead = 3600
         async with harness.bot():
             assert await outcome(harness, posted) == "a red circle"
@@ -53,10 +53,10 @@ async def test_a_placeholder_of_an_earlier_process_becomes_the_answer(
     harness: Harness,
 ) -> None:
     async with harness.bot(delays=NOTICES_AT_ONCE):
-        asked = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
-        assert (await harness.ada.reply_to(asked))["content"] == NO_WORKER
+        mentioned = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
+        assert (await harness.ada.reply_to(mentioned))["content"] == NO_WORKER
     async with harness.worker(), harness.bot():
-        assert await outcome(harness, asked) == "a red circle"
+        assert await outcome(harness, mentioned) == "a red circle"
 
 
 async def test_messages_posted_while_the_bot_was_away_are_backfilled(harness: Harness) -> None:
@@ -113,7 +113,7 @@ async def test_messages_missed_by_a_lost_session_are_backfilled(
 
 
 async def _no_delay(*_: object, **__: object) -> None:
-    """Identify without a pause."""
+    """Do not wait before identifying."""
 
 
 @pytest.mark.parametrize("kind", [FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER])
@@ -150,7 +150,7 @@ async def test_the_bot_exits_with_0_on_sigterm(harness: Harness) -> None:
 
 
 async def _reopen(harness: Harness, message: Message) -> None:
-    """Put a request back, as if the bot had been killed right after its reply."""
+    """Put a closed request back, as if the bot had been killed right after its reply."""
     redis = connect(harness.redis_url)
     name = f"beholder:inbox:{harness.session['application_id']}"
     request = (
@@ -174,12 +174,12 @@ async def test_an_outage_of_redis_is_told_to_waiting_members_and_loses_nothing(
         os.kill(server, signal.SIGSTOP)
         try:
             posted = await harness.ada.post(harness.pictures, files=CIRCLE)
-            asked = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
-            first = await harness.ada.reply_to(asked)
+            mentioned = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
+            first = await harness.ada.reply_to(mentioned)
             assert first["content"] == REDIS_AWAY
         finally:
             os.kill(server, signal.SIGCONT)
         await harness.ada.reply_to(posted)
         await harness.ada.hear(lambda kind, data: kind == "MESSAGE_UPDATE" and data["id"] == first["id"])
         assert await outcome(harness, posted) == "a red circle"
-        assert await outcome(harness, asked) == "a red circle"
+        assert await outcome(harness, mentioned) == "a red circle"

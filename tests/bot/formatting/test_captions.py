@@ -1,3 +1,5 @@
+"""The text of captions and of errors: length, escapes, spoilers, numbers."""
+
 import re
 
 import pytest
@@ -50,8 +52,8 @@ RESULTS = st.builds(CaptionResult, st.one_of(HOSTILE, ERRORS), st.booleans())
 
 
 @given(st.lists(RESULTS, min_size=1, max_size=10))
-def test_a_reply_fits_into_a_message_and_has_no_mention(said: list[CaptionResult]) -> None:
-    text = format_captions(said)
+def test_a_reply_fits_into_a_message_and_has_no_mention(results: list[CaptionResult]) -> None:
+    text = format_captions(results)
     assert text.strip()
     assert utf16_length(text) <= MAX_MESSAGE_LENGTH
     assert not re.search(r"@(everyone|here)|(?<!\\)<[@#:/t]", text)
@@ -77,7 +79,7 @@ def test_a_caption_without_markup_is_unchanged(caption: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("caption", "shown"),
+    ("caption", "escaped"),
     [
         ("**bold**", r"\*\*bold\*\*"),
         ("# heading", r"\# heading"),
@@ -89,8 +91,8 @@ def test_a_caption_without_markup_is_unchanged(caption: str) -> None:
         ("hi @everyone", "hi @\u200beveryone"),
     ],
 )
-def test_markup_is_escaped(caption: str, shown: str) -> None:
-    assert format_captions([CaptionResult(caption)]) == shown
+def test_markup_is_escaped(caption: str, escaped: str) -> None:
+    assert format_captions([CaptionResult(caption)]) == escaped
 
 
 def test_long_captions_are_cut_to_equal_lengths_beside_a_whole_short_one() -> None:
@@ -126,7 +128,7 @@ def test_sentences_contain_values_and_limits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "wanted"),
+    ("labels", "sentence"),
     [
         ("a cat,, a dog", "Label 2 is empty. Take out a comma or put a word there."),
         (" , ", "I see no labels. Give me some with commas between them, such as: a cat, a dog."),
@@ -134,10 +136,10 @@ def test_sentences_contain_values_and_limits() -> None:
         ("a," + "b" * 201, "Label 2 is too long (201 characters): 200 characters are the most. Shorten it."),
     ],
 )
-def test_each_error_in_labels_has_a_sentence_with_label_and_limit(labels: str, wanted: str) -> None:
+def test_each_error_in_labels_has_a_sentence_with_label_and_limit(labels: str, sentence: str) -> None:
     with pytest.raises(RequestError) as caught:
         parse_labels(labels)
-    assert wanted in error_sentence(caught.value)
+    assert sentence in error_sentence(caught.value)
 
 
 def test_a_label_with_too_many_tokens_is_named_by_its_number() -> None:

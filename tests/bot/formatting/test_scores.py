@@ -1,4 +1,4 @@
-"""What stands in a message about scores: always short enough, and with everything in it or beside it."""
+"""The outcome of `/match`: its text, the matrix and the table."""
 
 import random
 import re
@@ -29,9 +29,9 @@ LONG = tuple(f"a label that is quite long, for a label at least, number {number}
 
 
 def make_scores(labels: tuple[str, ...], pictures: int) -> Scores:
-    """Make up scores; picture n's best label is label n."""
-    chance = random.Random(1)
-    cosine = [[chance.uniform(0.1, 0.2) for _ in labels] for _ in range(pictures)]
+    """Make random scores; picture n's best label is label n."""
+    generator = random.Random(1)
+    cosine = [[generator.uniform(0.1, 0.2) for _ in labels] for _ in range(pictures)]
     for number, row in enumerate(cosine):
         row[number % len(labels)] = 0.3
     share = [[value / sum(row) for value in row] for row in cosine]

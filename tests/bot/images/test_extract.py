@@ -1,4 +1,4 @@
-"""Pictures wherever a message has them: replies, forwards, links, stickers, and behind spoilers."""
+"""The pictures of a message: attachments, replies, forwards, links, stickers and spoilers."""
 
 import aiohttp
 import pytest
@@ -12,24 +12,24 @@ from tests.e2e.member import Member, Message
 GIF, APNG, LOTTIE = b"GIF89a", PNG + b"....acTL", b'{"v": "5.5.2"}'
 
 
-def shown(caption: str) -> bytes:
-    """Make a picture with a size, so that Discord shows links to it, and words for the worker."""
+def sized_picture(caption: str) -> bytes:
+    """Make a picture with a size, so that the pocket Discord embeds links to it, and a caption."""
     return picture(caption, png())
 
 
-async def sticker(harness: Harness, data: bytes) -> str:
-    """Have the admin make a sticker of a file; return its id."""
+async def create_sticker(harness: Harness, data: bytes) -> str:
+    """Create a sticker from a file as the admin; return its id."""
     form = aiohttp.FormData({"name": "dot", "description": "a dot", "tags": "dot"})
     form.add_field("file", data, filename="dot.png", content_type="image/png")
     path = f"/guilds/{harness.session['guild_id']}/stickers"
     return str((await harness.ada.request("POST", path, data=form))["id"])
 
 
-async def linked(
+async def post_link(
     harness: Harness, channel: str, text: str, caption: str, member: Member | None = None
 ) -> Message:
-    """Post a picture elsewhere, and a message with a link to it in `text`; wait until Discord shows it."""
-    source = await harness.ada.post(harness.general, files=[("a.png", shown(caption))])
+    """Post a picture, then a message with a link to it; wait until the link is embedded."""
+    source = await harness.ada.post(harness.general, files=[("a.png", sized_picture(caption))])
     poster = member or harness.ada
     posted = await poster.post(channel, text.format(link=source["attachments"][0]["url"]))
     await harness.ada.hear(
@@ -38,82 +38,87 @@ async def linked(
     return posted
 
 
-async def answer(harness: Harness, message: Message) -> str:
+async def reply_text(harness: Harness, message: Message) -> str:
     return str((await harness.ada.reply_to(message))["content"])
 
 
-async def ask_about(harness: Harness, message: Message) -> str:
+async def mention_in_reply(harness: Harness, message: Message) -> str:
     """Mention the bot in a reply to a message."""
     about = {"message_id": message["id"]}
-    return await answer(
+    return await reply_text(
         harness, await harness.ada.post(harness.general, harness.mention, message_reference=about)
     )
 
 
 @pytest.mark.parametrize("data", [picture("a dot"), picture("a dot", APNG), picture("a dot", GIF)])
 async def test_a_sticker_is_captioned(harness: Harness, data: bytes) -> None:
-    number = await sticker(harness, data)
+    number = await create_sticker(harness, data)
     async with harness.worker(), harness.bot():
         assert (
-            await answer(harness, await harness.ada.post(harness.pictures, sticker_ids=[number])) == "a dot"
+            await reply_text(harness, await harness.ada.post(harness.pictures, sticker_ids=[number]))
+            == "a dot"
         )
         posted = await harness.ada.post(harness.general, sticker_ids=[number])
-        assert await ask_about(harness, posted) == "a dot"
+        assert await mention_in_reply(harness, posted) == "a dot"
         reference = {"type": 1, "message_id": posted["id"], "channel_id": harness.general}
         forward = await harness.ada.post(harness.pictures, message_reference=reference)
-        assert await answer(harness, forward) == "a dot"
+        assert await reply_text(harness, forward) == "a dot"
 
 
 async def test_a_lottie_sticker_is_no_picture(harness: Harness) -> None:
-    number = await sticker(harness, LOTTIE)
+    number = await create_sticker(harness, LOTTIE)
     async with harness.worker() as worker, harness.bot():
         await harness.ada.post(harness.pictures, sticker_ids=[number])
-        asked = await harness.ada.post(harness.pictures, harness.mention, sticker_ids=[number])
-        assert await answer(harness, asked) == NO_IMAGE_HERE
+        mentioned = await harness.ada.post(harness.pictures, harness.mention, sticker_ids=[number])
+        assert await reply_text(harness, mentioned) == NO_IMAGE_HERE
         assert worker.jobs == []
 
 
 async def test_the_picture_of_a_link_is_captioned_if_the_bot_is_mentioned(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
-        await linked(harness, harness.pictures, "look {link}", "unasked")
-        asked = await linked(harness, harness.pictures, f"{harness.mention} {{link}}", "a red circle")
-        assert await answer(harness, asked) == "a red circle"
+        await post_link(harness, harness.pictures, "look {link}", "unasked")
+        mentioned = await post_link(harness, harness.pictures, f"{harness.mention} {{link}}", "a red circle")
+        assert await reply_text(harness, mentioned) == "a red circle"
         assert len(worker.jobs) == 1
 
 
 async def test_a_mention_in_a_reply_captions_the_picture_of_a_link(harness: Harness) -> None:
     async with harness.worker(), harness.bot(), Member(harness.session, 1) as ben:
-        theirs = await linked(harness, harness.general, "{link}", "a red circle", ben)
-        assert await ask_about(harness, theirs) == "a red circle"
+        posted = await post_link(harness, harness.general, "{link}", "a red circle", ben)
+        assert await mention_in_reply(harness, posted) == "a red circle"
 
 
 async def test_the_picture_of_a_link_behind_a_spoiler_is_captioned_behind_one(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
-        asked = await linked(harness, harness.general, f"{harness.mention} ||{{link}}||", "a red circle")
-        assert await answer(harness, asked) == "||a red circle||"
-        asked = await linked(
+        mentioned = await post_link(
+            harness, harness.general, f"{harness.mention} ||{{link}}||", "a red circle"
+        )
+        assert await reply_text(harness, mentioned) == "||a red circle||"
+        mentioned = await post_link(
             harness, harness.general, f"{harness.mention} ||not this|| {{link}}", "a blue square"
         )
-        assert await answer(harness, asked) == "a blue square"
+        assert await reply_text(harness, mentioned) == "a blue square"
 
 
-@pytest.mark.parametrize("place", ["image", "thumbnail"])
+@pytest.mark.parametrize("embed_field", ["image", "thumbnail"])
 async def test_the_picture_of_an_embed_is_fetched_from_discords_proxy(
-    harness: Harness, place: str, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, embed_field: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched: list[str] = []
-    really = Fetcher.fetch
+    fetch = Fetcher.fetch
 
-    async def note(self: Fetcher, url: str) -> bytes:
+    async def record(self: Fetcher, url: str) -> bytes:
         fetched.append(url)
-        return await really(self, url)
+        return await fetch(self, url)
 
-    monkeypatch.setattr(Fetcher, "fetch", note)
-    source = await harness.ada.post(harness.general, files=[("a.png", shown("a red circle"))])
+    monkeypatch.setattr(Fetcher, "fetch", record)
+    source = await harness.ada.post(harness.general, files=[("a.png", sized_picture("a red circle"))])
     url = source["attachments"][0]["url"]
     async with harness.worker(), harness.bot():
-        posted = await harness.ada.post(harness.general, "see", embeds=[{"title": "x", place: {"url": url}}])
-        assert await ask_about(harness, posted) == "a red circle"
+        posted = await harness.ada.post(
+            harness.general, "see", embeds=[{"title": "x", embed_field: {"url": url}}]
+        )
+        assert await mention_in_reply(harness, posted) == "a red circle"
     assert all("/media/" in each for each in fetched)
 
 
@@ -123,7 +128,7 @@ async def test_the_picture_of_an_embed_is_not_fetched_from_its_own_host(
     async with harness.worker() as worker, harness.bot():
         elsewhere = {"image": {"url": "http://127.0.0.1:1/secret.png"}}
         posted = await harness.ada.post(harness.general, "see", embeds=[elsewhere])
-        assert "couldn't get this picture from Discord" in await ask_about(harness, posted)
+        assert "couldn't get this picture from Discord" in await mention_in_reply(harness, posted)
         assert worker.jobs == []
 
 
@@ -132,7 +137,7 @@ async def test_a_mention_in_a_reply_captions_the_picture_of_a_forward(harness: H
         source = await harness.ada.post(harness.general, files=[("a.png", picture("a red circle"))])
         reference = {"type": 1, "message_id": source["id"], "channel_id": harness.general}
         forward = await harness.ada.post(harness.general, message_reference=reference)
-        assert await ask_about(harness, forward) == "a red circle"
+        assert await mention_in_reply(harness, forward) == "a red circle"
 
 
 async def test_spoilers_are_kept_in_replies_and_forwards(harness: Harness) -> None:
@@ -140,27 +145,27 @@ async def test_spoilers_are_kept_in_replies_and_forwards(harness: Harness) -> No
         files = [("SPOILER_a.png", picture("a red circle")), ("b.png", picture("a blue square"))]
         source = await harness.ada.post(harness.general, files=files)
         lines = "1. ||a red circle||\n2. a blue square"
-        assert await ask_about(harness, source) == lines
+        assert await mention_in_reply(harness, source) == lines
         reference = {"type": 1, "message_id": source["id"], "channel_id": harness.general}
         forward = await harness.ada.post(harness.pictures, message_reference=reference)
-        assert await answer(harness, forward) == lines
+        assert await reply_text(harness, forward) == lines
 
 
 async def test_a_reply_without_a_mention_is_not_captioned(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         source = await harness.ada.post(harness.general, files=[("a.png", picture("a red circle"))])
         await harness.ada.post(harness.general, "nice", message_reference={"message_id": source["id"]})
-        assert await ask_about(harness, source) == "a red circle"
+        assert await mention_in_reply(harness, source) == "a red circle"
         assert len(worker.jobs) == 1
 
 
 async def test_the_picture_of_a_message_is_captioned_instead_of_the_one_replied_to(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         source = await harness.ada.post(harness.general, files=[("a.png", picture("a red circle"))])
-        asked = await harness.ada.post(
+        mentioned = await harness.ada.post(
             harness.general,
             harness.mention,
             files=[("b.png", picture("a blue square"))],
             message_reference={"message_id": source["id"]},
         )
-        assert await answer(harness, asked) == "a blue square"
+        assert await reply_text(harness, mentioned) == "a blue square"

@@ -1,4 +1,4 @@
-"""Pictures come from Discord's hosts alone, and never more of them than allowed."""
+"""The fetcher: only Discord's hosts, and limits of size and time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,11 +13,11 @@ from bot.images.fetcher import Fetcher
 from inference.errors import NotAPicture, PictureGone, PictureTooLarge
 from tests.bot.harness import picture
 
-MOST = 2**16
+MAX_BYTES = 2**16
 
 
-class Files:
-    """A host of files, and what was asked of it."""
+class FileServer:
+    """A server of files, some without an end."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -46,7 +46,7 @@ class Files:
         assert request.transport is not None
         while not request.transport.is_closing():
             await response.write(b"")
-            await _turn()
+            await _yield_to_loop()
         return response
 
     async def _endless(self, request: web.Request) -> web.StreamResponse:
@@ -64,56 +64,56 @@ class Files:
             self.sent += 4096
 
 
-async def _turn() -> None:
-    """Give the others a turn."""
+async def _yield_to_loop() -> None:
+    """Let other tasks run."""
     await asyncio.sleep(0.01)
 
 
 @pytest.fixture
-async def files() -> AsyncIterator[Files]:
-    files = Files()
+async def files() -> AsyncIterator[FileServer]:
+    files = FileServer()
     async with files.server:
         yield files
 
 
 @pytest.fixture
-async def fetcher(files: Files) -> AsyncIterator[Fetcher]:
+async def fetcher(files: FileServer) -> AsyncIterator[Fetcher]:
     async with aiohttp.ClientSession() as session:
-        yield Fetcher(session, max_bytes=MOST, timeout_s=5, only=files.server.make_url("/").origin())
+        yield Fetcher(session, max_bytes=MAX_BYTES, timeout_s=5, only=files.server.make_url("/").origin())
 
 
-async def test_a_picture_is_fetched_whole(fetcher: Fetcher, files: Files) -> None:
+async def test_a_picture_is_fetched_whole(fetcher: Fetcher, files: FileServer) -> None:
     assert await fetcher.fetch(str(files.server.make_url("/good.png"))) == picture("a red circle")
 
 
-async def test_a_file_over_the_limit_is_not_read_further(fetcher: Fetcher, files: Files) -> None:
+async def test_a_file_over_the_limit_is_not_read_further(fetcher: Fetcher, files: FileServer) -> None:
     with pytest.raises(PictureTooLarge) as caught:
         await fetcher.fetch(str(files.server.make_url("/endless.png")))
-    assert caught.value.detail["limit"] == MOST
+    assert caught.value.detail["limit"] == MAX_BYTES
 
 
-async def test_a_file_that_is_no_picture_is_not_read_further(fetcher: Fetcher, files: Files) -> None:
+async def test_a_file_that_is_no_picture_is_not_read_further(fetcher: Fetcher, files: FileServer) -> None:
     with pytest.raises(NotAPicture):
         await fetcher.fetch(str(files.server.make_url("/endless.txt")))
 
 
 @pytest.mark.parametrize("path", ["/gone.png", "/elsewhere.png"])
-async def test_a_missing_file_and_a_redirect_are_gone(fetcher: Fetcher, files: Files, path: str) -> None:
+async def test_a_missing_file_and_a_redirect_are_gone(fetcher: Fetcher, files: FileServer, path: str) -> None:
     with pytest.raises(PictureGone):
         await fetcher.fetch(str(files.server.make_url(path)))
 
 
-async def test_an_empty_file_is_no_picture(fetcher: Fetcher, files: Files) -> None:
+async def test_an_empty_file_is_no_picture(fetcher: Fetcher, files: FileServer) -> None:
     with pytest.raises(NotAPicture):
         await fetcher.fetch(str(files.server.make_url("/empty.png")))
 
 
-async def test_an_answer_without_an_end_times_out(files: Files) -> None:
+async def test_an_answer_without_an_end_times_out(files: FileServer) -> None:
     async with aiohttp.ClientSession() as session:
         only = files.server.make_url("/").origin()
-        hasty = Fetcher(session, max_bytes=MOST, timeout_s=0.2, only=only)
+        fetcher = Fetcher(session, max_bytes=MAX_BYTES, timeout_s=0.2, only=only)
         with pytest.raises(PictureGone):
-            await hasty.fetch(str(files.server.make_url("/slow.png")))
+            await fetcher.fetch(str(files.server.make_url("/slow.png")))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ async def test_an_answer_without_an_end_times_out(files: Files) -> None:
 )
 async def test_other_hosts_are_refused(url: str) -> None:
     async with aiohttp.ClientSession() as session:
-        fetcher = Fetcher(session, max_bytes=MOST, timeout_s=5)
+        fetcher = Fetcher(session, max_bytes=MAX_BYTES, timeout_s=5)
         with pytest.raises(NotAPicture):
             await fetcher.fetch(url)
 
@@ -147,11 +147,11 @@ async def test_other_hosts_are_refused(url: str) -> None:
 )
 async def test_discords_hosts_are_accepted(url: str) -> None:
     async with aiohttp.ClientSession() as session:
-        assert Fetcher(session, max_bytes=MOST, timeout_s=5)._is_discord(yarl.URL(url))
+        assert Fetcher(session, max_bytes=MAX_BYTES, timeout_s=5)._is_discord(yarl.URL(url))
 
 
 async def test_a_declared_size_over_the_limit_is_refused(fetcher: Fetcher) -> None:
     fetcher.check_size(None)
-    fetcher.check_size(MOST)
+    fetcher.check_size(MAX_BYTES)
     with pytest.raises(PictureTooLarge):
-        fetcher.check_size(MOST + 1)
+        fetcher.check_size(MAX_BYTES + 1)

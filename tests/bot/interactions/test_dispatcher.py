@@ -1,4 +1,4 @@
-"""An interaction ends in one visible outcome, whatever is killed and restarted in between."""
+"""Interactions: one visible outcome for each, also after a restart or a broken connection."""
 
 from types import SimpleNamespace
 
@@ -23,15 +23,15 @@ ORIGINAL = "/webhooks/{webhook_id}/{webhook_token}/messages/@original"
 
 @pytest.fixture(autouse=True)
 def script(monkeypatch: pytest.MonkeyPatch) -> scripts.CommandScript:
-    """Have the command there, and the work behind it done at once."""
+    """Reset the script of `/try`, so that its calls finish at once."""
     script = scripts.CommandScript()
     script.gate.set()
     monkeypatch.setattr(scripts, "current", script)
     return script
 
 
-async def tokens(harness: Harness) -> int:
-    """Count the tokens that are kept."""
+async def count_tokens(harness: Harness) -> int:
+    """Return the number of interaction tokens in Redis."""
     redis = connect(harness.redis_url)
     try:
         return len(await redis.keys("beholder:token:*"))
@@ -50,7 +50,7 @@ async def test_an_outcome_replaces_the_placeholder_without_mentions(
         assert (done["content"], done["mention_everyone"], done["flags"]) == ("@everyone hello", False, 0)
         await harness.all_closed()
         await wait_until(lambda: script.cleanups == 1)
-        assert await tokens(harness) == 0
+        assert await count_tokens(harness) == 0
 
 
 async def test_a_private_outcome_is_ephemeral(harness: Harness) -> None:
@@ -71,11 +71,11 @@ async def test_an_error_in_the_payload_is_refused_before_deferring(
         await caller.call(harness.general, "try", option(TEXT, "words", "bug"))
         await harness.ada.hear(lambda _, data: data.get("content") == INTERNAL_ERROR)
         assert [each["flags"] for each in await caller.messages(harness.general)] == [EPHEMERAL] * 2
-        assert (script.calls, await harness.open_requests(), await tokens(harness)) == ([], {}, 0)
+        assert (script.calls, await harness.open_requests(), await count_tokens(harness)) == ([], {}, 0)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "sentence"),
+    ("error", "sentence"),
     [
         (UserError("There is nothing here."), "There is nothing here."),
         (QueueFull("", retry_after=7), "I have too much to do right now. Try again in about 7 seconds."),
@@ -83,17 +83,17 @@ async def test_an_error_in_the_payload_is_refused_before_deferring(
     ],
 )
 async def test_a_later_error_is_ephemeral_and_deletes_the_placeholder(
-    harness: Harness, script: scripts.CommandScript, wrong: Exception, sentence: str
+    harness: Harness, script: scripts.CommandScript, error: Exception, sentence: str
 ) -> None:
-    script.error = wrong
+    script.error = error
     caller = CommandCaller(harness.ada)
     async with harness.bot(extensions=SCRIPTED):
         await caller.call(harness.general, "try", WORDS)
         await caller.wait_deleted(await caller.placeholder(harness.general))
-        told = await caller.refusal()
-        assert (told["content"], told["flags"]) == (sentence, EPHEMERAL)
+        refusal = await caller.refusal()
+        assert (refusal["content"], refusal["flags"]) == (sentence, EPHEMERAL)
         await harness.all_closed()
-        assert [each["id"] for each in await caller.messages(harness.general)] == [told["id"]]
+        assert [each["id"] for each in await caller.messages(harness.general)] == [refusal["id"]]
 
 
 async def test_a_private_refusal_replaces_the_placeholder(
@@ -108,10 +108,10 @@ async def test_a_private_refusal_replaces_the_placeholder(
 
 
 @pytest.mark.parametrize(
-    ("ahead", "said"), [(0, queue_position(0)), (1, queue_position(1)), (12, queue_position(12))]
+    ("ahead", "sentence"), [(0, queue_position(0)), (1, queue_position(1)), (12, queue_position(12))]
 )
 async def test_a_waiting_member_is_told_the_queue_position(
-    harness: Harness, script: scripts.CommandScript, ahead: int, said: str
+    harness: Harness, script: scripts.CommandScript, ahead: int, sentence: str
 ) -> None:
     script.gate.clear()
     script.ahead = ahead
@@ -119,9 +119,9 @@ async def test_a_waiting_member_is_told_the_queue_position(
     async with harness.worker(), harness.bot(extensions=SCRIPTED, delays=NOTICES_AT_ONCE):
         await caller.call(harness.general, "try", WORDS)
         placeholder = await caller.placeholder(harness.general)
-        await harness.ada.hear(lambda _, data: data.get("content") == said)
+        await harness.ada.hear(lambda _, data: data.get("content") == sentence)
         script.gate.set()
-        assert (await caller.outcome(placeholder, unlike=said))["content"] == "@everyone hello"
+        assert (await caller.outcome(placeholder, unlike=sentence))["content"] == "@everyone hello"
 
 
 async def test_a_waiting_member_is_told_that_no_worker_is_up(
@@ -145,15 +145,15 @@ async def test_a_restarted_bot_answers_through_the_webhook(
         await caller.call(harness.general, "try", WORDS, option(SWITCH, "private", private))
         placeholder = await caller.placeholder(harness.general)
         await wait_until(lambda: len(script.calls) == 1)
-        assert await tokens(harness) == 1
+        assert await count_tokens(harness) == 1
     script.gate.set()
     async with harness.bot(extensions=SCRIPTED):
         assert (await caller.outcome(placeholder))["content"] == "@everyone hello"
         await harness.all_closed()
         assert len(await caller.messages(harness.general)) == 1
-        assert await tokens(harness) == 0
-    (_, again) = script.calls
-    assert again.request.arguments == {"words": "hello", "seen": True}
+        assert await count_tokens(harness) == 0
+    (_, second) = script.calls
+    assert second.request.arguments == {"words": "hello", "seen": True}
 
 
 @pytest.mark.parametrize("private", [False, True])
@@ -169,8 +169,8 @@ async def test_after_the_token_has_expired_only_a_public_request_is_answered(
     script.gate.set()
     async with harness.bot(extensions=SCRIPTED):
         await harness.all_closed()
-        said = [each["content"] for each in await caller.messages(harness.general) if each["content"]]
-    assert said == ([] if private else [late_answer("@everyone hello", int(harness.ada.user["id"]))])
+        texts = [each["content"] for each in await caller.messages(harness.general) if each["content"]]
+    assert texts == ([] if private else [late_answer("@everyone hello", int(harness.ada.user["id"]))])
 
 
 async def _delete_tokens(harness: Harness) -> None:
@@ -212,12 +212,12 @@ async def test_a_placeholder_deleted_by_a_member_is_not_sent_again(
 async def test_an_unreachable_redis_is_an_ephemeral_refusal(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(*_: object) -> None:
+    async def unreachable(*_: object) -> None:
         raise QueueUnavailable
 
     caller = CommandCaller(harness.ada)
     async with harness.bot(extensions=SCRIPTED):
-        monkeypatch.setattr("handlers.storage.inbox.Inbox.accept", away)
+        monkeypatch.setattr("handlers.storage.inbox.Inbox.accept", unreachable)
         await caller.call(harness.general, "try", WORDS)
         await caller.wait_deleted(await caller.placeholder(harness.general))
         assert (await caller.refusal())["content"] == error_sentence(QueueUnavailable())

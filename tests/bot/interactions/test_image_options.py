@@ -1,4 +1,4 @@
-"""Pictures that commands are given, or that are meant: what is shown of them, and where they are fetched."""
+"""Pictures of commands: the copy in the reply, and pictures whose address has expired."""
 
 import io
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ COMMANDS = {
 
 
 def exif() -> Image.Exif:
-    """Say who took a picture, and where and when."""
+    """Make metadata with a camera, a date and a place."""
     made = Image.Exif()
     made[Base.Make] = MAKER
     made[Base.DateTime] = f"{DAY} 12:00:00"
@@ -39,21 +39,21 @@ def exif() -> Image.Exif:
     return made
 
 
-def taken(kind: str) -> bytes:
-    """Make a blue picture that says who took it."""
+def photograph(kind: str) -> bytes:
+    """Make a blue picture with metadata."""
     comment = {"comment": MAKER.encode()} if kind == "JPEG" else {}
     return encode(plain("blue", (64, 32)), kind, exif=exif(), **comment)
 
 
 @asynccontextmanager
-async def served(harness: Harness) -> AsyncIterator[None]:
+async def running_bot(harness: Harness) -> AsyncIterator[None]:
     engines = dict.fromkeys(get_args(Task), ColourEngine())
     async with working(settings(harness.redis_url), engines), harness.bot():
         yield
 
 
-async def shown(harness: Harness, name: str, data: bytes) -> list[tuple[dict[str, Any], bytes]]:
-    """Call a command with a picture; return the files in its reply."""
+async def reply_files(harness: Harness, name: str, data: bytes) -> list[tuple[dict[str, Any], bytes]]:
+    """Call a command with a picture; return the files of the reply."""
     engines = dict.fromkeys(get_args(Task), ColourEngine())
     caller, image = CommandCaller(harness.ada), option(FILE, "image", 0)
     async with (
@@ -69,10 +69,10 @@ async def shown(harness: Harness, name: str, data: bytes) -> list[tuple[dict[str
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF", "HEIF"])
 async def test_the_copy_is_a_jpeg_without_metadata(harness: Harness, name: str, kind: str) -> None:
-    data = taken(kind)
+    data = photograph(kind)
     assert MAKER.encode() in data
     assert DAY.encode() in data
-    [(file, jpeg)] = await shown(harness, name, data)
+    [(file, jpeg)] = await reply_files(harness, name, data)
     assert file["filename"] == "picture.jpg"
     with Image.open(io.BytesIO(jpeg)) as picture:
         assert (picture.format, picture.size) == ("JPEG", (64, 32))
@@ -91,29 +91,29 @@ async def test_without_a_copy_the_reply_has_no_file(
         raise PictureGone
 
     monkeypatch.setattr(InferenceClient, "picture", gone)
-    assert await shown(harness, name, taken("JPEG")) == []
+    assert await reply_files(harness, name, photograph("JPEG")) == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 async def test_an_expired_address_is_fetched_again(
     harness: Harness, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fetch, asked = Fetcher.fetch, list[str]()
+    fetch, urls = Fetcher.fetch, list[str]()
 
     async def expired_once(self: Fetcher, url: str) -> bytes:
-        asked.append(url)
-        if len(asked) == 1:
+        urls.append(url)
+        if len(urls) == 1:
             raise PictureGone
         return await fetch(self, url)
 
     monkeypatch.setattr(Fetcher, "fetch", expired_once)
     caller = CommandCaller(harness.ada)
     await harness.ada.post(harness.general, files=[("a.png", BLUE)])
-    async with served(harness):
+    async with running_bot(harness):
         await caller.call(harness.general, name, *COMMANDS[name])
         done = await caller.outcome(await caller.placeholder(harness.general))
     assert "blue" in done["content"]
-    assert len(asked) == 2
+    assert len(urls) == 2
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -128,7 +128,7 @@ async def test_a_message_deleted_meanwhile_is_refused(
         raise PictureGone
 
     monkeypatch.setattr(Fetcher, "fetch", expired)
-    async with served(harness):
+    async with running_bot(harness):
         await caller.call(harness.general, name, *COMMANDS[name])
         await caller.wait_deleted(await caller.placeholder(harness.general))
         assert (await caller.refusal())["content"] == error_sentence(PictureGone())

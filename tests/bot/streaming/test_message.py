@@ -1,4 +1,4 @@
-"""An answer arrives once and whole, whatever happens to Discord's answers on the way."""
+"""Streamed answers: complete after a broken connection, and stopped when they are deleted."""
 
 import pytest
 
@@ -18,20 +18,20 @@ async def test_a_broken_connection_neither_repeats_a_message_nor_loses_text(
     harness: Harness, kind: FaultKind, method: str, template: str
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await open_thread(harness)
-        await wait_finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
         worker.pieces = lambda _: WORDS
         worker.pieces_before_gate = 5
         worker.gate.clear()
         if method == "POST":
             harness.pocket.faults.add(Fault(kind, method=method, template=template))
-        await harness.ada.post(place, "say much")
-        await wait_for_messages(harness, place, lambda found: len(found) == 2)
+        await harness.ada.post(thread_id, "say much")
+        await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
         if method == "PATCH":
             harness.pocket.faults.add(Fault(kind, method=method, template=template))
         worker.gate.set()
         found = await wait_for_messages(
-            harness, place, lambda found: len(found) > 2 and is_finished(found[-1])
+            harness, thread_id, lambda found: len(found) > 2 and is_finished(found[-1])
         )
         assert " ".join(each["content"] for each in found[1:]).split() == [word.strip() for word in WORDS]
         await harness.all_closed()
@@ -41,10 +41,10 @@ async def test_deleting_the_message_of_an_answer_stops_its_job(harness: Harness)
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces, worker.pieces_before_gate = lambda _: WORDS, 5
         worker.gate.clear()
-        place = await open_thread(harness)
-        [first] = await wait_for_messages(harness, place, lambda found: len(found) == 1)
-        await harness.ada.request("DELETE", f"/channels/{place}/messages/{first['id']}")
-        # The next edit finds that it is gone.
+        thread_id = await open_thread(harness)
+        [first] = await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
+        await harness.ada.request("DELETE", f"/channels/{thread_id}/messages/{first['id']}")
+        # The next edit finds that the message was deleted.
         worker.pieces_before_gate, worker.piece_delay_s = len(WORDS), 0.02
         worker.gate.set()
         await worker.wait_until(lambda: bool(worker.stopped))
@@ -54,8 +54,8 @@ async def test_deleting_the_message_of_an_answer_stops_its_job(harness: Harness)
 async def test_deleting_a_thread_stops_its_job(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces, worker.piece_delay_s = lambda _: WORDS, 0.02
-        place = await open_thread(harness)
-        await wait_for_messages(harness, place, lambda found: len(found) == 1)
-        await harness.ada.request("DELETE", f"/channels/{place}")
+        thread_id = await open_thread(harness)
+        await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
+        await harness.ada.request("DELETE", f"/channels/{thread_id}")
         await worker.wait_until(lambda: bool(worker.stopped))
         await harness.all_closed()

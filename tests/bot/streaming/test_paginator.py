@@ -1,4 +1,4 @@
-"""Text as it grows, laid out on pages: whole words, whole fences, and nothing sent is ever taken back."""
+"""The paginator: whole words, closed code blocks, escapes, and pages that never change."""
 
 import re
 
@@ -18,7 +18,7 @@ LINES = st.lists(
     )
 )
 MIXED = LINES.map("\n".join)
-SMALL = 60
+PAGE_LENGTH = 60
 
 
 def unescaped(text: str) -> str:
@@ -27,30 +27,30 @@ def unescaped(text: str) -> str:
 
 @given(PLAIN)
 def test_words_stay_whole_and_in_order(text: str) -> None:
-    pages = paginate(text, max_length=SMALL)
+    pages = paginate(text, max_length=PAGE_LENGTH)
     assert " ".join(unescaped(page) for page in pages).split() == text.split()
 
 
 @given(MIXED | PLAIN | st.text())
 def test_every_page_fits_and_none_is_empty(text: str) -> None:
-    for page in paginate(text, max_length=SMALL, first=45):
-        assert 0 < utf16_length(page) <= SMALL
+    for page in paginate(text, max_length=PAGE_LENGTH, first=45):
+        assert 0 < utf16_length(page) <= PAGE_LENGTH
         assert page.strip()
-    assert all(utf16_length(page) <= 45 for page in paginate(text, max_length=SMALL, first=45)[:1])
+    assert all(utf16_length(page) <= 45 for page in paginate(text, max_length=PAGE_LENGTH, first=45)[:1])
 
 
 @given(MIXED | PLAIN)
 @example("some words here\na ```b``` c\n\n```py\na ```b``` c\n```\ny")
 def test_a_page_that_another_one_follows_never_changes(text: str) -> None:
-    whole = paginate(text, max_length=SMALL)
+    whole = paginate(text, max_length=PAGE_LENGTH)
     for end in range(len(text)):
-        closed = paginate(text[:end], final=False, max_length=SMALL)[:-1]
+        closed = paginate(text[:end], final=False, max_length=PAGE_LENGTH)[:-1]
         assert whole[: len(closed)] == closed
 
 
 @given(MIXED)
 def test_every_page_closes_the_code_blocks_that_it_opens(text: str) -> None:
-    for page in paginate(text, max_length=SMALL):
+    for page in paginate(text, max_length=PAGE_LENGTH):
         fences = [line for line in page.split("\n") if line.startswith("```")]
         assert len(fences) % 2 == 0
         assert page.count("```") == len(fences)
@@ -58,14 +58,14 @@ def test_every_page_closes_the_code_blocks_that_it_opens(text: str) -> None:
 
 @given(st.lists(st.text("abc (){}'", min_size=1, max_size=50), max_size=20))
 def test_code_keeps_its_lines_unescaped(lines: list[str]) -> None:
-    pages = paginate("\n".join(["```py", *lines, "```"]), max_length=SMALL)
+    pages = paginate("\n".join(["```py", *lines, "```"]), max_length=PAGE_LENGTH)
     shown = [line for page in pages for line in page.split("\n") if not line.startswith("```")]
     assert shown == lines
 
 
 def test_a_code_block_that_fits_on_a_page_is_not_split() -> None:
     text = "words before\n```py\n" + "\n".join("x" * 8 for _ in range(5)) + "\n```"
-    assert paginate(text, max_length=SMALL) == ["words before", text.partition("\n")[2]]
+    assert paginate(text, max_length=PAGE_LENGTH) == ["words before", text.partition("\n")[2]]
 
 
 def test_pages_of_a_long_answer_are_nearly_full() -> None:

@@ -1,4 +1,4 @@
-"""`/captions on|off`, called as Discord's clients call it."""
+"""`/captions on|off`."""
 
 from typing import Any
 
@@ -17,14 +17,14 @@ ADMINS_ONLY = 1 << 5
 
 
 async def find_command(harness: Harness, name: str = "captions") -> dict[str, Any]:
-    """Find a command as clients do."""
+    """Return a command from the guild's command index."""
     path = f"/guilds/{harness.session['guild_id']}/application-command-index"
     index = await harness.ada.request("GET", path)
     return next(each for each in index["application_commands"] if each["name"] == name)
 
 
 async def switch(harness: Harness, state: str, channel: str, member: Member | None = None) -> Message:
-    """Call the command; return its answer as the caller hears it."""
+    """Call the command; return the response."""
     caller = member or harness.ada
     command = await find_command(harness)
     option = {"type": 1, "name": state, "options": []}
@@ -45,23 +45,23 @@ async def switch(harness: Harness, state: str, channel: str, member: Member | No
 
 
 async def is_captioned(harness: Harness, channel: str) -> bool:
-    """Post a picture, and then one with a mention: messages of a channel are taken in their order."""
-    silent = await harness.ada.post(channel, files=CIRCLE)
-    asked = await harness.ada.post(channel, harness.mention, files=CIRCLE)
-    await harness.ada.reply_to(asked)
+    """Return whether a posted picture is captioned: a second one, with a mention, is answered after it."""
+    unasked = await harness.ada.post(channel, files=CIRCLE)
+    mentioned = await harness.ada.post(channel, harness.mention, files=CIRCLE)
+    await harness.ada.reply_to(mentioned)
     await harness.all_closed()
-    return bool(await harness.replies(channel, silent))
+    return bool(await harness.replies(channel, unasked))
 
 
 async def test_an_admin_switches_captions_on_and_off(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         assert not await is_captioned(harness, harness.general)
-        said = await switch(harness, "on", harness.general)
-        assert said["content"] == commands.ON.format(place="this channel")
-        assert not said["flags"] & EPHEMERAL
+        response = await switch(harness, "on", harness.general)
+        assert response["content"] == commands.ON.format(place="this channel")
+        assert not response["flags"] & EPHEMERAL
         assert await is_captioned(harness, harness.general)
-        said = await switch(harness, "off", harness.general)
-        assert said["content"] == commands.OFF.format(place="this channel")
+        response = await switch(harness, "off", harness.general)
+        assert response["content"] == commands.OFF.format(place="this channel")
         assert not await is_captioned(harness, harness.general)
 
 
@@ -89,9 +89,9 @@ async def test_the_command_is_hidden_from_members_and_refuses_them(
         assert "captions" not in [
             each["name"] for each in (await ben.request("GET", path))["application_commands"]
         ]
-        said = await switch(harness, "on", harness.general, ben)
-        assert said["content"] == commands.NOT_ALLOWED
-        assert said["flags"] & EPHEMERAL
+        response = await switch(harness, "on", harness.general, ben)
+        assert response["content"] == commands.NOT_ALLOWED
+        assert response["flags"] & EPHEMERAL
         assert not await is_captioned(harness, harness.general)
 
 
@@ -116,23 +116,23 @@ async def test_the_command_is_refused_in_a_direct_message(harness: Harness) -> N
             http.put(path, json=[{**everywhere, "contexts": [0, 1]}]) as answer,
         ):
             assert answer.status == 200
-        said = await switch(harness, "on", await harness.ada.direct_channel())
-        assert said["content"] == commands.NOT_HERE
+        response = await switch(harness, "on", await harness.ada.direct_channel())
+        assert response["content"] == commands.NOT_HERE
 
 
 async def test_an_unchanged_setting_is_an_ephemeral_response(harness: Harness) -> None:
     async with harness.bot():
-        said = await switch(harness, "on", harness.pictures)
-        assert said["content"] == commands.ALREADY.format(state="on", place="this channel")
-        assert said["flags"] & EPHEMERAL
+        response = await switch(harness, "on", harness.pictures)
+        assert response["content"] == commands.ALREADY.format(state="on", place="this channel")
+        assert response["flags"] & EPHEMERAL
 
 
 async def test_a_thread_has_a_setting_of_its_own(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         body = {"name": "a thread", "type": 11}
         thread = (await harness.ada.request("POST", f"/channels/{harness.pictures}/threads", json=body))["id"]
-        said = await switch(harness, "off", thread)
-        assert said["content"] == commands.OFF.format(place="this thread")
+        response = await switch(harness, "off", thread)
+        assert response["content"] == commands.OFF.format(place="this thread")
         assert not await is_captioned(harness, thread)
         assert await is_captioned(harness, harness.pictures)
 
@@ -141,8 +141,8 @@ async def test_the_response_names_what_keeps_the_bot_from_captioning(harness: Ha
     path = f"/channels/{harness.general}/permissions/{harness.session['bot_user_id']}"
     await harness.ada.request("PUT", path, json={"type": 1, "allow": "0", "deny": str(1 << 11)})
     async with harness.bot():
-        said = await switch(harness, "on", harness.general)
-        assert said["content"].endswith(commands.UNANSWERABLE.format(permissions="Send Messages"))
+        response = await switch(harness, "on", harness.general)
+        assert response["content"].endswith(commands.UNANSWERABLE.format(permissions="Send Messages"))
     harness.pocket.grant_message_content(granted=False)
     async with harness.bot():
         assert (await switch(harness, "on", harness.general))["content"].endswith(commands.UNSEEN)
@@ -156,9 +156,9 @@ async def test_an_unreachable_redis_is_an_ephemeral_response(
 
     async with harness.bot():
         monkeypatch.setattr("handlers.storage.channel_settings.ChannelSettings.set_captions", away)
-        said = await switch(harness, "on", harness.general)
-        assert said["content"] == error_sentence(QueueUnavailable())
-        assert said["flags"] & EPHEMERAL
+        response = await switch(harness, "on", harness.general)
+        assert response["content"] == error_sentence(QueueUnavailable())
+        assert response["flags"] & EPHEMERAL
 
 
 async def test_deleting_a_channel_deletes_its_setting(harness: Harness) -> None:

@@ -1,4 +1,4 @@
-"""Forwards, missing permissions, expired addresses: the less usual ways through."""
+"""Captions of forwards, with missing permissions, and after faults."""
 
 import pytest
 
@@ -13,8 +13,8 @@ SEND_MESSAGES = 1 << 11
 READ_MESSAGE_HISTORY = 1 << 16
 
 
-async def deny(harness: Harness, channel: str, permission: int) -> None:
-    """Take a permission from the bot in a channel."""
+async def deny_bot(harness: Harness, channel: str, permission: int) -> None:
+    """Deny the bot a permission in a channel."""
     path = f"/channels/{channel}/permissions/{harness.session['bot_user_id']}"
     await harness.ada.request("PUT", path, json={"type": 1, "allow": "0", "deny": str(permission)})
 
@@ -33,11 +33,11 @@ async def test_a_forwarded_picture_is_captioned(harness: Harness) -> None:
 
 
 async def test_no_job_is_submitted_where_the_bot_may_not_write(harness: Harness) -> None:
-    await deny(harness, harness.pictures, SEND_MESSAGES)
+    await deny_bot(harness, harness.pictures, SEND_MESSAGES)
     async with harness.worker() as worker, harness.bot():
         await harness.ada.post(harness.pictures, harness.mention, files=CIRCLE)
-        asked = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
-        await harness.ada.reply_to(asked)
+        mentioned = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
+        await harness.ada.reply_to(mentioned)
         assert len(worker.jobs) == 1
         assert await bot_posts(harness, harness.pictures) == []
 
@@ -47,7 +47,7 @@ async def test_a_permission_lost_meanwhile_closes_the_request(harness: Harness) 
         worker.gate.clear()
         await harness.ada.post(harness.pictures, files=CIRCLE)
         await worker.wait_for_jobs(1)
-        await deny(harness, harness.pictures, SEND_MESSAGES)
+        await deny_bot(harness, harness.pictures, SEND_MESSAGES)
         worker.gate.set()
         await harness.all_closed()
         assert await bot_posts(harness, harness.pictures) == []
@@ -56,7 +56,7 @@ async def test_a_permission_lost_meanwhile_closes_the_request(harness: Harness) 
 async def test_without_read_message_history_the_answer_is_a_plain_message(
     harness: Harness,
 ) -> None:
-    await deny(harness, harness.pictures, READ_MESSAGE_HISTORY)
+    await deny_bot(harness, harness.pictures, READ_MESSAGE_HISTORY)
     async with harness.worker(), harness.bot():
         await harness.ada.post(harness.pictures, files=CIRCLE)
         await harness.ada.hear(
@@ -67,27 +67,27 @@ async def test_without_read_message_history_the_answer_is_a_plain_message(
 
 async def test_an_expired_address_is_fetched_again(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     fetched = 0
-    really = Fetcher.fetch
+    fetch = Fetcher.fetch
 
     async def expired_once(self: Fetcher, url: str) -> bytes:
         nonlocal fetched
         fetched += 1
         if fetched == 1:
             raise PictureGone
-        return await really(self, url)
+        return await fetch(self, url)
 
     monkeypatch.setattr(Fetcher, "fetch", expired_once)
-    asked: list[str] = []
+    paths: list[str] = []
 
-    def note(seen: Observation) -> None:
-        if isinstance(seen, RestExchange) and seen.method == "GET":
-            asked.append(seen.path)
+    def note(observation: Observation) -> None:
+        if isinstance(observation, RestExchange) and observation.method == "GET":
+            paths.append(observation.path)
 
     harness.pocket.observers.append(note)
     async with harness.worker(), harness.bot():
         posted = await harness.ada.post(harness.pictures, files=CIRCLE)
         assert (await harness.ada.reply_to(posted))["content"] == "a red circle"
-    assert f"/channels/{harness.pictures}/messages/{posted['id']}" in asked
+    assert f"/channels/{harness.pictures}/messages/{posted['id']}" in paths
 
 
 async def test_a_thread_without_a_setting_has_that_of_its_channel(harness: Harness) -> None:

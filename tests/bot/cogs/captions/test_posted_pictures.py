@@ -1,4 +1,4 @@
-"""What people see when they post pictures: the bot as it is, against the pocket Discord and a real Redis."""
+"""Captions of posted pictures."""
 
 import asyncio
 
@@ -60,11 +60,11 @@ async def test_ten_pictures_are_captioned_in_order(harness: Harness) -> None:
 async def test_nothing_is_posted_where_captions_are_off(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         await harness.ada.post(harness.general, files=[("a.png", picture("a red circle"))])
-        # The next message is taken after it, so that its answer means the first had none.
-        asked = await harness.ada.post(
+        # Messages of a channel are handled in order: once this one is answered, the first was ignored.
+        mentioned = await harness.ada.post(
             harness.general, harness.mention, files=[("b.png", picture("a blue square"))]
         )
-        assert (await harness.ada.reply_to(asked))["content"] == "a blue square"
+        assert (await harness.ada.reply_to(mentioned))["content"] == "a blue square"
         assert await _bot_posts(harness, harness.general) == 1
         assert [job.priority for job in worker.jobs] == ["waiting"]
 
@@ -88,10 +88,10 @@ async def test_a_mention_without_a_picture_is_answered_with_what_to_do(harness: 
 async def test_a_mention_in_a_reply_captions_the_picture_replied_to(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         shown = await harness.ada.post(harness.general, files=[("a.png", picture("a red circle"))])
-        asked = await harness.ada.post(
+        mentioned = await harness.ada.post(
             harness.general, harness.mention, message_reference={"message_id": shown["id"]}
         )
-        assert (await harness.ada.reply_to(asked))["content"] == "a red circle"
+        assert (await harness.ada.reply_to(mentioned))["content"] == "a red circle"
 
 
 async def test_a_reply_to_the_bot_without_a_picture_is_ignored(harness: Harness) -> None:
@@ -101,7 +101,7 @@ async def test_a_reply_to_the_bot_without_a_picture_is_ignored(harness: Harness)
         thanks = await harness.ada.post(
             harness.pictures, "thanks", message_reference={"message_id": reply["id"]}
         )
-        assert thanks["mentions"], "the reply has to mention the bot for this to mean anything"
+        assert thanks["mentions"], "the reply must mention the bot"
         last = await harness.ada.post(harness.pictures, files=[("b.png", picture("a blue square"))])
         await harness.ada.reply_to(last)
         assert await harness.replies(harness.pictures, thanks) == []
@@ -165,10 +165,10 @@ async def test_without_the_content_intent_mentions_and_dms_still_work(
     async with harness.worker(), harness.bot():
         assert "message-content intent" in caplog.text
         await harness.ada.post(harness.pictures, files=[("a.png", picture("a red circle"))])
-        asked = await harness.ada.post(
+        mentioned = await harness.ada.post(
             harness.pictures, harness.mention, files=[("b.png", picture("a blue square"))]
         )
-        assert (await harness.ada.reply_to(asked))["content"] == "a blue square"
+        assert (await harness.ada.reply_to(mentioned))["content"] == "a blue square"
         channel = await harness.ada.direct_channel()
         private = await harness.ada.post(channel, files=[("c.png", picture("a white circle"))])
         assert (await harness.ada.reply_to(private))["content"] == "a white circle"
@@ -179,17 +179,17 @@ async def test_the_notice_that_no_worker_is_up_becomes_the_answer(
     harness: Harness,
 ) -> None:
     async with harness.bot(delays=NOTICES_AT_ONCE):
-        asked = await harness.ada.post(
+        mentioned = await harness.ada.post(
             harness.general, harness.mention, files=[("a.png", picture("a red circle"))]
         )
-        first = await harness.ada.reply_to(asked)
+        first = await harness.ada.reply_to(mentioned)
         assert first["content"] == NO_WORKER
         async with harness.worker():
             edited = await harness.ada.hear(
                 lambda kind, data: kind == "MESSAGE_UPDATE" and data["id"] == first["id"]
             )
         assert edited["content"] == "a red circle"
-        assert len(await harness.replies(harness.general, asked)) == 1
+        assert len(await harness.replies(harness.general, mentioned)) == 1
 
 
 async def test_the_bot_stops_within_five_seconds_while_a_request_runs(harness: Harness) -> None:

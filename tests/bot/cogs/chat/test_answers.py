@@ -1,4 +1,4 @@
-"""Answers that meet an archive, a moderator, a full page, a model that breaks off, or an impatient thumb."""
+"""Answers in archived and locked threads, on full pages, after failures, and their buttons."""
 
 import asyncio
 
@@ -21,8 +21,8 @@ from tests.bot.conversation_steps import (
 from tests.bot.harness import Harness
 
 
-async def told(harness: Harness, start: int) -> str:
-    """Wait for what only the one who pressed hears."""
+async def ephemeral_text(harness: Harness, start: int) -> str:
+    """Wait for an ephemeral message; return its content."""
     heard = await harness.ada.hear(
         lambda kind, data: kind == "MESSAGE_CREATE" and bool(data["flags"] & 64) and data["content"] != "",
         start=start,
@@ -32,28 +32,28 @@ async def told(harness: Harness, start: int) -> str:
 
 async def test_regenerate_unarchives_an_archived_thread(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await open_thread(harness)
-        [first] = await wait_finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_finished(harness, thread_id, 1)
         await harness.all_closed()
-        await harness.ada.request("PATCH", f"/channels/{place}", json={"archived": True})
+        await harness.ada.request("PATCH", f"/channels/{thread_id}", json={"archived": True})
         worker.pieces = lambda _: ["something else"]
         await press(harness.ada, first, "Regenerate")
         await wait_for_messages(
             harness,
-            place,
+            thread_id,
             lambda found: [each["content"] for each in found] == ["something else"] and is_finished(found[0]),
         )
 
 
 async def test_regenerate_in_a_locked_thread_is_refused(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await open_thread(harness)
-        [first] = await wait_finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_finished(harness, thread_id, 1)
         await harness.all_closed()
-        await harness.ada.request("PATCH", f"/channels/{place}", json={"archived": True, "locked": True})
+        await harness.ada.request("PATCH", f"/channels/{thread_id}", json={"archived": True, "locked": True})
         start = len(harness.ada.heard)
         await press(harness.ada, first, "Regenerate")
-        assert await told(harness, start) == strings.LOCKED
+        assert await ephemeral_text(harness, start) == strings.LOCKED
         assert len(worker.jobs) == 1
 
 
@@ -62,58 +62,62 @@ async def test_an_answer_that_could_not_be_shown_is_not_in_the_next_prompt(
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.gate.clear()
-        place = await open_thread(harness)
-        await wait_for_messages(harness, place, lambda found: len(found) == 1)
-        await harness.ada.request("PATCH", f"/channels/{place}", json={"archived": True, "locked": True})
+        thread_id = await open_thread(harness)
+        await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
+        await harness.ada.request("PATCH", f"/channels/{thread_id}", json={"archived": True, "locked": True})
         worker.gate.set()
         await harness.all_closed()
-        await harness.ada.request("PATCH", f"/channels/{place}", json={"archived": False, "locked": False})
-        await harness.ada.post(place, "and now?")
-        await wait_finished(harness, place, 2)
+        await harness.ada.request(
+            "PATCH", f"/channels/{thread_id}", json={"archived": False, "locked": False}
+        )
+        await harness.ada.post(thread_id, "and now?")
+        await wait_finished(harness, thread_id, 2)
         assert [turn.role for turn in worker.last_request.turns] == ["user", "user"]
 
 
 async def test_an_interrupted_answer_is_found_after_failed_calls_to_discord(
     harness: Harness,
 ) -> None:
-    one = "/channels/{channel_id}/messages/{message_id}"
+    template = "/channels/{channel_id}/messages/{message_id}"
     async with chat_worker(harness) as worker:
         worker.gate.clear()
         async with harness.bot():
-            place = await open_thread(harness)
-            await wait_for_messages(harness, place, lambda found: len(found) == 1)
-        harness.pocket.faults.add(Fault(FaultKind.CUT_BEFORE, times=4, method="GET", template=one))
+            thread_id = await open_thread(harness)
+            await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
+        harness.pocket.faults.add(Fault(FaultKind.CUT_BEFORE, times=4, method="GET", template=template))
         async with harness.bot():
-            [left] = await wait_for_messages(harness, place, lambda found: "Retry" in buttons(found[0]))
-            assert left["content"] == f"Ada\n{strings.INTERRUPTED}"
+            [interrupted] = await wait_for_messages(
+                harness, thread_id, lambda found: "Retry" in buttons(found[0])
+            )
+            assert interrupted["content"] == f"Ada\n{strings.INTERRUPTED}"
             await harness.all_closed()
 
 
 async def test_an_answer_with_a_deleted_page_can_be_regenerated(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: [f"word{number} " for number in range(400)]
-        place = await open_thread(harness)
+        thread_id = await open_thread(harness)
         found = await wait_for_messages(
-            harness, place, lambda found: len(found) == 2 and is_finished(found[-1])
+            harness, thread_id, lambda found: len(found) == 2 and is_finished(found[-1])
         )
         await harness.all_closed()
-        await harness.ada.request("DELETE", f"/channels/{place}/messages/{found[0]['id']}")
+        await harness.ada.request("DELETE", f"/channels/{thread_id}/messages/{found[0]['id']}")
         worker.pieces = lambda _: [f"other{number} " for number in range(400)]
         await press(harness.ada, found[-1], "Regenerate")
-        again = await wait_for_messages(
+        regenerated = await wait_for_messages(
             harness,
-            place,
+            thread_id,
             lambda found: len(found) == 2 and "other399" in found[-1]["content"] and is_finished(found[-1]),
         )
-        assert " ".join(each["content"] for each in again).split() == [f"other{n}" for n in range(400)]
+        assert " ".join(each["content"] for each in regenerated).split() == [f"other{n}" for n in range(400)]
 
 
 async def test_a_shorter_regenerated_answer_is_in_the_next_prompt(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: [f"word{number} " for number in range(400)]
-        place = await open_thread(harness)
+        thread_id = await open_thread(harness)
         found = await wait_for_messages(
-            harness, place, lambda found: len(found) == 2 and is_finished(found[-1])
+            harness, thread_id, lambda found: len(found) == 2 and is_finished(found[-1])
         )
         await harness.all_closed()
         worker.pieces = lambda _: ["short"]
@@ -121,8 +125,8 @@ async def test_a_shorter_regenerated_answer_is_in_the_next_prompt(harness: Harne
         await press(harness.ada, found[-1], "Regenerate")
         await harness.ada.hear(lambda kind, _: kind == "MESSAGE_DELETE", start=start)
         await harness.all_closed()
-        await harness.ada.post(place, "and now?")
-        await wait_finished(harness, place, 2)
+        await harness.ada.post(thread_id, "and now?")
+        await wait_finished(harness, thread_id, 2)
         assert [turn.text for turn in worker.last_request.turns] == [
             "describe the image",
             "short",
@@ -131,66 +135,66 @@ async def test_a_shorter_regenerated_answer_is_in_the_next_prompt(harness: Harne
 
 
 async def test_a_notice_below_a_full_page_is_a_page_of_its_own(harness: Harness) -> None:
-    wrong = ChatUnavailable(where="127.0.0.1:11434")
+    error = ChatUnavailable(where="127.0.0.1:11434")
     async with chat_worker(harness) as worker, harness.bot():
-        worker.final_error, worker.pieces = wrong, lambda _: ["x" * 1899]
-        place = await open_thread(harness)
+        worker.final_error, worker.pieces = error, lambda _: ["x" * 1899]
+        thread_id = await open_thread(harness)
         found = await wait_for_messages(
-            harness, place, lambda found: bool(found) and "Retry" in buttons(found[-1])
+            harness, thread_id, lambda found: bool(found) and "Retry" in buttons(found[-1])
         )
-        assert [each["content"] for each in found] == ["x" * 1899, strings.failed(wrong)]
+        assert [each["content"] for each in found] == ["x" * 1899, strings.failed(error)]
 
 
 async def test_an_invisible_answer_is_replaced_by_a_notice(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: ["\u200b"]
-        place = await open_thread(harness)
-        [first] = await wait_finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_finished(harness, thread_id, 1)
         assert first["content"] == strings.NOTHING_SAID
 
 
 async def test_an_answer_that_breaks_off_keeps_its_text_and_can_be_retried(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.final_error, worker.pieces = ChatInterrupted(), lambda _: ["It shows", " a red"]
-        place = await open_thread(harness)
-        [left] = await wait_for_messages(
-            harness, place, lambda found: bool(found) and "Retry" in buttons(found[0])
+        thread_id = await open_thread(harness)
+        [failed] = await wait_for_messages(
+            harness, thread_id, lambda found: bool(found) and "Retry" in buttons(found[0])
         )
-        assert left["content"] == f"It shows a red\n{strings.failed(ChatInterrupted())}"
+        assert failed["content"] == f"It shows a red\n{strings.failed(ChatInterrupted())}"
         await harness.all_closed()
         worker.final_error = None
-        await press(harness.ada, left, "Retry")
-        [again] = await wait_finished(harness, place, 1)
-        assert again["content"] == "It shows a red"
+        await press(harness.ada, failed, "Retry")
+        [retried] = await wait_finished(harness, thread_id, 1)
+        assert retried["content"] == "It shows a red"
 
 
 async def test_a_conversation_can_be_reset_after_a_failed_answer(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await open_thread(harness)
-        await wait_finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
         worker.error = ChatInterrupted()
-        await harness.ada.post(place, "what is it?")
+        await harness.ada.post(thread_id, "what is it?")
         found = await wait_for_messages(
-            harness, place, lambda found: len(found) == 2 and "Retry" in buttons(found[-1])
+            harness, thread_id, lambda found: len(found) == 2 and "Retry" in buttons(found[-1])
         )
         await harness.all_closed()
         worker.error = None
         await press(harness.ada, found[-1], "Reset")
-        await wait_for_messages(harness, place, lambda found: len(found) == 3)
-        await harness.ada.post(place, "and now?")
-        await wait_finished(harness, place, 4)
+        await wait_for_messages(harness, thread_id, lambda found: len(found) == 3)
+        await harness.ada.post(thread_id, "and now?")
+        await wait_finished(harness, thread_id, 4)
         assert [turn.text for turn in worker.last_request.turns] == ["and now?"]
 
 
 async def test_pressing_regenerate_three_times_runs_it_once(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    newest, told = History.newest, asyncio.Event()
+    newest, proceed = History.newest, asyncio.Event()
 
-    async def slow(self: History, place: ConversationKey, turn_id: int | None = None) -> int | None:
+    async def slow(self: History, conversation: ConversationKey, turn_id: int | None = None) -> int | None:
         if turn_id is None:
-            await told.wait()
-        return await newest(self, place, turn_id)
+            await proceed.wait()
+        return await newest(self, conversation, turn_id)
 
     async with chat_worker(harness) as worker, harness.bot():
         channel = await open_thread(harness)
@@ -206,7 +210,7 @@ async def test_pressing_regenerate_three_times_runs_it_once(
             )
 
         await harness.ada.hear(lambda *_: refused() == 2, start=start)
-        told.set()
+        proceed.set()
         await worker.wait_for_jobs(2)
         await harness.all_closed()
         assert len(worker.jobs) == 2
@@ -215,10 +219,10 @@ async def test_pressing_regenerate_three_times_runs_it_once(
 @pytest.mark.parametrize("label", ["Regenerate", "Reset"])
 async def test_buttons_of_an_expired_conversation_are_refused(harness: Harness, label: str) -> None:
     async with chat_worker(harness), harness.bot():
-        place = await open_thread(harness)
-        [first] = await wait_finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_finished(harness, thread_id, 1)
         await harness.all_closed()
         await delete_conversations(harness)
         start = len(harness.ada.heard)
         await press(harness.ada, first, label)
-        assert await told(harness, start) == strings.FORGOTTEN
+        assert await ephemeral_text(harness, start) == strings.FORGOTTEN

@@ -1,4 +1,4 @@
-"""Conversations as people see them: the pocket Discord, a real Redis, a worker that streams."""
+"""Conversations in threads and in place, with a worker that streams."""
 
 import asyncio
 
@@ -38,12 +38,12 @@ async def test_the_button_below_a_caption_opens_a_thread_that_needs_no_mentions(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await open_thread(harness)
-        [first] = await wait_finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_finished(harness, thread_id, 1)
         assert first["content"] == "Ada says describe the image"
         assert worker.pictures == [[["a red circle"]]]
-        await harness.ada.post(place, "what color is it?")
-        second = (await wait_finished(harness, place, 2))[-1]
+        await harness.ada.post(thread_id, "what color is it?")
+        second = (await wait_finished(harness, thread_id, 2))[-1]
         assert second["content"] == "Ada says what color is it?"
         assert worker.last_request.turns == (
             Turn(
@@ -53,7 +53,7 @@ async def test_the_button_below_a_caption_opens_a_thread_that_needs_no_mentions(
             Turn(role="user", speaker="Ada", text="what color is it?"),
         )
         assert worker.pictures[-1] == [["a red circle"], [], []]
-        info = await harness.ada.request("GET", f"/channels/{place}")
+        info = await harness.ada.request("GET", f"/channels/{thread_id}")
         assert info["name"] == "a red circle"
         await harness.all_closed()
 
@@ -62,13 +62,13 @@ async def test_an_answer_is_streamed_without_mentions(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: [f"@everyone <@{harness.ada.user['id']}> ", "and the rest"]
         worker.gate.clear()
-        place = await open_thread(harness)
-        [first] = await wait_for_messages(harness, place, lambda found: len(found) == 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
         assert "everyone" in first["content"]
         assert "rest" not in first["content"]
         assert list(buttons(first)) == ["Stop"]
         worker.gate.set()
-        [last] = await wait_finished(harness, place, 1)
+        [last] = await wait_finished(harness, thread_id, 1)
         assert "rest" in last["content"]
         assert not last["mentions"]
         assert not last["mention_everyone"]
@@ -77,11 +77,11 @@ async def test_an_answer_is_streamed_without_mentions(harness: Harness) -> None:
 
 async def test_only_the_newest_answer_has_buttons(harness: Harness) -> None:
     async with chat_worker(harness), harness.bot():
-        place = await open_thread(harness)
-        await wait_finished(harness, place, 1)
-        await harness.ada.post(place, "what color is it?")
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        await harness.ada.post(thread_id, "what color is it?")
         await wait_for_messages(
-            harness, place, lambda found: [bool(buttons(each)) for each in found] == [False, True]
+            harness, thread_id, lambda found: [bool(buttons(each)) for each in found] == [False, True]
         )
 
 
@@ -145,22 +145,22 @@ async def test_chat_shows_a_copy_of_a_given_picture_and_opens_the_thread_there(h
 
 async def test_a_conversation_in_a_dm_goes_on_in_place_by_replies(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await harness.ada.direct_channel()
-        posted = await harness.ada.post(place, files=CIRCLE)
+        channel_id = await harness.ada.direct_channel()
+        posted = await harness.ada.post(channel_id, files=CIRCLE)
         caption = await harness.ada.reply_to(posted)
         await press(harness.ada, caption, "Talk about it")
-        first = (await wait_finished(harness, place, 2))[-1]
+        first = (await wait_finished(harness, channel_id, 2))[-1]
         assert first["message_reference"]["message_id"] == posted["id"]
-        asked = await harness.ada.post(
-            place, "what color is it?", message_reference={"message_id": first["id"]}
+        question = await harness.ada.post(
+            channel_id, "what color is it?", message_reference={"message_id": first["id"]}
         )
-        second = (await wait_finished(harness, place, 3))[-1]
-        assert second["message_reference"]["message_id"] == asked["id"]
+        second = (await wait_finished(harness, channel_id, 3))[-1]
+        assert second["message_reference"]["message_id"] == question["id"]
         assert [turn.text for turn in worker.last_request.turns][-1] == "what color is it?"
         assert worker.pictures[-1][0] == ["a red circle"]
-        # Nothing else was said here since: plain words go on with it as well.
-        await harness.ada.post(place, "are you sure?")
-        (await wait_finished(harness, place, 4))[-1]
+        # A DM's next message goes on with the conversation, also when it is no reply.
+        await harness.ada.post(channel_id, "are you sure?")
+        (await wait_finished(harness, channel_id, 4))[-1]
         assert len(worker.last_request.turns) == 5
 
 
@@ -178,38 +178,38 @@ async def test_two_conversations_in_one_channel_stay_separate(harness: Harness) 
             firsts.append(answer)
         await harness.all_closed()
         for first, shows in zip(firsts, ("a red circle", "a blue square"), strict=True):
-            asked = await harness.ada.post(
+            question = await harness.ada.post(
                 harness.general, "what is it?", message_reference={"message_id": first["id"]}
             )
-            await harness.ada.reply_to(asked)
+            await harness.ada.reply_to(question)
             await harness.all_closed()
             assert worker.pictures[-1] == [[shows], [], []]
 
 
 async def test_further_pictures_belong_to_the_turn_they_were_posted_with(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await open_thread(harness)
-        await wait_finished(harness, place, 1)
-        await harness.ada.post(place, "and this?", files=SQUARE)
-        await wait_finished(harness, place, 2)
-        await harness.ada.post(place, "which is larger?")
-        await wait_finished(harness, place, 3)
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        await harness.ada.post(thread_id, "and this?", files=SQUARE)
+        await wait_finished(harness, thread_id, 2)
+        await harness.ada.post(thread_id, "which is larger?")
+        await wait_finished(harness, thread_id, 3)
         assert worker.pictures[-1] == [["a red circle"], [], ["a blue square"], [], []]
-        assert worker.caption_jobs == 1, "pictures in a conversation are not captioned besides"
+        assert worker.caption_jobs == 1, "pictures in a conversation are not captioned"
 
 
 async def test_turns_of_two_members_are_answered_in_order_and_by_name(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot(), Member(harness.session, 1) as ben:
-        place = await open_thread(harness)
-        await wait_finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
         worker.gate.clear()
-        one = await harness.ada.post(place, "what color is it?")
-        other = await ben.post(place, "is it large?")
+        first = await harness.ada.post(thread_id, "what color is it?")
+        second = await ben.post(thread_id, "is it large?")
         await worker.wait_for_jobs(2)
         assert worker.last_request.turns[-1].text == "what color is it?"
         worker.gate.set()
-        found = await wait_finished(harness, place, 3)
-        assert [each["message_reference"]["message_id"] for each in found[1:]] == [one["id"], other["id"]]
+        found = await wait_finished(harness, thread_id, 3)
+        assert [each["message_reference"]["message_id"] for each in found[1:]] == [first["id"], second["id"]]
         assert [(turn.role, turn.speaker, turn.text) for turn in worker.last_request.turns][-3:] == [
             ("user", "Ada", "what color is it?"),
             ("assistant", "", "Ada says what color is it?"),
@@ -220,32 +220,32 @@ async def test_turns_of_two_members_are_answered_in_order_and_by_name(harness: H
 async def test_stop_cancels_the_job_of_the_worker(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.gate.clear()
-        place = await open_thread(harness)
-        [first] = await wait_for_messages(harness, place, lambda found: len(found) == 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
         await press(harness.ada, first, "Stop")
-        [last] = await wait_finished(harness, place, 1)
+        [last] = await wait_finished(harness, thread_id, 1)
         assert worker.stopped == {worker.jobs[0].id}
         assert last["content"] == f"Ada\n{strings.STOPPED}"
         worker.gate.set()
-        await harness.ada.post(place, "go on")
-        await wait_finished(harness, place, 2)
+        await harness.ada.post(thread_id, "go on")
+        await wait_finished(harness, thread_id, 2)
         assert worker.last_request.turns[1].text == "Ada"
 
 
 async def test_regenerate_replaces_the_answer(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await open_thread(harness)
-        [first] = await wait_finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_finished(harness, thread_id, 1)
         await harness.all_closed()
         worker.pieces = lambda _: ["something else"]
         await press(harness.ada, first, "Regenerate")
-        [other] = await wait_for_messages(
-            harness, place, lambda found: found[0]["content"] == "something else"
+        [regenerated] = await wait_for_messages(
+            harness, thread_id, lambda found: found[0]["content"] == "something else"
         )
-        assert other["id"] == first["id"]
+        assert regenerated["id"] == first["id"]
         await harness.all_closed()
-        await harness.ada.post(place, "and now?")
-        await wait_finished(harness, place, 2)
+        await harness.ada.post(thread_id, "and now?")
+        await wait_finished(harness, thread_id, 2)
         assert [turn.text for turn in worker.last_request.turns] == [
             "describe the image",
             "something else",
@@ -255,14 +255,14 @@ async def test_regenerate_replaces_the_answer(harness: Harness) -> None:
 
 async def test_reset_deletes_the_turns_and_keeps_the_picture(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await open_thread(harness)
-        [first] = await wait_finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_finished(harness, thread_id, 1)
         await harness.all_closed()
         await press(harness.ada, first, "Reset")
-        found = await wait_for_messages(harness, place, lambda found: len(found) == 2)
+        found = await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
         assert found[1]["content"] == strings.RESET.format(who="Ada")
-        await harness.ada.post(place, "what is it?")
-        await wait_finished(harness, place, 3)
+        await harness.ada.post(thread_id, "what is it?")
+        await wait_finished(harness, thread_id, 3)
         assert [turn.text for turn in worker.last_request.turns] == ["what is it?"]
         assert worker.pictures[-1] == [["a red circle"]]
 
@@ -270,8 +270,10 @@ async def test_reset_deletes_the_turns_and_keeps_the_picture(harness: Harness) -
 async def test_a_long_answer_has_several_messages(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces = lambda _: [f"word{number} " for number in range(600)]
-        place = await open_thread(harness)
-        found = await wait_for_messages(harness, place, lambda found: bool(found) and is_finished(found[-1]))
+        thread_id = await open_thread(harness)
+        found = await wait_for_messages(
+            harness, thread_id, lambda found: bool(found) and is_finished(found[-1])
+        )
         assert len(found) == 3
         assert " ".join(each["content"] for each in found).split() == [f"word{n}" for n in range(600)]
         assert [bool(buttons(each)) for each in found] == [False, False, True]
@@ -279,7 +281,7 @@ async def test_a_long_answer_has_several_messages(harness: Harness) -> None:
         worker.pieces = lambda _: ["short"]
         await press(harness.ada, found[-1], "Regenerate")
         await wait_for_messages(
-            harness, place, lambda found: [each["content"] for each in found] == ["short"]
+            harness, thread_id, lambda found: [each["content"] for each in found] == ["short"]
         )
 
 
@@ -287,19 +289,19 @@ async def test_an_unavailable_model_is_told_within_three_seconds_and_can_be_retr
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await open_thread(harness)
-        await wait_finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
         worker.error = ChatUnavailable(where="127.0.0.1:11434")
         began = asyncio.get_running_loop().time()
-        await harness.ada.post(place, "what is it?")
-        found = await wait_for_messages(harness, place, lambda found: len(found) == 2)
+        await harness.ada.post(thread_id, "what is it?")
+        found = await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
         assert asyncio.get_running_loop().time() - began < 3
         assert found[-1]["content"] == strings.failed(worker.error)
         assert list(buttons(found[-1])) == ["Retry", "Reset"]
         worker.error = None
         await harness.all_closed()
         await press(harness.ada, found[-1], "Retry")
-        again = await wait_finished(harness, place, 2)
+        again = await wait_finished(harness, thread_id, 2)
         assert again[-1]["content"] == "Ada says what is it?"
         assert again[-1]["id"] == found[-1]["id"]
 
@@ -308,12 +310,12 @@ async def test_the_progress_of_a_models_download_is_shown(harness: Harness) -> N
     async with chat_worker(harness) as worker, harness.bot():
         worker.progress = [0.25]
         worker.gate.clear()
-        place = await open_thread(harness)
-        [first] = await wait_for_messages(harness, place, lambda found: len(found) == 1)
+        thread_id = await open_thread(harness)
+        [first] = await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
         assert first["content"] == strings.small_print(strings.pulling(0.25))
         assert "25%" in first["content"]
         worker.gate.set()
-        [last] = await wait_finished(harness, place, 1)
+        [last] = await wait_finished(harness, thread_id, 1)
         assert last["content"] == "Ada says describe the image"
         assert last["id"] == first["id"]
 
@@ -323,35 +325,35 @@ async def test_without_the_content_intent_a_turn_needs_a_mention_and_this_is_tol
 ) -> None:
     harness.pocket.grant_message_content(granted=False)
     async with chat_worker(harness) as worker, harness.bot():
-        asked = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
-        caption = await harness.ada.reply_to(asked)
+        question = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
+        caption = await harness.ada.reply_to(question)
         await press(harness.ada, caption, "Talk about it")
-        place = asked["id"]
-        await wait_for_thread(harness, place)
-        await wait_finished(harness, place, 1)
+        thread_id = question["id"]
+        await wait_for_thread(harness, thread_id)
+        await wait_finished(harness, thread_id, 1)
         for _ in range(2):
-            await harness.ada.post(place, "what color is it?")
-        await harness.ada.post(place, f"{harness.mention} is it large?")
-        found = await wait_finished(harness, place, 3)
+            await harness.ada.post(thread_id, "what color is it?")
+        await harness.ada.post(thread_id, f"{harness.mention} is it large?")
+        found = await wait_finished(harness, thread_id, 3)
         assert [each["content"] for each in found[1:]] == [strings.UNSEEN, "Ada says is it large?"]
         assert [turn.text for turn in worker.last_request.turns][-1] == "is it large?"
-        await harness.ada.post(place, "sure?", message_reference={"message_id": found[-1]["id"]})
-        await wait_finished(harness, place, 4)
+        await harness.ada.post(thread_id, "sure?", message_reference={"message_id": found[-1]["id"]})
+        await wait_finished(harness, thread_id, 4)
 
 
 async def test_edits_and_deletions_apply_to_the_history(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await open_thread(harness)
-        await wait_finished(harness, place, 1)
-        one = await harness.ada.post(place, "my secret question")
-        await wait_finished(harness, place, 2)
-        two = await harness.ada.post(place, "a typo")
-        await wait_finished(harness, place, 3)
-        await harness.ada.request("DELETE", f"/channels/{place}/messages/{one['id']}")
-        path = f"/channels/{place}/messages/{two['id']}"
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        secret = await harness.ada.post(thread_id, "my secret question")
+        await wait_finished(harness, thread_id, 2)
+        typo = await harness.ada.post(thread_id, "a typo")
+        await wait_finished(harness, thread_id, 3)
+        await harness.ada.request("DELETE", f"/channels/{thread_id}/messages/{secret['id']}")
+        path = f"/channels/{thread_id}/messages/{typo['id']}"
         await harness.ada.request("PATCH", path, json={"content": "no typo"})
-        await harness.ada.post(place, "and now?")
-        await wait_finished(harness, place, 4)
+        await harness.ada.post(thread_id, "and now?")
+        await wait_finished(harness, thread_id, 4)
         assert [turn.text for turn in worker.last_request.turns if turn.role == "user"] == [
             "describe the image",
             "no typo",
@@ -362,14 +364,14 @@ async def test_edits_and_deletions_apply_to_the_history(harness: Harness) -> Non
 
 async def test_a_deleted_picture_is_told_once(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await open_thread(harness)
-        await wait_finished(harness, place, 1)
-        await harness.ada.request("DELETE", f"/channels/{harness.pictures}/messages/{place}")
-        told = []
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        await harness.ada.request("DELETE", f"/channels/{harness.pictures}/messages/{thread_id}")
+        texts = []
         for count in (2, 3):
-            await harness.ada.post(place, f"question {count}")
-            told.append((await wait_finished(harness, place, count))[-1]["content"])
-        assert told == [f"Ada says question 2\n{strings.GONE}", "Ada says question 3"]
+            await harness.ada.post(thread_id, f"question {count}")
+            texts.append((await wait_finished(harness, thread_id, count))[-1]["content"])
+        assert texts == [f"Ada says question 2\n{strings.GONE}", "Ada says question 3"]
         assert worker.pictures[-1] == [[]] * 5
         assert PICTURE_WAS_HERE in worker.last_request.turns[0].text
 
@@ -378,13 +380,15 @@ async def test_turns_that_do_not_fit_are_left_out_and_this_is_told_once(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot(chat_context=1400):
-        place = await open_thread(harness)
-        await wait_finished(harness, place, 1)
-        told = []
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        notices = []
         for count in range(2, 6):
-            await harness.ada.post(place, f"{count} " + "very " * 80)
-            told.append((await wait_finished(harness, place, count))[-1]["content"].count(strings.TRIMMED))
-        assert sum(told) == 1
+            await harness.ada.post(thread_id, f"{count} " + "very " * 80)
+            notices.append(
+                (await wait_finished(harness, thread_id, count))[-1]["content"].count(strings.TRIMMED)
+            )
+        assert sum(notices) == 1
         texts = [turn.text for turn in worker.last_request.turns]
         assert texts[0] == "describe the image"
         assert texts[-1].startswith("5 ")
@@ -397,25 +401,25 @@ async def test_a_prompt_that_the_model_refuses_as_too_long_is_shortened(
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.max_tokens = 200
-        place = await open_thread(harness)
-        await wait_finished(harness, place, 1)
-        told = []
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        texts = []
         for count in range(2, 7):
-            await harness.ada.post(place, f"{count} " + "very " * 20)
-            told.append((await wait_finished(harness, place, count))[-1]["content"])
-        assert [text.count(strings.TRIMMED) for text in told].count(1) == 1
-        assert all(f"Ada says {count} very" in text for count, text in enumerate(told, 2))
+            await harness.ada.post(thread_id, f"{count} " + "very " * 20)
+            texts.append((await wait_finished(harness, thread_id, count))[-1]["content"])
+        assert [text.count(strings.TRIMMED) for text in texts].count(1) == 1
+        assert all(f"Ada says {count} very" in text for count, text in enumerate(texts, 2))
         assert worker.pictures[-1][0] == ["a red circle"]
         assert len(worker.last_request.turns) > 3
         refused = sum(worker._too_long_error(job.request) is not None for job in worker.jobs)  # type: ignore[arg-type]
         assert 0 < refused < 4
-        await harness.ada.post(place, "very " * 300)
-        [*_, sorry] = await wait_for_messages(
-            harness, place, lambda found: len(found) == 7 and "Retry" in buttons(found[-1])
+        await harness.ada.post(thread_id, "very " * 300)
+        [*_, refusal] = await wait_for_messages(
+            harness, thread_id, lambda found: len(found) == 7 and "Retry" in buttons(found[-1])
         )
-        assert "longer than my model can read" in sorry["content"]
-        await harness.ada.post(place, "and now?")
-        assert "Ada says and now?" in (await wait_finished(harness, place, 8))[-1]["content"]
+        assert "longer than my model can read" in refusal["content"]
+        await harness.ada.post(thread_id, "and now?")
+        assert "Ada says and now?" in (await wait_finished(harness, thread_id, 8))[-1]["content"]
 
 
 @pytest.mark.parametrize("bot_restarts", [False, True])
@@ -426,26 +430,26 @@ async def test_a_history_that_redis_has_lost_is_rebuilt_from_the_thread(
         posted = await harness.ada.post(harness.general, files=CIRCLE)
         caller = CommandCaller(harness.ada)
         await caller.call(harness.general, "chat", option(3, "question", "is it *red*?"))
-        place = posted["id"]
-        await wait_for_thread(harness, place)
-        await wait_finished(harness, place, 1)
-        await harness.ada.post(place, "what color is it?")
-        await wait_finished(harness, place, 2)
+        thread_id = posted["id"]
+        await wait_for_thread(harness, thread_id)
+        await wait_finished(harness, thread_id, 1)
+        await harness.ada.post(thread_id, "what color is it?")
+        await wait_finished(harness, thread_id, 2)
         before = worker.last_request.turns
         await harness.all_closed()
         if not bot_restarts:
-            await _check_rebuilt_history(harness, worker, place, before)
+            await _check_rebuilt_history(harness, worker, thread_id, before)
     if bot_restarts:
         async with chat_worker(harness) as worker, harness.bot():
-            await _check_rebuilt_history(harness, worker, place, before)
+            await _check_rebuilt_history(harness, worker, thread_id, before)
 
 
 async def _check_rebuilt_history(
-    harness: Harness, worker: ScriptedChatWorker, place: str, before: tuple[Turn, ...]
+    harness: Harness, worker: ScriptedChatWorker, thread_id: str, before: tuple[Turn, ...]
 ) -> None:
     await delete_conversations(harness)
-    await harness.ada.post(place, "and now?")
-    await wait_finished(harness, place, 3)
+    await harness.ada.post(thread_id, "and now?")
+    await wait_finished(harness, thread_id, 3)
     assert worker.last_request.turns[:3] == before
     assert [turn.text for turn in worker.last_request.turns][3:] == [
         "Ada says what color is it?",
@@ -456,14 +460,14 @@ async def _check_rebuilt_history(
 async def test_the_history_survives_a_killed_bot(harness: Harness) -> None:
     async with chat_worker(harness) as worker:
         async with harness.process():
-            place = await open_thread(harness)
-            await wait_finished(harness, place, 1)
-            await harness.ada.post(place, "what color is it?")
-            await wait_finished(harness, place, 2)
+            thread_id = await open_thread(harness)
+            await wait_finished(harness, thread_id, 1)
+            await harness.ada.post(thread_id, "what color is it?")
+            await wait_finished(harness, thread_id, 2)
             await harness.all_closed()
         async with harness.process():
-            await harness.ada.post(place, "say that again")
-            await wait_finished(harness, place, 3)
+            await harness.ada.post(thread_id, "say that again")
+            await wait_finished(harness, thread_id, 3)
             assert [turn.text for turn in worker.last_request.turns] == [
                 "describe the image",
                 "Ada says describe the image",
@@ -478,20 +482,20 @@ async def test_an_answer_interrupted_by_a_kill_is_marked_and_can_be_retried(harn
     async with chat_worker(harness) as worker:
         worker.gate.clear()
         async with harness.process():
-            place = await open_thread(harness)
-            [first] = await wait_for_messages(harness, place, lambda found: len(found) == 1)
+            thread_id = await open_thread(harness)
+            [first] = await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
             assert first["content"] == "Ada"
         async with harness.process():
-            [left] = await wait_for_messages(
-                harness, place, lambda found: "interrupted" in found[0]["content"]
+            [interrupted] = await wait_for_messages(
+                harness, thread_id, lambda found: "interrupted" in found[0]["content"]
             )
-            assert left["content"] == f"Ada\n{strings.INTERRUPTED}"
-            assert left["id"] == first["id"]
-            assert list(buttons(left)) == ["Retry", "Reset"]
+            assert interrupted["content"] == f"Ada\n{strings.INTERRUPTED}"
+            assert interrupted["id"] == first["id"]
+            assert list(buttons(interrupted)) == ["Retry", "Reset"]
             await harness.all_closed()
             worker.gate.set()
-            await press(harness.ada, left, "Retry")
-            [last] = await wait_finished(harness, place, 1)
+            await press(harness.ada, interrupted, "Retry")
+            [last] = await wait_finished(harness, thread_id, 1)
             assert last["content"] == "Ada says describe the image"
             await harness.all_closed()
 
@@ -499,33 +503,33 @@ async def test_an_answer_interrupted_by_a_kill_is_marked_and_can_be_retried(harn
 async def test_a_turn_accepted_before_a_kill_is_answered_once(harness: Harness) -> None:
     async with chat_worker(harness) as worker:
         async with harness.process():
-            place = await open_thread(harness)
-            await wait_finished(harness, place, 1)
+            thread_id = await open_thread(harness)
+            await wait_finished(harness, thread_id, 1)
             worker.pieces_before_gate = 0
             worker.gate.clear()
-            await harness.ada.post(place, "what color is it?")
+            await harness.ada.post(thread_id, "what color is it?")
             await worker.wait_for_jobs(2)
         worker.gate.set()
         async with harness.process():
-            found = await wait_finished(harness, place, 2)
+            found = await wait_finished(harness, thread_id, 2)
             assert found[-1]["content"] == "Ada says what color is it?"
             await harness.all_closed()
-            assert len(await bot_messages(harness, place)) == 2
+            assert len(await bot_messages(harness, thread_id)) == 2
             assert len(worker.jobs) == 2, "the job was finished or running under the same id"
 
 
 async def test_turns_posted_while_the_bot_was_away_are_answered(harness: Harness) -> None:
     async with chat_worker(harness) as worker:
         async with harness.bot():
-            place = await open_thread(harness)
-            await wait_finished(harness, place, 1)
-            await harness.ada.post(place, "one")
-            await wait_finished(harness, place, 2)
+            thread_id = await open_thread(harness)
+            await wait_finished(harness, thread_id, 1)
+            await harness.ada.post(thread_id, "one")
+            await wait_finished(harness, thread_id, 2)
             await harness.wait_for_cursors(2)
         for text in ("two", "three"):
-            await harness.ada.post(place, text)
+            await harness.ada.post(thread_id, text)
         async with harness.bot():
-            found = await wait_finished(harness, place, 4)
+            found = await wait_finished(harness, thread_id, 4)
             assert [each["content"] for each in found[1:]] == [
                 "Ada says one",
                 "Ada says two",
@@ -538,19 +542,19 @@ async def test_chat_in_a_thread_is_a_turn_and_is_rebuilt(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await open_thread(harness)
-        await wait_finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
         caller = CommandCaller(harness.ada)
-        await caller.call(place, "chat", option(3, "question", "is it *large*?"))
-        found = await wait_finished(harness, place, 3)
+        await caller.call(thread_id, "chat", option(3, "question", "is it *large*?"))
+        found = await wait_finished(harness, thread_id, 3)
         assert [each["content"] for each in found[1:]] == [
             "> is it \\*large\\*?",
             "Ada says is it \\*large\\*?",
         ]
         await harness.all_closed()
         await delete_conversations(harness)
-        await harness.ada.post(place, "sure?")
-        await wait_finished(harness, place, 4)
+        await harness.ada.post(thread_id, "sure?")
+        await wait_finished(harness, thread_id, 4)
         assert [(turn.speaker, turn.text) for turn in worker.last_request.turns][-3:] == [
             ("Ada", "is it *large*?"),
             ("", "Ada says is it *large*?"),
@@ -563,26 +567,26 @@ async def test_the_queue_position_is_shown_and_becomes_the_answer(
 ) -> None:
     async with harness.bot(delays=NOTICES_AT_ONCE):
         async with chat_worker(harness):
-            place = await open_thread(harness)
-            await wait_finished(harness, place, 1)
-        await harness.ada.post(place, "what color is it?")
-        found = await wait_for_messages(harness, place, lambda found: len(found) == 2)
+            thread_id = await open_thread(harness)
+            await wait_finished(harness, thread_id, 1)
+        await harness.ada.post(thread_id, "what color is it?")
+        found = await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
         assert found[-1]["content"] == strings.small_print(queue_position(0))
         async with chat_worker(harness):
-            [_, last] = await wait_finished(harness, place, 2)
+            [_, last] = await wait_finished(harness, thread_id, 2)
             assert last["content"] == "Ada says what color is it?"
             assert last["id"] == found[-1]["id"]
 
 
 async def test_deleting_a_message_stops_and_deletes_its_answer(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await open_thread(harness)
-        await wait_finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
         worker.gate.clear()
-        asked = await harness.ada.post(place, "what color is it?")
-        await wait_for_messages(harness, place, lambda found: len(found) == 2)
-        await harness.ada.request("DELETE", f"/channels/{place}/messages/{asked['id']}")
-        await wait_for_messages(harness, place, lambda found: len(found) == 1)
+        question = await harness.ada.post(thread_id, "what color is it?")
+        await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
+        await harness.ada.request("DELETE", f"/channels/{thread_id}/messages/{question['id']}")
+        await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
         await harness.all_closed()
         assert worker.jobs[-1].id in worker.stopped
 

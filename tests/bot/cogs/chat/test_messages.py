@@ -1,4 +1,4 @@
-"""Nobody who talks to the bot is met with silence, nor with a sentence that is not true."""
+"""Messages in conversations that are answered with a notice."""
 
 import pytest
 
@@ -24,34 +24,34 @@ from tests.bot.harness import Harness
 MENU = "Talk about this image"
 
 
-@pytest.mark.parametrize("what", ["name", "file"])
+@pytest.mark.parametrize("kind", ["name", "file"])
 async def test_a_message_without_text_or_picture_is_answered_with_what_to_do(
-    harness: Harness, what: str
+    harness: Harness, kind: str
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await open_thread(harness)
-        await wait_finished(harness, place, 1)
-        if what == "name":
-            await harness.ada.post(place, harness.mention)
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        if kind == "name":
+            await harness.ada.post(thread_id, harness.mention)
         else:
-            await harness.ada.post(place, files=[("notes.txt", b"hello")])
-        found = await wait_for_messages(harness, place, lambda found: len(found) == 2)
+            await harness.ada.post(thread_id, files=[("notes.txt", b"hello")])
+        found = await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
         assert found[-1]["content"] == strings.NOTHING_THERE
-        await harness.ada.post(place, "and now?")
-        await wait_finished(harness, place, 3)
+        await harness.ada.post(thread_id, "and now?")
+        await wait_finished(harness, thread_id, 3)
         assert len(worker.jobs) == 2
 
 
 async def test_an_empty_mention_is_not_answered_with_a_request_for_a_mention(harness: Harness) -> None:
     harness.pocket.grant_message_content(granted=False)
     async with chat_worker(harness), harness.bot():
-        asked = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
-        await press(harness.ada, await harness.ada.reply_to(asked), "Talk about it")
-        place = asked["id"]
-        await wait_for_thread(harness, place)
-        await wait_finished(harness, place, 1)
-        await harness.ada.post(place, harness.mention)
-        found = await wait_for_messages(harness, place, lambda found: len(found) == 2)
+        question = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
+        await press(harness.ada, await harness.ada.reply_to(question), "Talk about it")
+        thread_id = question["id"]
+        await wait_for_thread(harness, thread_id)
+        await wait_finished(harness, thread_id, 1)
+        await harness.ada.post(thread_id, harness.mention)
+        found = await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
         assert found[-1]["content"] == strings.NOTHING_THERE
 
 
@@ -64,8 +64,8 @@ async def test_a_reply_to_an_expired_conversation_is_answered_with_a_notice(harn
         await harness.all_closed()
         await delete_conversations(harness)
         reference = {"message_id": first["id"]}
-        asked = await harness.ada.post(harness.general, "what color?", message_reference=reference)
-        assert (await harness.ada.reply_to(asked))["content"] == strings.LOST
+        question = await harness.ada.post(harness.general, "what color?", message_reference=reference)
+        assert (await harness.ada.reply_to(question))["content"] == strings.LOST
         assert len(worker.jobs) == 1
 
 
@@ -82,15 +82,15 @@ async def test_a_turn_in_a_dm_is_answered_once_after_an_outage_of_redis(
         return await latest(self, channel)
 
     async with chat_worker(harness), harness.bot():
-        place = await harness.ada.direct_channel()
-        posted = await harness.ada.post(place, files=CIRCLE)
+        channel_id = await harness.ada.direct_channel()
+        posted = await harness.ada.post(channel_id, files=CIRCLE)
         await press(harness.ada, await harness.ada.reply_to(posted), "Talk about it")
-        await wait_finished(harness, place, 2)
+        await wait_finished(harness, channel_id, 2)
         await harness.all_closed()
         monkeypatch.setattr(History, "latest", flaky)
-        await harness.ada.post(place, "what color is it?")
-        found = await wait_finished(harness, place, 3)
+        await harness.ada.post(channel_id, "what color is it?")
+        found = await wait_finished(harness, channel_id, 3)
         assert found[-1]["content"] == "Ada says what color is it?"
         await harness.all_closed()
-        assert REDIS_AWAY not in [each["content"] for each in await bot_messages(harness, place)]
+        assert REDIS_AWAY not in [each["content"] for each in await bot_messages(harness, channel_id)]
         assert tried > 1

@@ -1,4 +1,4 @@
-"""Conversations on the page: a thread beside the channel, an answer that grows, and Stop."""
+"""Conversations on the page: the thread, the streamed answer and Stop."""
 
 from playwright.async_api import expect
 

@@ -1,4 +1,4 @@
-"""Pictures in conversations: broken ones, albums, hidden ones, others' and deleted ones."""
+"""Pictures in conversations: unreadable ones, albums, spoilers, replies, deletions."""
 
 import pytest
 
@@ -30,16 +30,16 @@ SVG = ("logo.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
 
 async def test_an_unreadable_picture_fails_only_its_own_turn(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await open_thread(harness)
-        await wait_finished(harness, place, 1)
-        await harness.ada.post(place, "look", files=[SVG])
-        [_, sorry] = await wait_for_messages(
-            harness, place, lambda found: len(found) == 2 and "Retry" in buttons(found[-1])
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        await harness.ada.post(thread_id, "look", files=[SVG])
+        [_, refusal] = await wait_for_messages(
+            harness, thread_id, lambda found: len(found) == 2 and "Retry" in buttons(found[-1])
         )
-        assert "no picture that I can read" in sorry["content"]
-        await harness.ada.post(place, "what color is it?")
-        told = (await wait_finished(harness, place, 3))[-1]["content"]
-        assert told == f"Ada says what color is it?\n{strings.GONE}"
+        assert "no picture that I can read" in refusal["content"]
+        await harness.ada.post(thread_id, "what color is it?")
+        answer = (await wait_finished(harness, thread_id, 3))[-1]["content"]
+        assert answer == f"Ada says what color is it?\n{strings.GONE}"
         assert worker.pictures[-1] == [["a red circle"], [], [], []]
         assert worker.last_request.turns[2].text == f"{PICTURE_WAS_HERE} look"
 
@@ -49,47 +49,49 @@ async def test_a_picture_that_the_worker_cannot_decode_is_left_out_of_later_turn
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.unreadable = "a broken one"
-        place = await open_thread(harness)
-        await wait_finished(harness, place, 1)
-        await harness.ada.post(place, "look", files=[("b.png", picture("a broken one"))])
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        await harness.ada.post(thread_id, "look", files=[("b.png", picture("a broken one"))])
         await wait_for_messages(
-            harness, place, lambda found: len(found) == 2 and "Retry" in buttons(found[-1])
+            harness, thread_id, lambda found: len(found) == 2 and "Retry" in buttons(found[-1])
         )
-        await harness.ada.post(place, "what color is it?")
-        assert "Ada says what color is it?" in (await wait_finished(harness, place, 3))[-1]["content"]
+        await harness.ada.post(thread_id, "what color is it?")
+        assert "Ada says what color is it?" in (await wait_finished(harness, thread_id, 3))[-1]["content"]
         assert worker.pictures[-1][0] == ["a red circle"]
 
 
 async def test_the_readable_pictures_of_an_album_are_used(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await open_thread(harness, files=[*CIRCLE, SVG])
-        [first] = await wait_finished(harness, place, 1)
+        thread_id = await open_thread(harness, files=[*CIRCLE, SVG])
+        [first] = await wait_finished(harness, thread_id, 1)
         assert first["content"].endswith(strings.GONE)
         assert worker.pictures[-1] == [["a red circle"]]
 
 
 async def test_a_large_album_is_cut_to_its_first_pictures_beside_a_new_one(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await open_thread(harness, files=[(f"{each}.png", picture(f"p{each}")) for each in range(10)])
-        [first] = await wait_finished(harness, place, 1)
+        thread_id = await open_thread(
+            harness, files=[(f"{each}.png", picture(f"p{each}")) for each in range(10)]
+        )
+        [first] = await wait_finished(harness, thread_id, 1)
         assert first["content"].endswith(strings.UNSEEN_ONES.format(seen=3))
         assert worker.pictures[-1] == [["p0", "p1", "p2"]]
-        await harness.ada.post(place, "and what is this one?", files=SQUARE)
-        await wait_finished(harness, place, 2)
+        await harness.ada.post(thread_id, "and what is this one?", files=SQUARE)
+        await wait_finished(harness, thread_id, 2)
         assert worker.pictures[-1][-1] == ["a blue square"]
         assert ["p0", "p1", "p2"] in worker.pictures[-1]
 
 
 async def test_a_new_picture_in_a_dm_ends_the_conversation_about_the_one_before(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
-        place = await harness.ada.direct_channel()
-        caption = await harness.ada.reply_to(await harness.ada.post(place, files=CIRCLE))
+        channel_id = await harness.ada.direct_channel()
+        caption = await harness.ada.reply_to(await harness.ada.post(channel_id, files=CIRCLE))
         await press(harness.ada, caption, "Talk about it")
-        await wait_finished(harness, place, 2)
+        await wait_finished(harness, channel_id, 2)
         await harness.all_closed()
-        await harness.ada.reply_to(await harness.ada.post(place, files=SQUARE))
-        said = await harness.ada.post(place, "what color is it?")
-        assert "no picture" in (await harness.ada.reply_to(said))["content"]
+        await harness.ada.reply_to(await harness.ada.post(channel_id, files=SQUARE))
+        question = await harness.ada.post(channel_id, "what color is it?")
+        assert "no picture" in (await harness.ada.reply_to(question))["content"]
         assert len(worker.jobs) == 1
 
 
@@ -100,41 +102,41 @@ async def test_an_answer_about_a_spoiler_is_behind_a_spoiler(harness: Harness, i
     async with chat_worker(harness) as worker, harness.bot():
         posted = await harness.ada.post(harness.general, files=CIRCLE)
         await CommandCaller(harness.ada).call(harness.general, MENU, target=posted)
-        place = harness.general if in_place else posted["id"]
+        channel_id = harness.general if in_place else posted["id"]
         if not in_place:
-            await wait_for_thread(harness, place)
-        [first] = await wait_finished(harness, place, 1)
+            await wait_for_thread(harness, channel_id)
+        [first] = await wait_finished(harness, channel_id, 1)
         assert first["content"] == "Ada says describe the image"
         await harness.all_closed()
         worker.pieces = lambda _: ["It is ", "a secret.\n```\na || b\n```"]
         reply = {"message_reference": {"message_id": first["id"]}} if in_place else {}
         await harness.ada.post(
-            place, "what is this?", files=[("SPOILER_b.png", picture("a secret"))], **reply
+            channel_id, "what is this?", files=[("SPOILER_b.png", picture("a secret"))], **reply
         )
-        hidden = (await wait_finished(harness, place, 2))[-1]["content"]
+        hidden = (await wait_finished(harness, channel_id, 2))[-1]["content"]
         assert hidden == "||It is a secret.\n```\na |\u200b| b\n```||"
 
 
 async def test_a_picture_from_a_reply_is_deleted_with_its_own_message(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot(), Member(harness.session, 1) as ben:
         posted = await ben.post(harness.general, files=CIRCLE)
-        asked = await harness.ada.post(
+        question = await harness.ada.post(
             harness.general, f"{harness.mention} what is it?", message_reference={"message_id": posted["id"]}
         )
-        await press(harness.ada, await harness.ada.reply_to(asked), "Talk about it")
-        place = (await harness.ada.hear(lambda kind, _: kind == "THREAD_CREATE"))["id"]
-        await wait_finished(harness, place, 1)
+        await press(harness.ada, await harness.ada.reply_to(question), "Talk about it")
+        thread_id = (await harness.ada.hear(lambda kind, _: kind == "THREAD_CREATE"))["id"]
+        await wait_finished(harness, thread_id, 1)
         assert worker.pictures[-1] == [["a red circle"]]
         await harness.all_closed()
         await delete_conversations(harness)
-        await harness.ada.post(place, "what color is it?")
-        await wait_finished(harness, place, 2)
-        assert worker.pictures[-1][0] == ["a red circle"], "it is found again"
+        await harness.ada.post(thread_id, "what color is it?")
+        await wait_finished(harness, thread_id, 2)
+        assert worker.pictures[-1][0] == ["a red circle"], "the picture is found again"
         await harness.all_closed()
         await ben.request("DELETE", f"/channels/{harness.general}/messages/{posted['id']}")
         await harness.ada.hear(lambda kind, data: kind == "MESSAGE_DELETE" and data["id"] == posted["id"])
-        await harness.ada.post(place, "tell me more")
-        assert (await wait_finished(harness, place, 3))[-1]["content"].endswith(strings.GONE)
+        await harness.ada.post(thread_id, "tell me more")
+        assert (await wait_finished(harness, thread_id, 3))[-1]["content"].endswith(strings.GONE)
         assert not any(worker.pictures[-1])
 
 
@@ -143,10 +145,12 @@ async def test_deleting_a_picture_stops_the_answer_about_it(
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.gate.clear()
-        place = await open_thread(harness)
-        await wait_for_messages(harness, place, lambda found: bool(found) and found[-1]["content"] == "Ada")
-        await harness.ada.request("DELETE", f"/channels/{harness.pictures}/messages/{place}")
-        [answer] = await wait_finished(harness, place, 1)
+        thread_id = await open_thread(harness)
+        await wait_for_messages(
+            harness, thread_id, lambda found: bool(found) and found[-1]["content"] == "Ada"
+        )
+        await harness.ada.request("DELETE", f"/channels/{harness.pictures}/messages/{thread_id}")
+        [answer] = await wait_finished(harness, thread_id, 1)
         assert answer["content"] == f"Ada\n{strings.STOPPED}"
         assert worker.stopped == {worker.jobs[-1].id}
 
@@ -163,16 +167,16 @@ async def test_a_deletion_during_an_outage_of_redis_is_applied_later(
         return await delete(self, message_id)
 
     async with chat_worker(harness) as worker, harness.bot():
-        place = await open_thread(harness)
-        await wait_finished(harness, place, 1)
-        secret = await harness.ada.post(place, "my secret")
-        await wait_finished(harness, place, 2)
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        secret = await harness.ada.post(thread_id, "my secret")
+        await wait_finished(harness, thread_id, 2)
         await harness.all_closed()
         monkeypatch.setattr(History, "delete", away)
-        await harness.ada.request("DELETE", f"/channels/{place}/messages/{secret['id']}")
+        await harness.ada.request("DELETE", f"/channels/{thread_id}/messages/{secret['id']}")
         await wait_until(lambda: len(tries) > 1)
-        await harness.ada.post(place, "and now?")
-        await wait_for_messages(harness, place, lambda found: "and now?" in found[-1]["content"])
+        await harness.ada.post(thread_id, "and now?")
+        await wait_for_messages(harness, thread_id, lambda found: "and now?" in found[-1]["content"])
         assert "secret" not in worker.jobs[-1].model_dump_json()
 
 
@@ -181,21 +185,21 @@ async def test_edits_and_deletions_while_the_bot_was_away_are_applied(
 ) -> None:
     async with chat_worker(harness) as worker:
         async with harness.bot():
-            place = await open_thread(harness)
-            await wait_finished(harness, place, 1)
-            secret = await harness.ada.post(place, "my secret")
-            await wait_finished(harness, place, 2)
-            typo = await harness.ada.post(place, "a typo")
-            await wait_finished(harness, place, 3)
+            thread_id = await open_thread(harness)
+            await wait_finished(harness, thread_id, 1)
+            secret = await harness.ada.post(thread_id, "my secret")
+            await wait_finished(harness, thread_id, 2)
+            typo = await harness.ada.post(thread_id, "a typo")
+            await wait_finished(harness, thread_id, 3)
             await harness.all_closed()
-        await harness.ada.request("DELETE", f"/channels/{place}/messages/{secret['id']}")
+        await harness.ada.request("DELETE", f"/channels/{thread_id}/messages/{secret['id']}")
         await harness.ada.request(
-            "PATCH", f"/channels/{place}/messages/{typo['id']}", json={"content": "no typo"}
+            "PATCH", f"/channels/{thread_id}/messages/{typo['id']}", json={"content": "no typo"}
         )
         async with harness.bot():
-            await harness.ada.post(place, "and now?")
-            await wait_for_messages(harness, place, lambda found: "and now?" in found[-1]["content"])
+            await harness.ada.post(thread_id, "and now?")
+            await wait_for_messages(harness, thread_id, lambda found: "and now?" in found[-1]["content"])
             await harness.all_closed()
-        asked = [turn.text for turn in worker.last_request.turns if turn.role == "user"]
-        assert asked == ["describe the image", "no typo", "and now?"]
-        assert len(await bot_messages(harness, place)) == 4
+        questions = [turn.text for turn in worker.last_request.turns if turn.role == "user"]
+        assert questions == ["describe the image", "no typo", "and now?"]
+        assert len(await bot_messages(harness, thread_id)) == 4

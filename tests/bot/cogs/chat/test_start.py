@@ -22,21 +22,23 @@ from tests.e2e.member import Member
 MENU = cog.MENU
 THREADS = "/channels/{channel_id}/messages/{message_id}/threads"
 IMAGE = option(FILE, "image", 0)
-WHAT = option(TEXT, "question", "what is it?")
-WRITING = Permission.SEND_MESSAGES | Permission.SEND_MESSAGES_IN_THREADS | Permission.CREATE_PUBLIC_THREADS
+QUESTION = option(TEXT, "question", "what is it?")
+WRITE_PERMISSIONS = (
+    Permission.SEND_MESSAGES | Permission.SEND_MESSAGES_IN_THREADS | Permission.CREATE_PUBLIC_THREADS
+)
 
 
-def deny(harness: Harness, rights: int) -> None:
-    """Take rights from everyone but the admin and, if its role has them, the bot."""
+def deny_everyone(harness: Harness, permissions: int) -> None:
+    """Remove permissions from the role @everyone: the admin keeps them, and the bot those of its own role."""
     guild = harness.pocket.world.guild
-    guild.roles[guild.id].permissions &= ~rights
+    guild.roles[guild.id].permissions &= ~permissions
 
 
 async def test_creating_a_thread_is_retried(harness: Harness) -> None:
     harness.pocket.faults.add(Fault(FaultKind.CUT_BEFORE, times=3, method="POST", template=THREADS))
     async with chat_worker(harness) as worker, harness.bot():
         caller = CommandCaller(harness.ada)
-        await caller.call(harness.general, "chat", IMAGE, WHAT, files=CIRCLE)
+        await caller.call(harness.general, "chat", IMAGE, QUESTION, files=CIRCLE)
         placeholder = await caller.placeholder(harness.general)
         await wait_for_thread(harness, placeholder["id"])
         await wait_finished(harness, placeholder["id"], 1)
@@ -52,7 +54,7 @@ async def test_a_bot_restarted_before_the_thread_was_created_shows_one_outcome(
         harness.pocket.faults.add(fault)
         async with harness.bot():
             caller = CommandCaller(harness.ada)
-            await caller.call(harness.general, "chat", IMAGE, WHAT, files=CIRCLE)
+            await caller.call(harness.general, "chat", IMAGE, QUESTION, files=CIRCLE)
             placeholder = await caller.placeholder(harness.general)
             await wait_until(lambda: fault.times < 10**6)
         harness.pocket.faults.clear()
@@ -96,17 +98,21 @@ async def test_a_given_picture_without_a_copy_is_refused(
         assert worker.jobs == []
 
 
-@pytest.mark.parametrize("right", [Permission.CREATE_PUBLIC_THREADS, Permission.SEND_MESSAGES_IN_THREADS])
-@pytest.mark.parametrize("way", ["button", "menu", "command"])
-async def test_a_member_without_thread_permissions_is_refused(harness: Harness, right: int, way: str) -> None:
+@pytest.mark.parametrize(
+    "permission", [Permission.CREATE_PUBLIC_THREADS, Permission.SEND_MESSAGES_IN_THREADS]
+)
+@pytest.mark.parametrize("entrance", ["button", "menu", "command"])
+async def test_a_member_without_thread_permissions_is_refused(
+    harness: Harness, permission: int, entrance: str
+) -> None:
     async with chat_worker(harness) as worker, harness.bot(), Member(harness.session, 1) as ben:
         posted = await harness.ada.post(harness.pictures, files=CIRCLE)
         caption = await harness.ada.reply_to(posted)
-        deny(harness, right)
+        deny_everyone(harness, permission)
         caller = CommandCaller(ben)
-        if way == "button":
+        if entrance == "button":
             await press(ben, caption, "Talk about it")
-        elif way == "menu":
+        elif entrance == "menu":
             await caller.call(harness.pictures, MENU, target=posted)
         else:
             await caller.call(harness.pictures, "chat", IMAGE, files=CIRCLE)
@@ -117,14 +123,14 @@ async def test_a_member_without_thread_permissions_is_refused(harness: Harness, 
 
 async def test_a_member_who_cannot_create_threads_gets_a_link_to_an_existing_one(harness: Harness) -> None:
     async with chat_worker(harness), harness.bot(), Member(harness.session, 1) as ben:
-        place = await open_thread(harness)
-        await wait_finished(harness, place, 1)
-        posted = await harness.ada.request("GET", f"/channels/{harness.pictures}/messages/{place}")
-        deny(harness, Permission.CREATE_PUBLIC_THREADS)
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        posted = await harness.ada.request("GET", f"/channels/{harness.pictures}/messages/{thread_id}")
+        deny_everyone(harness, Permission.CREATE_PUBLIC_THREADS)
         caller = CommandCaller(ben)
         await caller.call(harness.pictures, MENU, target=posted)
         outcome = await caller.outcome(await caller.placeholder(harness.pictures))
-        assert outcome["content"] == strings.IN_THREAD.format(thread=place)
+        assert outcome["content"] == strings.IN_THREAD.format(thread=thread_id)
 
 
 async def test_a_member_without_write_permission_is_refused_in_place(harness: Harness) -> None:
@@ -132,18 +138,18 @@ async def test_a_member_without_write_permission_is_refused_in_place(harness: Ha
         posted = await harness.ada.post(harness.general, files=CIRCLE)
         path = f"/channels/{harness.general}/messages/{posted['id']}/threads"
         await harness.ada.request("POST", path, json={"name": "people's"})
-        deny(harness, WRITING)
+        deny_everyone(harness, WRITE_PERMISSIONS)
         caller = CommandCaller(ben)
-        await caller.call(posted["id"], "chat", WHAT)
+        await caller.call(posted["id"], "chat", QUESTION)
         assert (await caller.refusal())["content"] == strings.MAY_NOT
         assert worker.jobs == []
 
 
 async def test_a_conversation_in_a_dm_needs_no_permissions(harness: Harness) -> None:
-    deny(harness, WRITING)
+    deny_everyone(harness, WRITE_PERMISSIONS)
     async with chat_worker(harness), harness.bot(), Member(harness.session, 1) as ben:
-        place = await ben.direct_channel()
-        posted = await ben.post(place, files=CIRCLE)
+        channel_id = await ben.direct_channel()
+        posted = await ben.post(channel_id, files=CIRCLE)
         caption = await ben.reply_to(posted)
         await press(ben, caption, "Talk about it")
         # The caption and the answer both reply to the picture.
