@@ -1,4 +1,4 @@
-"""How conversations begin: what may go wrong before the first turn is answered, and who may begin one."""
+"""The start of a conversation: failures before the first turn, and permissions."""
 
 import pytest
 
