@@ -29,18 +29,24 @@ class Member:
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(headers={"Authorization": self.user["token"]})
         self._socket = await self._http.ws_connect(f"{self.session['gateway']}/?v=10&encoding=json")
-        assert (await self._socket.receive_json())["op"] == 10
+        hello = await self._socket.receive_json()
+        assert hello["op"] == 10, hello
         identify = {"token": self.user["token"], "intents": GATEWAY_INTENTS, "properties": {}}
         await self._socket.send_json({"op": 2, "d": identify})
-        self._listening = asyncio.create_task(self._listen())
+        interval_s = hello["d"]["heartbeat_interval"] / 1000
+        self._tasks = [
+            asyncio.create_task(self._listen()),
+            asyncio.create_task(self._send_heartbeats(interval_s)),
+        ]
         await self.hear(lambda kind, _: kind == "READY")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._listening.cancel()
-        await asyncio.gather(self._listening, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._socket.close()
         await self._http.close()
 
@@ -52,6 +58,12 @@ class Member:
                 async with self._news:
                     self.heard.append((event["t"], event["d"]))
                     self._news.notify_all()
+
+    async def _send_heartbeats(self, interval_s: float) -> None:
+        """Keep the connection: a gateway closes one that sends no heartbeats (4009)."""
+        while not self._socket.closed:
+            await asyncio.sleep(interval_s)
+            await self._socket.send_json({"op": 1, "d": None})
 
     async def note(self, kind: str, data: dict[str, Any]) -> None:
         """Call a function with each event as it arrives."""
