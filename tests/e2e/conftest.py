@@ -1,4 +1,4 @@
-"""One running stack and one member for the end-to-end tests that need no fresh data folder."""
+"""One running stack for the end-to-end tests that need no fresh data folder, and a member for each test."""
 
 from collections.abc import AsyncIterator
 
@@ -6,11 +6,18 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.member import Member
-from tests.e2e.stack import running
+from tests.e2e.stack import Stack, running
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def ada(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Member]:
-    """Sign in the admin of a stack that all tests of this process share: it takes seconds to start."""
-    async with running(tmp_path_factory.mktemp("data")) as stack, Member(stack.session) as member:
+async def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """Run a stack that all tests of this process share: it takes seconds to start."""
+    async with running(tmp_path_factory.mktemp("data")) as stack:
+        yield stack
+
+
+@pytest_asyncio.fixture
+async def ada(shared_stack: Stack) -> AsyncIterator[Member]:
+    """Sign in the stack's admin. Not shared: a gateway closes a connection that is idle between tests."""
+    async with Member(shared_stack.session) as member:
         yield member

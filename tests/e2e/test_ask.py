@@ -6,20 +6,18 @@ from tests.bot.command_calls import FILE, TEXT, CommandCaller, option
 from tests.e2e.member import Member, Message
 from tests.e2e.scenes import Thing, draw
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
-
 BOTH = draw([Thing("blue", "square", 0.3, 0.3, 0.2), Thing("yellow", "triangle", 0.7, 0.7, 0.2)])
 RED = draw([Thing("red", "circle", 0.5, 0.5, 0.25)])
 
 
 async def called(ada: Member, name: str, question: str | None, picture: bytes | None) -> Message:
-    channel, start = ada.session["channel_id"], len(ada.heard)
+    channel = ada.session["channel_id"]
     texts = [] if question is None else [option(TEXT, "question", question)]
     images = [] if picture is None else [option(FILE, "image", 0)]
     files = [] if picture is None else [("scene.png", picture)]
     caller = CommandCaller(ada)
     await caller.call(channel, name, *texts, *images, files=files)
-    return await caller.outcome(await caller.placeholder(channel, start=start))
+    return await caller.outcome(await caller.placeholder(channel))
 
 
 @pytest.mark.parametrize(

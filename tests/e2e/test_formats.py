@@ -7,8 +7,6 @@ from tests.e2e.image_formats import KINDS, Kind
 from tests.e2e.member import Member
 from tests.e2e.stack import ROOT
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
-
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 async def test_a_kind_of_picture_is_captioned_or_refused(ada: Member, kind: Kind) -> None:

@@ -4,7 +4,6 @@ import io
 from collections.abc import Sequence
 
 import aiohttp
-import pytest
 from PIL import Image
 
 from handlers.matching.scores import RELATIVE
@@ -12,8 +11,6 @@ from tests.bot.command_calls import FILE, TEXT, CommandCaller, option
 from tests.e2e.member import Member, Message
 from tests.e2e.scenes import COLORS, Thing, caption, draw
 from tests.inference.image_files import near
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 RED = [Thing("red", "circle", 0.5, 0.5, 0.25)]
 BLUE = [Thing("blue", "square", 0.5, 0.5, 0.25)]
@@ -24,14 +21,14 @@ LABELS = (*map(caption, SCENES), "a yellow circle", "a purple square")
 
 async def matched(ada: Member, labels: Sequence[str], pictures: Sequence[bytes]) -> Message:
     """Call the command; return its outcome."""
-    channel, start = ada.session["channel_id"], len(ada.heard)
+    channel = ada.session["channel_id"]
     files = [(f"scene{number}.png", data) for number, data in enumerate(pictures, 1)]
     images = [
         option(FILE, "image" if index == 0 else f"image{index + 1}", index) for index in range(len(files))
     ]
     caller = CommandCaller(ada)
     await caller.call(channel, "match", option(TEXT, "labels", ", ".join(labels)), *images, files=files)
-    return await caller.outcome(await caller.placeholder(channel, start=start))
+    return await caller.outcome(await caller.placeholder(channel))
 
 
 async def fetched(url: str) -> bytes:
@@ -62,7 +59,6 @@ async def test_one_picture_by_five_labels(ada: Member) -> None:
 
 
 async def test_a_label_with_more_tokens_than_the_model_reads_is_refused_by_its_number(ada: Member) -> None:
-    start = len(ada.heard)
     caller = CommandCaller(ada)
     labels = ", ".join([LABELS[0], " ".join(["a"] * 90)])
     files = [("scene.png", draw(RED))]
@@ -73,6 +69,6 @@ async def test_a_label_with_more_tokens_than_the_model_reads_is_refused_by_its_n
         option(FILE, "image", 0),
         files=files,
     )
-    await caller.wait_deleted(await caller.placeholder(ada.session["channel_id"], start=start))
-    told = await caller.refusal(start=start)
+    await caller.wait_deleted(await caller.placeholder(ada.session["channel_id"]))
+    told = await caller.refusal()
     assert told["content"] == "Label 2 is too long (92 tokens): 64 tokens are the most. Shorten it."

@@ -12,7 +12,7 @@ from bot.playground.state import image_headers
 from bot.playground.state.records import Attachment, Message
 
 MAX_ATTACHMENTS = 10
-"""Source: ../shared/DISCORD.md, "Limits"."""
+"""Files of one message. Source: Discord's reference, "Uploading files"."""
 
 IS_SPOILER = 1 << 3
 """Source: Discord's reference, "Attachment flags"."""

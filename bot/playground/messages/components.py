@@ -17,7 +17,7 @@ CONTAINER = 17
 MAX_ROWS = 5
 MAX_COMPONENTS = 40
 MAX_TEXT = 4000
-"""Limit of all texts of a V2 message together. Source: ../shared/DISCORD.md, "Limits"."""
+"""Limit of all texts of a V2 message together. Source: Discord's reference, "Component reference"."""
 
 
 def validated(components: list[TopLevel], *, v2: bool) -> list[Json]:

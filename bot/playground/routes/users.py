@@ -15,7 +15,7 @@ from bot.playground.state.records import Channel, ChannelType, Json, User
 routes = Routes()
 
 SESSION_STARTS_PER_DAY = 1000
-"""Source: ../shared/DISCORD.md, "Threads, permissions, delivery"."""
+"""IDENTIFYs of one bot in a day. Source: Discord's reference, "Gateway", "Session start limit object"."""
 
 
 class CreateDM(Form):

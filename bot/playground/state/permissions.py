@@ -47,7 +47,7 @@ ALL = (1 << 53) - 1
 """All bits that Discord uses, and some that it may use later."""
 
 BOT_INVITE = 309237763072
-"""The permissions of the bot's invite. Source: ../shared/DISCORD.md, "Threads, permissions"."""
+"""The permissions in the invite link of the README, which lists them."""
 
 EVERYONE = (
     Permission.ADD_REACTIONS
