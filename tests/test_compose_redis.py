@@ -63,7 +63,7 @@ def healthy(folder: Path, socket: Path, password: str) -> bool:
     assert how == "CMD-SHELL"
     assert "redis-cli ping" in command
     there = command.replace("redis-cli", f"redis-cli -s {socket}")
-    done = subprocess.run(["sh", "-c", there], env=environment(folder, password), check=False, timeout=10)
+    done = subprocess.run(["sh", "-c", there], env=environment(folder, password), check=False, timeout=60)
     return done.returncode == 0
 
 
@@ -118,7 +118,7 @@ def test_a_password_that_would_not_fit_into_an_address_is_refused(folder: Path, 
         capture_output=True,
         text=True,
         check=False,
-        timeout=10,
+        timeout=60,
     )
     assert done.returncode != 0
     assert "letters and digits only" in done.stderr

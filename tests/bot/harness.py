@@ -40,7 +40,7 @@ SCRIPTED = ("bot.cogs.error_handler", "bot.cogs.gateway", "tests.bot.scripted_co
 """Extensions of a bot with one command, which does what `tests.bot.scripted_command` sets."""
 RATE_LIMIT_SPEEDUP = 10
 """Factor by which the rate limits' windows are shorter than Discord's, also in the headers."""
-TIMEOUT_S = 60
+TIMEOUT_S = 120
 """Seconds for which a test waits for an event."""
 
 

@@ -69,7 +69,7 @@ class Member:
         """Call a function with each event as it arrives."""
 
     async def hear(
-        self, wanted: Callable[[str, dict[str, Any]], bool], *, seconds: float = 60, start: int = 0
+        self, wanted: Callable[[str, dict[str, Any]], bool], *, seconds: float = 180, start: int = 0
     ) -> dict[str, Any]:
         """Wait for the first event at or after index `start` that is wanted."""
 
@@ -103,7 +103,7 @@ class Member:
         message: Message = await self.request("POST", f"/channels/{channel}/messages", data=form)
         return message
 
-    async def reply_to(self, message: Message, *, seconds: float = 60) -> Message:
+    async def reply_to(self, message: Message, *, seconds: float = 180) -> Message:
         """Wait for the bot's reply to a message."""
 
         def replies(kind: str, data: dict[str, Any]) -> bool:

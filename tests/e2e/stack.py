@@ -18,7 +18,7 @@ import psutil
 from tests.openapi import DESCRIPTION
 
 ROOT = Path(__file__).parents[2]
-END_SECONDS = 30
+END_SECONDS = 60
 """Until a stack that doesn't end fails the test."""
 
 PRIVATE = re.compile(r"^(BEHOLDER_|DISCORD_TOKEN|REDIS_URL|HF_)")
@@ -40,7 +40,7 @@ class Stack:
         self.address = f"http://127.0.0.1:{port}"
         self.session: dict[str, Any] = {}
 
-    async def ready(self, seconds: float = 90) -> None:
+    async def ready(self, seconds: float = 180) -> None:
         """Wait until `/playground/session` says that bot and worker are ready."""
         async with asyncio.timeout(seconds), aiohttp.ClientSession() as http:
             while not self.session.get("ready"):

@@ -82,7 +82,7 @@ async def test_a_worker_killed_with_work_in_hand_loses_nothing(stack: Stack, adm
     files = [(f"{number}.png", draw([RED, BLUE][number % 2 : number % 2 + 1])) for number in range(10)]
     posts = [await admin.post(admin.session["channel_id"], files=files) for _ in range(3)]
     stack.child("worker").kill()
-    replies = await asyncio.gather(*(admin.reply_to(post, seconds=120) for post in posts))
+    replies = await asyncio.gather(*(admin.reply_to(post, seconds=300) for post in posts))
     wanted = [f"{number + 1}. {'a blue square' if number % 2 else 'a red circle'}" for number in range(10)]
     assert [reply["content"].splitlines() for reply in replies] == [wanted] * 3
     answers = [kind for kind, data in admin.heard if kind == "MESSAGE_CREATE" and data["author"].get("bot")]

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 
-async def until(condition: Callable[[], object], seconds: float = 30) -> None:
+async def until(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait until `condition()` is true; nothing tells of what other processes do, so ask again and again.
 
     Raises:
@@ -21,7 +21,7 @@ async def until(condition: Callable[[], object], seconds: float = 30) -> None:
             await asyncio.sleep(0.002)
 
 
-async def until_told(question: Callable[[], Awaitable[object]], seconds: float = 30) -> None:
+async def until_told(question: Callable[[], Awaitable[object]], seconds: float = 60) -> None:
     """Wait until `await question()` is true.
 
     Raises:

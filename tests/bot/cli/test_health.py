@@ -57,7 +57,7 @@ async def heartbeats(redis: Client, alive: Callable[[], bool], host: str = "here
 
 async def wait_until_unhealthy(url: str) -> str:
     """Wait until the health check of the bot on host `here` reports a problem; return it."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (problem := await health.problem("bot", queue_settings(url), host="here")) is None:  # noqa: ASYNC110 - a key expires without an event
             await asyncio.sleep(0.01)
     return problem

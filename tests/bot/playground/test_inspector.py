@@ -19,7 +19,7 @@ async def entries(http: aiohttp.ClientSession, pocket: PocketDiscord, last: str)
     seen: list[dict[str, Any]] = []
     async with http.ws_connect(f"{pocket.url}/playground/inspector") as socket:
         while not seen or not seen[-1]["name"].startswith(last):
-            seen.append(json.loads(await socket.receive_str(timeout=10)))
+            seen.append(json.loads(await socket.receive_str(timeout=60)))
     return seen
 
 
@@ -43,10 +43,10 @@ async def test_a_connected_inspector_gets_new_entries(
 ) -> None:
     await entries(http, place.pocket, "GUILD_CREATE")
     async with http.ws_connect(f"{place.pocket.url}/playground/inspector") as socket:
-        while json.loads(await socket.receive_str(timeout=10))["name"] != "GUILD_CREATE":
+        while json.loads(await socket.receive_str(timeout=60))["name"] != "GUILD_CREATE":
             pass
         await place.ada.post(f"{place.general}/messages", {"content": "now"})
-        entry = json.loads(await socket.receive_str(timeout=10))
+        entry = json.loads(await socket.receive_str(timeout=60))
     assert (entry["name"], entry["payload"]["content"]) == ("MESSAGE_CREATE", "now")
     assert client.user is not None
 

@@ -59,7 +59,7 @@ async def all_of(
 ) -> list[ChatPiece]:
     """Hear an answer to its end; `heard` has what came before an error."""
     heard = [] if heard is None else heard
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for piece in engine.chat(turns):
             heard.append(piece)
     return heard

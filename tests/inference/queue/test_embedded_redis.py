@@ -115,7 +115,7 @@ async def test_a_second_process_finds_the_running_server(tmp_path: Path) -> None
 
 
 async def test_the_second_takes_over_when_the_first_is_killed(tmp_path: Path) -> None:
-    async with owner(tmp_path) as (first, url), asyncio.timeout(30):
+    async with owner(tmp_path) as (first, url), asyncio.timeout(60):
         before = await process_of(url)
         async with client_of(url) as redis:
             await redis.set("key", "value")
@@ -133,7 +133,7 @@ async def test_the_second_takes_over_when_the_first_is_killed(tmp_path: Path) ->
 
 
 async def test_the_server_goes_when_its_owner_is_killed(tmp_path: Path) -> None:
-    async with owner(tmp_path) as (process, url), asyncio.timeout(30):
+    async with owner(tmp_path) as (process, url), asyncio.timeout(60):
         server = await process_of(url)
         process.kill()
         await process.wait()
@@ -141,7 +141,7 @@ async def test_the_server_goes_when_its_owner_is_killed(tmp_path: Path) -> None:
 
 
 async def test_a_server_that_is_killed_is_started_again(tmp_path: Path) -> None:
-    async with running_redis(settings(tmp_path)) as url, asyncio.timeout(30):
+    async with running_redis(settings(tmp_path)) as url, asyncio.timeout(60):
         before = await process_of(url)
         os.kill(before, signal.SIGKILL)
         while True:
@@ -153,7 +153,7 @@ async def test_a_server_that_is_killed_is_started_again(tmp_path: Path) -> None:
 
 
 async def test_a_stale_socket_is_no_obstacle(tmp_path: Path) -> None:
-    async with owner(tmp_path) as (process, url), asyncio.timeout(30):
+    async with owner(tmp_path) as (process, url), asyncio.timeout(60):
         server = await process_of(url)
         os.kill(process.pid, signal.SIGSTOP)  # so that it does not start another
         os.kill(server, signal.SIGKILL)

@@ -10,7 +10,7 @@ from tests.inference.queue.harness import QueueHarness, captioned, text_of
 
 
 async def first(seen: AsyncIterator[Result | Failure]) -> Result | Failure:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return await anext(seen)
 
 

@@ -160,12 +160,12 @@ class Queue(RuleBasedStateMachine):
     async def _drain(self) -> None:
         """Let one worker do all that is left; nothing may stay open, pending or in a stream."""
         worker, keys = self.workers["one"], self.queue.keys
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await self.queue.redis.zcard(keys.open):
                 for taken in await worker.take(8, 0) or await worker.claim_abandoned():
                     await worker.finish(taken, captioned(taken))
         streams = [keys.jobs("caption", priority) for priority in ("waiting", "unasked")]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             # What was closed in a worker's hands goes once that worker counts as silent.
             while sum([await self.queue.redis.xlen(stream) for stream in streams]):
                 assert await worker.claim_abandoned() == []

@@ -41,14 +41,14 @@ def chat() -> ScriptedChat:
 
 
 async def conversed(ticket: Ticket) -> Conversed:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         found = (await ticket.result()).outcome
     assert isinstance(found, Conversed)
     return found
 
 
 async def first_piece(ticket: Ticket) -> Delta:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         async for word in ticket.deltas():
             if isinstance(word, Delta):
                 return word

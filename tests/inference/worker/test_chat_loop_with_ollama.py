@@ -70,7 +70,7 @@ async def test_a_model_that_is_fetched_first_is_seen_to_come(asker: Asker, ollam
     ollama.models.clear()
     ticket = await asker.talk("hello")
     progress = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         async for word in ticket.deltas():
             if isinstance(word, Progress):
                 progress.append(word.done)

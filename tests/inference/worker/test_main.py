@@ -146,7 +146,7 @@ async def test_a_worker_stops_though_its_model_does_not_return(
 async def test_a_worker_can_be_stopped_while_it_warms_up(redis_url: str, diary: Path) -> None:
     async with worker(redis_url, diary, HOW="cold") as process:
         assert process.stderr is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while b"warming" not in await process.stderr.readline():
                 pass
         process.terminate()

@@ -285,17 +285,16 @@ async def test_a_long_answer_has_several_messages(harness: Harness) -> None:
         )
 
 
-async def test_an_unavailable_model_is_told_within_three_seconds_and_can_be_retried(
+async def test_an_unavailable_model_is_told_at_once_and_can_be_retried(
     harness: Harness,
 ) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         thread_id = await open_thread(harness)
         await wait_finished(harness, thread_id, 1)
         worker.error = ChatUnavailable(where="127.0.0.1:11434")
-        began = asyncio.get_running_loop().time()
-        await harness.ada.post(thread_id, "what is it?")
-        found = await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
-        assert asyncio.get_running_loop().time() - began < 3
+        async with asyncio.timeout(20):  # takes 0.6 s; the model would be tried again after minutes
+            await harness.ada.post(thread_id, "what is it?")
+            found = await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
         assert found[-1]["content"] == strings.failed(worker.error)
         assert list(buttons(found[-1])) == ["Retry", "Reset"]
         worker.error = None
