@@ -292,7 +292,7 @@ async def test_an_unavailable_model_is_told_at_once_and_can_be_retried(
         thread_id = await open_thread(harness)
         await wait_finished(harness, thread_id, 1)
         worker.error = ChatUnavailable(where="127.0.0.1:11434")
-        async with asyncio.timeout(20):  # takes 0.6 s; the model would be tried again after minutes
+        async with asyncio.timeout(20):  # takes 0.6 s on an idle machine
             await harness.ada.post(thread_id, "what is it?")
             found = await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
         assert found[-1]["content"] == strings.failed(worker.error)
