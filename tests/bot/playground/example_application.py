@@ -57,7 +57,8 @@ class Telling(discord.ui.Modal, title="Tell me"):
 def example_commands(client: Bot) -> app_commands.CommandTree[Bot]:
     """Return the command tree, not synced yet."""
     tree = app_commands.CommandTree(client)
-    every: tuple[Any, ...] = (now, later, wrong, more, show, layout, complete, take, describe, greet, forever)
+    chat: tuple[Any, ...] = (now, later, wrong, more, show, layout, complete, repeat, take, forever)
+    every: tuple[Any, ...] = (*chat, describe, greet)
     for command in every:
         tree.add_command(command)
     return tree
@@ -114,6 +115,11 @@ async def complete(interaction: discord.Interaction, color: str) -> None:
 async def colors(_: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
     found = [each for each in ("red", "green", "blue") if each.startswith(current)]
     return [app_commands.Choice(name=each, value=each) for each in found]
+
+
+@app_commands.command(description="Answer with the text of the option, as it has reached the application")
+async def repeat(interaction: discord.Interaction, text: str) -> None:
+    await interaction.response.send_message(text)
 
 
 @app_commands.command(description="Take everything")

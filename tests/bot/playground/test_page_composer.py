@@ -1,5 +1,6 @@
 """The page's composer: drafts, uploads and commands are not lost, and nothing is posted by mistake."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -198,11 +199,16 @@ async def test_a_form_outlives_a_thread_that_is_closed(visit: Visit) -> None:
 async def test_the_box_tells_of_the_list_of_commands(visit: Visit) -> None:
     pane = channel(visit.page)
     await visit.text.press_sequentially("/")
-    box = pane.get_by_role("combobox", name="Message", expanded=True)
+    box = pane.get_by_role("textbox", name="Message")
     await expect(box).to_be_focused()
     first = await pane.get_by_role("option").first.get_attribute("id")
     assert first
     await expect(box).to_have_attribute("aria-activedescendant", first)
     assert await complaints(visit.page) == []
+    await expect(pane.get_by_role("listbox", name="Commands")).to_have_id(
+        await box.get_attribute("aria-controls") or ""
+    )
     await visit.page.keyboard.press("Escape")
-    await expect(pane.get_by_role("textbox", name="Message")).to_be_focused()
+    await expect(pane.get_by_role("listbox")).to_have_count(0)
+    await expect(box).not_to_have_attribute("aria-activedescendant", re.compile(""))
+    await expect(box).to_be_focused()

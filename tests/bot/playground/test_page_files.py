@@ -50,6 +50,13 @@ def test_nothing_is_loaded_from_elsewhere_and_no_text_becomes_html() -> None:
             assert word not in text, (name, word)
 
 
+def test_the_page_has_no_sign_that_fonts_may_lack() -> None:
+    everywhere = set("…—“”·")
+    for name, path in page.files().items():
+        strange = {each for each in path.read_text() if not each.isascii()} - everywhere
+        assert strange == set(), name
+
+
 @pytest.mark.parametrize("name", JS)
 def test_a_module_imports_existing_modules_and_has_at_most_300_lines(name: str) -> None:
     text = page.files()[name].read_text()

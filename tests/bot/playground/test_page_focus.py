@@ -7,7 +7,7 @@ from pathlib import Path
 import discord
 import pytest
 import pytest_asyncio
-from playwright.async_api import BrowserContext, Page, WebSocketRoute, expect
+from playwright.async_api import BrowserContext, Locator, Page, WebSocketRoute, expect
 
 from tests.bot.playground.page_visit import Gate, Visit, visiting
 from tests.bot.playground.upload_files import png
@@ -45,12 +45,12 @@ async def test_the_focus_goes_into_a_thread_and_back(visit: Visit) -> None:
     await visit.say("let us talk")
     await visit.newest.get_by_role("button", name="More").press("Enter")
     await page.get_by_role("menuitem", name="Open a thread").press("Enter")
-    await expect(beside.get_by_role("textbox", name="Message ↳ let us talk")).to_be_focused()
+    await expect(beside.get_by_role("textbox", name="Message “let us talk”")).to_be_focused()
     await expect(visit.newest.get_by_role("button", name="open the thread")).to_be_visible()
     await beside.get_by_role("button", name="Close the thread").press("Enter")
     await expect(visit.newest.get_by_role("button", name="open the thread")).to_be_focused()
     await page.keyboard.press("Enter")
-    await expect(beside.get_by_role("textbox", name="Message ↳ let us talk")).to_be_focused()
+    await expect(beside.get_by_role("textbox", name="Message “let us talk”")).to_be_focused()
     await page.reload()
     await beside.get_by_role("button", name="Close the thread").press("Enter")
     await expect(visit.text).to_be_focused()
@@ -69,6 +69,50 @@ async def test_on_a_phone_the_focus_goes_to_headings(phone: Visit) -> None:
     await page.get_by_role("button", name="Channels").press("Enter")
     await page.get_by_role("link", name="# general").press("Enter")
     await expect(channel(page).get_by_role("heading", name="general")).to_be_focused()
+
+
+async def test_on_a_phone_the_box_is_whole_after_a_thread(phone: Visit) -> None:
+    page, beside = phone.page, thread(phone.page)
+    said = await phone.say("let us talk")
+    await phone.place.ada.post(f"{phone.place.pictures}/messages/{said['id']}/threads", {"name": "talk"})
+    usual = await height(phone.text)
+    await phone.newest.get_by_role("button", name="open the thread").click()
+    assert await height(beside.locator(".composer textarea")) == usual
+    await page.get_by_role("button", name="Channels").click()
+    await page.get_by_role("link", name="# general").click()
+    await expect(channel(page).get_by_role("heading", name="general")).to_be_visible()
+    assert await height(phone.text) == usual
+    await phone.text.fill("one\ntwo\nthree")
+    assert await height(phone.text) > 2 * usual - 10
+    await page.get_by_role("button", name="Channels").click()
+    await page.get_by_role("link", name="talk").click()
+    await page.get_by_role("button", name="Channels").click()
+    await page.get_by_role("link", name="# general").click()
+    await expect(phone.text).to_have_value("one\ntwo\nthree")
+    assert await height(phone.text) > 2 * usual - 10
+
+
+async def height(element: Locator) -> float:
+    box = await element.bounding_box()
+    assert box is not None
+    return box["height"]
+
+
+async def test_on_a_phone_no_name_is_broken_in_two(phone: Visit) -> None:
+    pane = channel(phone.page)
+    await phone.text.fill("/")
+    await pane.get_by_role("option").first.wait_for()
+    lines = """all => all.map((each) => {
+        const range = document.createRange();
+        range.selectNodeContents(each);
+        return [each.textContent, range.getClientRects().length];
+    })"""
+    for each, count in await pane.locator(".command-name, .option-name").evaluate_all(lines):
+        assert count == 1, each
+    form = await phone.open_form("repeat")
+    for each, count in await form.locator("strong").evaluate_all(lines):
+        assert count == 1, each
+    assert await phone.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 async def test_a_link_from_a_thread_to_its_channel_shows_the_channel(phone: Visit) -> None:

@@ -256,7 +256,37 @@ async def test_what_has_no_text_is_read_out_by_its_embed_or_its_pictures(timed: 
     await timed.place.ben.post(f"{timed.place.pictures}/messages", body, files={"cat.png": png()})
     await expect(timed.newest.get_by_role("img", name="my cat")).to_be_visible()
     await timed.pass_reading_delay()
-    await expect(timed.heard.last).to_have_text("Ben: my cat")
+    await expect(timed.heard.last).to_have_text("Ben: image: my cat")
+
+
+async def test_what_is_read_out_has_no_signs_of_markdown_and_no_spoilers(timed: Visit) -> None:
+    place = timed.place
+    admin = next(each.id for each in place.pocket.world.guild.roles.values() if each.name == "admin")
+    ada = next(each.id for each in place.pocket.world.users.values() if each.username == "ada")
+    text = (
+        f"# Look, <@{ada}>\n-# and <@&{admin}>: **two *fine*** __things__, ~~not~~ ||who did it|| "
+        "<:cat_eye:123456>\n> quoted\n* one\n* `t*w*o`\n2 \\* 3 [here](https://example.org/x) ███░"
+    )
+    files = [
+        {"id": 0, "filename": "a.png", "description": "my *cat*"},
+        {"id": 1, "filename": "b.png", "description": "the end of it", "is_spoiler": True},
+        {"id": 2, "filename": "notes.txt"},
+    ]
+    await place.ben.post(
+        f"{place.pictures}/messages",
+        {"content": text, "attachments": files},
+        files={"a.png": png(), "b.png": png(), "notes.txt": b"words"},
+    )
+    await expect(timed.newest.get_by_role("img", name="my *cat*")).to_be_visible()
+    await timed.pass_reading_delay()
+    words = (
+        "Ben: Look, @Ada and @admin: two fine things, not (spoiler) cat_eye quoted one, t*w*o 2 * 3 here. "
+        "image: my *cat*. image (spoiler). file notes.txt"
+    )
+    await expect(timed.heard.last).to_have_text(words)
+    await timed.say("done", message_reference={"message_id": await timed.newest.get_attribute("data-id")})
+    above = timed.newest.locator(".above")
+    await expect(above).to_contain_text("Look, @Ada and @admin: two fine things, not (spoiler)")
 
 
 async def test_the_first_answer_in_a_thread_is_read_out(timed: Visit) -> None:
@@ -272,6 +302,31 @@ async def test_the_first_answer_in_a_thread_is_read_out(timed: Visit) -> None:
     gate.open()
     await timed.pass_reading_delay()
     await expect(timed.heard.last).to_have_text("Ben: an answer")
+
+
+async def test_a_reply_shows_what_became_of_the_message_before_it(visit: Visit) -> None:
+    place, above = visit.place, visit.newest.locator(".above")
+    asked = await visit.say("how mny?")
+    await visit.say("three", message_reference={"message_id": asked["id"]})
+    await expect(above).to_have_text("In reply to Ben how mny?")
+    path = f"{place.pictures}/messages/{asked['id']}"
+    await place.ben.patch(path, {"content": "how **many**?"})
+    await expect(above).to_have_text("In reply to Ben how many?")
+    await channel(visit.page).get_by_role("button", name="Reply to Ben").first.click()
+    await place.ben.delete(path)
+    await expect(above).to_have_text("Original message was deleted")
+    await expect(channel(visit.page).get_by_role("alert")).to_have_text(
+        "The message that you were replying to was deleted."
+    )
+    await expect(channel(visit.page).get_by_text("Replying to Ben")).to_be_hidden()
+    await visit.page.reload()
+    await expect(above).to_have_text("Original message was deleted")
+    other = await visit.say("and of many?")
+    await visit.say("one", message_reference={"message_id": other["id"]})
+    await place.ada.post(
+        f"{place.pictures}/messages/bulk-delete", {"messages": [other["id"], (await visit.say("x"))["id"]]}
+    )
+    await expect(above).to_have_text("Original message was deleted")
 
 
 async def test_a_double_click_is_one(visit: Visit) -> None:

@@ -1,6 +1,7 @@
 // The channel list: channels with their threads, and DMs.
 
 import { el } from "./dom.js";
+import { icon } from "./icons.js";
 import { avatar } from "./message.js";
 
 /**
@@ -18,7 +19,7 @@ export function renderChannelList(place, world, shown) {
   const threads = (channel) => {
     const found = world.threadsOf(channel.id);
     return found.length ? el("ul", { "aria-label": `Threads in ${channel.name}` },
-      found.map((each) => entry(each, "↳", `#/${channel.id}/${each.id}`, each.id === shown.thread))) : null;
+      found.map((each) => entry(each, icon("thread"), `#/${channel.id}/${each.id}`, each.id === shown.thread))) : null;
   };
   const texts = world.textChannels().map((each) => {
     const made = entry(each, "#", `#/${each.id}`, each.id === shown.channel);

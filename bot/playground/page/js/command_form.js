@@ -1,6 +1,7 @@
 // The form of a command: a field for each of its options.
 
 import { button, el } from "./dom.js";
+import { icon } from "./icons.js";
 import { ATTACHMENT, STRING } from "./interactions.js";
 import { createOptionField } from "./option_fields.js";
 import { nameOf } from "./command_picker.js";
@@ -21,7 +22,7 @@ export class CommandForm {
     this.others = el("div", { class: "other-options", role: "group", "aria-label": "More options" });
     this.element = el("div", { class: "command-form", role: "group", "aria-label": `/${nameOf(entry)}` },
       el("div", { class: "command-title" }, el("strong", {}, `/${nameOf(entry)}`), el("span", { class: "muted" }, entry.path.at(-1).description),
-        button("✕", { class: "icon", "aria-label": "Don't call the command", onclick: about.cancel })),
+        button(icon("close"), { class: "icon", "aria-label": "Don't call the command", onclick: about.cancel })),
       this.rows, this.others);
     this.element.addEventListener("keydown", (event) => this.#onKey(event));
     entry.options.filter((each) => each.required).forEach((each) => this.#show(each));
@@ -89,6 +90,7 @@ export class CommandForm {
   #show(option) {
     const field = createOptionField(option, {
       world: this.about.world,
+      channel: this.about.channel,
       complete: (each, text) => this.#complete(each, text),
       excess: (files) => this.takeFiles(files),
       changed: () => {

@@ -1,6 +1,7 @@
 // Message components: buttons, selects, and the layout of Components V2.
 
 import { button, el, externalLink, parseWebUrl } from "./dom.js";
+import { icon } from "./icons.js";
 import { markdown } from "./markdown.js";
 import { fileCard, picture } from "./media.js";
 import { spoilerImage } from "./spoiler.js";
@@ -41,7 +42,7 @@ function unknown(each) {
 
 function pressable(each, message, about) {
   const words = [each.emoji?.name ? `${each.emoji.name} ` : null, each.label];
-  if (each.url) return parseWebUrl(each.url) ? el("span", { class: "as-button" }, externalLink(each.url, ...words, " ↗")) : el("span", {}, ...words);
+  if (each.url) return parseWebUrl(each.url) ? el("span", { class: "as-button" }, externalLink(each.url, ...words, " ", icon("external"))) : el("span", {}, ...words);
   return el("button", {
     type: "button", class: STYLES[each.style] ?? "secondary", disabled: each.disabled, "data-custom-id": each.custom_id,
     "aria-busy": isPending(message, each) ? "true" : null, onclick: () => useOnce(message, each, () => about.use(message, each)),

@@ -1,13 +1,17 @@
 // The message composer: text, files, replies and commands.
 
-import { button, el, uniqueId } from "./dom.js";
+import { button, el, grow, growing, uniqueId } from "./dom.js";
 import { CommandForm } from "./command_form.js";
 import { Drafts } from "./drafts.js";
 import { openSceneGallery } from "./scene_gallery.js";
 import { CommandCache } from "./command_cache.js";
+import { icon } from "./icons.js";
 import { ATTACHMENT } from "./interactions.js";
-import { fitting, nameOf, CommandPicker, restAfter } from "./command_picker.js";
+import { fitting, nameOf, offerCommands, restAfter } from "./command_picker.js";
+import { MentionCompletion } from "./mention_completion.js";
+import { mentionable, toMarks } from "./mentions.js";
 import { ReplyBar } from "./reply_bar.js";
+import { Suggestions } from "./suggestions.js";
 import { described, release, takeFiles, UploadTray } from "./upload_tray.js";
 import { UploadStatus } from "./upload_status.js";
 
@@ -25,10 +29,12 @@ export class Composer {
   /**
    * @param {Object} app `world`, `rest`, `interactions`.
    * @param {() => Object} channel Returns the channel to post in.
+   * @param {() => boolean} editLast Edits the user's last message. Returns whether there is one.
    */
-  constructor(app, channel) {
+  constructor(app, channel, editLast) {
     this.app = app;
     this.channel = channel;
+    this.editLast = editLast;
     this.drafts = new Drafts();
     this.at = null;
     this.form = null;
@@ -36,20 +42,23 @@ export class Composer {
     this.commands = new CommandCache(() => app.interactions.commands(this.channel()));
     this.typed = 0;
     this.#build();
+    app.world.on("gone", (_, ids) => this.#forgetAnswered(ids));
   }
 
   #build() {
     const id = uniqueId("text");
-    this.picker = new CommandPicker((entry) => this.#openCommandForm(entry));
     this.tray = new UploadTray((text) => this.showError(text), () => this.focus());
     this.text = el("textarea", {
-      id, rows: 1, maxlength: MAX_LENGTH, "aria-controls": this.picker.id, "aria-autocomplete": "list", placeholder: "Message", enterkeyhint: "send",
-      oninput: () => this.#onInput(), onkeydown: (event) => this.#onKey(event), onblur: () => this.#closePicker(),
+      id, rows: 1, maxlength: MAX_LENGTH, placeholder: "Message", enterkeyhint: "send",
+      oninput: () => this.#onInput(), onkeydown: (event) => this.#onKey(event), onblur: () => this.#closeSuggestions(),
     });
+    this.box = growing(this.text);
+    this.suggestions = new Suggestions(this.text);
+    this.mentions = new MentionCompletion(this.text, this.suggestions, { world: this.app.world, channel: this.channel });
     this.label = el("label", { class: "visually-hidden", for: id }, "Message");
     this.files = el("input", { type: "file", class: "visually-hidden", multiple: true, tabindex: "-1", "aria-label": "Pictures to post", "aria-hidden": "true",
       onchange: () => {
-        this.#addFiles([...this.files.files]);
+        this.take([...this.files.files]);
         this.files.value = "";
       } });
     this.reply = new ReplyBar(this.app.world, () => this.focus());
@@ -57,12 +66,12 @@ export class Composer {
     this.status = new UploadStatus(() => this.channel()?.id);
     this.error = el("p", { class: "error", role: "alert" });
     this.element = el("form", { class: "composer", novalidate: true, onsubmit: (event) => this.#submit(event) },
-      this.error, this.status.element, this.reply.element, this.tray.element, this.slot, this.picker.element,
+      this.error, this.status.element, this.reply.element, this.tray.element, this.slot, this.suggestions.element,
       el("div", { class: "line" },
-        button("＋", { class: "icon", "aria-label": "Add pictures", title: "Add pictures", onclick: () => this.files.click() }),
-        button("Scenes", { class: "small", title: "Scenes from the tiny world, drawn fresh", onclick: () => openSceneGallery((files) => this.#addFiles(files)) }),
-        this.files, this.label, this.text, this.status.button));
-    takeFiles(this.element, (files) => this.#addFiles(files));
+        button(icon("add"), { class: "icon", "aria-label": "Add pictures", title: "Add pictures", onclick: () => this.files.click() }),
+        button("Scenes", { class: "small", title: "Scenes from the tiny world, drawn fresh", onclick: () => openSceneGallery((files) => this.take(files)) }),
+        this.files, this.label, this.box, this.status.button));
+    takeFiles(this.element, (files) => this.take(files));
   }
 
   /** Set the label of the message box. */
@@ -76,11 +85,6 @@ export class Composer {
     return this.form.focus() ?? this.status.button.focus();
   }
 
-  /** Add files that were dropped elsewhere in the pane. */
-  take(files) {
-    this.#addFiles(files);
-  }
-
   /** Switch to the current channel: store the draft of the last one, restore this one's. */
   refresh() {
     if (this.at === this.channel().id) return;
@@ -89,7 +93,7 @@ export class Composer {
     this.at = this.channel().id;
     this.#restoreDraft(this.drafts.take(this.at));
     this.showError("");
-    this.#closePicker();
+    this.#closeSuggestions();
     this.status.show();
   }
 
@@ -131,15 +135,19 @@ export class Composer {
 
   #write(text) {
     this.text.value = text;
-    this.#resize();
+    grow(this.text);
   }
 
-  #resize() {
-    this.text.style.height = "auto";
-    this.text.style.height = `${Math.min(this.text.scrollHeight, 200)}px`;
+  /** Call off a reply, in this channel or in a draft, to a message that is gone. */
+  #forgetAnswered(ids) {
+    this.drafts.forgetAnswered(ids);
+    if (!ids.includes(this.reply.message?.id)) return;
+    this.reply.show(null);
+    this.showError("The message that you were replying to was deleted.");
   }
 
-  #addFiles(files) {
+  /** Add files, to the form of a command where one is open. */
+  take(files) {
     this.showError("");
     if (this.form) this.form.takeFiles(files);
     else this.tray.add(files);
@@ -147,10 +155,12 @@ export class Composer {
   }
 
   async #onInput() {
-    this.#resize();
     const { value } = this.text;
-    if (isCommand(value)) await this.#openPicker();
-    else this.#closePicker();
+    if (isCommand(value)) await this.#offerCommands();
+    else {
+      this.commands.forget();
+      this.mentions.update();
+    }
     if (value && !value.startsWith("/") && Date.now() - this.typed > TYPING_INTERVAL_MS) {
       this.typed = Date.now();
       this.app.rest.request("POST", `/channels/${this.channel().id}/typing`).catch(() => {});
@@ -158,31 +168,21 @@ export class Composer {
   }
 
   /** Show the commands that match the text. */
-  async #openPicker() {
+  async #offerCommands() {
     const commands = await this.reportErrors(this.commands.get());
-    if (commands && isCommand(this.text.value)) this.picker.offer(commands, this.text.value);
-    this.#updateAria();
+    if (commands && isCommand(this.text.value)) offerCommands(this.suggestions, commands, this.text.value, (entry) => this.#openCommandForm(entry));
   }
 
-  #closePicker() {
+  #closeSuggestions() {
     this.commands.forget();
-    this.picker.close();
-    this.#updateAria();
-  }
-
-  /** Update the message box's ARIA attributes: it is a combobox only while the list is open. */
-  #updateAria() {
-    for (const [name, value] of [["role", "combobox"], ["aria-expanded", "true"]]) {
-      if (this.picker.isOpen) this.text.setAttribute(name, value);
-      else this.text.removeAttribute(name);
-    }
-    if (this.picker.marked) this.text.setAttribute("aria-activedescendant", this.picker.marked);
-    else this.text.removeAttribute("aria-activedescendant");
+    this.suggestions.close();
   }
 
   #onKey(event) {
-    if (this.picker.key(event)) return this.#updateAria();
+    if (this.suggestions.key(event)) return undefined;
     if (event.key === "Escape") this.reply.show(null);
+    const plain = !event.shiftKey && !event.altKey && !event.ctrlKey && !event.metaKey && !event.isComposing;
+    if (event.key === "ArrowUp" && plain && !this.text.value && this.editLast()) event.preventDefault();
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return undefined;
     event.preventDefault();
     return this.element.requestSubmit();
@@ -193,7 +193,7 @@ export class Composer {
     const rest = restAfter(entry, this.text.value);
     const room = entry.options.filter((each) => each.type === ATTACHMENT).length;
     this.#write("");
-    this.#closePicker();
+    this.#closeSuggestions();
     this.lent = this.tray.take(room);
     if (!this.tray.isEmpty) this.#explainLeftover(room);
     this.form = new CommandForm(entry, {
@@ -206,7 +206,7 @@ export class Composer {
     }, this.lent.map((each) => each.file));
     if (rest && !this.form.fill(rest)) this.showError(`/${nameOf(entry)} takes no text: “${rest}” was left out.`);
     this.slot.replaceChildren(this.form.element);
-    this.text.hidden = true;
+    this.box.hidden = true;
     this.focus();
   }
 
@@ -226,7 +226,7 @@ export class Composer {
     this.form = null;
     this.lent = [];
     this.slot.replaceChildren();
-    this.text.hidden = false;
+    this.box.hidden = false;
   }
 
   /** Send the message or the command. One request at a time for each channel keeps their order. */
@@ -261,7 +261,7 @@ export class Composer {
     const { id } = this.channel();
     const commands = await this.commands.get();
     if (this.channel()?.id !== id || this.text.value !== text || this.form) return undefined;
-    if (text.trim() === "/") return this.#openPicker();
+    if (text.trim() === "/") return this.#offerCommands();
     const [entry] = fitting(commands, text.replace(/\s+/g, " "));
     if (!entry) throw new Error(`There is no command ${text.trim().split(/\s/)[0]}. To post this as text, put a space before the slash.`);
     return this.#openCommandForm(entry);
@@ -283,7 +283,8 @@ export class Composer {
   #sendMessage(channel, { text, entries, answered }) {
     const { files, about } = described(entries);
     const reference = answered ? { message_reference: { message_id: answered.id, channel_id: answered.channel_id } } : {};
-    const body = { content: text.trim(), attachments: about, nonce: String(Date.now()), ...reference };
+    const content = toMarks(text.trim(), mentionable(this.app.world, channel));
+    const body = { content, attachments: about, nonce: String(Date.now()), ...reference };
     return this.app.rest.request("POST", `/channels/${channel.id}/messages`, body, { files, progress: this.status.upload(channel.id, files) });
   }
 

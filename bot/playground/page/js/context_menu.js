@@ -6,8 +6,9 @@ import { button, el } from "./dom.js";
  * Open a menu.
  * @param {Event} event The event that opened it, which gives its position.
  * @param {Array<{label: string, act: () => void, danger?: boolean, group?: string}>} items
+ * @param {HTMLElement} pane The landmark to put it in.
  */
-export function openMenu(event, items) {
+export function openMenu(event, items, pane) {
   event.preventDefault();
   document.getElementById("menu")?.remove();
   const before = document.activeElement;
@@ -25,7 +26,7 @@ export function openMenu(event, items) {
   // No popover with light dismiss: releasing the right button would close it again.
   document.addEventListener("pointerdown", outside);
   menu.addEventListener("close", () => close(true));
-  document.body.append(menu);
+  pane.append(menu);
   place(menu, event);
   menu.querySelector("[role=menuitem]")?.focus();
 }

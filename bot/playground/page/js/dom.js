@@ -54,6 +54,17 @@ export function isVisible(element) {
   return element.checkVisibility({ visibilityProperty: true });
 }
 
+/** Wrap a textarea in an element that grows with its text, by style alone: also while it is hidden, or its width changes. */
+export function growing(textarea) {
+  textarea.addEventListener("input", () => grow(textarea));
+  return el("div", { class: "grow" }, textarea);
+}
+
+/** Let a `growing` textarea grow after its value was set by script. */
+export function grow(textarea) {
+  textarea.parentElement.dataset.text = textarea.value;
+}
+
 const LINES = 5;
 
 /** Announce a text to screen readers, as a new line of a live region, so that earlier ones are read to the end. */

@@ -20,6 +20,11 @@ export class Drafts {
     return draft;
   }
 
+  /** Make drafts that are replies to deleted messages no replies. */
+  forgetAnswered(ids) {
+    for (const [channelId, draft] of this.kept) if (ids.includes(draft.answered?.id)) this.kept.set(channelId, { ...draft, answered: null });
+  }
+
   /** Insert a draft that couldn't be posted before the channel's draft. */
   putBack(channelId, draft) {
     const since = this.take(channelId);

@@ -1,6 +1,7 @@
 // The inspector: the bot's gateway events and REST requests, and the worker's jobs.
 
 import { button, el } from "./dom.js";
+import { icon } from "./icons.js";
 
 const MAX_ENTRIES = 300;
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
@@ -15,7 +16,7 @@ export class Inspector {
     place.append(
       el("header", { class: "pane-head" }, el("h2", {}, "Inspector"),
         button("Clear", { onclick: () => this.list.replaceChildren() }),
-        button("✕", { class: "icon", "aria-label": "Fold the inspector away", onclick: () => this.toggle(false) })),
+        button(icon("close"), { class: "icon", "aria-label": "Fold the inspector away", onclick: () => this.toggle(false) })),
       el("p", { class: "muted" }, "Between the bot and this Discord. Tokens are left out."),
       el("div", { class: "row", role: "group", "aria-label": "Show" },
         kinds.map(([kind, label]) => el("label", {}, el("input", { type: "checkbox", checked: true, onchange: (event) => this.list.classList.toggle(`without-${kind}`, !event.target.checked) }), ` ${label}`))),
@@ -51,7 +52,7 @@ export class Inspector {
 
 function renderEntry(entry) {
   const { at, kind, name, status, ms, to_bot: toBot, ...rest } = entry;
-  const arrow = kind === "gateway" && toBot ? "→ bot" : kind === "job" ? "job" : "bot →";
+  const arrow = kind === "gateway" && toBot ? "to bot" : kind === "job" ? "job" : "from bot";
   const details = el("details", {},
     el("summary", {}, el("time", { class: "muted" }, TIME.format(new Date(at * 1000))), el("span", { class: "arrow" }, arrow), el("span", { class: "entry-name", title: name }, name.replace(/\d{13,}(?=\d{4})/g, "…")),
       status ? el("span", { class: status < 400 ? "status" : "status failed" }, status) : null,

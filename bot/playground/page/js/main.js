@@ -8,6 +8,7 @@ import { Inspector } from "./inspector.js";
 import { Interactions, MESSAGE_MENU } from "./interactions.js";
 import { plainText } from "./markdown.js";
 import { openMenu } from "./context_menu.js";
+import { isEditable } from "./message.js";
 import { openModal } from "./modal.js";
 import { Pane } from "./pane.js";
 import { Rest } from "./rest.js";
@@ -109,12 +110,13 @@ async function start() {
   }
 
   async function more(event, message, pane) {
-    if (event.shiftKey) return; // The browser's own menu.
+    // The browser's own menu, as in a text box.
+    if (event.shiftKey || event.target.closest("textarea")) return;
     event.preventDefault();
     const { currentTarget, clientX, clientY, type, target } = event;
     const where = { preventDefault() {}, currentTarget, clientX, clientY, type, target };
     const commands = (await pane.composer.reportErrors(interactions.commands(pane.channel))) ?? [];
-    openMenu(where, itemsOf(message, pane, commands.filter((each) => each.type === MESSAGE_MENU)));
+    openMenu(where, itemsOf(message, pane, commands.filter((each) => each.type === MESSAGE_MENU)), pane.place);
   }
 
   function itemsOf(message, pane, menus) {
@@ -123,6 +125,7 @@ async function start() {
     return [
       { label: "Reply", act: () => pane.composer.replyTo(message) },
       inServer && !message.thread ? { label: "Open a thread", act: () => openThreadAt(message, pane) } : null,
+      isEditable(message, me) ? { label: "Edit message", act: () => pane.list.edit(message) } : null,
       message.thread ? { label: "Go to the thread", act: () => app.openThread(message.thread.id) } : null,
       ...menus.map((each) => ({ label: each.name, group: "Apps", act: () => pane.composer.reportErrors(interactions.call(pane.channel, each, [], [], { target: message.id })) })),
       mine ? { label: "Delete message", group: "Message", danger: true, act: () => pane.composer.reportErrors(rest.request("DELETE", `/channels/${message.channel_id}/messages/${message.id}`)) } : null,

@@ -28,14 +28,14 @@ const ANYWHERE = [
   [/\*(?![\s*])((?:\\[\s\S]|[^*\\])+)\*(?!\*)/y, (m, read) => el("em", {}, read(m[1]))],
   [/_(?![\s_])((?:\\[\s\S]|[^_\\])+)_(?![A-Za-z0-9_])/y, (m, read) => el("em", {}, read(m[1]))],
   [/~~([\s\S]+?)~~/y, (m, read) => el("s", {}, read(m[1]))],
-  [/\[([^\]\n]{1,500})\]\(<?(https?:\/\/[^\s)>]+)>?\)/y, (m, read, about) => link(m[2], read(m[1]), about)],
+  [/\[([^\]\n]{1,500})\]\(<?(https?:\/\/[^\s)>]+)>?(?: "[^"\n]*")?\)/y, (m, read, about) => link(m[2], read(m[1]), about)],
   [/<(https?:\/\/[^\s>]+)>/y, (m, _, about) => link(m[1], [m[1]], about)],
   [/https?:\/\/[^\s<>|]*[^\s<>|.,:;"')\]]/y, (m, _, about) => link(m[0], [m[0]], about)],
   [/<@!?(\d{5,20})>/y, (m, _, about) => mention(`@${about.world.nameOf(about.world.users.get(m[1]))}`)],
   [/<@&(\d{5,20})>/y, (m, _, about) => mention(`@${about.world.roles.get(m[1])?.name ?? "role"}`)],
   [/<#(\d{5,20})>/y, (m, _, about) => channelLink(m[1], about)],
   [/<\/([^:>\n]{1,100}):\d+>/y, (m) => mention(`/${m[1]}`)],
-  [/<a?(:\w{2,32}:)\d+>/y, (m) => m[1]],
+  [/<a?:(\w{2,32}):\d+>/y, (m) => el("span", { role: "img", "aria-label": m[1] }, `:${m[1]}:`)],
   [/<t:(-?\d{1,12})(?::[tTdDfFR])?>/y, (m) => timestamp(new Date(Number(m[1]) * 1000))],
   [/@(everyone|here)/y, (m) => mention(m[0])],
 ];
@@ -74,19 +74,26 @@ export function markdown(text, about, depth = 0) {
   return plain ? [...found, plain] : found;
 }
 
-/** Return a text without Markdown, in one line, for previews and screen readers. */
+/** Return a text as it reads, in one line, for previews and screen readers: names for mentions, no signs of Markdown, no spoilers. */
 export function plainText(text, world) {
-  return named(text.replace(/\|\|[\s\S]*?\|\|/g, "▒▒▒").replace(/\\([^\sA-Za-z0-9])|[*_~`]/g, "$1"), world).replace(/\s+/g, " ");
+  return markdown(text, { world, jump: () => {} }).map(readOut).join("").replace(/\s+/g, " ").trim();
 }
 
-/** Replace mentions by names. */
-function named(text, world) {
-  return text
-    .replace(/<@!?(\d{5,20})>/g, (_, id) => `@${world.nameOf(world.users.get(id))}`)
-    .replace(/<@&(\d{5,20})>/g, (_, id) => `@${world.roles.get(id)?.name ?? "role"}`)
-    .replace(/<#(\d{5,20})>/g, (_, id) => (world.channels.has(id) ? `#${world.title(world.channels.get(id))}` : "#unknown"))
-    .replace(/<(\/[^:>\n]{1,100}):\d+>/g, "$1")
-    .replace(/<a?(:\w{2,32}:)\d+>/g, "$1");
+const BLOCKS = new Set(["DIV", "PRE", "BLOCKQUOTE", "OL", "UL"]);
+
+function readOut(node) {
+  if (typeof node === "string" || node.nodeType === Node.TEXT_NODE) return node.data ?? node;
+  if (node.matches(".spoiler")) return "(spoiler)";
+  if (node.matches("[role=img]")) return node.getAttribute("aria-label");
+  if (node.matches("br")) return " ";
+  if (node.matches("ol, ul")) return ` ${listOut(node)} `;
+  const inner = [...node.childNodes].map(readOut).join("");
+  return BLOCKS.has(node.tagName) ? ` ${inner} ` : inner;
+}
+
+function listOut(list) {
+  const numbered = list.matches("ol");
+  return [...list.children].map((each, number) => (numbered ? `${list.start + number}. ` : "") + [...each.childNodes].map(readOut).join("").trim()).join(", ");
 }
 
 function first(rules, text, at) {

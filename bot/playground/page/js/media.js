@@ -1,9 +1,10 @@
 // Attachments in messages: images with alt text, reserved size, spoilers and a large view; other files.
 
 import { button, el, externalLink } from "./dom.js";
+import { icon } from "./icons.js";
 import { spoilerImage } from "./spoiler.js";
 
-const SPOILER = 1 << 3;
+export const SPOILER = 1 << 3;
 const MAX_WIDTH = 420, MAX_HEIGHT = 320;
 
 /** Image URLs by attachment id. An edit brings a new signed URL; the old one avoids another download. */
@@ -29,7 +30,8 @@ export function attachments(world, found) {
   ];
 }
 
-function isPicture(world, attachment) {
+/** Tell whether an attachment is shown as a picture: one with a size, on this server. */
+export function isPicture(world, attachment) {
   return Boolean(attachment.width && world.ownAddress(attachment.url));
 }
 
@@ -71,7 +73,7 @@ function enlarge(address, text, alt) {
 export function fileCard(world, name, size, url, description = null) {
   const own = world.ownAddress(url);
   const title = own ? el("a", { href: own, download: name }, name) : el("span", {}, name);
-  return el("div", { class: "file" }, el("span", { class: "file-icon", "aria-hidden": "true" }, "▤"),
+  return el("div", { class: "file" }, el("span", { class: "file-icon" }, icon("file")),
     el("div", {}, title, el("div", { class: "muted" }, bytes(size), description ? ` · ${description}` : null)));
 }
 

@@ -1,11 +1,10 @@
 // Keyboard focus in the message list: arrow keys, and the focus of a message that is rendered again.
 
 /** Move the focus with the arrow keys: from the log to a visible message, from a message to the next one. */
-export function moveBetweenMessages(event, log, list) {
+export function moveBetweenMessages(event, log, all) {
   const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
   const fromLog = event.target === log;
   if (!by || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || !(fromLog || event.target.matches(".message"))) return;
-  const all = [...list.children];
   const next = fromLog ? inSight(log, all).at(by < 0 ? -1 : 0) : all[all.indexOf(event.target) + by];
   if (!next) return;
   event.preventDefault();

@@ -7,7 +7,11 @@ export function groupMessages(list, messages) {
   let before = null;
   for (const element of list.children) {
     const message = messages?.get(element.dataset.id);
-    if (!message) continue;
+    if (!message) {
+      // The line above new messages: below it a group begins.
+      before = null;
+      continue;
+    }
     const near = before && new Date(message.timestamp) - new Date(before.timestamp) < GROUP_WITHIN_MS;
     element.classList.toggle("follows", Boolean(near && before.author.id === message.author.id && message.type === 0));
     before = message;

@@ -2,7 +2,11 @@
 
 import { button, el, uniqueId } from "./dom.js";
 import { people, places, roles } from "./components.js";
+import { icon } from "./icons.js";
 import { ATTACHMENT } from "./interactions.js";
+import { MentionCompletion } from "./mention_completion.js";
+import { mentionable, toMarks } from "./mentions.js";
+import { Suggestions } from "./suggestions.js";
 import { takeFiles, thumbnail } from "./upload_tray.js";
 
 const WHOLE = 4, BOOLEAN = 5, USER = 6, CHANNEL = 7, ROLE = 8, MENTIONABLE = 9, NUMBER = 10;
@@ -11,7 +15,7 @@ const AUTOCOMPLETE_DELAY_MS = 250;
 /**
 * Create an option's field.
  * @param {Object} option The registered option.
- * @param {Object} about `world`; `complete(option, text)` returns autocomplete choices; `excess(files)` gets files beyond one.
+ * @param {Object} about `world`; `channel()`; `complete(option, text)` returns autocomplete choices; `excess(files)` gets files beyond one.
  * @returns {{option, element, value: () => any, focus: () => void}} `value` is undefined where it is empty.
  */
 export function createOptionField(option, about) {
@@ -56,13 +60,19 @@ function numberField(option, described) {
   return { element: input, value: () => (input.value === "" ? undefined : Number(input.value)), focus: () => input.focus() };
 }
 
-/** Create a text field, with autocomplete where the option has it. */
+/** Create a text field, with autocomplete where the option has it, else with completion of mentions. */
 function textField(option, described, about) {
   const input = el("input", { ...described, type: "text", autocomplete: "off", minlength: option.min_length, maxlength: option.max_length ?? 6000 });
   const fill = (text) => {
     input.value = text;
   };
-  if (!option.autocomplete) return { element: input, value: () => input.value || undefined, focus: () => input.focus(), fill };
+  if (!option.autocomplete) {
+    const suggestions = new Suggestions(input);
+    new MentionCompletion(input, suggestions, about).listen();
+    input.addEventListener("keydown", (event) => suggestions.key(event));
+    const value = () => toMarks(input.value, mentionable(about.world, about.channel())) || undefined;
+    return { element: el("div", {}, input, suggestions.element), value, focus: () => input.focus(), fill };
+  }
   const list = el("datalist", { id: `${described.id}-offers` });
   input.setAttribute("list", list.id);
   let offers = [], pause = 0;
@@ -94,7 +104,7 @@ function fileField(option, id, about) {
     const address = URL.createObjectURL(file);
     const preview = thumbnail(address, file);
     preview.addEventListener("load", () => URL.revokeObjectURL(address), { once: true });
-    shown.replaceChildren(preview, el("span", {}, file.name), button("✕", { class: "icon", "aria-label": `Remove ${file.name}`, onclick: () => {
+    shown.replaceChildren(preview, el("span", {}, file.name), button(icon("close"), { class: "icon", "aria-label": `Remove ${file.name}`, onclick: () => {
       file = null;
       input.value = "";
       draw();

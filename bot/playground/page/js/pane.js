@@ -1,12 +1,14 @@
 // The pane of a channel or thread: messages, typing indicator, composer.
 
-import { button, el } from "./dom.js";
+import { button, el, isVisible } from "./dom.js";
 import { Composer } from "./composer.js";
-import { messageElement } from "./message.js";
-import { groupMessages } from "./message_groups.js";
+import { icon } from "./icons.js";
+import { isOwn } from "./message.js";
+import { moveBetweenMessages } from "./message_focus.js";
+import { MessageList } from "./message_list.js";
+import { NewMessages } from "./new_messages.js";
 import { MessageAnnouncer } from "./screen_reader.js";
 import { TypingIndicator } from "./typing_indicator.js";
-import { findSameElement, moveBetweenMessages } from "./message_focus.js";
 import { byId, DIRECT, THREADS } from "./world.js";
 
 const PAGE_SIZE = 50;
@@ -44,21 +46,24 @@ export class Pane {
     this.heading = el("h2", { tabindex: "-1" });
     this.older = button("Show older messages", { class: "older", hidden: true, onclick: () => this.#loadOlder() });
     this.again = button("Try again", { class: "older", hidden: true, onclick: () => this.#retry() });
-    this.list = el("ol", { class: "messages" });
+    this.list = new MessageList(this.app, this);
     this.topic = el("p", { class: "muted topic" });
     this.welcome = el("div", { class: "welcome" });
     this.log = el("div", { class: "log", role: "log", tabindex: "0", "aria-label": "Messages", "aria-live": "off",
-      "aria-keyshortcuts": "ArrowUp ArrowDown", onkeydown: (event) => moveBetweenMessages(event, this.log, this.list) },
-    this.older, this.again, this.welcome, this.list);
-    this.composer = new Composer(this.app, () => this.channel);
+      "aria-keyshortcuts": "ArrowUp ArrowDown", onkeydown: (event) => moveBetweenMessages(event, this.log, this.list.elements()) },
+    this.older, this.again, this.welcome, this.list.element);
+    this.news = new NewMessages(this.log, this.list, () => this.#toEnd());
+    this.composer = new Composer(this.app, () => this.channel, () => this.list.editLast());
     this.place.replaceChildren(
       el("header", { class: "pane-head" }, this.heading, this.topic,
-        this.closed ? button("✕", { class: "icon", "aria-label": "Close the thread", onclick: this.closed }) : null),
-      this.log, this.typing.element, this.composer.element);
-    // Images that load later must not scroll the newest message out of view.
-    new ResizeObserver(() => this.following && this.#toEnd()).observe(this.list);
+        this.closed ? button(icon("close"), { class: "icon", "aria-label": "Close the thread", onclick: this.closed }) : null),
+      this.log, this.news.element, this.typing.element, this.composer.element);
+    // Neither images that load later nor a composer that grows may scroll the newest message out of view.
+    const resized = new ResizeObserver(() => this.#keepPlace());
+    for (const each of [this.list.element, this.log]) resized.observe(each);
     this.log.addEventListener("scroll", () => {
       this.following = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < END_DISTANCE_PX;
+      this.news.update(this.following);
     });
   }
 
@@ -96,7 +101,8 @@ export class Pane {
     this.round += 1;
     this.filled = false;
     this.following = true;
-    this.list.replaceChildren();
+    this.list.clear();
+    this.news.clear();
     this.older.hidden = this.welcome.hidden = this.again.hidden = true;
     this.typing.clear();
     this.announcer.clear();
@@ -106,6 +112,7 @@ export class Pane {
   async #load() {
     const { world, rest } = this.app;
     const { id } = this.channel;
+    const unread = world.unread.get(id);
     this.round += 1;
     const { round } = this;
     if (this.failed) this.composer.showError("");
@@ -119,8 +126,18 @@ export class Pane {
     world.fill(id, messages.filter((each) => !this.gone.has(each.id)), messages.length < PAGE_SIZE);
     this.#begins(messages.length < PAGE_SIZE);
     this.#fill(world.loaded(id));
-    if (this.following) this.#toEnd();
+    this.#keepPlace();
+    if (unread) this.#showUnread(unread);
     this.read();
+  }
+
+  /** Draw the line above the first unread message, and scroll back to it where not all of them are in sight. */
+  #showUnread(firstId) {
+    const { world } = this.app;
+    for (const each of world.loaded(this.channel.id)) if (byId(each.id, firstId) >= 0 && !isOwn(each, world.me)) this.news.add(each.id);
+    this.list.arrange();
+    if (this.news.show()) this.following = false;
+    this.news.update(this.following);
   }
 
   #fail(error) {
@@ -132,19 +149,21 @@ export class Pane {
   /** Render the given messages and no others. Only messages that are new since the first load are announced. */
   #fill(messages) {
     const wanted = new Set(messages.map((each) => each.id));
-    this.#remove([...this.list.children].map((each) => each.dataset.id).filter((id) => !wanted.has(id)));
+    this.#remove(this.list.elements().map((each) => each.dataset.id).filter((id) => !wanted.has(id)));
     for (const message of messages) {
-      this.#render(message);
-      if (this.filled) this.announcer.read(message);
-      else this.announcer.know(message);
+      if (this.filled) this.#show(message);
+      else {
+        this.list.render(message);
+        this.announcer.know(message);
+      }
     }
     this.filled = true;
-    groupMessages(this.list, this.app.world.messages.get(this.channel.id));
+    this.list.arrange();
   }
 
-  /** Focus the message box, or on touch screens the heading, so that no on-screen keyboard opens. */
-  enter() {
-    if (matchMedia("(max-width: 700px), (hover: none)").matches) this.heading.focus();
+  /** Focus the message box, or on touch screens another element, by default the heading, so that no on-screen keyboard opens. */
+  enter(other = this.heading) {
+    if (matchMedia("(max-width: 700px), (hover: none)").matches) other.focus();
     else this.composer.focus();
   }
 
@@ -154,7 +173,7 @@ export class Pane {
 
   /** Scroll to a message, focus and highlight it. */
   async point(messageId) {
-    const found = this.#element(messageId) ?? (await this.#reach(messageId));
+    const found = this.list.find(messageId) ?? (await this.#reach(messageId));
     if (!found) return;
     this.following = false;
     found.scrollIntoView({ block: "center" });
@@ -173,7 +192,7 @@ export class Pane {
       if (!(await this.#loadOlder(MAX_PAGE_SIZE))) return null;
     }
     if (this.channel?.id !== id) return null;
-    const found = this.#element(messageId);
+    const found = this.list.find(messageId);
     if (!found) this.composer.showError(isAbove() ? "That message is further up: show older messages first." : "That message was deleted.");
     return found;
   }
@@ -182,11 +201,12 @@ export class Pane {
     const { world } = this.app;
     this.channel = world.channels.get(this.channel.id) ?? this.channel;
     const title = world.title(this.channel);
-    const sign = this.channel.type === DIRECT ? "@" : THREADS.has(this.channel.type) ? "↳ " : "# ";
-    this.heading.textContent = `${sign}${title}`;
+    const isThread = THREADS.has(this.channel.type);
+    const sign = this.channel.type === DIRECT ? "@" : "# ";
+    this.heading.replaceChildren(...(isThread ? [icon("thread"), ` ${title}`] : [`${sign}${title}`]));
     this.topic.textContent = this.channel.topic ?? "";
-    this.place.setAttribute("aria-label", `${THREADS.has(this.channel.type) ? "Thread" : "Channel"} ${title}`);
-    this.composer.name(`Message ${sign}${title}`);
+    this.place.setAttribute("aria-label", `${isThread ? "Thread" : "Channel"} ${title}`);
+    this.composer.name(`Message ${isThread ? `“${title}”` : sign + title}`);
     this.#welcome();
   }
 
@@ -205,57 +225,31 @@ export class Pane {
       el("p", { class: "muted" }, "Drop or paste pictures here, or take some of the Scenes. Type / for the bot's commands."));
   }
 
-  #element(id) {
-    return document.getElementById(`message-${this.channel?.id}-${id}`);
-  }
-
-  #createElement(message) {
-    const { app } = this;
-    return messageElement(message, {
-      world: app.world,
-      jump: app.jump,
-      openThread: app.openThread,
-      reply: (each) => this.composer.replyTo(each),
-      more: (event, each) => app.more(event, each, this),
-      use: (each, component, values) => this.composer.reportErrors(app.interactions.use(each, component, values)),
-      dismiss: (each) => this.composer.reportErrors(app.rest.request("DELETE", `/channels/${each.channel_id}/messages/${each.id}`)),
-    });
-  }
-
-  /** Render a new or changed message. */
+  /** Render a message of an event. */
   #insert(message) {
-    if (!this.#element(message.id)) this.typing.remove(message.author.id);
-    this.#render(message);
-    this.announcer.read(message);
-    groupMessages(this.list, this.app.world.messages.get(this.channel.id));
+    this.#show(message);
+    this.list.arrange();
     this.read();
-    if (this.following) this.#toEnd();
+    this.#keepPlace();
   }
 
-  #render(message) {
-    const old = this.#element(message.id);
-    const made = this.#createElement(message);
-    if (old) return this.#replace(old, made);
-    const next = [...this.list.children].find((each) => byId(each.dataset.id, message.id) > 0);
-    return this.list.insertBefore(made, next ?? null);
-  }
-
-  #replace(old, made) {
-    const refocus = old.contains(document.activeElement) ? findSameElement(old, document.activeElement) : null;
-    const shown = [...old.querySelectorAll(".spoiler")].map((each) => each.classList.contains("shown"));
-    old.replaceWith(made);
-    made.querySelectorAll(".spoiler").forEach((each, number) => shown[number] && each.click());
-    refocus?.(made).focus({ preventScroll: true });
+  /** Render and announce a new or changed message. A user's own leads to the end, others' out of sight are marked as new. */
+  #show(message) {
+    if (!this.list.find(message.id)) {
+      this.typing.remove(message.author.id);
+      if (isOwn(message, this.app.world.me)) {
+        this.news.clear();
+        this.following = true;
+      } else if (!this.following || document.hidden || !isVisible(this.place)) this.news.add(message.id);
+    }
+    this.list.render(message);
+    this.announcer.read(message);
   }
 
   #remove(ids) {
-    for (const id of ids) {
-      this.gone.add(id);
-      const found = this.#element(id);
-      if (found?.contains(document.activeElement)) this.composer.focus();
-      found?.remove();
-    }
-    groupMessages(this.list, this.app.world.messages.get(this.channel.id));
+    for (const id of ids) this.gone.add(id);
+    this.list.remove(ids);
+    this.news.update(this.following);
   }
 
   /** Load messages before the oldest. Returns whether they were rendered. */
@@ -272,14 +266,20 @@ export class Pane {
     const height = this.log.scrollHeight;
     world.fill(id, found, found.length < limit);
     for (const message of found) {
-      this.#render(message);
+      this.list.render(message);
       this.announcer.know(message);
     }
     this.#begins(found.length < limit);
-    if (pressed && this.older.hidden) this.list.firstElementChild.focus({ preventScroll: true });
-    groupMessages(this.list, this.app.world.messages.get(this.channel.id));
+    this.list.arrange();
+    if (pressed && this.older.hidden) this.list.elements()[0].focus({ preventScroll: true });
     this.log.scrollTop += this.log.scrollHeight - height;
     return true;
+  }
+
+  /** Stay at the end, where the user is there, or show what came below. */
+  #keepPlace() {
+    if (this.following) this.#toEnd();
+    this.news.update(this.following);
   }
 
   #toEnd() {

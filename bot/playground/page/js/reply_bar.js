@@ -1,6 +1,7 @@
 // The bar that shows which message is replied to.
 
 import { button, el } from "./dom.js";
+import { icon } from "./icons.js";
 
 /** The bar above the message box. Hidden where the next message is no reply. */
 export class ReplyBar {
@@ -23,7 +24,7 @@ export class ReplyBar {
   }
 
   #end() {
-    return button("✕", { class: "icon", "aria-label": "Don't reply", onclick: () => {
+    return button(icon("close"), { class: "icon", "aria-label": "Don't reply", onclick: () => {
       this.show(null);
       this.leave();
     } });

@@ -1,6 +1,7 @@
 // The send button and the upload progress of a composer.
 
 import { el } from "./dom.js";
+import { icon } from "./icons.js";
 
 /** Allows one request at a time for each channel. */
 export class UploadStatus {
@@ -8,7 +9,7 @@ export class UploadStatus {
   constructor(shown) {
     this.shown = shown;
     this.files = new Map();
-    this.button = el("button", { type: "submit", class: "primary", "aria-label": "Send" }, "➤");
+    this.button = el("button", { type: "submit", class: "primary", "aria-label": "Send" }, icon("send"));
     this.progress = el("progress", { max: 1, value: 0, "aria-label": "Upload" });
     this.element = el("div", { class: "uploading", hidden: true }, el("span", {}, "Uploading… "), this.progress);
   }

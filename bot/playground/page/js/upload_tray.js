@@ -1,6 +1,7 @@
 // The tray of files to post: previews, alt text, spoilers. Also drop and paste of files.
 
 import { announce, button, el, uniqueId } from "./dom.js";
+import { icon } from "./icons.js";
 import { bytes } from "./media.js";
 
 export const MAX_FILES = 10;
@@ -61,7 +62,7 @@ export class UploadTray {
     const alt = el("input", { id: altId, type: "text", maxlength: 1024, placeholder: "Alt text" });
     const hidden = el("input", { type: "checkbox" });
     const entry = { file, preview, alt, hidden };
-    const remove = button("✕", { class: "icon", "aria-label": `Remove ${file.name}`, onclick: () => this.#remove(entry) });
+    const remove = button(icon("close"), { class: "icon", "aria-label": `Remove ${file.name}`, onclick: () => this.#remove(entry) });
     entry.element = el("li", {},
       thumbnail(preview, file),
       el("span", { class: "file-name" }, file.name, el("span", { class: "muted" }, ` ${bytes(file.size)}`)),

@@ -16,11 +16,13 @@ export class World {
     this.guild = null;
     this.channels = new Map();
     this.users = new Map();
+    this.members = new Map();
     this.roles = new Map();
     this.owner = null;
     this.messages = new Map();
     this.reached = new Map();
-    this.unread = new Set();
+    /** The first unread message's id by channel. */
+    this.unread = new Map();
     this.listeners = new Map();
   }
 
@@ -41,7 +43,7 @@ export class World {
 
   /** Return a user's display name. */
   nameOf(user) {
-    return user?.global_name || user?.username || "somebody";
+    return this.members.get(user?.id)?.nick || user?.global_name || user?.username || "somebody";
   }
 
   /** Return a channel's active threads, oldest first. */
@@ -145,26 +147,51 @@ function setGuild(world, data) {
   world.guild = data;
   world.owner = data.owner_id;
   for (const channel of [...data.channels, ...data.threads]) world.channels.set(channel.id, channel);
-  for (const member of data.members) world.meet(member.user);
-  for (const role of data.roles) world.roles.set(role.id, role);
+  world.members.clear();
+  world.roles.clear();
+  for (const member of data.members) setMember(world, member);
+  for (const role of data.roles) setRole(world, { role });
   world.emit("channels");
   world.emit("fresh");
 }
 
+function setMember(world, data) {
+  world.members.set(data.user.id, data);
+  world.meet(data.user);
+}
+
+function setRole(world, data) {
+  world.roles.set(data.role.id, data.role);
+}
+
 function setMessage(world, data) {
+  updateReferences(world, data.channel_id, data.id, data);
   const loaded = world.change(data);
   if (data.thread) setChannel(world, data.thread);
   if (loaded) world.emit("message", data);
 }
 
+/** Update the copies of a message in replies to it, and in the thread that began with it. `now` is null once it is deleted. */
+function updateReferences(world, channelId, messageId, now) {
+  const all = [...world.messages.values()].flatMap((each) => [...each.values()]);
+  for (const each of all) {
+    const target = each.message_reference;
+    const refers = target?.message_id === messageId && target.channel_id === channelId && each.referenced_message !== undefined;
+    if (refers) setMessage(world, { ...each, referenced_message: now });
+  }
+}
+
 function newMessage(world, data) {
-  world.unread.add(data.channel_id);
+  if (!world.unread.has(data.channel_id)) world.unread.set(data.channel_id, data.id);
   setMessage(world, data);
   world.emit("channels");
 }
 
 function dropMessages(world, channelId, ids) {
-  for (const id of ids) world.messages.get(channelId)?.delete(id);
+  for (const id of ids) {
+    world.messages.get(channelId)?.delete(id);
+    updateReferences(world, channelId, id, null);
+  }
   world.emit("gone", channelId, ids);
 }
 
@@ -183,7 +210,12 @@ function reacted(world, data, by) {
 const EVENT_HANDLERS = {
   READY: (world, data) => data.private_channels.forEach((each) => setChannel(world, each)),
   GUILD_CREATE: setGuild,
-  GUILD_MEMBER_ADD: (world, data) => world.meet(data.user),
+  GUILD_MEMBER_ADD: setMember,
+  GUILD_MEMBER_UPDATE: setMember,
+  GUILD_MEMBER_REMOVE: (world, data) => world.members.delete(data.user.id),
+  GUILD_ROLE_CREATE: setRole,
+  GUILD_ROLE_UPDATE: setRole,
+  GUILD_ROLE_DELETE: (world, data) => world.roles.delete(data.role_id),
   CHANNEL_CREATE: setChannel,
   CHANNEL_UPDATE: setChannel,
   CHANNEL_DELETE: dropChannel,
