@@ -18,8 +18,11 @@ from bot.durable.runner import RequestRunner
 from bot.events.router import MessageRouter
 from bot.heartbeat import beat, in_session
 from bot.images.fetcher import Fetcher
+from bot.images.lookup import ImageLookup
 from bot.interactions.dispatcher import InteractionDispatcher
 from bot.settings import BotSettings, Delays, queue_name
+from handlers.chat.history import History
+from handlers.storage.answer_subjects import AnswerSubjects
 from handlers.storage.inbox import Inbox, Open
 from handlers.storage.interaction_tokens import InteractionTokens
 from handlers.storage.read_cursors import ReadCursors
@@ -75,6 +78,7 @@ class Beholder(commands.Bot):
         redis: A connection for short commands.
         inference: The queue to the workers.
         fetcher: Fetches pictures.
+        lookup: Finds the picture that is meant.
         inbox: The open requests.
         read_cursors: Up to where each channel has been read.
         runner: The registry of running requests.
@@ -87,6 +91,7 @@ class Beholder(commands.Bot):
     redis: Client
     inference: InferenceClient
     fetcher: Fetcher
+    lookup: ImageLookup
     inbox: Inbox
     read_cursors: ReadCursors
     runner: RequestRunner
@@ -176,9 +181,10 @@ class Beholder(commands.Bot):
         self.read_cursors = ReadCursors(self.redis, name)
         self.runner = RequestRunner(self, self.inbox, self._is_own)
         self.router = MessageRouter(self.bot_id, self.read_cursors)
+        self.lookup = ImageLookup(self, AnswerSubjects(self.redis, name), History(self.redis, name))
         tokens = InteractionTokens(self.redis, name)
         self.interactions = InteractionDispatcher(
-            self, self.inbox, tokens, self.runner, self.inference, self.fetcher, self.delays
+            self, self.inbox, tokens, self.runner, self.inference, self.fetcher, self.lookup, self.delays
         )
 
     def _is_own(self, request: Open) -> bool:

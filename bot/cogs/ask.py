@@ -8,11 +8,11 @@ from bot.client import Beholder
 from bot.discord_api.outgoing import OutgoingMessage
 from bot.errors import UserError
 from bot.formatting.captions import caption_results, format_answers
-from bot.images.extract import extract_images
 from bot.interactions.dispatcher import CommandContext
 from bot.interactions.image_options import (
     ImageArguments,
     MessageRef,
+    chosen_images,
     image_options,
     image_sources,
     resolve_images,
@@ -96,11 +96,11 @@ class Ask(commands.Cog):
 
     async def menu(self, interaction: discord.Interaction[Beholder], message: discord.Message) -> None:
         """Accept a request to caption a message's pictures. The outcome is ephemeral."""
-        pictures = extract_images(message, asked=True)
-        if not pictures:
+        images = chosen_images(interaction, message)
+        if images is None:
             raise UserError(NO_PICTURE_HERE)
         source = MessageRef(channel_id=message.channel.id, message_id=message.id)
-        arguments = QuestionArguments(images=pictures, source=source)
+        arguments = QuestionArguments(images=images, source=source)
         await self._client.interactions.run(
             interaction, DESCRIBE, arguments.model_dump(mode="json"), private=True
         )

@@ -3,6 +3,7 @@
 import asyncio
 import enum
 import logging
+import re
 import weakref
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 
 _USER_MESSAGE_TYPES = frozenset({discord.MessageType.default, discord.MessageType.reply})
 """Types of messages that members write; all others are Discord's own notices."""
+_LINK = re.compile(r"https?://\S+")
 
 
 class MessageKind(enum.IntEnum):
@@ -36,7 +38,8 @@ class IncomingMessage:
         guild_id: The server's id, cached or not; None in a DM.
         is_direct: Whether it is in a DM.
         is_addressed: Whether its author waits for an answer: in a DM, where the bot is mentioned, or in a
-            reply to the bot that brings a picture.
+            reply to the bot that brings a picture or a question.
+        is_named: Whether it is addressed to the bot otherwise than by being a reply.
         images: Its attachments and stickers that claim to be pictures.
         own_thread: Whether it is in a thread that the bot has made: in a conversation.
         replied_to: The bot's message that it replies to.
@@ -48,6 +51,7 @@ class IncomingMessage:
     guild_id: int | None
     is_direct: bool
     is_addressed: bool
+    is_named: bool
     images: tuple[ImageRef, ...]
     own_thread: bool
     replied_to: discord.Message | None
@@ -174,11 +178,14 @@ class MessageRouter:
         replied_to = message.reference.resolved if message.reference is not None else None
         to_bot = isinstance(replied_to, discord.Message) and replied_to.author.id == self._bot_id
         images = extract_images(message, asked=False)
+        is_named = self._is_named(message)
+        mentioned = any(user.id == self._bot_id for user in message.mentions)
         return IncomingMessage(
             message=message,
             guild_id=guild_id_of(message),
             is_direct=is_direct(message),
-            is_addressed=self._is_addressed(message, has_images=bool(images)),
+            is_addressed=is_named or (bool(images) and mentioned) or (to_bot and _asks(message)),
+            is_named=is_named,
             images=images,
             own_thread=is_own_thread(message.channel, self._bot_id),
             replied_to=replied_to if isinstance(replied_to, discord.Message) and to_bot else None,
@@ -186,18 +193,21 @@ class MessageRouter:
             backfilled=backfilled,
         )
 
-    def _is_addressed(self, message: discord.Message, *, has_images: bool) -> bool:
-        """Tell whether the author waits for an answer.
+    def _is_named(self, message: discord.Message) -> bool:
+        """Tell whether a message is addressed to the bot, otherwise than by being a reply.
 
         A reply to one of the bot's messages mentions it without naming it. That is meant for the bot only
-        where it brings a picture, and not when somebody says thanks.
+        where it brings a picture or a question, and not when somebody says thanks.
         """
         if is_direct(message) or self._bot_id in message.raw_mentions:
             return True
         role = message.guild.self_role if message.guild is not None else None
-        if role is not None and role in message.role_mentions:
-            return True
-        return has_images and any(user.id == self._bot_id for user in message.mentions)
+        return role is not None and role in message.role_mentions
+
+
+def _asks(message: discord.Message) -> bool:
+    """Tell whether a message has a question mark, of any script, outside of links."""
+    return any(mark in _LINK.sub("", message.content) for mark in "?\uff1f\u061f\u037e\u055e")
 
 
 def is_user_message(message: discord.Message) -> bool:

@@ -14,12 +14,13 @@ from bot.formatting.markdown import (
     single_line,
     utf16_length,
 )
+from bot.images.lookup import COPY_NAME
 from handlers.captioning import Words
 from inference.errors import BeholderError, PictureError
 
 MAX_CAPTION_LENGTH = 1024
 """Discord's limit of an attachment's description, in characters: a caption can be used as alt text."""
-THUMBNAIL_NAME = "picture.jpg"
+THUMBNAIL_NAME = COPY_NAME
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import discord
 from pydantic import JsonValue, SecretStr
@@ -31,12 +31,16 @@ from bot.errors import TokenExpired
 from bot.formatting.errors import error_sentence
 from bot.formatting.status import INTERNAL_ERROR, NO_WORKER, late_answer, queue_position
 from bot.images.fetcher import Fetcher
+from bot.images.lookup import ImageLookup
 from bot.interactions.response import DeferredResponse, defer, discord_files, refusal
 from bot.settings import Delays
 from handlers.storage.inbox import Inbox, OpenCommand
 from handlers.storage.interaction_tokens import TOKEN_LIFETIME_S, InteractionTokens
 from inference.errors import QueueUnavailable
 from inference.schema import Task
+
+if TYPE_CHECKING:
+    from handlers.storage.answer_subjects import AnswerSubject
 
 log = logging.getLogger(__name__)
 
@@ -64,15 +68,26 @@ class CommandContext:
     Attributes:
         client: The Discord client.
         fetcher: Fetches pictures.
+        lookup: Finds the picture that is meant.
         request: The request; its arguments are the cog's to validate.
         job: The job that the member waits for.
+        subject: What the outcome is about, where that is known: a reply to it is about the same.
     """
 
-    def __init__(self, client: discord.Client, fetcher: Fetcher, request: OpenCommand, inbox: Inbox) -> None:
+    def __init__(
+        self,
+        client: discord.Client,
+        fetcher: Fetcher,
+        lookup: ImageLookup,
+        request: OpenCommand,
+        inbox: Inbox,
+    ) -> None:
         self.client = client
         self.fetcher = fetcher
+        self.lookup = lookup
         self.request = request
         self.job: QueuedJob | None = None
+        self.subject: AnswerSubject | None = None
         self._inbox = inbox
         self._cleanups: list[Callable[[], Awaitable[None]]] = []
         self._once_shown: Callable[[discord.Message], Awaitable[None]] | None = None
@@ -101,6 +116,12 @@ class CommandContext:
         arguments = {**self.request.arguments, **found}
         self.request = self.request.model_copy(update={"arguments": arguments})
         await self._inbox.amend(self.request)
+
+    async def keep_subject(self, message: discord.Message) -> None:
+        """Store what the outcome's message is about. Nobody can reply to an ephemeral one."""
+        if self.subject is not None and not self.request.private:
+            with contextlib.suppress(QueueUnavailable):
+                await self.lookup.keep(message.id, self.subject)
 
     async def run_once_shown(self, message: discord.Message) -> None:
         """Do what `once_shown` was given.
@@ -135,10 +156,11 @@ class InteractionDispatcher:
         runner: Runs them.
         workers: Tells whether a worker for a task is up.
         fetcher: Given to what is registered.
+        lookup: Given to what is registered; stores what each outcome is about.
         delays: Of retries and of what a member is told while waiting.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what all commands share
         self,
         client: discord.Client,
         inbox: Inbox,
@@ -146,6 +168,7 @@ class InteractionDispatcher:
         runner: RequestRunner,
         workers: Workers,
         fetcher: Fetcher,
+        lookup: ImageLookup,
         delays: Delays,
     ) -> None:
         self._client = client
@@ -154,6 +177,7 @@ class InteractionDispatcher:
         self._runner = runner
         self._workers = workers
         self._fetcher = fetcher
+        self._lookup = lookup
         self._delays = delays
         self._registered: dict[str, tuple[Perform, Task]] = {}
         runner.register(OpenCommand, self._resume)
@@ -243,10 +267,11 @@ class InteractionDispatcher:
 
     async def _finish(self, request: OpenCommand, response: DeferredResponse | None) -> None:
         started = time.monotonic()
-        context = CommandContext(self._client, self._fetcher, request, self._inbox)
+        context = CommandContext(self._client, self._fetcher, self._lookup, request, self._inbox)
         if response is not None or not request.private:
             message = await self._show(request, response, await self._outcome(context, response))
             if message is not None:
+                await context.keep_subject(message)
                 await self._run_once_shown(context, message)
         await self._close(request)
         await context.run_cleanups()

@@ -10,9 +10,9 @@ import discord
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.formatting.captions import about_line
-from bot.images.extract import ImageRef, claims_image
+from bot.images.extract import ImageRef, claims_image, own_images
 from bot.images.fetcher import Fetcher, image_source
-from bot.images.lookup import check_may_look, fetch_images, find_images
+from bot.images.lookup import check_may_look, fetch_images, subject_of
 from bot.interactions.dispatcher import CommandContext
 from handlers.ports import ImageSource
 from handlers.snowflake import Id
@@ -39,7 +39,8 @@ class ImageArguments(BaseModel):
 
     Attributes:
         images: The pictures; none where they have yet to be looked up.
-        source: The message that has them; None where they were given as options.
+        source: The message that has them, or that was chosen and is about them; None where they were given as
+            options.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -85,6 +86,20 @@ def image_options(
     )
 
 
+def chosen_images(
+    interaction: discord.Interaction[Any], message: discord.Message
+) -> tuple[ImageRef, ...] | None:
+    """Return the pictures of a message that was chosen in its menu, before the interaction is deferred.
+
+    Returns:
+        None where it is about no picture; none where they have to be looked up: it is a reply, or the bot's.
+    """
+    client = interaction.client
+    if client.user is not None and message.author.id == client.user.id:
+        return ()
+    return own_images(message) or (() if message.type is discord.MessageType.reply else None)
+
+
 def _check(file: discord.Attachment, fetcher: Fetcher) -> None:
     if not claims_image(file):
         raise NotAPicture("Neither its type nor its name is a picture's.")
@@ -96,15 +111,24 @@ async def resolve_images(context: CommandContext, kind: type[A]) -> A:
 
     Raises:
         UserError: There are none.
+        PictureGone: They were deleted.
         QueueUnavailable: Redis cannot be reached.
     """
     arguments = kind.model_validate(context.request.arguments)
-    if arguments.images:
-        return arguments
-    found = await find_images(context.client, context.request)
-    source = MessageRef(channel_id=found.channel_id, message_id=found.message_id)
-    arguments = arguments.model_copy(update={"images": found.images, "source": source})
-    await context.settle(**arguments.model_dump(mode="json"))
+    source = arguments.source
+    if not arguments.images:
+        lookup, request = context.lookup, context.request
+        found = (
+            await lookup.for_command(request)
+            if source is None
+            else await lookup.at(request.guild_id, source.channel_id, source.message_id)
+        )
+        source = MessageRef(channel_id=found.channel_id, message_id=found.message_id)
+        arguments = arguments.model_copy(update={"images": found.images, "source": source})
+        await context.settle(**arguments.model_dump(mode="json"))
+    channel_id = source.channel_id if source is not None else context.request.channel_id
+    message_id = source.message_id if source is not None else None
+    context.subject = subject_of(channel_id, message_id, arguments.images)
     return arguments
 
 

@@ -268,6 +268,16 @@ class History:
             names = await self._redis.smembers(self._message_index + str(message_id))
         return [ConversationKey.named(bytes(name).decode()) for name in names]  # type: ignore[arg-type]
 
+    async def pictures_of(self, conversation: ConversationKey, message_id: int) -> tuple[PostedImage, ...]:
+        """Return the images that a message of a conversation is about, be it a turn or part of an answer.
+
+        They are those of its turn, else of the turn before, and so on; else the subject's.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        return history_codec.pictures_of(await self._fields(conversation), message_id)
+
     async def refresh(self, conversation: ConversationKey) -> None:
         """Extend a conversation's lifetime, and that of its index entries, to `RETENTION_S` from now.
 

@@ -88,6 +88,20 @@ def messages(fields: dict[str, Any]) -> set[int]:
     return found | ({each.message_id for each in subject.pictures} if subject else set())
 
 
+def pictures_of(fields: dict[str, Any], message_id: int) -> tuple[PostedImage, ...]:
+    """Return the images that a turn, or a message of an answer, is about; none where it is neither."""
+    answered = {message: turn for turn, shown in reply_messages(fields).items() for message in shown}
+    turn_id = answered.get(message_id, message_id)
+    subject = read(Subject, fields.get(SUBJECT)) or Subject()
+    if turn_id not in turn_ids(list(fields)):
+        return tuple(each for each in subject.pictures if each.message_id == message_id)
+    pictures = subject.pictures
+    for turn in user_turns(fields):
+        if turn.turn_id <= turn_id:
+            pictures = turn.pictures or turn.about or pictures
+    return pictures
+
+
 def without_message(subject: Subject, message_id: int) -> Subject:
     """Remove a deleted message's images from a subject."""
     left = tuple(each for each in subject.pictures if each.message_id != message_id)

@@ -66,6 +66,7 @@ class UserTurn(StoredModel):
         pictures: The images posted with it.
         message_id: The message that its author can edit or delete; None if there is none.
         author_id: The user, if known: two users may have the same name.
+        about: The images of the message that it replies to.
     """
 
     turn_id: Id
@@ -74,6 +75,7 @@ class UserTurn(StoredModel):
     pictures: tuple[PostedImage, ...] = Field((), max_length=MAX_PICTURES)
     message_id: Id | None = None
     author_id: Id | None = None
+    about: tuple[PostedImage, ...] = Field((), max_length=MAX_PICTURES, exclude_if=lambda value: not value)
 
 
 class BotReply(StoredModel):

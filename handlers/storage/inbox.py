@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 CLOSED_RETENTION_S = 48 * 3600
 """Seconds for which a closed request is remembered: longer than a backfill looks back (24 h)."""
 
-Why = Literal["unasked", "mention", "dm"]
+Why = Literal["unasked", "mention", "dm", "reply"]
 
 
 class _OpenRequest(BaseModel):
@@ -54,15 +54,18 @@ class _OpenRequest(BaseModel):
 
 
 class OpenPost(_OpenRequest):
-    """A message whose images are to be captioned.
+    """A message whose images are to be captioned, or asked about.
 
     Attributes:
         why: `unasked`: it was posted where captions are on; otherwise its author waits for the answer.
+            `reply`: it is a question in reply to an answer of the bot's, which it does not name.
+        question: What is asked about the pictures; None: they are to be captioned.
     """
 
     kind: Literal["post"] = "post"
     message_id: Id
     why: Why
+    question: str | None = Field(None, exclude_if=lambda value: value is None)
 
     @property
     def id(self) -> str:

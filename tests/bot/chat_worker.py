@@ -11,7 +11,19 @@ from inference.errors import BrokenPicture, ConversationTooLong
 from inference.queue.connection import connect, connect_blocking, read_after
 from inference.queue.consumer import ClaimedJob, Consumer
 from inference.queue.keys import Keys
-from inference.schema import Captioned, Converse, Conversed, Delta, Failure, Job, Picture, Progress, Result
+from inference.schema import (
+    Answer,
+    Answered,
+    Captioned,
+    Converse,
+    Conversed,
+    Delta,
+    Failure,
+    Job,
+    Picture,
+    Progress,
+    Result,
+)
 from inference.settings import WorkerSettings
 from tests.bot.harness import JPEG, TIMEOUT_S, Harness, caption_of, picture
 
@@ -28,7 +40,7 @@ def echo(request: Converse) -> Sequence[str]:
 
 
 class ScriptedChatWorker:
-    """Takes caption and conversation jobs from the real queue.
+    """Takes caption, question and conversation jobs from the real queue.
 
     Attributes:
         jobs: The conversation jobs.
@@ -87,7 +99,7 @@ class ScriptedChatWorker:
     async def run(self) -> None:
         redis = connect(self._url)
         settings = WorkerSettings(_env_file=None, redis_url=SecretStr(self._url))
-        consumer = Consumer(redis, Keys(), ["caption", "converse"], "worker", settings)
+        consumer = Consumer(redis, Keys(), ["caption", "answer", "converse"], "worker", settings)
         listening = asyncio.create_task(self._listen())
         running_jobs: set[asyncio.Task[None]] = set()
         try:
@@ -130,7 +142,9 @@ class ScriptedChatWorker:
         if job.request.thumbnail:
             thumbnails = (await consumer.put_picture(job.request.scope, picture(caption, JPEG)),)
         self.caption_jobs += 1
-        outcome = Captioned(text=caption, thumbnails=thumbnails)
+        outcome: Answered | Captioned = Captioned(text=caption, thumbnails=thumbnails)
+        if isinstance(job.request, Answer):
+            outcome = Answered(text=f"{caption}, if you ask: {job.request.question}", thumbnails=thumbnails)
         await consumer.finish(claimed, Result(job_id=job.id, outcome=outcome))
 
     async def _converse(self, consumer: Consumer, job: Job, request: Converse) -> Result | Failure:

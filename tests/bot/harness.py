@@ -25,7 +25,17 @@ from bot.settings import BotSettings, Delays
 from inference.queue.connection import connect
 from inference.queue.consumer import ClaimedJob, Consumer
 from inference.queue.keys import Keys
-from inference.schema import Answer, Answered, Captioned, Failure, Job, Picture, Result
+from inference.schema import (
+    Answer,
+    Answered,
+    Captioned,
+    Failure,
+    Job,
+    Match,
+    Matched,
+    Picture,
+    Result,
+)
 from inference.settings import WorkerSettings
 from tests.e2e.member import Member, Message
 from tests.openapi import DESCRIPTION, Judge
@@ -79,7 +89,7 @@ class EchoWorker:
     async def run(self) -> None:
         redis = connect(self._url)
         settings = WorkerSettings(_env_file=None, redis_url=SecretStr(self._url))
-        consumer = Consumer(redis, Keys(), ["caption", "answer"], "worker", settings)
+        consumer = Consumer(redis, Keys(), ["caption", "answer", "match"], "worker", settings)
         try:
             await consumer.ensure_groups()
             while True:
@@ -102,11 +112,13 @@ class EchoWorker:
         if request.thumbnail:
             scope = request.pictures[0].scope
             thumbnails = (await consumer.put_picture(scope, picture(caption, JPEG)),)
-        outcome = (
-            Answered(text=f"{caption}, if you ask: {request.question}", thumbnails=thumbnails)
-            if isinstance(request, Answer)
-            else Captioned(text=caption, thumbnails=thumbnails)
-        )
+        outcome: Answered | Captioned | Matched = Captioned(text=caption, thumbnails=thumbnails)
+        if isinstance(request, Answer):
+            outcome = Answered(text=f"{caption}, if you ask: {request.question}", thumbnails=thumbnails)
+        if isinstance(request, Match):
+            captions = [caption_of(await consumer.picture(each)) for each in request.pictures]
+            rows = tuple(tuple(float(label == each) for label in request.labels) for each in captions)
+            outcome = Matched(cosine=rows, share=rows, thumbnails=thumbnails * len(rows))
         reply = (
             Failure(job_id=claimed.job.id, code=code)
             if code
@@ -285,6 +297,26 @@ class Harness:
                     await asyncio.sleep(0.02)
         finally:
             await redis.aclose()
+
+    async def forget(self, kind: str) -> None:
+        """Delete the bot's keys of a kind, such as `about`."""
+        redis = connect(self.redis_url)
+        try:
+            keys = [key async for key in redis.scan_iter(f"{self._key(kind)}:*")]
+            if keys:
+                await redis.delete(*keys)
+        finally:
+            await redis.aclose()
+
+    async def stored_turns(self, thread_id: int) -> list[dict[str, Any]]:
+        """Return the stored turns of a thread's conversation, in their order."""
+        redis = connect(self.redis_url)
+        try:
+            raw = await redis.hgetall(f"{self._key('talk')}:{thread_id}:0")
+        finally:
+            await redis.aclose()
+        turns = [json.loads(value) for name, value in raw.items() if bytes(name).startswith(b"said:")]  # type: ignore[arg-type]
+        return sorted(turns, key=lambda turn: int(turn["turn_id"]))
 
     async def open_requests(self) -> dict[str, dict[str, Any]]:
         """Return the open requests in the inbox, by their ids."""

@@ -1,30 +1,37 @@
-"""Caption the pictures of messages: from an accepted message to its one reply."""
+"""Caption the pictures of messages, or answer what is asked about them: from a message to its one reply."""
 
 import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import discord
 
 from bot.client import Beholder
 from bot.cogs.captions.buttons import caption_buttons
+from bot.cogs.captions.questions import question_of
 from bot.discord_api.retry import retry_discord
 from bot.durable.delivery import ReplyTarget, reply_once
 from bot.durable.runner import progress_shown
 from bot.errors import DiscordUnavailable
 from bot.events.router import IncomingMessage, MessageHandler
-from bot.formatting.captions import caption_results, format_captions
+from bot.formatting.captions import about_line, caption_results, format_answers
+from bot.formatting.errors import error_sentence
 from bot.formatting.status import INTERNAL_ERROR, NO_IMAGE_HERE, NO_WORKER, REDIS_AWAY
-from bot.images.extract import ImageRef, extract_images, may_get_embeds
+from bot.images.extract import ImageRef, extract_images, may_get_embeds, own_images
 from bot.images.fetcher import image_source
+from bot.images.lookup import FoundImages, fetch_images
 from handlers.captioning import Captioner
 from handlers.ports import ImageSource, JobContext
+from handlers.questions import parse_question
 from handlers.storage.channel_settings import ChannelSettings
 from handlers.storage.inbox import AcceptResult, OpenPost, Why
-from inference.errors import BeholderError, PictureGone, QueueUnavailable
+from inference.errors import BeholderError, PictureError, PictureGone, QueueUnavailable
+
+if TYPE_CHECKING:
+    from inference.schema import Task
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +42,7 @@ PLACEHOLDER_TIMEOUT_S = 5.0
 
 
 class CaptionService(MessageHandler):
-    """Accepts messages with pictures, and replies to each once with their captions.
+    """Accepts messages with pictures or questions, and replies to each once: with captions, or with answers.
 
     Args:
         client: The bot.
@@ -64,7 +71,7 @@ class CaptionService(MessageHandler):
         why = await self._reason(incoming)
         if why is None:
             return False
-        request = _request(incoming, why)
+        request = _request(incoming, why, self._bot_id)
         accepted = await self._client.inbox.accept(request)
         if accepted is not AcceptResult.CLOSED:
             check = incoming.backfilled or accepted is AcceptResult.OPEN
@@ -72,9 +79,11 @@ class CaptionService(MessageHandler):
         return True
 
     async def _reason(self, incoming: IncomingMessage) -> Why | None:
-        """Return why a message is captioned; None: it is not."""
+        """Return why a message is answered; None: it is not."""
+        if incoming.is_direct:
+            return "dm"
         if incoming.is_addressed:
-            return "dm" if incoming.is_direct else "mention"
+            return "mention" if incoming.is_named or incoming.images else "reply"
         channel = incoming.message.channel
         parent = channel.parent_id if isinstance(channel, discord.Thread) else None
         return "unasked" if await self._channels.captions_on(channel.id, parent) else None
@@ -82,7 +91,7 @@ class CaptionService(MessageHandler):
     async def queue_unavailable(self, incoming: IncomingMessage) -> bool:
         """Tell the author of a message that Redis is away. The same reply later becomes the answer."""
         if incoming.is_addressed:
-            target = self._target(_request(incoming, "mention"), incoming.message)
+            target = self._target(_request(incoming, "mention", self._bot_id), incoming.message)
             try:
                 await reply_once(target, REDIS_AWAY, self._delays, check_existing=True)
             except DiscordUnavailable:
@@ -90,8 +99,10 @@ class CaptionService(MessageHandler):
         return incoming.is_addressed
 
     async def message_deleted(self, message_id: int) -> None:
-        """Stop captioning a message that was deleted."""
+        """Stop answering a message that was deleted, and forget what an answer was about."""
         self._runner.cancel(f"post:{message_id}")
+        with contextlib.suppress(QueueUnavailable):
+            await self._client.lookup.forget(message_id)
 
     async def channel_deleted(self, channel_id: int) -> None:
         """Forget the setting of a channel that was deleted."""
@@ -108,9 +119,9 @@ class CaptionService(MessageHandler):
         started = time.monotonic()
         message = message or await self._fetch(request)
         context = _job_context(request)
-        images: tuple[ImageRef, ...] = ()
+        found: FoundImages | None = None
         if message is not None:
-            message, images = await self._images(request, message)
+            found, error = await self._find(request, message)
             target = self._target(request, message)
 
             async def show_placeholder(text: str) -> None:
@@ -121,56 +132,106 @@ class CaptionService(MessageHandler):
                 )
 
             async with progress_shown(
-                self._status if request.why != "unasked" else None,
+                partial(self._status, request) if request.why != "unasked" else None,
                 show_placeholder,
                 every_s=self._delays.placeholder_s,
                 typing_in=message.channel,
             ):
-                text, described = await self._text(context, request, images)
+                text, described = await self._text(context, request, message, found, error)
             if text is not None:
-                view = partial(caption_buttons, request.message_id) if described else None
-                await reply_once(target, text, self._delays, check_existing=check_existing, view=view)
+                about = found.message_id if found and found.channel_id == request.channel_id else None
+                view = partial(caption_buttons, about or request.message_id) if described else None
+                reply = await reply_once(target, text, self._delays, check_existing=check_existing, view=view)
+                if reply is not None and found is not None:
+                    with contextlib.suppress(QueueUnavailable):
+                        await self._client.lookup.keep(reply.id, found.subject())
         await self._runner.close(request.id)
-        if images:
+        if found is not None:
             with contextlib.suppress(QueueUnavailable):
-                await self._captioner.release_results(context, self._sources(request, images))
-        log.info("%s: done in %.2f s, %d pictures", request.id, time.monotonic() - started, len(images))
+                sources = self._sources(request, found)
+                await self._captioner.release_results(context, sources, request.question)
+        count = len(found.images) if found is not None else 0
+        log.info("%s: done in %.2f s, %d pictures", request.id, time.monotonic() - started, count)
 
-    async def _images(
+    async def _find(
         self, request: OpenPost, message: discord.Message
-    ) -> tuple[discord.Message, tuple[ImageRef, ...]]:
-        """Extract the message's pictures, giving Discord the time to embed those of links."""
-        asked = request.why != "unasked"
-        images = extract_images(message, asked=asked)
-        if asked and not images and may_get_embeds(message):
-            await asyncio.sleep(self._delays.link_embed_s)
-            message = await self._fetch(request) or message
-            images = extract_images(message, asked=asked)
-        return message, images
-
-    async def _text(
-        self, context: JobContext, request: OpenPost, images: Sequence[ImageRef]
-    ) -> tuple[str | None, bool]:
-        """Caption the pictures.
+    ) -> tuple[FoundImages | None, PictureError | None]:
+        """Find the pictures that a message is about, giving Discord the time to embed those of links.
 
         Returns:
-            The reply's text, None where nobody waits and there is no picture (any more); and whether a
-            picture has a caption.
+            The pictures, and why there are none: None where nobody has posted one.
+
+        Raises:
+            DiscordUnavailable: Discord could not be reached.
         """
-        if not images:
-            return (NO_IMAGE_HERE if context.priority == "waiting" else None), False
+        if request.why == "unasked":
+            images = extract_images(message, asked=False)
+            return (FoundImages(request.channel_id, message.id, images) if images else None), None
+        if not own_images(message) and may_get_embeds(message):
+            await asyncio.sleep(self._delays.link_embed_s)
+            message = await self._fetch(request) or message
+        lookup = self._client.lookup
+        images = own_images(message)
+        if images:
+            return FoundImages(request.channel_id, message.id, images), None
+        if message.attachments or message.stickers:
+            # It brings something that is no picture: no other picture is meant.
+            find = partial(lookup.of_replied_to, message)
+        elif request.why == "reply":
+            find = partial(lookup.of_replied_to, message)
+        else:
+            find = partial(lookup.for_message, message, request.guild_id)
         try:
-            outcomes = await self._captioner.caption(context, self._sources(request, images))
+            found = await retry_discord(find, request.id, self._delays, timeout_s=FETCH_TIMEOUT_S)
+        except PictureGone as error:
+            return None, error
+        except discord.HTTPException as error:
+            log.info("%s: no picture looked up: status %d", request.id, error.status)
+            return None, None
+        return found, None
+
+    async def _text(
+        self,
+        context: JobContext,
+        request: OpenPost,
+        message: discord.Message,
+        found: FoundImages | None,
+        error: PictureError | None,
+    ) -> tuple[str | None, bool]:
+        """Caption the pictures, or answer the question about them.
+
+        Returns:
+            The reply's text, None where nobody waits for one; and whether a picture has a caption or answer.
+        """
+        if error is not None:
+            return error_sentence(error), False
+        if found is None:
+            return (NO_IMAGE_HERE if request.why in {"mention", "dm"} else None), False
+        question = request.question
+        try:
+            question = None if question is None else parse_question(question)
+            outcomes = await self._captioner.caption(context, self._sources(request, found), question)
+        except BeholderError as refused:
+            return error_sentence(refused), False
         except Exception:
             # A fault of ours must not leave a member without an answer.
             log.exception("%s: failed", request.id)
             return INTERNAL_ERROR, False
-        text = format_captions(caption_results(outcomes, [each.spoiler for each in images]))
-        return text, not all(isinstance(each, BeholderError) for each in outcomes)
+        results = caption_results(outcomes, [each.spoiler for each in found.images])
+        described = not all(isinstance(each, BeholderError) for each in outcomes)
+        replied_to = message.reference.message_id if message.reference is not None else None
+        about = ""
+        if described and found.message_id not in {message.id, replied_to}:
+            count = len(found.images)
+            about = about_line(request.guild_id, found.channel_id, found.message_id, count)
+        # The message that is replied to shows the question.
+        text = format_answers(results, question=None, about=about).text
+        return text, described
 
-    async def _status(self) -> str | None:
-        """Return what a member who waits is told; None while a worker for captions is up."""
-        return None if await self._client.inference.workers_ready(["caption"]) else NO_WORKER
+    async def _status(self, request: OpenPost) -> str | None:
+        """Return what a member who waits is told; None while a worker for the request is up."""
+        task: Task = "caption" if request.question is None else "answer"
+        return None if await self._client.inference.workers_ready([task]) else NO_WORKER
 
     def _target(self, request: OpenPost, message: discord.Message) -> ReplyTarget:
         return ReplyTarget(message.channel, request.channel_id, request.message_id, self._bot_id, request.id)
@@ -194,18 +255,14 @@ class CaptionService(MessageHandler):
         except discord.HTTPException as error:
             raise DiscordUnavailable from error
 
-    def _sources(self, request: OpenPost, images: Sequence[ImageRef]) -> list[ImageSource]:
+    def _sources(self, request: OpenPost, found: FoundImages) -> list[ImageSource]:
         async def again() -> tuple[ImageRef, ...]:
-            try:
-                message = await self._fetch(request)
-            except DiscordUnavailable as error:
-                raise PictureGone("Discord could not be reached for the message.") from error
-            return extract_images(message, asked=request.why != "unasked") if message is not None else ()
+            return await fetch_images(self._client, request.guild_id, found.channel_id, found.message_id)
 
-        return [image_source(self._client.fetcher, each, again) for each in images]
+        return [image_source(self._client.fetcher, each, again) for each in found.images]
 
 
-def _request(incoming: IncomingMessage, why: Why) -> OpenPost:
+def _request(incoming: IncomingMessage, why: Why, bot_id: int) -> OpenPost:
     return OpenPost(
         message_id=incoming.message.id,
         channel_id=incoming.message.channel.id,
@@ -213,6 +270,7 @@ def _request(incoming: IncomingMessage, why: Why) -> OpenPost:
         author_id=incoming.message.author.id,
         why=why,
         accepted=time.time(),
+        question=None if why == "unasked" else question_of(incoming.message, bot_id),
     )
 
 

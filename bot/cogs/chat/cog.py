@@ -15,8 +15,7 @@ from bot.cogs.chat.turn_runner import ChatTurnRunner
 from bot.errors import UserError
 from bot.events.router import MessageKind, is_own_thread
 from bot.formatting.markdown import unescape
-from bot.images.extract import extract_images
-from bot.interactions.image_options import MessageRef, image_options
+from bot.interactions.image_options import MessageRef, chosen_images, image_options
 from handlers.chat.history import History
 from handlers.chat.service import ChatService
 from handlers.questions import parse_question
@@ -86,12 +85,13 @@ class Chat(commands.Cog, name=CHAT_COG):
 
     async def menu(self, interaction: discord.Interaction[Beholder], message: discord.Message) -> None:
         """Accept a conversation about a message's pictures."""
-        images = extract_images(message, asked=True)
-        if not images:
+        images = chosen_images(interaction, message)
+        if images is None:
             raise UserError(strings.NO_PICTURE_HERE)
         check_may_talk(interaction, message.id)
         source = MessageRef(channel_id=message.channel.id, message_id=message.id)
-        await self._run(interaction, TALK, ChatArguments(images=images, source=source), private=True)
+        arguments = ChatArguments(images=images, source=source, root_message_id=message.id)
+        await self._run(interaction, TALK, arguments, private=True)
 
     async def begin(self, interaction: discord.Interaction[Beholder], message_id: int) -> None:
         """Accept a conversation about a message's pictures, from the button below its caption."""
@@ -99,7 +99,12 @@ class Chat(commands.Cog, name=CHAT_COG):
         source = MessageRef(channel_id=interaction.channel_id or 0, message_id=message_id)
         caption = interaction.message.content if interaction.message is not None else ""
         title = "" if "||" in caption else unescape(caption.partition("\n")[0]).removeprefix("1. ")
-        await self._run(interaction, TALK, ChatArguments(source=source, title=title), private=True)
+        await self._run(
+            interaction,
+            TALK,
+            ChatArguments(source=source, title=title, root_message_id=message_id),
+            private=True,
+        )
 
     async def _run(
         self,

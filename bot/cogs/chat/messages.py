@@ -11,15 +11,17 @@ from bot.cogs.chat.buttons import turn_of
 from bot.cogs.chat.history_sync import check_history, rebuild_history
 from bot.cogs.chat.strings import LOST, NOTHING_THERE, UNSEEN
 from bot.cogs.chat.turn_runner import ChatTurnRunner
-from bot.cogs.chat.turns import user_turn
+from bot.cogs.chat.turns import image_in, user_turn
+from bot.discord_api.errors import DISCORD_ERRORS
 from bot.durable.delivery import ReplyTarget, reply_once
 from bot.durable.runner import retry_redis
 from bot.errors import DiscordUnavailable
 from bot.events.router import IncomingMessage, MessageHandler, is_user_message
 from bot.images.extract import own_images
 from handlers.chat.history import ConversationKey, History
+from handlers.chat.models import PostedImage
 from handlers.storage.inbox import OpenTurn
-from inference.errors import QueueUnavailable
+from inference.errors import PictureGone, QueueUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,9 @@ class ChatMessageHandler(MessageHandler):
         if turn is None:
             await self._tell_nothing_seen(key, incoming)
             return True
+        about = await self._replied_pictures(message)
+        if about:
+            turn = turn.model_copy(update={"about": about})
         if key not in self._checked:
             await check_history(self._client, self._history, key, self._bot_id)
             self._checked.add(key)
@@ -76,6 +81,23 @@ class ChatMessageHandler(MessageHandler):
         )
         await self._runner.accept(request, turn)
         return True
+
+    async def _replied_pictures(self, message: discord.Message) -> tuple[PostedImage, ...]:
+        """Return the pictures that the message is about which a turn replies to; none where they are gone.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        try:
+            found = await self._client.lookup.of_replied_to(message)
+        except PictureGone:
+            return ()
+        except DISCORD_ERRORS as error:
+            log.warning("message %d: no picture looked up (%s)", message.id, type(error).__name__)
+            return ()
+        if found is None:
+            return ()
+        return tuple(image_in(found.channel_id, found.message_id, each) for each in found.images)
 
     async def _conversation(self, incoming: IncomingMessage) -> ConversationKey | None:
         """Return the conversation that a message belongs to."""

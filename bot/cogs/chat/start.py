@@ -18,13 +18,13 @@ from bot.events.router import is_own_thread
 from bot.formatting.captions import caption_results, thumbnail_file
 from bot.formatting.markdown import escape
 from bot.images.extract import extract_images
-from bot.images.lookup import fetch_images
 from bot.interactions.dispatcher import CommandContext
 from bot.interactions.image_options import ImageArguments, image_sources, resolve_images
 from handlers.captioning import Captioner
 from handlers.chat.history import ConversationKey, History
 from handlers.chat.models import PostedImage, Subject, UserTurn
 from handlers.ports import JobContext
+from handlers.snowflake import Id
 from handlers.storage.inbox import OpenCommand, OpenTurn
 from inference.errors import BeholderError
 
@@ -41,11 +41,13 @@ class ChatArguments(ImageArguments):
         question: The first question; None: the picture is to be described.
         speaker: The display name of the member.
         title: What the picture shows, where that is known.
+        root_message_id: The message that a conversation in place is to reply to, where one was chosen.
     """
 
     question: str | None = None
     speaker: str = ""
     title: str = ""
+    root_message_id: Id | None = None
 
     @property
     def is_hidden(self) -> bool:
@@ -100,21 +102,7 @@ class ChatStarter:
                 lambda message: self._open(request, arguments, inside, (), reply_to=message.id)
             )
             return OutgoingMessage(arguments.quote)
-        return await self._about_message(context, await self._with_images(context, arguments), inside)
-
-    async def _with_images(self, context: CommandContext, arguments: ChatArguments) -> ChatArguments:
-        """Add the pictures that are meant, where they are not stored yet.
-
-        Raises:
-            UserError: There are none.
-            PictureGone: They are gone.
-        """
-        source = arguments.source
-        if source is not None and not arguments.images:
-            guild_id = context.request.guild_id
-            images = await fetch_images(self._client, guild_id, source.channel_id, source.message_id)
-            return arguments.model_copy(update={"images": images})
-        return await resolve_images(context, ChatArguments)
+        return await self._about_message(context, await resolve_images(context, ChatArguments), inside)
 
     async def _about_upload(
         self, context: CommandContext, arguments: ChatArguments, inside: ConversationKey | None
@@ -171,8 +159,9 @@ class ChatStarter:
             await self._open(request, arguments, key, posted, reply_to=None)
             return OutgoingMessage(strings.IN_THREAD.format(thread=key.channel_id))
         if request.private:
-            key = ConversationKey(request.channel_id, source.message_id)
-            await self._open(request, arguments, key, posted, reply_to=source.message_id)
+            root = arguments.root_message_id or source.message_id
+            key = ConversationKey(request.channel_id, root)
+            await self._open(request, arguments, key, posted, reply_to=root)
             return OutgoingMessage(strings.BELOW)
         context.once_shown(
             lambda message: self._open(

@@ -146,7 +146,8 @@ def _origin_fields(record: Message) -> Json:
         }
     if record.application_id is not None:
         shown["application_id"] = str(record.application_id)
-        shown["webhook_id"] = str(record.application_id)
+    if record.webhook_id or record.application_id:
+        shown["webhook_id"] = str(record.webhook_id or record.application_id)
     if record.interaction is not None:
         shown |= record.interaction
     return shown

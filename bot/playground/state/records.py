@@ -191,7 +191,10 @@ class Reference(BaseModel):
 
 
 class Message(Record):
-    """A message. `ephemeral_to` is the only user who sees an ephemeral one."""
+    """A message. `ephemeral_to` is the only user who sees an ephemeral one.
+
+    An application's responses to interactions come through a webhook that has the application's id.
+    """
 
     channel_id: int
     author_id: int
@@ -213,6 +216,7 @@ class Message(Record):
     snapshots: list["Message"] = []
     nonce: str | None = None
     application_id: int | None = None
+    webhook_id: int | None = None
     interaction: Json | None = None
     ephemeral_to: int | None = None
     position: int | None = None

@@ -106,9 +106,8 @@ async def test_every_picture_of_a_found_message_is_captioned(harness: Harness) -
 async def test_only_the_last_fifty_messages_are_searched(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         old = await harness.ada.post(harness.general, files=[RED])
-        for number in range(48):
+        for number in range(49):
             await harness.ada.post(harness.general, str(number))
-        # The placeholder is the fiftieth.
         assert (await outcome(harness, "describe"))["content"].splitlines()[1] == link_line(harness, old)
         assert await later_refusal(harness, "describe") == NO_PICTURE
 

@@ -95,7 +95,7 @@ async def test_the_picture_of_a_link_behind_a_spoiler_is_captioned_behind_one(ha
         )
         assert await reply_text(harness, mentioned) == "||a red circle||"
         mentioned = await post_link(
-            harness, harness.general, f"{harness.mention} ||not this|| {{link}}", "a blue square"
+            harness, harness.general, f"{harness.mention} ||https://example.com/|| {{link}}", "a blue square"
         )
         assert await reply_text(harness, mentioned) == "a blue square"
 
