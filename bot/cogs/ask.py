@@ -8,6 +8,7 @@ from bot.client import Beholder
 from bot.discord_api.outgoing import OutgoingMessage
 from bot.errors import UserError
 from bot.formatting.captions import caption_results, format_answers
+from bot.formatting.mentions import plain_text
 from bot.interactions.dispatcher import CommandContext
 from bot.interactions.image_options import (
     ImageArguments,
@@ -81,7 +82,8 @@ class Ask(commands.Cog):
         private: bool = False,
     ) -> None:
         """Accept a question. Errors in its payload are raised before it is deferred."""
-        await self._run(interaction, ASK, image, question=parse_question(question), private=private)
+        words = parse_question(plain_text(question, interaction))
+        await self._run(interaction, ASK, image, question=words, private=private)
 
     @app_commands.command(name=DESCRIBE, description="Describe a picture")
     @app_commands.describe(image=IMAGE)

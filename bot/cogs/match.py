@@ -9,6 +9,7 @@ from pydantic import Field
 
 from bot.client import Beholder
 from bot.discord_api.outgoing import OutgoingMessage
+from bot.formatting.mentions import plain_text
 from bot.formatting.scores import format_matrix, format_ranking
 from bot.interactions.dispatcher import CommandContext
 from bot.interactions.image_options import ImageArguments, image_options, image_sources, resolve_images
@@ -77,7 +78,8 @@ class Match(commands.Cog):
         """
         options = (image, image2, image3, image4, image5, image6, image7, image8, image9)
         arguments = MatchArguments(
-            labels=parse_labels(labels), images=image_options(interaction, options, self._client.fetcher)
+            labels=parse_labels(labels, lambda label: plain_text(label, interaction)),
+            images=image_options(interaction, options, self._client.fetcher),
         )
         await self._client.interactions.run(
             interaction, NAME, arguments.model_dump(mode="json"), private=False

@@ -4,6 +4,7 @@ Labels are untrusted text: `tidy` removes invisible characters and marks that ch
 """
 
 import re
+from collections.abc import Callable
 
 from handlers.text import tidy
 from inference.errors import LabelTooLong, RequestError
@@ -37,13 +38,14 @@ class TooManyLabels(LabelsError):
     code = "too_many_labels"
 
 
-def parse_labels(text: str) -> tuple[str, ...]:
+def parse_labels(text: str, read: Callable[[str], str] = str) -> tuple[str, ...]:
     """Parse labels separated by commas.
 
     Duplicates are dropped, compared without case since CLIP lowercases its input. The limit counts them too.
 
     Args:
         text: As the user typed it.
+        read: Turns the application's marks in a label into words, which may have commas.
 
     Returns:
         1 to `MAX_LABELS` different labels of 1 to `MAX_LABEL_LENGTH` characters, tidied, in order.
@@ -54,7 +56,7 @@ def parse_labels(text: str) -> tuple[str, ...]:
         TooManyLabels: There are too many labels (detail: `limit`, `value`).
         LabelTooLong: A label is too long (detail: `label`, `limit`, `value`, `unit`).
     """
-    labels = [tidy(part) for part in SEPARATORS.split(text)]
+    labels = [tidy(read(part)) for part in SEPARATORS.split(text)]
     if not any(labels):
         raise NoLabels("There are no labels: write some, separated by commas, such as `a cat, a dog`.")
     if len(labels) > MAX_LABELS:

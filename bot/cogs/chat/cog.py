@@ -15,6 +15,7 @@ from bot.cogs.chat.turn_runner import ChatTurnRunner
 from bot.errors import UserError
 from bot.events.router import MessageKind, is_own_thread
 from bot.formatting.markdown import unescape
+from bot.formatting.mentions import plain_text
 from bot.interactions.image_options import MessageRef, chosen_images, image_options
 from handlers.chat.history import History
 from handlers.chat.service import ChatService
@@ -75,7 +76,7 @@ class Chat(commands.Cog, name=CHAT_COG):
         question: str | None = None,
     ) -> None:
         """Accept a `/chat`. What its payload shows to be wrong is raised, and said before it is deferred."""
-        asked = None if question is None else parse_question(question)
+        asked = None if question is None else parse_question(plain_text(question, interaction))
         inside = is_own_thread(interaction.channel, self._client.bot_id)
         if inside and image is None and asked is None:
             raise UserError(strings.JUST_WRITE)

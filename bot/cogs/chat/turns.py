@@ -3,6 +3,7 @@
 import discord
 
 from bot.cogs.chat.strings import DESCRIBE
+from bot.formatting.mentions import message_words
 from bot.images.extract import ImageRef, own_images
 from handlers.chat.models import PostedImage, UserTurn
 from inference.schema import MAX_SPEAKER_LENGTH, MAX_TURN_LENGTH
@@ -11,7 +12,7 @@ from inference.schema import MAX_SPEAKER_LENGTH, MAX_TURN_LENGTH
 def user_turn(message: discord.Message, bot_id: int) -> UserTurn | None:
     """Read a message as a turn; None where it has neither text nor pictures that the bot can see."""
     pictures = tuple(posted_image(message, each) for each in own_images(message))
-    text = _text(message, bot_id)
+    text = message_words(message, bot_id)
     if not text and not pictures:
         return None
     return UserTurn(
@@ -22,16 +23,6 @@ def user_turn(message: discord.Message, bot_id: int) -> UserTurn | None:
         message_id=message.id,
         author_id=message.author.id,
     )
-
-
-def _text(message: discord.Message, bot_id: int) -> str:
-    """Return a message's text, without mentions of the bot and with the names of other members."""
-    text = message.content
-    for mention in (f"<@{bot_id}>", f"<@!{bot_id}>"):
-        text = text.replace(mention, "")
-    for user in message.mentions:
-        text = text.replace(f"<@{user.id}>", f"@{user.display_name}")
-    return text.strip()
 
 
 def posted_image(message: discord.Message, image: ImageRef) -> PostedImage:

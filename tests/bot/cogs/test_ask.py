@@ -7,7 +7,7 @@ import pytest
 
 from bot.cogs.ask import MENU, NO_PICTURE_HERE
 from bot.formatting.captions import about_line
-from bot.formatting.markdown import MAX_MESSAGE_LENGTH, utf16_length
+from bot.formatting.markdown import MAX_MESSAGE_LENGTH, escape, utf16_length
 from bot.formatting.status import queue_position
 from bot.images.lookup import NO_PICTURE, YOU_MAY_NOT
 from tests.bot.command_calls import EPHEMERAL, FILE, SWITCH, TEXT, CommandCaller, option
@@ -259,3 +259,15 @@ async def test_a_waiting_member_is_told_the_number_of_jobs_ahead(
         worker.gate.set()
         await harness.all_closed()
         assert [each["content"] for each in await caller.messages(harness.general)] == ["a red circle"] * 3
+
+
+async def test_a_question_is_read_with_names_for_discords_marks(harness: Harness) -> None:
+    channel, me = harness.general, harness.session["bot_user_id"]
+    name = harness.pocket.world.channels[int(channel)].name
+    question = option(TEXT, "question", f"<@{me}> is this <:cat:5> from <#{channel}> or <#7>, </ask:8>?")
+    async with harness.worker() as worker, harness.bot():
+        done = await outcome(harness, "ask", question, IMAGE, files=[RED])
+        await harness.all_closed()
+    words = f"@Beholder is this :cat: from #{name} or #unknown channel, /ask?"
+    assert [job.request.question for job in worker.jobs] == [words]  # type: ignore[union-attr]
+    assert done["content"].splitlines()[0] == f"> {escape(words)}"

@@ -307,3 +307,11 @@ async def test_the_longest_possible_labels_are_answered(harness: Harness) -> Non
         done = await match_outcome(harness, labels, ("a.png", RED))
     assert len(done["content"]) <= MAX_MESSAGE_LENGTH
     assert list(files_by_name(done)) == ["picture.jpg", "scores.csv"]
+
+
+async def test_marks_in_labels_are_written_as_names(harness: Harness) -> None:
+    me = harness.session["bot_user_id"]
+    async with running_matcher(harness):
+        done = await match_outcome(harness, f"<:red:1>, <@{me}>, <t:0:D>", ("a.png", BLUE))
+    for words in ("\\:red\\:", "@\u200bBeholder", "1 January 1970"):
+        assert f"**{words}**" in done["content"]
