@@ -81,7 +81,7 @@ def message_words(message: discord.Message, bot_id: int) -> str:
         bot_id: The bot's own id. Mentions of the role that Discord made for it are left out, too.
     """
     own_role = message.guild.self_role if message.guild is not None else None
-    text = re.sub(rf"<@!?{bot_id}>" + (rf"|<@&{own_role.id}>" if own_role else ""), "", message.content)
+    text = re.sub(rf"<@!?{bot_id}>" + (rf"|<@&{own_role.id}>" if own_role else ""), " ", message.content)
     return plain_text(text, message).strip()
 
 

@@ -9,6 +9,7 @@ from discord.state import ConnectionState
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.cogs.captions.questions import question_of
 from bot.cogs.chat.turns import user_turn
 from bot.formatting.mentions import message_words, plain_text
 
@@ -231,3 +232,10 @@ def test_mentions_of_the_bot_are_no_words(state: ConnectionState[Any]) -> None:
 def test_any_text_is_read(state: ConnectionState[Any], text: str) -> None:
     words = plain_text(text, message(state, text))
     assert words == text or "<" in text
+
+
+def test_emoji_beside_the_bots_name_are_no_question(state: ConnectionState[Any]) -> None:
+    assert question_of(message(state, f"<@{BOT}> <:eyes:1>"), BOT) is None
+    assert question_of(message(state, f"<@{BOT}> <:eyes:1> who is <@{BEN}>"), BOT) == (
+        ":eyes: who is @Ben of the hill"
+    )
