@@ -40,6 +40,7 @@ class IncomingMessage:
         is_addressed: Whether its author waits for an answer: in a DM, where the bot is mentioned, or in a
             reply to the bot that brings a picture or a question.
         is_named: Whether it is addressed to the bot otherwise than by being a reply.
+        asks: Whether it has a question mark.
         images: Its attachments and stickers that claim to be pictures.
         own_thread: Whether it is in a thread that the bot has made: in a conversation.
         replied_to: The bot's message that it replies to.
@@ -52,6 +53,7 @@ class IncomingMessage:
     is_direct: bool
     is_addressed: bool
     is_named: bool
+    asks: bool
     images: tuple[ImageRef, ...]
     own_thread: bool
     replied_to: discord.Message | None
@@ -178,14 +180,15 @@ class MessageRouter:
         replied_to = message.reference.resolved if message.reference is not None else None
         to_bot = isinstance(replied_to, discord.Message) and replied_to.author.id == self._bot_id
         images = extract_images(message, asked=False)
-        is_named = self._is_named(message)
+        is_named, asks = self._is_named(message), _asks(message)
         mentioned = any(user.id == self._bot_id for user in message.mentions)
         return IncomingMessage(
             message=message,
             guild_id=guild_id_of(message),
             is_direct=is_direct(message),
-            is_addressed=is_named or (bool(images) and mentioned) or (to_bot and _asks(message)),
+            is_addressed=is_named or (bool(images) and mentioned) or (to_bot and asks),
             is_named=is_named,
+            asks=asks,
             images=images,
             own_thread=is_own_thread(message.channel, self._bot_id),
             replied_to=replied_to if isinstance(replied_to, discord.Message) and to_bot else None,

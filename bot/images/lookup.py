@@ -250,7 +250,9 @@ class ImageLookup:
         channel_id = message.channel.id
         if not self._is_own(message):
             images = () if message.flags.ephemeral else own_images(message)
-            return FoundImages(channel_id, message.id, images) if images else None
+            if images:
+                return FoundImages(channel_id, message.id, images)
+            return await self._in_conversation(channel_id, message.id)
         found = await self._stored(channel_id, message.id)
         if found is not None:
             return found
@@ -301,6 +303,10 @@ class ImageLookup:
         if subject is not None and subject.message_id is not None:
             keys = {each.key for each in subject.pictures}
             return await self._fetched(subject.channel_id, subject.message_id, keys)
+        return await self._in_conversation(channel_id, message_id)
+
+    async def _in_conversation(self, channel_id: int, message_id: int) -> FoundImages | None:
+        """Return what a turn of a conversation, or the answer to one, is about."""
         for key in await self._history.places(message_id):
             if key.channel_id == channel_id:
                 found = _found_in(await self._history.pictures_of(key, message_id))

@@ -263,6 +263,8 @@ class CaptionService(MessageHandler):
 
 
 def _request(incoming: IncomingMessage, why: Why, bot_id: int) -> OpenPost:
+    # In a reply that brings a picture, words need not be for the bot, which it does not name.
+    is_question = why != "unasked" and (incoming.is_named or incoming.asks)
     return OpenPost(
         message_id=incoming.message.id,
         channel_id=incoming.message.channel.id,
@@ -270,7 +272,7 @@ def _request(incoming: IncomingMessage, why: Why, bot_id: int) -> OpenPost:
         author_id=incoming.message.author.id,
         why=why,
         accepted=time.time(),
-        question=None if why == "unasked" else question_of(incoming.message, bot_id),
+        question=question_of(incoming.message, bot_id) if is_question else None,
     )
 
 

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 import discord
 
+from bot.client import Beholder
 from bot.cogs.chat import strings
-from bot.cogs.chat.turns import posted_image, user_turn
+from bot.cogs.chat.turns import image_in, user_turn
 from bot.discord_api.errors import DISCORD_ERRORS
 from bot.events.router import is_user_message
 from bot.formatting.markdown import SMALL_PRINT, unescape
-from bot.images.extract import extract_images
 from handlers.chat.history import ConversationKey, History
 from handlers.chat.models import BotReply, Subject, UserTurn
+from inference.errors import PictureGone
 from inference.schema import MAX_SPEAKER_LENGTH, MAX_TURN_LENGTH
 
 log = logging.getLogger(__name__)
@@ -63,12 +64,12 @@ async def _update(history: History, message: discord.Message, bot_id: int) -> No
 
 
 async def rebuild_history(
-    client: discord.Client, history: History, key: ConversationKey, bot_id: int, *, before: int
+    client: Beholder, history: History, key: ConversationKey, bot_id: int, *, before: int
 ) -> None:
     """Read a conversation again from its thread, where Redis has lost it.
 
     Args:
-        client: The Discord client.
+        client: The bot.
         history: Where it is written.
         key: The conversation; it has its thread to itself.
         bot_id: The bot's own id.
@@ -95,18 +96,18 @@ async def rebuild_history(
     log.info("thread %d: %d turns read again", thread.id, len(turns))
 
 
-async def _subject(client: discord.Client, thread: discord.Thread) -> Subject:
+async def _subject(client: Beholder, thread: discord.Thread) -> Subject:
     """Return the pictures of the message that a thread was made from."""
     channel = client.get_partial_messageable(thread.parent_id, guild_id=thread.guild.id)
     try:
-        message = await channel.fetch_message(thread.id)
-    except (discord.NotFound, discord.Forbidden):
+        found = await client.lookup.of(await channel.fetch_message(thread.id))
+    except (discord.NotFound, discord.Forbidden, PictureGone):
         return Subject(gone=True)
-    images = extract_images(message, asked=True)
+    if found is None:
+        return Subject(gone=True)
     return Subject(
-        gone=not images,
-        pictures=tuple(posted_image(message, each) for each in images),
-        spoiler=any(each.spoiler for each in images),
+        pictures=tuple(image_in(found.channel_id, found.message_id, each) for each in found.images),
+        spoiler=any(each.spoiler for each in found.images),
     )
 
 
