@@ -308,6 +308,14 @@ class Harness:
         finally:
             await redis.aclose()
 
+    async def keys(self, kind: str) -> list[str]:
+        """Return the names of the bot's keys of a kind."""
+        redis = connect(self.redis_url)
+        try:
+            return [bytes(key).decode() async for key in redis.scan_iter(f"{self._key(kind)}:*")]
+        finally:
+            await redis.aclose()
+
     async def stored_turns(self, thread_id: int) -> list[dict[str, Any]]:
         """Return the stored turns of a thread's conversation, in their order."""
         redis = connect(self.redis_url)

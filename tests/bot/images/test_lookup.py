@@ -8,7 +8,7 @@ from bot.formatting.status import NO_IMAGE_HERE
 from bot.images.lookup import NO_PICTURE
 from tests.bot.chat_worker import chat_worker
 from tests.bot.command_calls import FILE, TEXT, CommandCaller, option
-from tests.bot.conversation_steps import SQUARE, open_thread, wait_finished, wait_for_thread
+from tests.bot.conversation_steps import SQUARE, open_thread, press, wait_finished, wait_for_thread
 from tests.bot.harness import Harness, picture
 from tests.bot.other_authors import FOLLOW_UP, OTHER_BOT, PLURAL_KIT, post_as
 from tests.e2e.member import Member, Message
@@ -221,3 +221,98 @@ async def test_a_member_without_read_history_gets_no_newest_picture(harness: Har
         posted = await ben.post(harness.general, f"{harness.mention} {QUESTION}")
         assert (await harness.ada.reply_to(posted))["content"] == NO_IMAGE_HERE
         assert worker.jobs == []
+
+
+async def test_in_a_reply_that_brings_a_picture_words_alone_are_no_question(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        caption = await harness.ada.reply_to(await harness.ada.post(harness.pictures, files=[RED]))
+        mine = await harness.ada.post(
+            harness.pictures, "here is mine", files=[BLUE], message_reference=about(caption)
+        )
+        assert (await harness.ada.reply_to(mine))["content"] == "a blue square"
+
+
+async def test_five_replies_are_followed_and_no_more(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        last = await harness.ada.post(harness.general, files=[RED])
+        for number in range(4):
+            last = await harness.ada.post(harness.general, str(number), message_reference=about(last))
+        await harness.ada.post(harness.general, files=[BLUE])
+        question = f"{harness.mention} {QUESTION}"
+        assert (await ask(harness, harness.general, question, last)).startswith("a red circle, ")
+        last = await harness.ada.post(harness.general, "one more", message_reference=about(last))
+        assert (await ask(harness, harness.general, question, last)).startswith("a blue square, ")
+
+
+async def test_a_forward_is_not_a_reply(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        words = await harness.ada.post(harness.pictures, "only words")
+        await harness.ada.post(harness.general, files=[RED])
+        forward = await harness.ada.post(
+            harness.general,
+            message_reference={"type": 1, "message_id": words["id"], "channel_id": harness.pictures},
+        )
+        await harness.ada.request("DELETE", f"/channels/{harness.pictures}/messages/{words['id']}")
+        text = await ask(harness, harness.general, f"{harness.mention} {QUESTION}", forward)
+        assert text.startswith("a red circle, ")
+
+
+async def test_a_mention_is_about_what_was_the_newest_when_it_was_posted(harness: Harness) -> None:
+    async with harness.worker() as worker:
+        worker.gate.clear()
+        await harness.ada.post(harness.general, files=[RED])
+        async with harness.process():
+            question = await harness.ada.post(harness.general, f"{harness.mention} {QUESTION}")
+            await worker.wait_for_jobs(1)
+        await harness.ada.post(harness.general, files=[BLUE])
+        worker.gate.set()
+        async with harness.process():
+            answer = await harness.ada.reply_to(question)
+            assert answer["content"].startswith("a red circle, ")
+            await harness.all_closed()
+        assert len(worker.jobs) == 1, "the job was finished or running under the same id"
+
+
+@pytest.mark.parametrize("menu", ["Describe this image", "Talk about this image"])
+async def test_the_menus_of_an_answer_are_about_its_picture(harness: Harness, menu: str) -> None:
+    async with harness.worker(), chat_worker(harness) as chat, harness.bot():
+        posted = await harness.ada.post(harness.general, files=[RED])
+        answer = await command(harness, "ask", option(TEXT, "question", "what?"))
+        await harness.all_closed()
+        await harness.ada.post(harness.general, files=[BLUE])
+        if menu == "Describe this image":
+            done = await command(harness, menu, target=answer)
+            assert done["content"].startswith("a red circle\n")
+        else:
+            await CommandCaller(harness.ada).call(harness.general, menu, target=answer)
+            await wait_for_thread(harness, posted["id"])
+            await wait_finished(harness, posted["id"], 1)
+            assert chat.pictures[-1] == [["a red circle"]]
+
+
+async def test_a_conversation_about_a_threads_picture_begins_in_the_thread(harness: Harness) -> None:
+    async with harness.worker(), chat_worker(harness) as chat, harness.bot():
+        start = await harness.ada.post(harness.general, files=[RED])
+        path = f"/channels/{harness.general}/messages/{start['id']}/threads"
+        thread = (await harness.ada.request("POST", path, json={"name": "About it"}))["id"]
+        question = await harness.ada.post(thread, f"{harness.mention} {QUESTION}")
+        answer = await harness.ada.reply_to(question)
+        assert answer["content"].startswith("a red circle, ")
+        await press(harness.ada, answer, "Talk about it")
+        found = await wait_finished(harness, thread, 2)
+        assert found[-1]["message_reference"]["message_id"] == question["id"]
+        assert chat.pictures[-1] == [["a red circle"]]
+
+
+async def test_what_a_deleted_answer_was_about_is_forgotten(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        caption = await harness.ada.reply_to(await harness.ada.post(harness.pictures, files=[RED]))
+        await harness.all_closed()
+        assert await harness.keys("about") == [
+            f"beholder:about:{harness.session['application_id']}:{caption['id']}"
+        ]
+        await harness.ada.request("DELETE", f"/channels/{harness.pictures}/messages/{caption['id']}")
+        last = await harness.ada.post(harness.pictures, files=[BLUE])
+        await harness.ada.reply_to(last)
+        await harness.all_closed()
+        assert not any(each.endswith(caption["id"]) for each in await harness.keys("about"))

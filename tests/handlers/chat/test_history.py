@@ -165,3 +165,20 @@ async def test_every_key_expires(history: History, redis: Client) -> None:
     keys = [key async for key in redis.scan_iter("*")]
     assert len(keys) > 5
     assert all([0 < await redis.ttl(key) <= RETENTION_S for key in keys])
+
+
+async def test_a_message_is_about_its_turns_pictures_or_those_of_the_turns_before(history: History) -> None:
+    await history.begin(HERE, Subject(pictures=(image(5),)))
+    with_picture = turn(20).model_copy(update={"pictures": (image(20),)})
+    in_reply = turn(40).model_copy(update={"about": (image(5),)})
+    for said in (turn(10), with_picture, turn(30), in_reply, turn(50)):
+        await history.say(HERE, said)
+        await history.shown(HERE, said.turn_id, [said.turn_id + 1, said.turn_id + 2])
+
+    async def about(message_id: int) -> list[int]:
+        return [each.message_id for each in await history.pictures_of(HERE, message_id)]
+
+    assert [await about(each) for each in (5, 10, 11, 12)] == [[5]] * 4
+    assert [await about(each) for each in (20, 21, 22, 30, 31)] == [[20]] * 5
+    assert [await about(each) for each in (40, 41, 50, 52)] == [[5]] * 4
+    assert await about(60) == []
