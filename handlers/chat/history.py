@@ -111,8 +111,10 @@ class History:
         field = user_turn_field(said.turn_id)
         async with translated():
             new = await self._redis.hsetnx(self._key(conversation), field, said.model_dump_json())
+        shown_by = {each.message_id for each in said.about}
         if said.message_id is not None:
-            await self.belongs(conversation, [said.message_id])
+            shown_by.add(said.message_id)
+        await self.belongs(conversation, shown_by)
         await self.refresh(conversation)
         return bool(new)
 
@@ -325,7 +327,8 @@ class History:
             subject = history_codec.read(Subject, fields.get(SUBJECT))
             turn = history_codec.read(UserTurn, fields.get(user_turn_field(message_id)))
             await self._delete_from(conversation, message_id, fields, subject)
-            images = [*(subject.pictures if subject else ()), *(turn.pictures if turn else ())]
+            about = [each for said in history_codec.user_turns(fields) for each in said.about]
+            images = [*(subject.pictures if subject else ()), *(turn.pictures if turn else ()), *about]
             lost_image[conversation] = any(each.message_id == message_id for each in images)
         async with translated():
             await self._redis.delete(self._message_index + str(message_id))
@@ -343,6 +346,11 @@ class History:
                     left = " ".join(str(each) for each in messages if each != message_id)
                     await self._redis.hset(key, reply_messages_field(turn_id), left)
             await self._redis.hdel(key, *deleted)
+            for turn in history_codec.user_turns(fields):
+                left_about = tuple(each for each in turn.about if each.message_id != message_id)
+                if turn.turn_id != message_id and left_about != turn.about:
+                    after_turn = turn.model_copy(update={"about": left_about})
+                    await self._redis.hset(key, user_turn_field(turn.turn_id), after_turn.model_dump_json())
             if subject is not None:
                 after = history_codec.without_message(subject, message_id)
                 await self._redis.hset(key, SUBJECT, after.model_dump_json())

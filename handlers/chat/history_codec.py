@@ -80,10 +80,11 @@ def reply_messages(fields: dict[str, Any]) -> dict[int, tuple[int, ...]]:
 
 
 def messages(fields: dict[str, Any]) -> set[int]:
-    """Return all message ids of a hash: of its turns, answers and subject."""
+    """Return all message ids of a hash: of its turns, answers, subject, and of what turns are about."""
     found = set(turn_ids(list(fields)))
     for reply in reply_messages(fields).values():
         found.update(reply)
+    found.update(each.message_id for turn in user_turns(fields) for each in turn.about)
     subject = read(Subject, fields.get(SUBJECT))
     return found | ({each.message_id for each in subject.pictures} if subject else set())
 

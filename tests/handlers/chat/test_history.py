@@ -182,3 +182,14 @@ async def test_a_message_is_about_its_turns_pictures_or_those_of_the_turns_befor
     assert [await about(each) for each in (20, 21, 22, 30, 31)] == [[20]] * 5
     assert [await about(each) for each in (40, 41, 50, 52)] == [[5]] * 4
     assert await about(60) == []
+
+
+async def test_a_deleted_image_is_taken_out_of_the_turns_that_are_about_it(history: History) -> None:
+    await history.say(HERE, turn(40).model_copy(update={"about": (image(5), image(6))}))
+    await history.say(THERE, turn(50))
+    assert await history.places(5) == [HERE]
+    assert await history.delete(5) == {HERE: True}
+    [exchange] = await history.exchanges(HERE)
+    assert [each.message_id for each in exchange.said.about] == [6]
+    assert await history.delete(40) == {HERE: False}
+    assert await history.exchanges(HERE) == []
