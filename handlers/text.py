@@ -2,10 +2,9 @@
 
 import math
 import unicodedata
-from itertools import groupby, islice
 
-MAX_COMBINING_MARKS = 4
-"""Combining marks on one letter: the scripts that use them need up to three."""
+from inference.text import visible_text
+
 JOINERS = "\u200c\u200d"
 """Zero width non-joiner and joiner: invisible, but needed in Persian, Hindi and emoji sequences."""
 
@@ -13,13 +12,11 @@ JOINERS = "\u200c\u200d"
 def tidy(text: str) -> str:
     """Normalise text to one line of visible characters; empty if it has none. Idempotent.
 
-    The result is in NFC. Control characters and line breaks become spaces, runs of spaces become one.
-    Surrogates, invisible characters and marks that change the writing direction are removed, and so are
-    combining marks beyond `MAX_COMBINING_MARKS` in a row.
+    The result is in NFC. What hides or reorders text is removed (`visible_text`); line breaks become spaces,
+    runs of spaces become one.
     """
-    spaced = "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp", "Zs") else char for char in text)
-    visible = "".join(char for char in spaced if char in JOINERS or not _is_invisible(char))
-    tidied = " ".join(_limit_marks(unicodedata.normalize("NFC", visible)).split())
+    # Again after NFC: it takes letters apart from marks that belong to them.
+    tidied = " ".join(visible_text(unicodedata.normalize("NFC", visible_text(text))).split())
     return tidied if any(char != " " and not is_modifier(char) for char in tidied) else ""
 
 
@@ -31,16 +28,6 @@ def is_modifier(char: str) -> bool:
 def is_variation(char: str) -> bool:
     """Return whether a character is a variation selector."""
     return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
-
-
-def _is_invisible(char: str) -> bool:
-    # Hangul's fillers count as letters and Braille's empty cell as a symbol, so categories do not suffice.
-    return unicodedata.category(char) in ("Cf", "Cs") or char in "\u115f\u1160\u2800\u3164\uffa0"
-
-
-def _limit_marks(text: str) -> str:
-    runs = groupby(text, key=lambda char: unicodedata.category(char) in ("Mn", "Me"))
-    return "".join("".join(islice(run, MAX_COMBINING_MARKS) if is_mark else run) for is_mark, run in runs)
 
 
 def is_right_to_left(text: str) -> bool:

@@ -11,11 +11,12 @@ from bot.formatting.markdown import (
     cut,
     escape,
     escaped_units,
-    single_line,
+    shorten,
     utf16_length,
 )
 from bot.images.lookup import COPY_NAME
 from handlers.captioning import Words
+from handlers.text import tidy
 from inference.errors import BeholderError, PictureError
 
 MAX_CAPTION_LENGTH = 1024
@@ -85,7 +86,7 @@ def _units(outcome: str | BeholderError, *, first: bool) -> list[str]:
     """Return a line as units that `cut` keeps whole."""
     if isinstance(outcome, BeholderError):
         return list(error_sentence(outcome))
-    text = single_line(outcome)[:MAX_CAPTION_LENGTH] or "(no words came to me for this picture)"
+    text = shorten(tidy(outcome), MAX_CAPTION_LENGTH) or "(no words came to me for this picture)"
     return escaped_units(text, first=first)
 
 
@@ -113,7 +114,7 @@ def format_answers(
     Returns:
         A message of at most `MAX_MESSAGE_LENGTH` characters.
     """
-    above = "" if question is None else f"> {escape(single_line(question))}\n"
+    above = "" if question is None else f"> {escape(tidy(question))}\n"
     below = f"\n{about}" if about else ""
     room = MAX_MESSAGE_LENGTH - utf16_length(above) - utf16_length(below)
     text = above + format_captions(results, room) + below
@@ -122,9 +123,11 @@ def format_answers(
 
 def thumbnail_file(thumbnail: bytes, result: CaptionResult, question: str | None) -> OutgoingFile:
     """Attach the picture that a command was called with, with its caption or answer as alt text."""
-    words = "" if isinstance(result.outcome, BeholderError) else single_line(result.outcome)
-    alt = words if question is None else f"The picture that was asked about. {single_line(question)} {words}"
-    return OutgoingFile(THUMBNAIL_NAME, thumbnail, alt[:MAX_CAPTION_LENGTH].strip(), spoiler=result.spoiler)
+    words = "" if isinstance(result.outcome, BeholderError) else tidy(result.outcome)
+    alt = words if question is None else f"The picture that was asked about. {tidy(question)} {words}"
+    return OutgoingFile(
+        THUMBNAIL_NAME, thumbnail, shorten(alt.strip(), MAX_CAPTION_LENGTH), spoiler=result.spoiler
+    )
 
 
 def about_line(guild_id: int | None, channel_id: int, message_id: int, images: int) -> str:

@@ -3,27 +3,27 @@
 import re
 from collections.abc import Sequence
 
+from inference.text import graphemes
+
 MAX_MESSAGE_LENGTH = 2000
 """Discord's limit of a message, in characters. Lengths here are UTF-16 code units, never fewer than those."""
 ELLIPSIS = "…"
 SMALL_PRINT = "-# "
 """Markdown for small print. No line of a model's can begin with it: its `-` is escaped there."""
 
-_INVISIBLE = re.compile(
-    r"[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+"
-)
-_MARKUP = frozenset("\\*_~`|<>[]()#@")
+_ESCAPES = {
+    **{char: f"\\{char}" for char in "\\*_~`|<>[]()#"},
+    # `\@` does not stop Discord's search for @everyone: a zero-width space has to stand between.
+    "@": "@\u200b",
+    # No link and no preview from a picture's text: `https\://` looks the same and leads nowhere.
+    ":": "\\:",
+}
 _LINE_START = re.compile(r"^(?:[-+]|\d+(?=[.)]))")
 
 
 def utf16_length(text: str) -> int:
     """Count UTF-16 code units."""
     return len(text.encode("utf-16-le")) // 2
-
-
-def single_line(text: str) -> str:
-    """Put text onto one line, without invisible characters (some reverse the direction of a line)."""
-    return " ".join(_INVISIBLE.sub(" ", text).split())
 
 
 def escape(text: str, *, line_start: bool = True) -> str:
@@ -37,27 +37,32 @@ def escape(text: str, *, line_start: bool = True) -> str:
 
 
 def escaped_units(text: str, *, first: bool = True) -> list[str]:
-    """Escape like `escape`, as a list with one element for each character: none may be cut in two.
+    """Escape like `escape`, as a list with one element for each grapheme cluster: none may be cut in two.
 
     Args:
         text: On one line.
         first: Whether it will stand at the beginning of a line.
     """
-    units = [f"\\{char}" if char in _MARKUP else char for char in text]
-    # `\@` does not stop Discord's search for @everyone: a zero-width space has to stand between.
-    units = ["@\u200b" if unit == "\\@" else unit for unit in units]
-    # No link and no preview from a picture's text: `https\://` looks the same and leads nowhere.
-    units = ["\\:" if unit == ":" else unit for unit in units]
     start = _LINE_START.match(text) if first else None
-    if start:
-        at = start.end() - 1 if text[0] in "-+" else start.end()
-        units[at] = units[at] if units[at].startswith("\\") else f"\\{units[at]}"
+    marker = -1 if start is None else start.end() - (text[0] in "-+")
+    units, at = [], 0
+    for cluster in graphemes(text):
+        chars = [_ESCAPES.get(char, char) for char in cluster]
+        if 0 <= marker - at < len(cluster):
+            chars[marker - at] = f"\\{cluster[marker - at]}"
+        units.append("".join(chars))
+        at += len(cluster)
     return units
 
 
 def unescape(text: str) -> str:
     """Undo `escape`."""
     return re.sub(r"\\([^\w\s]|_)", r"\1", text).replace("@\u200b", "@")
+
+
+def shorten(text: str, max_length: int) -> str:
+    """Cut text between grapheme clusters where it is longer than `max_length` UTF-16 code units."""
+    return cut(graphemes(text), max_length)
 
 
 def cut(units: Sequence[str], max_length: int) -> str:

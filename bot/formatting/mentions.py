@@ -15,6 +15,8 @@ from typing import Any
 
 import discord
 
+from inference.text import visible_text
+
 _MARK = re.compile(
     r"(?P<code>(?P<ticks>`++).+?(?<!`)(?P=ticks)(?!`))|(?P<escape>\\.)"
     r"|<(?:a?:(?P<emoji>\w{1,64}):\d{1,20}"
@@ -76,13 +78,15 @@ def plain_text(text: str, source: Source) -> str:
 def message_words(message: discord.Message, bot_id: int) -> str:
     """Return a message's words: its text without mentions of the bot, all other marks written as words.
 
+    Without what hides or reorders text (`visible_text`).
+
     Args:
         message: A member's message.
         bot_id: The bot's own id. Mentions of the role that Discord made for it are left out, too.
     """
     own_role = message.guild.self_role if message.guild is not None else None
     text = re.sub(rf"<@!?{bot_id}>" + (rf"|<@&{own_role.id}>" if own_role else ""), " ", message.content)
-    return plain_text(text, message).strip()
+    return visible_text(plain_text(text, message)).strip()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Sentences about a request that is still waiting or cannot be answered."""
 
-from bot.formatting.markdown import ELLIPSIS, MAX_MESSAGE_LENGTH, SMALL_PRINT, utf16_length
+from bot.formatting.markdown import MAX_MESSAGE_LENGTH, SMALL_PRINT, shorten, utf16_length
 
 NO_IMAGE_HERE = (
     "I see no picture here. Post one in the same message as my name, or send it to me in a direct message, "
@@ -29,6 +29,4 @@ def queue_position(jobs_ahead: int) -> str:
 def late_answer(text: str, asker_id: int) -> str:
     """Address an answer in the channel to the member whose interaction token has expired. It pings nobody."""
     note = f"\n{SMALL_PRINT}For <@{asker_id}>, who asked some time ago."
-    if utf16_length(text + note) > MAX_MESSAGE_LENGTH:
-        text = text[: MAX_MESSAGE_LENGTH - len(note) - 1] + ELLIPSIS
-    return text + note
+    return shorten(text, MAX_MESSAGE_LENGTH - utf16_length(note)) + note

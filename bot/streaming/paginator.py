@@ -8,7 +8,8 @@ the next. Everything else is escaped.
 import re
 from dataclasses import dataclass, field
 
-from bot.formatting.markdown import escaped_units, single_line, utf16_length
+from bot.formatting.markdown import escaped_units, utf16_length
+from handlers.text import tidy
 
 MAX_PAGE_LENGTH = 1900
 """UTF-16 code units of a page: Discord takes 2000 characters, and a notice in small print may follow."""
@@ -80,10 +81,10 @@ class _Pages:
                 self._add_code(_INVISIBLE.sub("", line).replace("```", "`\u200b`\u200b`"))
         elif fence:
             self._open_block("```" + fence[1])
-        elif not single_line(line):
+        elif not tidy(line):
             self.blank = bool(self.lines)
         else:
-            self._add_text(single_line(line))
+            self._add_text(tidy(line))
 
     def all_pages(self) -> list[str]:
         """Finish the current page, and return all pages."""

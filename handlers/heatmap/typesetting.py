@@ -5,12 +5,13 @@ Runs in the child process only.
 
 import unicodedata
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from PIL import Image, ImageDraw
 
 from handlers.heatmap.fonts import CAN_SHAPE, MISSING, Typeface, Typefaces
 from handlers.text import is_modifier, is_right_to_left, is_variation, tidy
+from inference.text import graphemes
 
 ELLIPSIS = "\u2026"
 BLANK = "\u2013"
@@ -135,17 +136,16 @@ class Typesetter:
         return text[: self._fitting(text, width, ELLIPSIS)].rstrip() + ELLIPSIS
 
     def _fitting(self, text: str, width: int, tail: str = "") -> int:
-        """Return how many characters fit: at least one, and never a letter without its marks."""
-        low, high = 1, len(text)
+        """Return how many characters fit: at least one grapheme cluster, and none without its end."""
+        ends = list(accumulate(map(len, graphemes(text))))
+        low, high = 0, len(ends) - 1
         while low < high:
             middle = (low + high + 1) // 2
-            if self.width(text[:middle] + tail) <= width:
+            if self.width(text[: ends[middle]] + tail) <= width:
                 low = middle
             else:
                 high = middle - 1
-        while 1 < low < len(text) and (_is_attached(text[low]) or text[low - 1] == "\u200d"):
-            low -= 1
-        return low
+        return ends[low]
 
 
 def _is_attached(char: str) -> bool:

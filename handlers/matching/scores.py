@@ -8,9 +8,11 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from handlers.text import is_right_to_left, tidy, two_decimals
 from inference.schema import MAX_LABEL_LENGTH
+from inference.text import graphemes
 
 RELATIVE = "Scores are relative to the labels given: another list, other shares."
 BLANK = "(blank)"
@@ -187,7 +189,10 @@ def _isolated(label: str) -> str:
 
 
 def _cut(label: str, length: int) -> str:
-    return label if len(label) <= length else label[: length - 1].rstrip() + _ELLIPSIS
+    if len(label) <= length:
+        return label
+    end = max((end for end in accumulate(map(len, graphemes(label))) if end < length), default=0)
+    return label[:end].rstrip() + _ELLIPSIS
 
 
 def _finite_or(value: float, otherwise: float = -math.inf) -> float:

@@ -12,13 +12,13 @@ from PIL import Image
 
 from inference.engines import PromptTurn
 from inference.schema import Turn
+from inference.text import visible_text
 
 _CONTROL_TOKEN: Final = re.compile(
     r"<(?=\||/?s>|image|start_of_|end_of_|/?think>)|\[(?=img|/?INST)", re.IGNORECASE
 )
 """How the control tokens of chat templates and tokenizers begin. Ollama reads `[img]` and `[img-0]` in a
 prompt as an image, LLaVA `<image>`."""
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def prompt_turns(turns: Sequence[Turn], pictures: Sequence[Image.Image]) -> list[PromptTurn]:
@@ -57,7 +57,7 @@ def neutralized(text: str, tokens: Sequence[str] = ()) -> str:
         text: User input.
         tokens: Further control tokens of the model in question, besides the usual ones.
     """
-    text = _CONTROL_TOKEN.sub(lambda found: f"{found[0]} ", _UNPRINTABLE.sub("", text))
+    text = _CONTROL_TOKEN.sub(lambda found: f"{found[0]} ", visible_text(text))
     for token in tokens:
         text = re.sub(re.escape(token), _broken_up, text, flags=re.IGNORECASE)
     return text

@@ -11,9 +11,10 @@ from bot.cogs.chat.buttons import Action
 from bot.cogs.chat.strings import ENDED, FORGOTTEN, LOCKED, NOT_NEWEST, RESET, STILL_ANSWERING
 from bot.cogs.chat.turn_runner import ChatTurnRunner
 from bot.errors import UserError
-from bot.formatting.markdown import escape, single_line
+from bot.formatting.markdown import escape
 from handlers.chat.history import ConversationKey, History
 from handlers.storage.inbox import OpenTurn
+from handlers.text import tidy
 
 
 class TurnActions:
@@ -71,7 +72,7 @@ class TurnActions:
         nobody = discord.AllowedMentions.none()
         if interaction.message is not None:
             await interaction.edit_original_response(view=None, allowed_mentions=nobody)
-        who = escape(single_line(interaction.user.display_name), line_start=False)
+        who = escape(tidy(interaction.user.display_name), line_start=False)
         notice = await interaction.followup.send(RESET.format(who=who), allowed_mentions=nobody, wait=True)
         # In place, a reply to this goes on with the conversation.
         await self._history.belongs(key, [notice.id])

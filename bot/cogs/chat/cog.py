@@ -20,6 +20,7 @@ from bot.interactions.image_options import MessageRef, chosen_images, image_opti
 from handlers.chat.history import History
 from handlers.chat.service import ChatService
 from handlers.questions import parse_question
+from handlers.text import tidy
 from inference.schema import MAX_SPEAKER_LENGTH
 
 CHAT, TALK = "chat", "talk"
@@ -115,7 +116,7 @@ class Chat(commands.Cog, name=CHAT_COG):
         *,
         private: bool,
     ) -> None:
-        speaker = interaction.user.display_name[:MAX_SPEAKER_LENGTH]
+        speaker = tidy(interaction.user.display_name)[:MAX_SPEAKER_LENGTH]
         stored = arguments.model_copy(update={"speaker": speaker}).model_dump(mode="json")
         await self._client.interactions.run(interaction, name, stored, private=private)
 

@@ -14,6 +14,7 @@ from bot.events.router import is_user_message
 from bot.formatting.markdown import SMALL_PRINT, unescape
 from handlers.chat.history import ConversationKey, History
 from handlers.chat.models import BotReply, Subject, UserTurn
+from handlers.text import tidy
 from inference.errors import PictureGone
 from inference.schema import MAX_SPEAKER_LENGTH, MAX_TURN_LENGTH
 
@@ -156,7 +157,7 @@ def _answered_turn(message: discord.Message, turns: dict[int, UserTurn], before:
 
 def _command_turn(message: discord.Message) -> UserTurn:
     """Read the question of `/chat` in the thread itself: the bot's message quotes it."""
-    asker = message.interaction_metadata.user.display_name if message.interaction_metadata else ""
+    asker = tidy(message.interaction_metadata.user.display_name) if message.interaction_metadata else ""
     text = unescape(message.content.removeprefix("> "))
     return UserTurn(turn_id=message.id, speaker=asker[:MAX_SPEAKER_LENGTH], text=text[:MAX_TURN_LENGTH])
 

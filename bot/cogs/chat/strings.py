@@ -1,7 +1,8 @@
 """What the bot itself says in a conversation: in small print, to tell it apart from the model's text."""
 
 from bot.formatting.errors import error_sentence
-from bot.formatting.markdown import ELLIPSIS, SMALL_PRINT, cut, escaped_units, single_line, utf16_length
+from bot.formatting.markdown import SMALL_PRINT, cut, escaped_units, shorten
+from handlers.text import tidy
 from inference.errors import BeholderError
 
 DESCRIBE = "describe the image"
@@ -79,8 +80,8 @@ def is_small_print(text: str) -> bool:
 
 def asked_line(speaker: str, question: str) -> str:
     """Write the line above an answer that shows the question, where no message of a member's does."""
-    name = cut(escaped_units(single_line(speaker)), MAX_SPEAKER_LENGTH)
-    return f"{SMALL_PRINT}{name} asked: {cut(escaped_units(single_line(question)), MAX_QUESTION_LENGTH)}"
+    name = cut(escaped_units(tidy(speaker)), MAX_SPEAKER_LENGTH)
+    return f"{SMALL_PRINT}{name} asked: {cut(escaped_units(tidy(question)), MAX_QUESTION_LENGTH)}"
 
 
 def thread_name(words: str, otherwise: str) -> str:
@@ -89,12 +90,7 @@ def thread_name(words: str, otherwise: str) -> str:
     Returns:
         1 to 100 UTF-16 code units.
     """
-    name = single_line(words) or otherwise
-    if utf16_length(name) <= MAX_THREAD_NAME_LENGTH:
-        return name
-    while utf16_length(name) > MAX_THREAD_NAME_LENGTH - 1:
-        name = name[:-1]
-    return name.rstrip() + ELLIPSIS
+    return shorten(tidy(words), MAX_THREAD_NAME_LENGTH) or otherwise
 
 
 def pulling(done: float | None) -> str:

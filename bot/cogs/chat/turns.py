@@ -6,6 +6,7 @@ from bot.cogs.chat.strings import DESCRIBE
 from bot.formatting.mentions import message_words
 from bot.images.extract import ImageRef, own_images
 from handlers.chat.models import PostedImage, UserTurn
+from handlers.text import tidy
 from inference.schema import MAX_SPEAKER_LENGTH, MAX_TURN_LENGTH
 
 
@@ -17,7 +18,7 @@ def user_turn(message: discord.Message, bot_id: int) -> UserTurn | None:
         return None
     return UserTurn(
         turn_id=message.id,
-        speaker=message.author.display_name[:MAX_SPEAKER_LENGTH],
+        speaker=tidy(message.author.display_name)[:MAX_SPEAKER_LENGTH],
         text=(text or DESCRIBE)[:MAX_TURN_LENGTH],
         pictures=pictures,
         message_id=message.id,

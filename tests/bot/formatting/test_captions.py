@@ -87,7 +87,7 @@ def test_a_caption_without_markup_is_unchanged(caption: str) -> None:
         ("- item", r"\- item"),
         ("https://example.com", r"https\://example.com"),
         ("two\nlines", "two lines"),
-        ("turned\u202earound", "turned around"),
+        ("turned\u202earound", "turnedaround"),
         ("hi @everyone", "hi @\u200beveryone"),
     ],
 )

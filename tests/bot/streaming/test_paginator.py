@@ -5,8 +5,9 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.formatting.markdown import single_line, utf16_length
+from bot.formatting.markdown import utf16_length
 from bot.streaming.paginator import MAX_PAGE_LENGTH, paginate
+from handlers.text import tidy
 
 WORDS = st.lists(
     st.sampled_from(["a", "red", "circle", "@everyone", "**bold**", "1.", "-", "x" * 30, "ü😀", "\n"])
@@ -86,4 +87,4 @@ def test_mentions_links_and_markup_are_escaped() -> None:
 
 def test_an_invisible_text_has_no_pages() -> None:
     assert paginate(" \n\n\u200b") == []
-    assert single_line("\u200b") == ""
+    assert tidy("\u200b") == ""
