@@ -82,6 +82,17 @@ class PullProgress:
 
 
 @dataclass(frozen=True)
+class BusyRetry:
+    """The model server is overloaded, and is asked again.
+
+    Attributes:
+        delay_s: Seconds until then.
+    """
+
+    delay_s: float
+
+
+@dataclass(frozen=True)
 class PromptTurn:
     """A turn of a conversation in the form in which a chat model gets it.
 
@@ -97,7 +108,7 @@ class PromptTurn:
     pictures: tuple[Image.Image, ...] = ()
 
 
-ChatPiece = str | PullProgress | Usage
+ChatPiece = str | PullProgress | BusyRetry | Usage
 """What a chat engine yields."""
 
 
@@ -116,12 +127,12 @@ class ChatEngine(Protocol):
             turns: The oldest first; the last one is a user's.
 
         Yields:
-            First `PullProgress`, where the model has to be fetched; then the text in pieces; at the end
-            `Usage`.
+            First `PullProgress`, where the model has to be fetched, and `BusyRetry`, where the server is
+            overloaded; then the text in pieces; at the end `Usage`.
 
         Raises:
             ConversationTooLong: The conversation exceeds the model's context.
-            ChatError: The model server cannot be reached, does not have the model, or broke off.
+            ChatError: The model server cannot be reached or used, does not have the model, or broke off.
             Exception: Of any other type; the worker replies that the model failed.
         """
 

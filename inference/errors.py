@@ -18,6 +18,11 @@
     ├── Expired                 expired            no reply came before the deadline
     ├── ChatError               the chat model cannot reply
     │   ├── ChatUnavailable     chat_unavailable   Ollama cannot be reached    (where: host and port)
+    │   ├── ChatNotOllama       chat_not_ollama    another server answers there         (where)
+    │   ├── ChatNotAllowed      chat_not_allowed   Ollama, or a proxy before it, refuses this worker (where)
+    │   ├── ChatBusy            chat_busy          Ollama is overloaded, also after retries
+    │   ├── ChatNoVision        chat_no_vision     the model reads no pictures          (model)
+    │   ├── ChatOutOfMemory     chat_out_of_memory Ollama has too little memory for it  (model)
     │   ├── ChatModelMissing    chat_model_missing Ollama has no such model and cannot fetch it  (model)
     │   ├── ChatModelPulling    chat_model_pulling the model is still being fetched at the deadline
     │   └── ChatInterrupted     chat_interrupted   the generation broke off: ask again
@@ -150,6 +155,36 @@ class ChatUnavailable(ChatError):
     """Ollama cannot be reached."""
 
     code = "chat_unavailable"
+
+
+class ChatNotOllama(ChatError):
+    """The server at Ollama's address is another one."""
+
+    code = "chat_not_ollama"
+
+
+class ChatNotAllowed(ChatError):
+    """Ollama, or a proxy before it, refuses this worker."""
+
+    code = "chat_not_allowed"
+
+
+class ChatBusy(ChatError):
+    """Ollama is overloaded, also after retries."""
+
+    code = "chat_busy"
+
+
+class ChatNoVision(ChatError):
+    """The chat model reads no pictures."""
+
+    code = "chat_no_vision"
+
+
+class ChatOutOfMemory(ChatError):
+    """Ollama has too little memory for the chat model."""
+
+    code = "chat_out_of_memory"
 
 
 class ChatModelMissing(ChatError):

@@ -340,14 +340,15 @@ class Progress(WireModel):
     """Progress of a long step before a job can begin.
 
     Attributes:
-        what: `pulling`: the model is being fetched.
+        what: `pulling`: the model is being fetched; `retrying`: the model server is overloaded, and is asked
+            again.
         done: The fraction done, 0 to 1; None when unknown.
     """
 
     v: Literal[1] = VERSION
     kind: Literal["progress"] = "progress"
     job_id: str
-    what: Literal["pulling"] = "pulling"
+    what: Literal["pulling", "retrying"] = "pulling"
     done: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
 
 

@@ -93,6 +93,15 @@ _SENTENCES = {
     "expired": "I could not answer this in time. Post the picture again to have me try again.",
     "chat_unavailable": "I can't chat right now: Ollama, which runs my chat model, can't be reached. Ask my "
     "operator to start it, and then me again.",
+    "chat_not_ollama": "I can't chat, and it is not your words: something else answers where Ollama should. "
+    "My operator can correct OLLAMA_HOST.",
+    "chat_not_allowed": "I can't chat, and it is not your words: Ollama refuses me. My operator can let me "
+    "in, or correct OLLAMA_HOST.",
+    "chat_busy": "My chat model has too much to do right now. Try again in a few minutes.",
+    "chat_no_vision": "I can't chat, and it is not your words: my chat model can't see pictures. My operator "
+    "can choose one that can in BEHOLDER_CHAT_MODEL.",
+    "chat_out_of_memory": "I can't chat, and it is not your words: there is too little memory for my chat "
+    "model. My operator can free some, or choose a smaller one in BEHOLDER_CHAT_MODEL.",
     "chat_model_missing": "I can't chat: Ollama doesn't have my chat model and can't fetch it. My "
     "operator can correct BEHOLDER_CHAT_MODEL.",
     "chat_model_pulling": "My chat model is still being downloaded. Try again in a few minutes.",

@@ -3,18 +3,17 @@
 import asyncio
 import contextlib
 import io
-import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
 import httpx
-from ollama import AsyncClient, ChatResponse, Image, Message, ProgressResponse, ResponseError
+from ollama import AsyncClient, ChatResponse, Image, Message, ProgressResponse
 from PIL import Image as Pictures
-from pydantic import ValidationError
 
-from inference.engines import MAX_REPLY_TOKENS, ChatPiece, PromptTurn, PullProgress, Usage
-from inference.errors import ChatInterrupted, ChatModelMissing, ChatUnavailable, ModelFailed
+from inference.engines import MAX_REPLY_TOKENS, BusyRetry, ChatPiece, PromptTurn, PullProgress, Usage
+from inference.errors import BeholderError, ChatBusy, ChatInterrupted, ChatNotOllama, ModelFailed
+from inference.models.ollama_errors import ModelNotFound, OllamaErrors, ServerBusy, raise_where_busy
 from inference.models.ollama_pull import Puller
 from inference.ollama_address import address
 
@@ -32,9 +31,10 @@ KEEP_ALIVE: Final = "10m"
 """The time for which Ollama keeps the model in memory after a reply; users think between two turns."""
 JPEG_QUALITY: Final = 90
 """Quality of the images for Ollama, as JPEG: it reads no HEIC, AVIF or TIFF."""
-
-_BROKEN_STREAM: Final = (httpx.TransportError, json.JSONDecodeError, UnicodeDecodeError, ValidationError)
-"""Errors of a connection that broke in mid-reply, or leads to a server that is no Ollama."""
+BUSY_DELAYS_S: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds before each further attempt while Ollama is overloaded and does not say how long."""
+MAX_BUSY_DELAY_S: Final = 60.0
+"""Seconds for which an overloaded Ollama may ask; where it asks for more, the member is told to come back."""
 
 
 class OllamaChat:
@@ -47,6 +47,7 @@ class OllamaChat:
         first_piece_timeout_s: Seconds without a first piece of text after which Ollama is asked for a sign of
             life.
         alive_timeout_s: Seconds for that sign.
+        sleep: Waits so many seconds before an overloaded Ollama is asked again.
 
     Raises:
         ValueError: The host is malformed.
@@ -60,25 +61,30 @@ class OllamaChat:
         *,
         first_piece_timeout_s: float = FIRST_PIECE_TIMEOUT_S,
         alive_timeout_s: float = ALIVE_TIMEOUT_S,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.name = f"{model} in Ollama"
         self._model = model
         self._first_piece_timeout_s = first_piece_timeout_s
         self._alive_timeout_s = alive_timeout_s
+        self._sleep = sleep
         self._where = str(address(host))
+        self._errors = OllamaErrors(self._where, model)
         # No proxy and no redirect: user content goes to the configured host and to no other.
         options = {"trust_env": False, "follow_redirects": False}
         timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S)
-        self._client = AsyncClient(host, timeout=timeout, **options)
+        self._client = AsyncClient(
+            host, timeout=timeout, event_hooks={"response": [raise_where_busy]}, **options
+        )
         self._options = {"num_ctx": context, "num_predict": min(MAX_REPLY_TOKENS, context // 2)}
         self._puller = Puller(self._pull)
 
     async def warm_up(self) -> None:
-        """Log a warning where Ollama cannot be reached; it may be started later."""
+        """Log a warning where Ollama cannot be used; it may be started, or put right, later."""
         try:
             await self._check_alive()
-        except ChatUnavailable:
-            log.warning("Ollama cannot be reached at %s: conversations fail until it is started", self._where)
+        except BeholderError as error:
+            log.warning("%s Conversations fail until then.", error)
 
     async def close(self) -> None:
         """Stop a running pull and close the connections."""
@@ -89,17 +95,16 @@ class OllamaChat:
         """Generate the next reply; closing the generator closes the connection, at which Ollama stops.
 
         Raises:
-            ChatUnavailable: Ollama cannot be reached.
-            ChatModelMissing: It does not have the model and cannot pull it.
-            ChatInterrupted: The connection broke in mid-reply.
-            ModelFailed: It replied with an error.
+            ChatError: Ollama cannot be reached or used, does not have the model and cannot pull it, stays
+                overloaded, or broke off in mid-reply.
+            ModelFailed: It replied with another error.
         """
         messages = await asyncio.to_thread(_messages, turns)
         try:
-            async with contextlib.aclosing(self._stream_reply(messages)) as reply:
+            async with contextlib.aclosing(self._retry_while_busy(messages)) as reply:
                 async for piece in reply:
                     yield piece
-        except _ModelNotFound:
+        except ModelNotFound:
             async with contextlib.aclosing(self._puller.wait()) as pulling:
                 async for progress in pulling:
                     yield progress
@@ -107,24 +112,46 @@ class OllamaChat:
         else:
             return
         try:
-            async with contextlib.aclosing(self._stream_reply(messages)) as reply:
+            async with contextlib.aclosing(self._retry_while_busy(messages)) as reply:
                 async for piece in reply:
                     yield piece
-        except _ModelNotFound:
-            raise self._missing() from None
+        except ModelNotFound:
+            raise self._errors.missing() from None
+
+    async def _retry_while_busy(self, messages: Sequence[Message]) -> AsyncGenerator[ChatPiece, None]:
+        """Stream the reply; ask again, with backoff, while Ollama is overloaded.
+
+        Raises:
+            ChatBusy: It stays so.
+        """
+        for delay_s in (*BUSY_DELAYS_S, None):
+            try:
+                async with contextlib.aclosing(self._stream_reply(messages)) as reply:
+                    async for piece in reply:
+                        yield piece
+            except ServerBusy as error:
+                wait_s = delay_s if error.retry_after_s is None else error.retry_after_s
+                if delay_s is None or wait_s is None or wait_s > MAX_BUSY_DELAY_S:
+                    raise ChatBusy(f"Ollama at {self._where} is overloaded: give it fewer to do.") from None
+                yield BusyRetry(wait_s)
+                await self._sleep(wait_s)
+            else:
+                return
 
     async def _stream_reply(self, messages: Sequence[Message]) -> AsyncGenerator[ChatPiece, None]:
         stream: AsyncIterator[ChatResponse] = await self._client.chat(
             model=self._model, messages=messages, stream=True, options=self._options, keep_alive=KEEP_ALIVE
         )
-        async with self._translated(), _closing(stream):
-            response = await self._first_piece(stream)
+        async with _closing(stream):
+            async with self._translated():
+                response = await self._first_piece(stream)
             while True:
                 if response.message.content:
                     yield response.message.content
                 if response.done:
                     break
-                response = await anext(stream)
+                async with self._translated(begun=True):
+                    response = await anext(stream)
         yield Usage(response.prompt_eval_count, response.eval_count)
 
     async def _first_piece(self, stream: AsyncIterator[ChatResponse]) -> ChatResponse:
@@ -150,50 +177,28 @@ class OllamaChat:
             async with asyncio.timeout(self._alive_timeout_s), self._translated():
                 # Ollama answers this at once, also while it loads a model.
                 await self._client._client.get("/api/version")  # noqa: SLF001 - the package has no call for it
-        except (TimeoutError, ChatInterrupted):
-            raise self._unavailable() from None
+        except ServerBusy:
+            return  # It answers.
+        except (TimeoutError, ChatInterrupted, ChatNotOllama):
+            raise self._errors.unavailable() from None
 
     async def _pull(self) -> AsyncGenerator[ProgressResponse, None]:
-        async with self._translated():
-            try:
+        try:
+            async with self._translated():
                 async for report in await self._client.pull(self._model, stream=True):
                     yield report
-            except ResponseError as error:
-                log.warning("Ollama cannot pull %s", self._model)
-                raise self._missing() from error
+        except ServerBusy:
+            raise ChatBusy(f"Ollama at {self._where} is overloaded: give it fewer to do.") from None
+        except (ModelNotFound, ModelFailed):
+            raise self._errors.missing() from None
 
     @contextlib.asynccontextmanager
-    async def _translated(self) -> AsyncIterator[None]:
-        """Translate the errors of httpx and of Ollama into ours."""
+    async def _translated(self, *, begun: bool = False) -> AsyncIterator[None]:
+        """Translate the errors of httpx and of Ollama's package into ours."""
         try:
             yield
-        except (httpx.ConnectError, httpx.ConnectTimeout, ConnectionError) as error:
-            raise self._unavailable() from error
-        except (StopAsyncIteration, *_BROKEN_STREAM) as error:
-            raise ChatInterrupted(f"Ollama at {self._where} broke off ({type(error).__name__}).") from error
-        except ResponseError as error:
-            if error.status_code == 404:
-                raise _ModelNotFound from None
-            # Not its message, which may repeat user content.
-            log.warning("Ollama refused (status %d): %s", error.status_code, _reason(error.error))
-            raise ModelFailed(f"Ollama at {self._where} refused: {_reason(error.error)}.") from None
-
-    def _unavailable(self) -> ChatUnavailable:
-        return ChatUnavailable(
-            f"Ollama cannot be reached at {self._where}: start it (`ollama serve`), or correct OLLAMA_HOST.",
-            where=self._where,
-        )
-
-    def _missing(self) -> ChatModelMissing:
-        return ChatModelMissing(
-            f"Ollama at {self._where} does not have {self._model} and cannot pull it: correct "
-            f"BEHOLDER_CHAT_MODEL, or try `ollama pull {self._model}`.",
-            model=self._model,
-        )
-
-
-class _ModelNotFound(Exception):
-    """Ollama does not have the model (404)."""
+        except Exception as error:  # noqa: BLE001 - one that is not known is raised as it is
+            raise self._errors.translated(error, begun=begun) from None
 
 
 @contextlib.asynccontextmanager
@@ -219,15 +224,3 @@ def _jpeg(picture: Pictures.Image) -> Image:
     picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
     # Bytes, never text: the package would read a text as a path on this machine.
     return Image(value=buffer.getvalue())
-
-
-def _reason(message: str) -> str:
-    """Return an error's reason in words of our own: its message may repeat user content."""
-    known = {
-        "more system memory": "it has too little memory for this model",
-        "out of memory": "it has too little memory for this model",
-        "does not support": "this model cannot do that: choose one that sees",
-        "unable to load": "it cannot load the model",
-        "terminated": "the model's process ended",
-    }
-    return next((reason for part, reason in known.items() if part in message.lower()), "see Ollama's own log")

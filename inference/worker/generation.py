@@ -6,7 +6,7 @@ import logging
 import time
 from typing import Final
 
-from inference.engines import ChatEngine, PullProgress, Usage
+from inference.engines import BusyRetry, ChatEngine, PullProgress, Usage
 from inference.errors import BeholderError, ChatModelPulling, Expired, ModelFailed, QueueUnavailable
 from inference.images.decoder_pool import DecoderUnavailable
 from inference.images.reader import PictureReader
@@ -62,7 +62,7 @@ class ChatGeneration:
         self._decode_s = 0.0
         self._text = ""
         self._usage = Usage()
-        self._progress: PullProgress | None = None
+        self._progress: PullProgress | BusyRetry | None = None
         self._pulling = False
         self._published = 0
         self._cancelled = asyncio.Event()
@@ -150,6 +150,8 @@ class ChatGeneration:
                 if isinstance(piece, PullProgress):
                     self._progress = piece
                     self._pulling = piece.fraction != 1.0
+                elif isinstance(piece, BusyRetry):
+                    self._progress = piece
                 else:
                     self._text += piece
                 self._text_changed.set()
@@ -172,9 +174,12 @@ class ChatGeneration:
         still_open = True
         if (progress := self._progress) is not None:
             self._progress = None
-            still_open = await self._consumer.publish_delta(
-                job, Progress(job_id=job.id, done=progress.fraction)
+            shown = (
+                Progress(job_id=job.id, what="retrying")
+                if isinstance(progress, BusyRetry)
+                else Progress(job_id=job.id, done=progress.fraction)
             )
+            still_open = await self._consumer.publish_delta(job, shown)
         if text := self._text[self._published :]:
             self._published += len(text)
             delta = Delta(job_id=job.id, attempt=attempt, seq=seq, text=text)

@@ -27,7 +27,8 @@ class StandInOllama:
     """Answers chats with the last message's words, a word a line, and the colours of each message's pictures.
 
     In the last message `hold` waits after the first word until `go` is set, `drop` breaks the connection
-    there, `fail` sends an error there, `garbage` sends what is no JSON, `cut` ends without a last line.
+    there, `fail` sends an error there and `crowded` one of too little memory, `garbage` sends what is no
+    JSON, `cut` ends without a last line.
 
     Attributes:
         models: What it has.
@@ -38,6 +39,8 @@ class StandInOllama:
         pull: Lets a pull go on after half of it.
         gone: How many chats were left by who asked.
         refusal: Status and words with which every chat is refused.
+        busy: Statuses and headers with which the next chats are refused, one each.
+        impostor: A body with which every chat is answered, by a server that is no Ollama.
         deaf: It takes connections and answers nothing.
         alive_checks: How often the version was asked for.
         loading: A chat says nothing until `go` is set, as while the model loads.
@@ -53,6 +56,8 @@ class StandInOllama:
         self.pull = asyncio.Event()
         self.gone = 0
         self.refusal: tuple[int, str] | None = None
+        self.busy: list[tuple[int, dict[str, str]]] = []
+        self.impostor: str | None = None
         self.deaf = False
         self.alive_checks = 0
         self.loading = False
@@ -99,6 +104,13 @@ class StandInOllama:
         asked = await request.json()
         self.description.check("ChatRequest", asked)
         self.requests.append(asked)
+        if self.impostor is not None:
+            return web.Response(text=self.impostor, content_type="text/html")
+        if self.busy:
+            status, headers = self.busy.pop(0)
+            refused = self._json("ErrorResponse", {"error": "server busy, please try again"}, status)
+            refused.headers.update(headers)
+            return refused
         if self.refusal is not None:
             status, words = self.refusal
             return self._json("ErrorResponse", {"error": words}, status)
@@ -142,6 +154,9 @@ class StandInOllama:
             await asyncio.Event().wait()
         if "fail" in words:
             await answer.write(b'{"error":"an error was encountered while running the model"}\n')
+            raise web.HTTPInternalServerError
+        if "crowded" in words:
+            await answer.write(b'{"error":"CUDA error: out of memory"}\n')
             raise web.HTTPInternalServerError
         if "garbage" in words:
             await answer.write(b"<html>\n")

@@ -34,6 +34,7 @@ NOTHING_THERE = (
     SMALL_PRINT + "I find neither text nor a picture in this. Write your question, or post a picture."
 )
 LOST = SMALL_PRINT + "This conversation has expired. Start it again from its picture."
+RETRYING = "My model has too much to do right now: I try again. The answer will appear here."
 
 ENDED = "This answer is finished already: there is nothing to stop."
 NOT_NEWEST = "There is a newer answer: use the buttons below that one."
@@ -56,6 +57,7 @@ NO_PICTURE_HERE = (
 _FAILED = {
     "chat_model_pulling": "My model is still being downloaded, which happens once. Retry in a few minutes.",
     "chat_interrupted": "My answer broke off in the middle. Press Retry.",
+    "chat_busy": "My model has too much to do, and I tried several times. Press Retry in a few minutes.",
     "expired": "I could not answer this in time. Press Retry to have me try again.",
     "model_failed": "My model failed at this. Press Retry, or put it in other words.",
     "worker_lost": "My model crashed on this several times. Put it in other words.",

@@ -3,12 +3,16 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from inference.engines import ChatPiece, PromptTurn, PullProgress, Usage
+from inference.engines import BusyRetry, ChatPiece, PromptTurn, PullProgress, Usage
 from inference.errors import (
     BeholderError,
+    ChatBusy,
     ChatInterrupted,
     ChatModelMissing,
     ChatUnavailable,
@@ -22,6 +26,7 @@ from inference.models.ollama import (
     FIRST_PIECE_TIMEOUT_S,
     OllamaChat,
 )
+from inference.models.ollama_errors import retry_after_s
 from inference.settings import WorkerSettings
 from tests.inference.image_files import plain
 from tests.inference.process_probes import until
@@ -36,8 +41,8 @@ async def ollama() -> AsyncIterator[StandInOllama]:
 
 
 @contextlib.asynccontextmanager
-async def chat_at(url: str, model: str = MODEL, **timeouts: float) -> AsyncIterator[OllamaChat]:
-    engine = OllamaChat(url, model, 4096, **timeouts)
+async def chat_at(url: str, model: str = MODEL, **given: Any) -> AsyncIterator[OllamaChat]:
+    engine = OllamaChat(url, model, 4096, **given)
     try:
         yield engine
     finally:
@@ -188,21 +193,104 @@ async def test_an_error_in_mid_answer_is_the_models(engine: OllamaChat) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("status", "words", "code"),
     [
-        ("model requires more system memory (5.6 GiB) than is available (2 GiB)", "too little memory"),
-        ("this model does not support images: secret words", "choose one that sees"),
-        ("secret words of a person", "see Ollama's own log"),
+        (401, "unauthorized", "chat_not_allowed"),
+        (403, "secret words", "chat_not_allowed"),
+        (404, "404 page not found", "chat_not_ollama"),
+        (405, "method not allowed", "chat_not_ollama"),
+        (500, "model requires more system memory (5.6 GiB) than is available", "chat_out_of_memory"),
+        (500, "llama runner process has terminated: cudaMalloc failed: out of memory", "chat_out_of_memory"),
+        (500, "this model does not support images: secret words", "chat_no_vision"),
+        (
+            500,
+            "Failed to create new sequence: this model is missing data required for image input secret words",
+            "chat_no_vision",
+        ),
+        (400, "secret words of a person", "model_failed"),
+        (500, "secret words of a person", "model_failed"),
     ],
 )
-async def test_a_refusal_is_told_in_our_own_words(
-    engine: OllamaChat, ollama: StandInOllama, words: str, told: str, caplog: pytest.LogCaptureFixture
+async def test_each_kind_of_refusal_has_a_code_and_a_sentence_of_its_own(
+    engine: OllamaChat,
+    ollama: StandInOllama,
+    status: int,
+    words: str,
+    code: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    ollama.refusal = 500, words
-    with pytest.raises(ModelFailed, match=told):
+    ollama.refusal = status, words
+    with pytest.raises(BeholderError) as caught:
         await all_of(engine, asked("hello"))
-    assert told in caplog.text
-    assert "secret words" not in caplog.text
+    assert caught.value.code == code
+    assert "secret words" not in str(caught.value) + caplog.text
+
+
+@pytest.mark.parametrize("body", ["<html>secret words</html>", "[]", "3", '"word"', '{"error": {"a": 1}}'])
+async def test_a_server_that_is_no_ollama_is_said_to_be_none(
+    engine: OllamaChat, ollama: StandInOllama, body: str
+) -> None:
+    ollama.impostor = body
+    with pytest.raises(BeholderError) as caught:
+        await all_of(engine, asked("hello"))
+    assert caught.value.code == "chat_not_ollama"
+
+
+async def test_too_little_memory_in_mid_answer_is_said_to_be_that(engine: OllamaChat) -> None:
+    with pytest.raises(BeholderError) as caught:
+        await all_of(engine, asked("well crowded it is"))
+    assert caught.value.code == "chat_out_of_memory"
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+async def test_an_overloaded_one_is_asked_again_with_backoff(ollama: StandInOllama, status: int) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    ollama.busy = [(status, {}), (status, {"Retry-After": "7"}), (status, {"Retry-After": "soon"})]
+    async with chat_at(ollama.url, sleep=sleep) as engine:
+        pieces = await all_of(engine, asked("hello"))
+    assert pieces[:3] == [BusyRetry(1), BusyRetry(7), BusyRetry(4)]
+    assert text_of(pieces) == "hello "
+    assert slept == [1, 7, 4]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "3600"}])
+async def test_one_that_stays_overloaded_is_said_to_be(
+    ollama: StandInOllama, headers: dict[str, str]
+) -> None:
+    async def sleep(_: float) -> None:
+        return
+
+    ollama.busy = [(503, headers)] * 20
+    async with chat_at(ollama.url, sleep=sleep) as engine:
+        with pytest.raises(ChatBusy):
+            await all_of(engine, asked("hello"))
+    assert len(ollama.requests) == (1 if headers else 6)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7.0),
+        (" 0 ", 0.0),
+        ("Thu, 01 Jan 1970 00:01:10 GMT", 10.0),
+        ("Thu, 01 Jan 1970 00:00:10 GMT", 0.0),
+        ("-5", None),
+        ("\u0663", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None) -> None:
+    assert retry_after_s(header, clock=lambda: 60.0) == seconds
+
+
+@given(st.text())
+def test_no_header_breaks_it(header: str) -> None:
+    assert (retry_after_s(header) or 0.0) >= 0
 
 
 async def test_a_model_that_is_missing_is_fetched_with_its_progress(
@@ -265,12 +353,12 @@ async def test_the_description_would_notice(ollama: StandInOllama, engine: Ollam
 
 
 def test_an_address_that_is_none_is_refused_with_a_sentence() -> None:
-    given = WorkerSettings(_env_file=None, ollama_host="http://here:port", chat_engine="ollama")
+    settings = WorkerSettings(_env_file=None, ollama_host="http://here:port", chat_engine="ollama")
     with pytest.raises(ModelUnavailable, match=r"OLLAMA_HOST is malformed: write it as http://127"):
-        load_chat(given)
+        load_chat(settings)
 
 
 def test_its_errors_name_no_password() -> None:
     engine = OllamaChat("http://me:secret@ollama:1234/path", MODEL, 4096)
-    assert isinstance(engine._unavailable(), BeholderError)
-    assert str(engine._unavailable().detail) == "{'where': 'ollama:1234'}"
+    assert isinstance(engine._errors.unavailable(), BeholderError)
+    assert str(engine._errors.unavailable().detail) == "{'where': 'ollama:1234'}"

@@ -80,6 +80,17 @@ async def test_a_model_that_is_fetched_first_is_seen_to_come(asker: Asker, ollam
     assert await outcome(ticket) == "hello "
 
 
+async def test_an_overloaded_ollama_is_asked_again_and_the_asker_sees_it(
+    asker: Asker, ollama: StandInOllama
+) -> None:
+    ollama.busy = [(429, {"Retry-After": "0"})]
+    ticket = await asker.talk("hello")
+    heard = [word async for word in ticket.deltas()]
+    assert await outcome(ticket) == "hello "
+    assert [word.what for word in heard if isinstance(word, Progress)] == ["retrying"]
+    assert len(ollama.requests) == 2
+
+
 async def test_a_model_that_takes_longer_than_anybody_waits_is_fetched_on(
     redis_url: str, ollama: StandInOllama
 ) -> None:
