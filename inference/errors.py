@@ -25,6 +25,7 @@
     │   ├── ChatOutOfMemory     chat_out_of_memory Ollama has too little memory for it  (model)
     │   ├── ChatModelMissing    chat_model_missing Ollama has no such model and cannot fetch it  (model)
     │   ├── ChatModelPulling    chat_model_pulling the model is still being fetched at the deadline
+    │   ├── ChatNotBegun        chat_not_begun     the model gave no sign in time          (seconds)
     │   └── ChatInterrupted     chat_interrupted   the generation broke off: ask again
     ├── JobFailed               the job failed for no reason in the request
     │   ├── ModelFailed         model_failed       the model raised
@@ -197,6 +198,12 @@ class ChatModelPulling(ChatError):
     """Ollama is still fetching the model."""
 
     code = "chat_model_pulling"
+
+
+class ChatNotBegun(ChatError):
+    """The chat model gave no sign in time."""
+
+    code = "chat_not_begun"
 
 
 class ChatInterrupted(ChatError):

@@ -60,6 +60,10 @@ class WorkerSettings(QueueSettings):
     llava-phi3 in Ollama, and for transformers the one of `models`."""
     chats: int = Field(4, ge=1, le=64, validation_alias="BEHOLDER_CHATS")
     """Conversations that are answered at a time, at most."""
+    chat_silence_seconds: float = Field(60, gt=0, validation_alias="BEHOLDER_CHAT_SILENCE_SECONDS")
+    """Seconds without a sign of the chat model in mid-answer, after which the answer ends as interrupted."""
+    chat_start_seconds: float = Field(300, gt=0, validation_alias="BEHOLDER_CHAT_START_SECONDS")
+    """Seconds until the chat model's first sign: Ollama may load the model first."""
     claim_seconds: float = Field(30, gt=0, validation_alias="BEHOLDER_CLAIM_SECONDS")
     """Seconds after which another worker may claim a job from a silent worker."""
     picture_pixels: int = Field(64_000_000, ge=1, validation_alias="BEHOLDER_PICTURE_PIXELS")

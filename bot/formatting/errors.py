@@ -105,6 +105,7 @@ _SENTENCES = {
     "chat_model_missing": "I can't chat: Ollama doesn't have my chat model and can't fetch it. My "
     "operator can correct BEHOLDER_CHAT_MODEL.",
     "chat_model_pulling": "My chat model is still being downloaded. Try again in a few minutes.",
+    "chat_not_begun": "My chat model has not begun to answer: it may be loading. Try again in a minute.",
     "chat_interrupted": "My answer broke off in the middle. Ask again.",
     "conversation_too_long": "Our conversation is longer than my model can read. Shorten your message, or "
     "begin a new one.",

@@ -33,7 +33,7 @@ class ChatLoop(WorkerLoop):
         cancellations: Reports cancelled jobs; closed with this loop.
         reader: Reads the turns' images.
         engine: Generates the replies; closed with this loop.
-        settings: `chats`, `claim_seconds`.
+        settings: `chats`, `claim_seconds`, `chat_silence_seconds`, `chat_start_seconds`.
         isolation_lock: See `WorkerLoop`.
         stop_timeout_s: See `WorkerLoop`.
     """
@@ -52,6 +52,7 @@ class ChatLoop(WorkerLoop):
         self._cancellations = cancellations
         self._reader = reader
         self._engine = engine
+        self._settings = settings
         self._max_chats = settings.chats
         self._in_flight: dict[asyncio.Task[None], ChatGeneration] = {}
         self._failures = 0
@@ -132,7 +133,14 @@ class ChatLoop(WorkerLoop):
             await asyncio.sleep(min(RECLAIM_RETRY_S, pause) if self._isolation_lock.locked() else pause)
 
     def _begin(self, claimed: ClaimedJob) -> asyncio.Task[None]:
-        generation = ChatGeneration(claimed, self._consumer, self._reader, self._engine)
+        generation = ChatGeneration(
+            claimed,
+            self._consumer,
+            self._reader,
+            self._engine,
+            silence_s=self._settings.chat_silence_seconds,
+            start_s=self._settings.chat_start_seconds,
+        )
         task = self._tasks.create_task(self._run_generation(generation))
         self._in_flight[task] = generation
         task.add_done_callback(self._forget)

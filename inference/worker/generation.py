@@ -4,10 +4,19 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import AsyncGenerator
 from typing import Final
 
-from inference.engines import BusyRetry, ChatEngine, PullProgress, Usage
-from inference.errors import BeholderError, ChatModelPulling, Expired, ModelFailed, QueueUnavailable
+from inference.engines import BusyRetry, ChatEngine, ChatPiece, PullProgress, Usage
+from inference.errors import (
+    BeholderError,
+    ChatInterrupted,
+    ChatModelPulling,
+    ChatNotBegun,
+    Expired,
+    ModelFailed,
+    QueueUnavailable,
+)
 from inference.images.decoder_pool import DecoderUnavailable
 from inference.images.reader import PictureReader
 from inference.model_thread import CallTimeout
@@ -40,6 +49,8 @@ class ChatGeneration:
         consumer: Publishes the deltas and the reply.
         reader: Reads the turns' images.
         engine: Generates the text.
+        silence_s: Seconds without a sign of the engine in mid-answer, after which the answer is interrupted.
+        start_s: Seconds until its first sign.
         pull_margin_s: Seconds before the deadline at which the reply says that the model is still being
             fetched.
     """
@@ -51,12 +62,16 @@ class ChatGeneration:
         reader: PictureReader,
         engine: ChatEngine,
         *,
+        silence_s: float,
+        start_s: float,
         pull_margin_s: float = PULL_MARGIN_S,
     ) -> None:
         self.claimed = claimed
         self._consumer = consumer
         self._reader = reader
         self._engine = engine
+        self._silence_s = silence_s
+        self._start_s = start_s
         self._pull_margin_s = pull_margin_s
         self._claimed_at = time.time()
         self._decode_s = 0.0
@@ -64,6 +79,8 @@ class ChatGeneration:
         self._usage = Usage()
         self._progress: PullProgress | BusyRetry | None = None
         self._pulling = False
+        self._begun = False
+        self._busy_s = 0.0
         self._published = 0
         self._cancelled = asyncio.Event()
         self._text_changed = asyncio.Event()
@@ -143,7 +160,7 @@ class ChatGeneration:
         pictures = await self._reader.read(request.pictures)
         self._decode_s = time.monotonic() - started
         async with contextlib.aclosing(self._engine.chat(prompt_turns(request.turns, pictures))) as pieces:
-            async for piece in pieces:
+            while (piece := await self._next(pieces)) is not None:
                 if isinstance(piece, Usage):
                     self._usage = piece
                     continue
@@ -151,10 +168,30 @@ class ChatGeneration:
                     self._progress = piece
                     self._pulling = piece.fraction != 1.0
                 elif isinstance(piece, BusyRetry):
+                    self._busy_s = piece.delay_s
                     self._progress = piece
                 else:
+                    self._begun = True
                     self._text += piece
                 self._text_changed.set()
+
+    async def _next(self, pieces: AsyncGenerator[ChatPiece, None]) -> ChatPiece | None:
+        """Wait for the engine's next piece; None at the end.
+
+        Raises:
+            ChatInterrupted: It fell silent in mid-answer.
+            ChatNotBegun: It gave no sign in time.
+        """
+        # A model that is being fetched is waited for until the deadline.
+        bound = None if self._pulling else self._silence_s if self._begun else self._start_s + self._busy_s
+        try:
+            async with asyncio.timeout(bound):
+                return await anext(pieces, None)
+        except TimeoutError:
+            if bound is None:
+                raise
+            log.warning("job %s: no sign of the model for %g s", self.claimed.job.id, bound)
+            raise (ChatInterrupted if self._begun else ChatNotBegun)(seconds=bound) from None
 
     async def _publish(self, attempt: int) -> None:
         """Publish the first piece of text at once, and later ones together every `DELTA_INTERVAL_S`."""

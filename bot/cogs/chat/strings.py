@@ -58,6 +58,7 @@ _FAILED = {
     "chat_model_pulling": "My model is still being downloaded, which happens once. Retry in a few minutes.",
     "chat_interrupted": "My answer broke off in the middle. Press Retry.",
     "chat_busy": "My model has too much to do, and I tried several times. Press Retry in a few minutes.",
+    "chat_not_begun": "My model has not begun to answer: it may be loading. Press Retry in a minute.",
     "expired": "I could not answer this in time. Press Retry to have me try again.",
     "model_failed": "My model failed at this. Press Retry, or put it in other words.",
     "worker_lost": "My model crashed on this several times. Put it in other words.",

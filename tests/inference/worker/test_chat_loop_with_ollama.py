@@ -119,6 +119,30 @@ async def test_what_was_said_before_it_broke_off_has_been_heard(asker: Asker) ->
     assert [word.text async for word in ticket.deltas() if isinstance(word, Delta)] == ["well "]
 
 
+async def test_a_stream_that_falls_silent_ends_as_interrupted_and_keeps_what_was_said(
+    redis_url: str, ollama: StandInOllama
+) -> None:
+    chat = OllamaChat(ollama.url, MODEL, 4096)
+    given = settings(redis_url, BEHOLDER_CHAT_SILENCE_SECONDS=0.2)
+    async with asking(given) as asker, working(given, {}, chat):
+        ticket = await asker.talk("hold on")
+        async with asyncio.timeout(30):
+            assert await outcome(ticket) == "chat_interrupted"
+        assert [word.text async for word in ticket.deltas() if isinstance(word, Delta)] == ["hold "]
+        await until(lambda: ollama.gone == 1)
+        assert await outcome(await asker.talk("hello")) == "hello "
+
+
+async def test_a_model_that_never_begins_is_given_up(redis_url: str, ollama: StandInOllama) -> None:
+    ollama.loading = True
+    chat = OllamaChat(ollama.url, MODEL, 4096, alive_timeout_s=20)
+    given = settings(redis_url, BEHOLDER_CHAT_START_SECONDS=0.3, BEHOLDER_CHAT_SILENCE_SECONDS=0.1)
+    async with asking(given) as asker, working(given, {}, chat):
+        async with asyncio.timeout(30):
+            assert await outcome(await asker.talk("hello")) == "chat_not_begun"
+        await until(lambda: ollama.gone == 1)
+
+
 async def test_ten_at_once_end_complete_and_in_order(asker: Asker) -> None:
     words = [" ".join(f"{talk}-{number}" for number in range(60)) for talk in range(10)]
     tickets = [await asker.talk(each) for each in words]
