@@ -59,15 +59,22 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Usage:
-    """Token counts of a finished reply.
+    """Token counts of a finished reply, and how it ended.
 
     Attributes:
         prompt_tokens: Tokens of the conversation, images included; None when unknown.
         reply_tokens: Tokens of the reply; None when unknown.
+        cut_off: Whether it ended at the limit of its tokens, and not by itself.
     """
 
     prompt_tokens: int | None = None
     reply_tokens: int | None = None
+    cut_off: bool = False
+
+
+@dataclass(frozen=True)
+class Thinking:
+    """The model thinks: a sign of life between two pieces of text."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +115,7 @@ class PromptTurn:
     pictures: tuple[Image.Image, ...] = ()
 
 
-ChatPiece = str | PullProgress | BusyRetry | Usage
+ChatPiece = str | PullProgress | BusyRetry | Thinking | Usage
 """What a chat engine yields."""
 
 
@@ -128,7 +135,8 @@ class ChatEngine(Protocol):
 
         Yields:
             First `PullProgress`, where the model has to be fetched, and `BusyRetry`, where the server is
-            overloaded; then the text in pieces; at the end `Usage`.
+            overloaded; then the text in pieces, with the model's thoughts still in it where the model marks
+            them in its text, and `Thinking` for those that come apart from it; at the end `Usage`.
 
         Raises:
             ConversationTooLong: The conversation exceeds the model's context.

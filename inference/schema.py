@@ -263,6 +263,8 @@ class Conversed(WireModel):
         prompt_tokens: Tokens of the conversation, images included; None when unknown.
         reply_tokens: Tokens of the reply; None when unknown.
         stopped: Whether it was cancelled (`InferenceClient.stop`).
+        cut_off: Whether it ended at the limit of its tokens, and not by itself.
+        in_thought: Whether it ended while the model was still thinking. Thoughts are not part of the text.
     """
 
     task: Literal["converse"] = "converse"
@@ -270,6 +272,8 @@ class Conversed(WireModel):
     prompt_tokens: int | None = None
     reply_tokens: int | None = None
     stopped: bool = False
+    cut_off: bool = False
+    in_thought: bool = False
 
 
 Outcome = Annotated[Captioned | Answered | Matched | Conversed, Field(discriminator="task")]
@@ -326,6 +330,7 @@ class Delta(WireModel):
             deltas of an attempt replace all those of earlier attempts.
         seq: From 0 in each attempt.
         text: The continuation of the previous delta's text.
+        anew: Whether it replaces the text of all deltas before: they were thoughts.
     """
 
     v: Literal[1] = VERSION
@@ -334,6 +339,7 @@ class Delta(WireModel):
     attempt: int = Field(0, ge=0)
     seq: int = Field(ge=0)
     text: str
+    anew: bool = False
 
 
 class Progress(WireModel):
@@ -341,14 +347,14 @@ class Progress(WireModel):
 
     Attributes:
         what: `pulling`: the model is being fetched; `retrying`: the model server is overloaded, and is asked
-            again.
+            again; `thinking`: the model thinks before it answers.
         done: The fraction done, 0 to 1; None when unknown.
     """
 
     v: Literal[1] = VERSION
     kind: Literal["progress"] = "progress"
     job_id: str
-    what: Literal["pulling", "retrying"] = "pulling"
+    what: Literal["pulling", "retrying", "thinking"] = "pulling"
     done: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
 
 

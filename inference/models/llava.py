@@ -97,7 +97,8 @@ class LlavaChat:
         try:
             while (piece := await pieces.get()) is not None:
                 yield piece
-            yield Usage(length, await call)
+            made, cut_off = await call
+            yield Usage(length, made, cut_off=cut_off)
         finally:
             stop.set()
             # The thread is idle again once the call returns; the caller does not wait for that.
@@ -154,11 +155,11 @@ class LlavaChat:
         max_new_tokens: int,
         streamer: "_Streamer",
         stop: threading.Event,
-    ) -> int:
+    ) -> tuple[int, bool]:
         """Generate until the reply ends, `stop` is set, or `max_new_tokens` is reached.
 
         Returns:
-            The number of tokens.
+            The number of tokens, and whether they ended at `max_new_tokens`.
         """
         model: Any = self._model
         made = model.generate(
@@ -167,7 +168,10 @@ class LlavaChat:
             streamer=streamer,
             stopping_criteria=StoppingCriteriaList([_StopOnEvent(stop)]),
         )
-        return int(made.shape[1]) - int(inputs["input_ids"].shape[1])
+        tokens = int(made.shape[1]) - int(inputs["input_ids"].shape[1])
+        ends = model.generation_config.eos_token_id
+        is_ended = int(made[0, -1]) in (ends if isinstance(ends, list) else [ends])
+        return tokens, tokens >= max_new_tokens and not is_ended
 
     def _decode(self, tokens: list[int]) -> str:
         text: str = self._processor.tokenizer.decode(tokens, skip_special_tokens=True)

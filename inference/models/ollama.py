@@ -11,7 +11,15 @@ import httpx
 from ollama import AsyncClient, ChatResponse, Image, Message, ProgressResponse
 from PIL import Image as Pictures
 
-from inference.engines import MAX_REPLY_TOKENS, BusyRetry, ChatPiece, PromptTurn, PullProgress, Usage
+from inference.engines import (
+    MAX_REPLY_TOKENS,
+    BusyRetry,
+    ChatPiece,
+    PromptTurn,
+    PullProgress,
+    Thinking,
+    Usage,
+)
 from inference.errors import BeholderError, ChatBusy, ChatInterrupted, ChatNotOllama, ModelFailed
 from inference.models.ollama_errors import ModelNotFound, OllamaErrors, ServerBusy, raise_where_busy
 from inference.models.ollama_pull import Puller
@@ -77,6 +85,7 @@ class OllamaChat:
             host, timeout=timeout, event_hooks={"response": [raise_where_busy]}, **options
         )
         self._options = {"num_ctx": context, "num_predict": min(MAX_REPLY_TOKENS, context // 2)}
+        self._thinks: bool | None = None
         self._puller = Puller(self._pull)
 
     async def warm_up(self) -> None:
@@ -138,21 +147,40 @@ class OllamaChat:
             else:
                 return
 
+    async def _can_think(self) -> bool:
+        """Tell whether Ollama can tell the model to answer without thinking; False where that is unknown."""
+        if self._thinks is None:
+            # What is wrong shows in the chat itself.
+            with contextlib.suppress(BeholderError, ModelNotFound, ServerBusy, TimeoutError):
+                async with asyncio.timeout(self._alive_timeout_s), self._translated():
+                    shown = await self._client.show(self._model)
+                    self._thinks = "thinking" in (shown.capabilities or ())
+        return bool(self._thinks)
+
     async def _stream_reply(self, messages: Sequence[Message]) -> AsyncGenerator[ChatPiece, None]:
         stream: AsyncIterator[ChatResponse] = await self._client.chat(
-            model=self._model, messages=messages, stream=True, options=self._options, keep_alive=KEEP_ALIVE
+            model=self._model,
+            messages=messages,
+            stream=True,
+            # Ollama refuses this for a model that cannot think. One that thinks all the same does it apart.
+            think=False if await self._can_think() else None,
+            options=self._options,
+            keep_alive=KEEP_ALIVE,
         )
         async with _closing(stream):
             async with self._translated():
                 response = await self._first_piece(stream)
             while True:
+                if response.message.thinking:
+                    yield Thinking()
                 if response.message.content:
                     yield response.message.content
                 if response.done:
                     break
                 async with self._translated(begun=True):
                     response = await anext(stream)
-        yield Usage(response.prompt_eval_count, response.eval_count)
+        cut_off = response.done_reason == "length"
+        yield Usage(response.prompt_eval_count, response.eval_count, cut_off=cut_off)
 
     async def _first_piece(self, stream: AsyncIterator[ChatResponse]) -> ChatResponse:
         """Wait for the first piece while the model loads; give up where Ollama shows no sign of life."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Final
 
-from inference.engines import BusyRetry, ChatEngine, ChatPiece, PullProgress, Usage
+from inference.engines import BusyRetry, ChatEngine, ChatPiece, PullProgress, Thinking, Usage
 from inference.errors import (
     BeholderError,
     ChatInterrupted,
@@ -21,6 +21,7 @@ from inference.images.decoder_pool import DecoderUnavailable
 from inference.images.reader import PictureReader
 from inference.model_thread import CallTimeout
 from inference.models.prompt_text import prompt_turns
+from inference.models.thoughts import ThoughtFilter
 from inference.queue.consumer import ClaimedJob, Consumer, GenerationStart
 from inference.schema import Converse, Conversed, Delta, Failure, Progress, Result, Timings
 from inference.worker.errors import error_location
@@ -77,9 +78,12 @@ class ChatGeneration:
         self._decode_s = 0.0
         self._text = ""
         self._usage = Usage()
-        self._progress: PullProgress | BusyRetry | None = None
+        self._progress: PullProgress | BusyRetry | Thinking | None = None
         self._pulling = False
         self._begun = False
+        self._thoughts = ThoughtFilter()
+        self._has_thought = False
+        self._anew = False
         self._busy_s = 0.0
         self._published = 0
         self._cancelled = asyncio.Event()
@@ -159,21 +163,46 @@ class ChatGeneration:
             raise TypeError(f"a job of {request.task} is no conversation")
         pictures = await self._reader.read(request.pictures)
         self._decode_s = time.monotonic() - started
-        async with contextlib.aclosing(self._engine.chat(prompt_turns(request.turns, pictures))) as pieces:
-            while (piece := await self._next(pieces)) is not None:
-                if isinstance(piece, Usage):
-                    self._usage = piece
-                    continue
-                if isinstance(piece, PullProgress):
-                    self._progress = piece
-                    self._pulling = piece.fraction != 1.0
-                elif isinstance(piece, BusyRetry):
-                    self._busy_s = piece.delay_s
-                    self._progress = piece
-                else:
-                    self._begun = True
-                    self._text += piece
-                self._text_changed.set()
+        try:
+            async with contextlib.aclosing(
+                self._engine.chat(prompt_turns(request.turns, pictures))
+            ) as pieces:
+                while (piece := await self._next(pieces)) is not None:
+                    if isinstance(piece, Usage):
+                        self._usage = piece
+                        continue
+                    if isinstance(piece, PullProgress):
+                        self._progress = piece
+                        self._pulling = piece.fraction != 1.0
+                    elif isinstance(piece, BusyRetry):
+                        self._busy_s = piece.delay_s
+                        self._progress = piece
+                    elif isinstance(piece, Thinking):
+                        self._think()
+                    else:
+                        self._begun = True
+                        self._add(self._thoughts.feed(piece))
+                        if self._thoughts.in_thought:
+                            self._think()
+                    self._text_changed.set()
+        finally:
+            self._add(self._thoughts.end())
+            self._text_changed.set()
+
+    def _think(self) -> None:
+        self._begun = True
+        if not (self._has_thought or self._text):
+            self._progress = Thinking()
+        self._has_thought = True
+
+    def _add(self, text: str) -> None:
+        """Add a piece to the reply, in place of what was there where that has turned out to be thought."""
+        if self._thoughts.discarded:
+            self._thoughts.discarded = False
+            self._text = ""
+            self._published = 0
+            self._anew = True
+        self._text += text
 
     async def _next(self, pieces: AsyncGenerator[ChatPiece, None]) -> ChatPiece | None:
         """Wait for the engine's next piece; None at the end.
@@ -206,24 +235,22 @@ class ChatGeneration:
         await self._publish_new(attempt, seq)
 
     async def _publish_new(self, attempt: int, seq: int) -> bool:
-        """Publish what is new; return whether that was text. A closed job is cancelled here."""
+        """Publish what is new; return whether that was a delta. A closed job is cancelled here."""
         job = self.claimed.job
         still_open = True
         if (progress := self._progress) is not None:
             self._progress = None
-            shown = (
-                Progress(job_id=job.id, what="retrying")
-                if isinstance(progress, BusyRetry)
-                else Progress(job_id=job.id, done=progress.fraction)
-            )
-            still_open = await self._consumer.publish_delta(job, shown)
-        if text := self._text[self._published :]:
+            still_open = await self._consumer.publish_delta(job, _shown(job.id, progress))
+        text = self._text[self._published :]
+        is_new = bool(text) or self._anew
+        if is_new:
             self._published += len(text)
-            delta = Delta(job_id=job.id, attempt=attempt, seq=seq, text=text)
+            delta = Delta(job_id=job.id, attempt=attempt, seq=seq, text=text, anew=self._anew)
+            self._anew = False
             still_open = await self._consumer.publish_delta(job, delta)
         if not still_open:
             self.cancel()
-        return bool(text)
+        return is_new
 
     async def _reply(self, error: BaseException | None) -> None:
         if error is None:
@@ -249,6 +276,8 @@ class ChatGeneration:
             prompt_tokens=self._usage.prompt_tokens,
             reply_tokens=self._usage.reply_tokens,
             stopped=cancelled,
+            cut_off=self._usage.cut_off,
+            in_thought=self._thoughts.in_thought or (self._has_thought and not self._text),
         )
         now, job = time.time(), self.claimed.job
         timings = Timings(
@@ -259,6 +288,17 @@ class ChatGeneration:
         )
         log.info("job %s: %d characters in %.0f ms", job.id, len(self._text), timings.forward)
         return Result(job_id=job.id, outcome=outcome, timings=timings)
+
+
+def _shown(job_id: str, progress: PullProgress | BusyRetry | Thinking) -> Progress:
+    """Return what is published of an engine's report."""
+    match progress:
+        case PullProgress(fraction):
+            return Progress(job_id=job_id, done=fraction)
+        case BusyRetry():
+            return Progress(job_id=job_id, what="retrying")
+        case Thinking():
+            return Progress(job_id=job_id, what="thinking")
 
 
 def _seconds_until(unix_time: float) -> float:

@@ -5,7 +5,7 @@ import base64
 import contextlib
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
@@ -40,6 +40,9 @@ class StandInOllama:
         gone: How many chats were left by who asked.
         refusal: Status and words with which every chat is refused.
         busy: Statuses and headers with which the next chats are refused, one each.
+        capabilities: What the model can do, as `/api/show` tells.
+        says: The pieces of every answer, in place of the words; a pair's second one is a thought that comes apart.
+        done_reason: Why every answer ends.
         impostor: A body with which every chat is answered, by a server that is no Ollama.
         deaf: It takes connections and answers nothing.
         alive_checks: How often the version was asked for.
@@ -57,6 +60,9 @@ class StandInOllama:
         self.gone = 0
         self.refusal: tuple[int, str] | None = None
         self.busy: list[tuple[int, dict[str, str]]] = []
+        self.capabilities = ["completion", "vision"]
+        self.says: Sequence[str | tuple[str, str]] | None = None
+        self.done_reason = "stop"
         self.impostor: str | None = None
         self.deaf = False
         self.alive_checks = 0
@@ -74,6 +80,7 @@ class StandInOllama:
         app = web.Application(client_max_size=2**28, middlewares=[self._unless_deaf])
         app.router.add_post("/api/chat", self._chat)
         app.router.add_post("/api/pull", self._pull)
+        app.router.add_post("/api/show", self._show)
         app.router.add_get("/api/version", self._version)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -99,6 +106,13 @@ class StandInOllama:
     async def _version(self, _: web.Request) -> web.Response:
         self.alive_checks += 1
         return self._json("VersionResponse", {"version": "0.35.1"})
+
+    async def _show(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        self.description.check("ShowRequest", asked)
+        if asked["model"] not in self.models:
+            return self._json("ErrorResponse", {"error": f"model '{asked['model']}' not found"}, 404)
+        return self._json("ShowResponse", {"capabilities": self.capabilities, "model_info": {}})
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()
@@ -133,6 +147,14 @@ class StandInOllama:
             await self.go.wait()
         answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await answer.prepare(request)
+        if self.says is not None:
+            for piece in self.says:
+                text, thought = (piece, "") if isinstance(piece, str) else piece
+                await self._line(answer, "ChatStreamEvent", _piece(text, thought))
+            counts = {"prompt_eval_count": 600, "eval_count": len(self.says)}
+            last = {**_piece(""), "done": True, "done_reason": self.done_reason, **counts}
+            await self._line(answer, "ChatStreamEvent", last)
+            return answer
         words = asked["messages"][-1]["content"].split()
         for number, word in enumerate(words):
             if number:
@@ -141,7 +163,13 @@ class StandInOllama:
         await self._line(answer, "ChatStreamEvent", _piece("; ".join(colours)))
         if "cut" not in words:
             counts = {"prompt_eval_count": 600 * len(colours), "eval_count": len(words) + 1}
-            last = {**_piece(""), "done": True, "done_reason": "stop", "total_duration": 5, **counts}
+            last = {
+                **_piece(""),
+                "done": True,
+                "done_reason": self.done_reason,
+                "total_duration": 5,
+                **counts,
+            }
             await self._line(answer, "ChatStreamEvent", last)
         return answer
 
@@ -201,12 +229,12 @@ async def stand_in_ollama() -> AsyncIterator[StandInOllama]:
     assert ollama.description.found == []
 
 
-def _piece(text: str) -> dict[str, Any]:
+def _piece(text: str, thought: str = "") -> dict[str, Any]:
     now = datetime.now(UTC).isoformat()
     return {
         "model": MODEL,
         "created_at": now,
-        "message": {"role": "assistant", "content": text},
+        "message": {"role": "assistant", "content": text, **({"thinking": thought} if thought else {})},
         "done": False,
     }
 

@@ -8,7 +8,7 @@ import discord
 
 from bot.client import Beholder
 from bot.cogs.chat.buttons import running_view
-from bot.cogs.chat.strings import DESCRIBE, RETRYING, asked_line, pulling, small_print
+from bot.cogs.chat.strings import DESCRIBE, RETRYING, THINKING, asked_line, pulling, small_print
 from bot.discord_api.errors import DISCORD_ERRORS
 from bot.discord_api.threads import unarchive
 from bot.durable.runner import retry_redis
@@ -141,14 +141,20 @@ async def _show_deltas(stream: AnswerStream, job: ChatJob) -> None:
     text, attempt, expected = "", 0, 0
     async for delta in job.ticket.deltas():
         if not isinstance(delta, Delta):
-            stream.show_notice(small_print(RETRYING if delta.what == "retrying" else pulling(delta.done)))
+            notices = {"retrying": RETRYING, "thinking": THINKING}
+            stream.show_notice(small_print(notices.get(delta.what) or pulling(delta.done)))
             continue
         if delta.attempt != attempt:
             text, attempt, expected = "", delta.attempt, 0
         if delta.seq == expected:
             expected += 1
-            text += delta.text
-            stream.show(text)
+            text = delta.text if delta.anew else text + delta.text
+            if text:
+                stream.show(text)
+            else:
+                # What was shown has turned out to be thought.
+                stream.text = ""
+                stream.show_notice(small_print(THINKING))
 
 
 def key_of(request: OpenTurn) -> ConversationKey:

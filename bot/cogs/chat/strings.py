@@ -20,6 +20,10 @@ UNSEEN_ONES = (
 GONE = SMALL_PRINT + "A picture is gone, or can't be read: I go on without it."
 INTERRUPTED = SMALL_PRINT + "I was interrupted here. Press Retry to have this answered again."
 NOTHING_SAID = SMALL_PRINT + "I have nothing to say to that. Put it in other words, or press Regenerate."
+STILL_THINKING = (
+    SMALL_PRINT + "My model used up its answer with thinking, before it said anything. Press Regenerate, or "
+    "ask for less at a time."
+)
 RESET = SMALL_PRINT + "{who} reset this conversation: what was said before is deleted, but not the picture."
 EARLIER_RESET = (
     SMALL_PRINT + "{who} began anew: I have forgotten what was said before this, but not the picture."
@@ -34,6 +38,7 @@ NOTHING_THERE = (
     SMALL_PRINT + "I find neither text nor a picture in this. Write your question, or post a picture."
 )
 LOST = SMALL_PRINT + "This conversation has expired. Start it again from its picture."
+THINKING = "My model is thinking. The answer will appear here."
 RETRYING = "My model has too much to do right now: I try again. The answer will appear here."
 
 ENDED = "This answer is finished already: there is nothing to stop."

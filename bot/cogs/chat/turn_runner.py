@@ -254,7 +254,7 @@ class ChatTurnRunner:
         if paginate(outcome.text):
             await retry_redis(lambda: self._chat.keep(key, request.turn_id, request.attempt, job, outcome))
         elif not outcome.stopped:
-            lines.append(strings.NOTHING_SAID)
+            lines.append(strings.STILL_THINKING if outcome.in_thought else strings.NOTHING_SAID)
         with contextlib.suppress(QueueUnavailable):
             if job.fitting.dropped and await self._history.first_time(key, "trimmed"):
                 lines.append(strings.TRIMMED)

@@ -119,6 +119,43 @@ async def test_what_was_said_before_it_broke_off_has_been_heard(asker: Asker) ->
     assert [word.text async for word in ticket.deltas() if isinstance(word, Delta)] == ["well "]
 
 
+@pytest.mark.parametrize(
+    ("says", "text"),
+    [
+        (["<thi", "nk>red, round", "</th", "ink>\n\nA circle."], "A circle."),
+        (["red, round", "</think>", "A circle."], "A circle."),
+        ([("", "red, round"), "A circle."], "A circle."),
+        (["As `<think>`", " says."], "As `<think>` says."),
+    ],
+)
+async def test_thoughts_are_neither_streamed_nor_part_of_the_answer(
+    asker: Asker, ollama: StandInOllama, says: list[str], text: str
+) -> None:
+    ollama.says = says
+    ticket = await asker.talk("hello")
+    found = (await ticket.result()).outcome
+    assert found == Conversed(text=text, prompt_tokens=600, reply_tokens=len(says))
+    streamed = ""
+    async for word in ticket.deltas():
+        if isinstance(word, Delta):
+            streamed = word.text if getattr(word, "anew", False) else streamed + word.text
+    assert streamed == text
+
+
+@pytest.mark.parametrize("says", [["<think>red, round"], [("", "red, round")]])
+async def test_an_answer_that_ran_out_in_a_thought_says_so(
+    asker: Asker, ollama: StandInOllama, says: list[str]
+) -> None:
+    ollama.says, ollama.done_reason = says, "length"
+    found = (await (await asker.talk("hello")).result()).outcome
+    assert isinstance(found, Conversed)
+    assert found.model_dump(include={"text", "cut_off", "in_thought"}) == {
+        "text": "",
+        "cut_off": True,
+        "in_thought": True,
+    }
+
+
 async def test_a_stream_that_falls_silent_ends_as_interrupted_and_keeps_what_was_said(
     redis_url: str, ollama: StandInOllama
 ) -> None:
