@@ -3,6 +3,7 @@
 A field's name is its JSON name, which stays as it is: stored conversations must stay readable.
 """
 
+import operator
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -86,12 +87,15 @@ class BotReply(StoredModel):
         attempt: The interaction that requested another answer; 0 for the first answer.
         text: The whole answer as the model generated it.
         stopped: Whether a user stopped it.
+        cut_off: Whether it ended at the limit of its tokens.
     """
 
     turn_id: Id
     attempt: Id = 0
     text: str
     stopped: bool = False
+    cut_off: bool = Field(False, exclude_if=operator.not_)
+    """Stored only where it is set, so that an earlier version reads the others."""
 
 
 class TokenCount(StoredModel):

@@ -17,6 +17,9 @@ SUBJECT_TURNS: Final = (
 )
 """Turns with the subject's images, if the first turn has images of its own."""
 
+GO_ON: Final = "Go on exactly where you stopped. Repeat nothing."
+"""The turn that has the model continue its last answer; it is in no history."""
+
 Put = Callable[[PostedImage], Awaitable[Picture]]
 """Stores an image for the workers; raises `PictureError` if it is gone or unreadable."""
 
@@ -74,7 +77,7 @@ async def build_prompt(subject: Subject, exchanges: Sequence[Exchange], put: Put
         gone = bool(own.errors) or (not number and (subject.gone or bool(about.errors)))
         turns.append(_user_turn(each, speakers[number], own.pictures, gone=gone))
         if each.replied is not None and number < len(exchanges) - 1:
-            turns.append(Turn(role="assistant", text=each.replied.text[:MAX_TURN_LENGTH]))
+            turns.append(Turn(role="assistant", text=each.replied.text[-MAX_TURN_LENGTH:]))
     return Prompt(
         tuple(turns),
         (*about.images, *(each for own in stored for each in own.images)),

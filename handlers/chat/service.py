@@ -14,8 +14,8 @@ from handlers.chat.context_window import (
 )
 from handlers.chat.history import ConversationKey, History
 from handlers.chat.image_cache import ImageCache
-from handlers.chat.models import BotReply, PostedImage, Subject, TokenCount
-from handlers.chat.prompt import Prompt, build_prompt
+from handlers.chat.models import BotReply, Exchange, PostedImage, Subject, TokenCount, UserTurn
+from handlers.chat.prompt import GO_ON, Prompt, build_prompt
 from handlers.ports import ChatQueue, ImageSource, JobContext, Ticket
 from inference.errors import BeholderError, ConversationTooLong, JobFailed, PictureError
 from inference.schema import Converse, Conversed, Group, Picture, job_id
@@ -88,6 +88,8 @@ class ChatService:
         attempt: int,
         source: Callable[[PostedImage], ImageSource],
         revision: Revision | None = None,
+        *,
+        continues: bool = False,
     ) -> ChatJob:
         """Submit the job that answers a turn. Idempotent while the history is the same.
 
@@ -98,12 +100,16 @@ class ChatService:
             attempt: The attempt, as in the request.
             source: Returns an image's source.
             revision: From `revise`, after a refusal.
+            continues: Whether the model is to go on with the turn's answer, which was cut off.
 
         Raises:
             BeholderError: An image of the turn is unreadable, the queue is full, or Redis is away.
         """
         subject = await self._history.subject(conversation) or Subject()
         exchanges = await self._history.exchanges(conversation, until=turn_id)
+        if continues:
+            last = exchanges[-1].said
+            exchanges.append(Exchange(UserTurn(turn_id=attempt, speaker=last.speaker, text=GO_ON)))
         known = revision.known if revision else await self._history.measured(conversation)
         fitting = fit_history(subject, exchanges, known, self._max_tokens, self._token_sizes)
 
@@ -171,7 +177,13 @@ class ChatService:
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        replied = BotReply(turn_id=turn_id, attempt=attempt, text=outcome.text, stopped=outcome.stopped)
+        replied = BotReply(
+            turn_id=turn_id,
+            attempt=attempt,
+            text=outcome.text,
+            stopped=outcome.stopped,
+            cut_off=outcome.cut_off,
+        )
         known = count_tokens(job.fitting, outcome.prompt_tokens, outcome.reply_tokens, self._token_sizes)
         await self._history.reply(conversation, replied, known)
 

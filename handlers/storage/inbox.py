@@ -2,6 +2,7 @@
 
 import enum
 import logging
+import operator
 import time
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
@@ -115,6 +116,7 @@ class OpenTurn(_OpenRequest):
         reply_to: The message that is replied to; None if the turn did not come from a message.
         attempt: The interaction that requested another answer; 0 for the first answer.
         messages: The messages of the answer so far.
+        continues: Whether the attempt goes on with the answer that there is, which was cut off.
     """
 
     kind: Literal["turn"] = "turn"
@@ -124,6 +126,8 @@ class OpenTurn(_OpenRequest):
     reply_to: Id | None = None
     attempt: Id = 0
     messages: tuple[Id, ...] = ()
+    continues: bool = Field(False, exclude_if=operator.not_)
+    """Stored only where it is set, so that an earlier version reads the others."""
 
     @property
     def id(self) -> str:

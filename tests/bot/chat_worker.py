@@ -53,6 +53,8 @@ class ScriptedChatWorker:
         unreadable: The caption of a picture that cannot be decoded.
         max_tokens: The longest prompt, with a token for a word and 60 for a picture.
         progress: Fractions of the model's download, reported before the first piece.
+        cut_off: Whether its answers end at the limit of their tokens.
+        in_thought: Whether its answers end in mid-thought.
         piece_delay_s: Seconds before each piece.
         stopped: The ids of the cancelled jobs.
         caption_jobs: The number of caption jobs.
@@ -71,6 +73,8 @@ class ScriptedChatWorker:
         self.unreadable: str | None = None
         self.max_tokens: int | None = None
         self.progress: list[float] = []
+        self.cut_off = False
+        self.in_thought = False
         self.piece_delay_s = 0.0
         self.stopped: set[str] = set()
         self.caption_jobs = 0
@@ -173,6 +177,8 @@ class ScriptedChatWorker:
             return Failure(job_id=job.id, code=self.final_error.code)
         stopped = job.id in self.stopped
         outcome = Conversed(text=text, reply_tokens=5, stopped=stopped)
+        ended = {"cut_off": self.cut_off, "in_thought": self.in_thought}
+        outcome = outcome.model_copy(update={name: value for name, value in ended.items() if value})
         return Result(job_id=job.id, outcome=outcome)
 
     def _unreadable_error(self, captions: list[list[str]]) -> "BeholderError | None":

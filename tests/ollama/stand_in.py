@@ -41,7 +41,7 @@ class StandInOllama:
         refusal: Status and words with which every chat is refused.
         busy: Statuses and headers with which the next chats are refused, one each.
         capabilities: What the model can do, as `/api/show` tells.
-        says: The pieces of every answer, in place of the words; a pair's second one is a thought that comes apart.
+        says: The pieces of every answer, in place of the words; a pair's second one is a thought.
         done_reason: Why every answer ends.
         impostor: A body with which every chat is answered, by a server that is no Ollama.
         deaf: It takes connections and answers nothing.

@@ -1,4 +1,4 @@
-"""Do what the buttons of an answer say: stop, regenerate, retry, reset."""
+"""Do what the buttons of an answer say: stop, regenerate, continue, retry, reset."""
 
 import contextlib
 import time
@@ -8,7 +8,7 @@ from typing import Any
 import discord
 
 from bot.cogs.chat.buttons import Action
-from bot.cogs.chat.strings import ENDED, FORGOTTEN, LOCKED, NOT_NEWEST, RESET, STILL_ANSWERING
+from bot.cogs.chat.strings import COMPLETE, ENDED, FORGOTTEN, LOCKED, NOT_NEWEST, RESET, STILL_ANSWERING
 from bot.cogs.chat.turn_runner import ChatTurnRunner
 from bot.errors import UserError
 from bot.formatting.markdown import escape
@@ -43,6 +43,8 @@ class TurnActions:
                 await self._stop(key, turn_id)
             case "regenerate":
                 await self._regenerate(interaction, key, turn_id)
+            case "continue":
+                await self._continue(interaction, key, turn_id)
             case "retry":
                 await self._retry(interaction, key, turn_id)
             case "reset":
@@ -58,6 +60,18 @@ class TurnActions:
         with self._claimed(interaction, key):
             await self._check_newest(key, turn_id)
             await self._answer_again(interaction, key, turn_id)
+
+    async def _continue(self, interaction: discord.Interaction, key: ConversationKey, turn_id: int) -> None:
+        """Go on with the newest answer, which was cut off."""
+        with self._claimed(interaction, key):
+            await self._check_newest(key, turn_id)
+            exchanges = await self._history.exchanges(key, until=turn_id)
+            replied = exchanges[-1].replied if exchanges and exchanges[-1].said.turn_id == turn_id else None
+            if replied is None:
+                raise UserError(FORGOTTEN)
+            if not replied.cut_off:
+                raise UserError(COMPLETE)
+            await self._answer_again(interaction, key, turn_id, continues=True)
 
     async def _retry(self, interaction: discord.Interaction, key: ConversationKey, turn_id: int) -> None:
         """Answer a turn whose answer failed."""
@@ -93,7 +107,12 @@ class TurnActions:
             yield
 
     async def _answer_again(
-        self, interaction: discord.Interaction, key: ConversationKey, turn_id: int
+        self,
+        interaction: discord.Interaction,
+        key: ConversationKey,
+        turn_id: int,
+        *,
+        continues: bool = False,
     ) -> None:
         exchanges = await self._history.exchanges(key, until=turn_id)
         if all(each.said.turn_id != turn_id for each in exchanges):
@@ -107,6 +126,7 @@ class TurnActions:
             root_message_id=key.root_message_id,
             attempt=interaction.id,
             messages=await self._history.messages(key, turn_id),
+            continues=continues,
         )
         await self._runner.answer_again(request)
 

@@ -116,14 +116,20 @@ class TurnStreams:
             await message.edit(view=None, allowed_mentions=discord.AllowedMentions.none())
 
 
-async def follow(stream: AnswerStream, job: ChatJob, chat: ChatService) -> Conversed:
+async def follow(stream: AnswerStream, job: ChatJob, chat: ChatService, before: str = "") -> Conversed:
     """Show an answer as it is generated, and return the whole.
+
+    Args:
+        stream: Shows it.
+        job: Its job.
+        chat: Returns the job's result.
+        before: The text that the answer continues.
 
     Raises:
         BeholderError: There is none.
         TargetDeleted: Its messages were deleted.
     """
-    showing = asyncio.create_task(_show_deltas(stream, job))
+    showing = asyncio.create_task(_show_deltas(stream, job, before))
     deleted = asyncio.create_task(stream.deleted.wait())
     try:
         await asyncio.wait([showing, deleted], return_when=asyncio.FIRST_COMPLETED)
@@ -136,25 +142,33 @@ async def follow(stream: AnswerStream, job: ChatJob, chat: ChatService) -> Conve
         await asyncio.gather(showing, deleted, return_exceptions=True)
 
 
-async def _show_deltas(stream: AnswerStream, job: ChatJob) -> None:
+async def _show_deltas(stream: AnswerStream, job: ChatJob, before: str) -> None:
     """Show each piece of text in order. After a missing one nothing more is shown until the result."""
     text, attempt, expected = "", 0, 0
     async for delta in job.ticket.deltas():
         if not isinstance(delta, Delta):
             notices = {"retrying": RETRYING, "thinking": THINKING}
-            stream.show_notice(small_print(notices.get(delta.what) or pulling(delta.done)))
+            if not before:
+                stream.show_notice(small_print(notices.get(delta.what) or pulling(delta.done)))
             continue
         if delta.attempt != attempt:
             text, attempt, expected = "", delta.attempt, 0
         if delta.seq == expected:
             expected += 1
             text = delta.text if delta.anew else text + delta.text
-            if text:
-                stream.show(text)
+            if before or text:
+                stream.show(continued(before, text))
             else:
                 # What was shown has turned out to be thought.
                 stream.text = ""
                 stream.show_notice(small_print(THINKING))
+
+
+def continued(before: str, text: str) -> str:
+    """Join an answer that was cut off and its continuation."""
+    # A model begins its answer without the space that its text would have had before it.
+    gap = before[-1:].isalnum() and text[:1].isalnum() and not before[-1:].isspace()
+    return f"{before} {text}" if gap else before + text
 
 
 def key_of(request: OpenTurn) -> ConversationKey:

@@ -11,14 +11,17 @@ from handlers.chat.history import ConversationKey
 
 CHAT_COG = "Chat"
 
-Action = Literal["stop", "regenerate", "reset", "retry"]
+Action = Literal["stop", "regenerate", "reset", "retry", "continue"]
 LABELS: dict[Action, str] = {
     "stop": "Stop",
     "regenerate": "Regenerate",
     "reset": "Reset",
     "retry": "Retry",
+    "continue": "Continue",
 }
-_TURN = re.compile(r"talk:(?P<action>stop|regenerate|reset|retry):(?P<root>\d{1,20}):(?P<turn>\d{1,20})")
+_TURN = re.compile(
+    r"talk:(?P<action>stop|regenerate|reset|retry|continue):(?P<root>\d{1,20}):(?P<turn>\d{1,20})"
+)
 
 
 class Actions(Protocol):
@@ -37,7 +40,7 @@ class ChatCog(Protocol):
 
 
 class TurnButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=_TURN):
-    """Stops, regenerates, retries or resets the answer to a turn.
+    """Stops, regenerates, retries, continues or resets the answer to a turn.
 
     Args:
         action: What it does.
@@ -81,6 +84,11 @@ def running_view(key: ConversationKey, turn_id: int) -> discord.ui.View:
 def done_view(key: ConversationKey, turn_id: int) -> discord.ui.View:
     """Make the buttons below the newest answer."""
     return _view(("regenerate", "reset"), key, turn_id)
+
+
+def cut_off_view(key: ConversationKey, turn_id: int) -> discord.ui.View:
+    """Make the buttons below the newest answer, where it ended at the limit of its tokens."""
+    return _view(("continue", "regenerate", "reset"), key, turn_id)
 
 
 def failed_view(key: ConversationKey, turn_id: int) -> discord.ui.View:

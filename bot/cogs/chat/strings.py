@@ -12,6 +12,9 @@ MAX_THREAD_NAME_LENGTH = 100
 MAX_SPEAKER_LENGTH, MAX_QUESTION_LENGTH = 80, 600
 """UTF-16 code units of the name and the question that are shown above an answer."""
 
+CUT_OFF = (
+    SMALL_PRINT + "My answer is cut off here: it reached the length that I may write at once. Press Continue."
+)
 STOPPED = SMALL_PRINT + "Stopped."
 TRIMMED = SMALL_PRINT + "This conversation is long: my model no longer reads its oldest part."
 UNSEEN_ONES = (
@@ -42,6 +45,7 @@ THINKING = "My model is thinking. The answer will appear here."
 RETRYING = "My model has too much to do right now: I try again. The answer will appear here."
 
 ENDED = "This answer is finished already: there is nothing to stop."
+COMPLETE = "This answer is complete: there is nothing to continue."
 NOT_NEWEST = "There is a newer answer: use the buttons below that one."
 STILL_ANSWERING = "I'm still answering here. Wait for that, or press Stop first."
 FORGOTTEN = "That question has expired. Write it again, or start with another picture."

@@ -13,8 +13,8 @@ import discord
 
 from bot.client import Beholder
 from bot.cogs.chat import strings
-from bot.cogs.chat.answer_streams import TurnStreams, follow, key_of
-from bot.cogs.chat.buttons import done_view, failed_view
+from bot.cogs.chat.answer_streams import TurnStreams, continued, follow, key_of
+from bot.cogs.chat.buttons import cut_off_view, done_view, failed_view
 from bot.cogs.chat.recovery import PostedAnswer, find_posted_answer
 from bot.discord_api.retry import retry_discord
 from bot.durable.runner import progress_shown, retry_redis
@@ -168,7 +168,9 @@ class ChatTurnRunner:
                 await stream.remove()
             elif exchange.replied is not None and exchange.replied.attempt == request.attempt:
                 # It was stored, and perhaps not shown to its end.
-                await self._show(turn, exchange.replied.text, "", "done", done_view)
+                is_cut_off = exchange.replied.cut_off
+                below = strings.CUT_OFF if is_cut_off else ""
+                await self._show(turn, exchange.replied.text, below, *_outcome_buttons(cut_off=is_cut_off))
             elif posted is not None and posted.is_interrupted:
                 await self._mark_interrupted(turn, posted)
             elif posted is None or not posted.is_outcome_of(request):
@@ -190,8 +192,8 @@ class ChatTurnRunner:
         """Have the turn answered, and show the answer, or why there is none."""
         key, request, stream = turn.key, turn.request, turn.stream
         try:
-            await self._history.unanswer(key, request.turn_id)
-            job, outcome = await self._generate(turn)
+            before = await self._begin_text(turn)
+            job, outcome = await self._generate(turn, before)
         except BeholderError as error:
             log.info("%s: %s", request.id, error.code)
             await self._show(turn, stream.text, strings.failed(error), "failed", failed_view)
@@ -207,9 +209,19 @@ class ChatTurnRunner:
             if await self._exchange(key, request) is None:
                 await stream.remove()
             else:
-                await self._show(turn, outcome.text, below, "done", done_view)
+                await self._show(turn, outcome.text, below, *_outcome_buttons(cut_off=outcome.cut_off))
 
-    async def _generate(self, turn: _Turn) -> tuple[ChatJob, Conversed]:
+    async def _begin_text(self, turn: _Turn) -> str:
+        """Return the text that the answer continues; where it continues none, delete the answer before."""
+        key, request = turn.key, turn.request
+        exchange = await self._exchange(key, request) if request.continues else None
+        if exchange is not None and exchange.replied is not None:
+            turn.stream.show(exchange.replied.text)
+            return exchange.replied.text
+        await self._history.unanswer(key, request.turn_id)
+        return ""
+
+    async def _generate(self, turn: _Turn, before: str) -> tuple[ChatJob, Conversed]:
         """Have the answer generated and shown meanwhile, with less of the conversation where all is too much.
 
         Raises:
@@ -242,15 +254,19 @@ class ChatTurnRunner:
                     request.attempt,
                     self._source,
                     revision,
+                    continues=bool(before),
                 )
                 try:
-                    return job, await follow(stream, job, self._chat)
+                    outcome = await follow(stream, job, self._chat, before)
+                    return job, outcome.model_copy(update={"text": continued(before, outcome.text)})
                 except (ConversationTooLong, PictureError) as error:
                     revision = self._chat.revise(job, error)
 
     async def _store(self, key: ConversationKey, request: OpenTurn, job: ChatJob, outcome: Conversed) -> str:
         """Store an answer in the history, and return the notices that belong below it."""
         lines = [strings.STOPPED] if outcome.stopped else []
+        if outcome.cut_off and paginate(outcome.text):
+            lines.append(strings.CUT_OFF)
         if paginate(outcome.text):
             await retry_redis(lambda: self._chat.keep(key, request.turn_id, request.attempt, job, outcome))
         elif not outcome.stopped:
@@ -285,3 +301,8 @@ class ChatTurnRunner:
 
         reference = ImageRef(picture.key, picture.url, size=picture.size)
         return image_source(self._client.fetcher, reference, again)
+
+
+def _outcome_buttons(*, cut_off: bool) -> tuple[str, MakeView]:
+    """Return the look and the buttons below an answer that was shown to its end."""
+    return ("cut off", cut_off_view) if cut_off else ("done", done_view)

@@ -156,6 +156,15 @@ async def test_an_answer_that_ran_out_in_a_thought_says_so(
     }
 
 
+@pytest.mark.parametrize(("reason", "cut_off"), [("length", True), ("stop", False)])
+async def test_an_answer_that_reached_its_length_is_told_from_one_that_ended(
+    asker: Asker, ollama: StandInOllama, reason: str, cut_off: bool
+) -> None:
+    ollama.says, ollama.done_reason = ["A circle", " on"], reason
+    found = (await (await asker.talk("hello")).result()).outcome
+    assert getattr(found, "cut_off", False) is cut_off
+
+
 async def test_a_stream_that_falls_silent_ends_as_interrupted_and_keeps_what_was_said(
     redis_url: str, ollama: StandInOllama
 ) -> None:

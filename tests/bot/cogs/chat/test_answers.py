@@ -153,6 +153,62 @@ async def test_an_invisible_answer_is_replaced_by_a_notice(harness: Harness) -> 
         assert first["content"] == strings.NOTHING_SAID
 
 
+async def test_an_answer_that_was_cut_off_says_so_and_is_continued_after_a_restart(harness: Harness) -> None:
+    async with chat_worker(harness) as worker:
+        async with harness.bot():
+            worker.cut_off, worker.pieces = True, lambda _: ["It shows", " a red"]
+            thread_id = await open_thread(harness)
+            [cut_off] = await wait_finished(harness, thread_id, 1)
+            assert cut_off["content"] == f"It shows a red\n{strings.CUT_OFF}"
+            assert list(buttons(cut_off)) == ["Continue", "Regenerate", "Reset"]
+            await harness.all_closed()
+        async with harness.bot():
+            worker.cut_off, worker.pieces = False, lambda _: ["circle", " on white."]
+            await press(harness.ada, cut_off, "Continue")
+            [whole] = await wait_for_messages(
+                harness, thread_id, lambda found: list(buttons(found[-1])) == ["Regenerate", "Reset"]
+            )
+            assert whole["content"] == "It shows a red circle on white."
+            assert [turn.role for turn in worker.last_request.turns] == ["user", "assistant", "user"]
+            assert worker.last_request.turns[1].text == "It shows a red"
+            await harness.all_closed()
+            worker.pieces = lambda _: ["yes"]
+            await harness.ada.post(thread_id, "really?")
+            await wait_finished(harness, thread_id, 2)
+            assert [turn.text for turn in worker.last_request.turns] == [
+                "describe the image",
+                "It shows a red circle on white.",
+                "really?",
+            ]
+
+
+async def test_an_answer_that_broke_off_while_it_was_continued_is_still_in_the_history(
+    harness: Harness,
+) -> None:
+    async with chat_worker(harness) as worker, harness.bot():
+        worker.cut_off, worker.pieces = True, lambda _: ["It shows", " a red"]
+        thread_id = await open_thread(harness)
+        [cut_off] = await wait_finished(harness, thread_id, 1)
+        await harness.all_closed()
+        worker.final_error, worker.pieces = ChatInterrupted(), lambda _: ["circle"]
+        await press(harness.ada, cut_off, "Continue")
+        [failed] = await wait_for_messages(harness, thread_id, lambda found: "Retry" in buttons(found[-1]))
+        assert failed["content"] == f"It shows a red circle\n{strings.failed(ChatInterrupted())}"
+        await harness.all_closed()
+        worker.final_error, worker.cut_off = None, False
+        await harness.ada.post(thread_id, "and now?")
+        await wait_finished(harness, thread_id, 2)
+        assert worker.last_request.turns[1].text == "It shows a red"
+
+
+async def test_an_answer_that_was_only_thought_says_so(harness: Harness) -> None:
+    async with chat_worker(harness) as worker, harness.bot():
+        worker.in_thought, worker.pieces = True, lambda _: []
+        thread_id = await open_thread(harness)
+        [first] = await wait_finished(harness, thread_id, 1)
+        assert first["content"] == strings.STILL_THINKING
+
+
 async def test_an_answer_that_breaks_off_keeps_its_text_and_can_be_retried(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.final_error, worker.pieces = ChatInterrupted(), lambda _: ["It shows", " a red"]
