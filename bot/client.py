@@ -40,6 +40,7 @@ EXTENSIONS = (
     "bot.cogs.chat.cog",
     "bot.cogs.ask",
     "bot.cogs.match",
+    "bot.cogs.status",
     "bot.cogs.gateway",
 )
 """The features, each with a `setup(client)`. The gateway is last: its listeners need the others' handlers."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from pydantic import TypeAdapter, ValidationError
 
 from inference.errors import NotServed, QueueUnavailable, TooManyInFlight
+from inference.queue.backend_state import QueueStatus, read_status
 from inference.queue.connection import Client, connect, end, translated
 from inference.queue.embedded_redis import running_redis
 from inference.queue.image_store import PictureStore, queue_full
@@ -286,6 +287,14 @@ class InferenceClient:
             QueueUnavailable: Redis cannot be reached.
         """
         return bool(await self._run("workers_ready", *tasks))
+
+    async def status(self) -> QueueStatus:
+        """Return the state of the queue and its workers.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        return await read_status(self._redis, self._keys)
 
     async def ping(self) -> None:
         """Check that Redis answers.

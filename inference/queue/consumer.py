@@ -11,6 +11,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from inference.errors import Expired, QueueUnavailable, WorkerLost
+from inference.queue.backend_state import BackendState
 from inference.queue.connection import Client, connect_blocking, read_after
 from inference.queue.image_store import PictureStore
 from inference.queue.keys import GROUP, Keys, picture_name
@@ -328,6 +329,10 @@ class Consumer:
         except QueueUnavailable as error:
             log.warning("could not publish a delta: %s", error)
             return True
+
+    def backend_state(self, task: Task) -> BackendState:
+        """Return what reports the problems of this worker's model server."""
+        return BackendState(self._redis, self._keys, self.name, task, self._clock)
 
     async def beat(self, ttl: float) -> None:
         """Register this worker as live and ready for `ttl` seconds from now; 0: as gone."""

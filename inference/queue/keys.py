@@ -52,6 +52,10 @@ class Keys:
         """Sorted set of the workers that serve a task, by the time until which they count as live."""
         return f"{self.prefix}:workers:{task}"
 
+    def problems(self, task: str) -> str:
+        """Hash with the last problem of each worker's model server, by the worker's name."""
+        return f"{self.prefix}:problems:{task}"
+
     @property
     def cancellations(self) -> str:
         """Stream of the ids of cancelled jobs."""

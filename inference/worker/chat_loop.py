@@ -56,6 +56,7 @@ class ChatLoop(WorkerLoop):
         self._max_chats = settings.chats
         self._in_flight: dict[asyncio.Task[None], ChatGeneration] = {}
         self._failures = 0
+        self._backend_state = consumer.backend_state("converse")
 
     async def _run_until(self, stop: asyncio.Event) -> None:
         async with self._tasks as tasks:
@@ -153,6 +154,10 @@ class ChatLoop(WorkerLoop):
     async def _run_generation(self, generation: ChatGeneration) -> None:
         try:
             await generation.run()
+            if generation.error is not None:
+                await self._backend_state.failed(generation.error)
+            elif generation.is_answered:
+                await self._backend_state.worked()
         except EngineFailed:
             self._failures += 1
             if self._failures >= MAX_FAILURES:

@@ -54,6 +54,11 @@ class ChatGeneration:
         start_s: Seconds until its first sign.
         pull_margin_s: Seconds before the deadline at which the reply says that the model is still being
             fetched.
+
+    Attributes:
+        claimed: As given.
+        error: The error that the job ended with, where the engine gave one.
+        is_answered: Whether the engine answered to the end.
     """
 
     def __init__(
@@ -68,6 +73,8 @@ class ChatGeneration:
         pull_margin_s: float = PULL_MARGIN_S,
     ) -> None:
         self.claimed = claimed
+        self.error: BeholderError | None = None
+        self.is_answered = False
         self._consumer = consumer
         self._reader = reader
         self._engine = engine
@@ -254,10 +261,12 @@ class ChatGeneration:
 
     async def _reply(self, error: BaseException | None) -> None:
         if error is None:
+            self.is_answered = True
             await self._consumer.finish(self.claimed, self._result())
         elif isinstance(error, QueueUnavailable):
             raise error
         elif isinstance(error, BeholderError):
+            self.error = error
             await self._finish(error)
         elif isinstance(error, (DecoderUnavailable, CallTimeout)):
             raise error

@@ -10,7 +10,7 @@ from inference.models.ollama import OllamaChat
 from inference.schema import Conversed, Delta, Progress, Turn
 from inference.worker.generation import PULL_MARGIN_S
 from tests.inference.job_factory import SCOPE
-from tests.inference.process_probes import until
+from tests.inference.process_probes import until, until_told
 from tests.inference.worker_harness import BLUE, RED, Asker, asking, outcome, settings, working
 from tests.ollama.stand_in import MODEL, StandInOllama, stand_in_ollama
 
@@ -57,6 +57,24 @@ async def test_without_ollama_it_is_said(asker: Asker, ollama: StandInOllama) ->
     with pytest.raises(ChatUnavailable) as caught:
         await (await asker.talk("hello")).result()
     assert caught.value.detail == {"where": f"127.0.0.1:{ollama.port}"}
+
+
+async def test_a_misconfigured_ollama_is_told_to_the_operator_until_it_works(
+    asker: Asker, ollama: StandInOllama, caplog: pytest.LogCaptureFixture
+) -> None:
+    ollama.refusal = 403, "secret words"
+    for _ in range(2):
+        assert await outcome(await asker.talk("hello")) == "chat_not_allowed"
+    told = [record.message for record in caplog.records if "refuses this worker" in record.message]
+    assert len(told) == 1
+    await until_told(lambda: _has_problems(asker, "chat_not_allowed"))
+    ollama.refusal = None
+    assert await outcome(await asker.talk("hello")) == "hello "
+    await until_told(lambda: _has_problems(asker))
+
+
+async def _has_problems(asker: Asker, *codes: str) -> bool:
+    return tuple(each.code for each in (await asker.client.status()).problems) == codes
 
 
 async def test_one_that_hangs_is_said_to_be_away(asker: Asker, ollama: StandInOllama) -> None:
