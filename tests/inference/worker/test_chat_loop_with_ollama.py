@@ -187,7 +187,7 @@ async def test_a_stream_that_falls_silent_ends_as_interrupted_and_keeps_what_was
     redis_url: str, ollama: StandInOllama
 ) -> None:
     chat = OllamaChat(ollama.url, MODEL, 4096)
-    given = settings(redis_url, BEHOLDER_CHAT_SILENCE_SECONDS=0.2)
+    given = settings(redis_url, BEHOLDER_CHAT_SILENCE_SECONDS=0.2, job_seconds=15)
     async with asking(given) as asker, working(given, {}, chat):
         ticket = await asker.talk("hold on")
         async with asyncio.timeout(30):
