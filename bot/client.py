@@ -41,6 +41,7 @@ EXTENSIONS = (
     "bot.cogs.ask",
     "bot.cogs.match",
     "bot.cogs.status",
+    "bot.cogs.help",
     "bot.cogs.gateway",
 )
 """The features, each with a `setup(client)`. The gateway is last: its listeners need the others' handlers."""
@@ -76,6 +77,7 @@ class Beholder(commands.Bot):
         settings: The bot's settings.
         delays: As given.
         bot_id: The bot's own id.
+        command_ids: Discord's ids of the slash commands by name, such as `captions on`; empty if unknown.
         redis: A connection for short commands.
         inference: The queue to the workers.
         fetcher: Fetches pictures.
@@ -124,6 +126,7 @@ class Beholder(commands.Bot):
         )
         self.settings = settings
         self.delays = delays or Delays()
+        self.command_ids: dict[str, int] = {}
         self._redis_url = redis_url
         self._content = content
         self._to_load = extensions
@@ -147,8 +150,8 @@ class Beholder(commands.Bot):
         await self._sync()
 
     async def _sync(self) -> None:
-        """Tell Discord the commands, where they changed."""
-        await sync_at_start(self.tree, self.redis, self.application_id or 0)
+        """Tell Discord the commands, where they changed, and learn their ids."""
+        self.command_ids = await sync_at_start(self.tree, self.redis, self.application_id or 0)
 
     async def _connect(self) -> None:
         """Open what `close` closes again."""

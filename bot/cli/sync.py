@@ -23,7 +23,8 @@ class Registrar(Beholder):
         return f"{super()._queue_name}-sync"
 
     async def _sync(self) -> None:
-        self.registered = await sync(self.tree, self.redis, self.application_id or 0, always=True) or 0
+        registered = await sync(self.tree, self.redis, self.application_id or 0, always=True)
+        self.registered = len(registered or ())
 
 
 async def run_sync(settings: BotSettings) -> int:
