@@ -1,11 +1,14 @@
 """Sentences about a request that is still waiting or cannot be answered."""
 
+from collections.abc import Mapping
+
 from bot.formatting.markdown import MAX_MESSAGE_LENGTH, SMALL_PRINT, shorten, utf16_length
 
 NO_IMAGE_HERE = (
     "I see no picture here. Post one in the same message as my name, or send it to me in a direct message, "
     "and I'll say what is in it."
 )
+HELP_LINE = SMALL_PRINT + "{help} says what else I can do, and which picture I look at."
 NO_WORKER = "I have your message. My models are not running yet: the answer will appear here when they are."
 INTERNAL_ERROR = "Something went wrong on my side. Please try again; if it happens again, tell my operator."
 REDIS_AWAY = "I can't reach my database right now: the answer will appear here when I can."
@@ -16,6 +19,16 @@ _EARLIER = {
 """What they said before 2026-11-26: such replies may still wait for their outcome."""
 PLACEHOLDERS = frozenset({NO_WORKER, REDIS_AWAY, *_EARLIER})
 """Texts of a reply that its outcome replaces."""
+
+
+def no_image_here(command_ids: Mapping[str, int]) -> str:
+    """Say that there is no picture, and where help is.
+
+    Args:
+        command_ids: Discord's ids of the commands, by name.
+    """
+    command = f"</help:{command_ids['help']}>" if "help" in command_ids else "`/help`"
+    return f"{NO_IMAGE_HERE}\n{HELP_LINE.format(help=command)}"
 
 
 def queue_position(jobs_ahead: int) -> str:

@@ -33,7 +33,7 @@ COPY_NAME = "picture.jpg"
 
 NO_PICTURE = (
     f"I see no picture of anyone's in the last {HISTORY_LIMIT} messages here. Give me one with the command's "
-    "`image` option, or post one and call the command again."
+    "`image` option, or post one and call the command again. `/help` says which picture I look at."
 )
 YOU_MAY_NOT = (
     "You may not read this channel's message history, so I don't look for a picture in it. Give me one with "

@@ -19,7 +19,8 @@ from bot.errors import DiscordUnavailable
 from bot.events.router import IncomingMessage, MessageHandler
 from bot.formatting.captions import about_line, caption_results, format_answers
 from bot.formatting.errors import error_sentence
-from bot.formatting.status import INTERNAL_ERROR, NO_IMAGE_HERE, NO_WORKER, REDIS_AWAY
+from bot.formatting.help import help_text, is_help_request
+from bot.formatting.status import INTERNAL_ERROR, NO_WORKER, REDIS_AWAY, no_image_here
 from bot.images.extract import ImageRef, extract_images, may_get_embeds, own_images
 from bot.images.fetcher import image_source
 from bot.images.lookup import FoundImages, fetch_images
@@ -120,8 +121,10 @@ class CaptionService(MessageHandler):
         message = message or await self._fetch(request)
         context = _job_context(request)
         found: FoundImages | None = None
+        error: PictureError | None = None
         if message is not None:
-            found, error = await self._find(request, message)
+            if not _wants_help(request, message):
+                found, error = await self._find(request, message)
             target = self._target(request, message)
 
             async def show_placeholder(text: str) -> None:
@@ -205,8 +208,11 @@ class CaptionService(MessageHandler):
         """
         if error is not None:
             return error_sentence(error), False
+        if _wants_help(request, message):
+            return help_text(self._client.command_ids), False
         if found is None:
-            return (NO_IMAGE_HERE if request.why in {"mention", "dm"} else None), False
+            waits = request.why in {"mention", "dm"}
+            return (no_image_here(self._client.command_ids) if waits else None), False
         question = request.question
         try:
             question = None if question is None else parse_question(question)
@@ -274,6 +280,14 @@ def _request(incoming: IncomingMessage, why: Why, bot_id: int) -> OpenPost:
         accepted=time.time(),
         question=question_of(incoming.message, bot_id) if is_question else None,
     )
+
+
+def _wants_help(request: OpenPost, message: discord.Message) -> bool:
+    """Tell whether a message greets the bot, or asks what it can do, and brings nothing to look at."""
+    if request.question is None or request.why not in {"mention", "dm"}:
+        return False
+    brings = message.attachments or message.stickers or message.embeds or message.message_snapshots
+    return not brings and is_help_request(request.question)
 
 
 def _job_context(request: OpenPost) -> JobContext:

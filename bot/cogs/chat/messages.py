@@ -17,6 +17,7 @@ from bot.durable.delivery import ReplyTarget, reply_once
 from bot.durable.runner import retry_redis
 from bot.errors import DiscordUnavailable
 from bot.events.router import IncomingMessage, MessageHandler, is_user_message
+from bot.formatting.help import is_help_request
 from bot.images.extract import own_images
 from handlers.chat.history import ConversationKey, History
 from handlers.chat.models import PostedImage
@@ -108,7 +109,9 @@ class ChatMessageHandler(MessageHandler):
             keys = await self._history.places(incoming.replied_to.id)
             return next((each for each in keys if each.channel_id == channel_id), None)
         if not own_images(incoming.message):
-            return await self._history.latest(channel_id)
+            # What the bot can do is not a question about the picture that was talked about last.
+            wants_help = is_help_request(incoming.message.content)
+            return None if wants_help else await self._history.latest(channel_id)
         # In a DM, a new picture ends the conversation about the one before.
         await self._history.part(channel_id)
         return None

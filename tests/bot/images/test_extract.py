@@ -70,7 +70,7 @@ async def test_a_lottie_sticker_is_no_picture(harness: Harness) -> None:
     async with harness.worker() as worker, harness.bot():
         await harness.ada.post(harness.pictures, sticker_ids=[number])
         mentioned = await harness.ada.post(harness.pictures, harness.mention, sticker_ids=[number])
-        assert await reply_text(harness, mentioned) == NO_IMAGE_HERE
+        assert (await reply_text(harness, mentioned)).startswith(NO_IMAGE_HERE)
         assert worker.jobs == []
 
 

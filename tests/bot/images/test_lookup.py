@@ -74,7 +74,8 @@ async def test_where_only_bots_posted_pictures_there_is_none(harness: Harness) -
         caller, start = CommandCaller(harness.ada), len(harness.ada.heard)
         await caller.call(harness.general, "describe")
         assert (await caller.refusal(start=start))["content"] == NO_PICTURE
-        assert await ask(harness, harness.general, f"{harness.mention} {QUESTION}") == NO_IMAGE_HERE
+        text = await ask(harness, harness.general, f"{harness.mention} {QUESTION}")
+        assert text.startswith(NO_IMAGE_HERE)
         assert len(worker.jobs) == 1
 
 
@@ -219,7 +220,7 @@ async def test_a_member_without_read_history_gets_no_newest_picture(harness: Har
         path = f"/channels/{harness.general}/permissions/{ben.user['id']}"
         await harness.ada.request("PUT", path, json={"type": 1, "allow": "0", "deny": str(READ_HISTORY)})
         posted = await ben.post(harness.general, f"{harness.mention} {QUESTION}")
-        assert (await harness.ada.reply_to(posted))["content"] == NO_IMAGE_HERE
+        assert (await harness.ada.reply_to(posted))["content"].startswith(NO_IMAGE_HERE)
         assert worker.jobs == []
 
 

@@ -1,5 +1,7 @@
 """Captions of posted pictures."""
 
+import re
+
 import pytest
 
 from bot.formatting.errors import error_sentence
@@ -77,10 +79,33 @@ async def test_a_picture_in_a_dm_is_captioned(harness: Harness) -> None:
 
 async def test_a_mention_without_a_picture_is_answered_with_what_to_do(harness: Harness) -> None:
     async with harness.bot():
-        reply = await harness.ada.reply_to(
-            await harness.ada.post(harness.general, f"hello {harness.mention}")
+        for words in ("", "what color is it?"):
+            mentioned = await harness.ada.post(harness.general, f"{words} {harness.mention}")
+            lines = (await harness.ada.reply_to(mentioned))["content"].split("\n")
+            assert lines[0] == NO_IMAGE_HERE
+            assert re.fullmatch(r"-# </help:\d+> says what .*", lines[1])
+
+
+@pytest.mark.parametrize("words", ["hello", "help", "What can you do?"])
+async def test_a_greeting_or_a_call_for_help_is_answered_with_what_the_bot_can_do(
+    harness: Harness, words: str
+) -> None:
+    async with harness.worker() as worker, harness.bot():
+        direct = await harness.ada.direct_channel()
+        await harness.ada.reply_to(await harness.ada.post(direct, files=[("a.png", picture("a red circle"))]))
+        asked = [
+            await harness.ada.post(harness.general, f"{harness.mention} {words}"),
+            await harness.ada.post(direct, words),
+        ]
+        for message in asked:
+            reply = await harness.ada.reply_to(message)
+            assert "What I can do" in reply["content"]
+            assert re.search(r"</match:\d+>", reply["content"])
+        assert len(worker.jobs) == 1
+        shown = await harness.ada.post(
+            harness.general, f"{harness.mention} {words}", files=[("a.png", picture("a blue square"))]
         )
-        assert reply["content"] == NO_IMAGE_HERE
+        assert (await harness.ada.reply_to(shown))["content"].startswith("a blue square")
 
 
 async def test_a_mention_in_a_reply_captions_the_picture_replied_to(harness: Harness) -> None:
