@@ -1,4 +1,4 @@
-"""Register the commands with Discord, if they have changed since they were registered last, and learn their ids."""
+"""Register the commands with Discord, if they changed since the last registration, and learn their ids."""
 
 import hashlib
 import json

@@ -10,7 +10,7 @@ from bot.formatting.help import MAX_REQUEST_LENGTH, help_text, is_help_request
 from bot.formatting.markdown import MAX_MESSAGE_LENGTH, utf16_length
 
 LARGEST_ID = 2**63 - 1
-NAMES = ("describe", "ask", "match", "chat", "help", "captions on", "captions off")
+NAMES = ("describe", "ask", "match", "chat", "status", "help", "captions on", "captions off")
 
 
 def test_commands_with_an_id_can_be_clicked_and_others_are_named() -> None:
@@ -61,7 +61,13 @@ def test_it_tells_which_picture_is_meant_in_the_order_of_the_rule() -> None:
             "/help",
         ),
         *("what can you do?", "What can you do", "what do you do?", "what are your commands?", "commands"),
-        *("who are you", "what are you?", "how do you work", "How do I use this bot?", "what’s your name?"),
+        *(
+            "who are you",
+            "what are you?",
+            "how do you work",
+            "How do I use this bot?",
+            "what\u2019s your name?",
+        ),
         *(
             "hello, what can you do?",
             "Hi! Who are you and what can you do?",
