@@ -21,6 +21,11 @@ _ESCAPES = {
 _LINE_START = re.compile(r"^(?:[-+]|\d+(?=[.)]))")
 
 
+def small_print(text: str) -> str:
+    """Put a sentence of the bot's into small print, unless it is."""
+    return text if text.startswith(SMALL_PRINT) else SMALL_PRINT + text
+
+
 def utf16_length(text: str) -> int:
     """Count UTF-16 code units."""
     return len(text.encode("utf-16-le")) // 2

@@ -1,22 +1,26 @@
-"""Sentences about a request that is still waiting or cannot be answered."""
+"""Sentences about a request that is still waiting (in small print) or cannot be answered."""
 
 from collections.abc import Mapping
 
-from bot.formatting.markdown import MAX_MESSAGE_LENGTH, SMALL_PRINT, shorten, utf16_length
+from bot.formatting.markdown import MAX_MESSAGE_LENGTH, SMALL_PRINT, shorten, small_print, utf16_length
 
 NO_IMAGE_HERE = (
     "I see no picture here. Post one in the same message as my name, or send it to me in a direct message, "
     "and I'll say what is in it."
 )
 HELP_LINE = SMALL_PRINT + "{help} says what else I can do, and which picture I look at."
-NO_WORKER = "I have your message. My models are not running yet: the answer will appear here when they are."
+NO_WORKER = small_print(
+    "I have your request. My models are not running yet: the answer will appear here when they are."
+)
 INTERNAL_ERROR = "Something went wrong on my side. Please try again; if it happens again, tell my operator."
-REDIS_AWAY = "I can't reach my database right now: the answer will appear here when I can."
+REDIS_AWAY = small_print("I can't reach my database right now: the answer will appear here when I can.")
 _EARLIER = {
     "I have your message. My models aren't up yet: the answer will appear here as soon as they are.",
     "I can't reach my own memory right now: the answer will appear here as soon as I can.",
+    "I have your message. My models are not running yet: the answer will appear here when they are.",
+    "I can't reach my database right now: the answer will appear here when I can.",
 }
-"""What they said before 2026-11-26: such replies may still wait for their outcome."""
+"""What they said before 2026-11-27: such replies may still wait for their outcome."""
 PLACEHOLDERS = frozenset({NO_WORKER, REDIS_AWAY, *_EARLIER})
 """Texts of a reply that its outcome replaces."""
 
@@ -34,9 +38,9 @@ def no_image_here(command_ids: Mapping[str, int]) -> str:
 def queue_position(jobs_ahead: int) -> str:
     """Tell a member how many jobs are ahead of theirs."""
     if jobs_ahead < 1:
-        return "You are next: the answer will appear here in a moment."
+        return small_print("You are next: the answer will appear here in a moment.")
     before = "1 request is" if jobs_ahead == 1 else f"{jobs_ahead} requests are"
-    return f"{before} before yours. The answer will appear here."
+    return small_print(f"{before} before yours. The answer will appear here.")
 
 
 def late_answer(text: str, asker_id: int) -> str:

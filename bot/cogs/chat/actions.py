@@ -8,7 +8,15 @@ from typing import Any
 import discord
 
 from bot.cogs.chat.buttons import Action
-from bot.cogs.chat.strings import COMPLETE, ENDED, FORGOTTEN, LOCKED, NOT_NEWEST, RESET, STILL_ANSWERING
+from bot.cogs.chat.strings import (
+    COMPLETE,
+    ENDED,
+    FORGOTTEN,
+    LOCKED,
+    NOT_NEWEST,
+    STILL_ANSWERING,
+    reset_notice,
+)
 from bot.cogs.chat.turn_runner import ChatTurnRunner
 from bot.errors import UserError
 from bot.formatting.markdown import escape
@@ -79,15 +87,19 @@ class TurnActions:
             await self._answer_again(interaction, key, turn_id)
 
     async def _reset(self, interaction: discord.Interaction, key: ConversationKey, turn_id: int) -> None:
-        """Delete the conversation's turns but not its picture, and say so to everyone."""
+        """Delete the conversation's turns but not its pictures, and say so to everyone."""
         with self._claimed(interaction, key):
             await self._check_newest(key, turn_id)
             await self._history.reset(key)
+            subject = await self._history.subject(key)
+        pictures = subject.pictures if subject is not None else ()
         nobody = discord.AllowedMentions.none()
         if interaction.message is not None:
             await interaction.edit_original_response(view=None, allowed_mentions=nobody)
         who = escape(tidy(interaction.user.display_name), line_start=False)
-        notice = await interaction.followup.send(RESET.format(who=who), allowed_mentions=nobody, wait=True)
+        notice = await interaction.followup.send(
+            reset_notice(who, len(pictures)), allowed_mentions=nobody, wait=True
+        )
         # In place, a reply to this goes on with the conversation.
         await self._history.belongs(key, [notice.id])
 

@@ -8,11 +8,12 @@ import discord
 
 from bot.client import Beholder
 from bot.cogs.chat.buttons import running_view
-from bot.cogs.chat.strings import DESCRIBE, RETRYING, THINKING, asked_line, pulling, small_print
+from bot.cogs.chat.strings import DESCRIBE, RETRYING, THINKING, asked_line, pulling
 from bot.discord_api.errors import DISCORD_ERRORS
 from bot.discord_api.threads import unarchive
 from bot.durable.runner import retry_redis
 from bot.errors import TargetDeleted
+from bot.formatting.markdown import small_print
 from bot.streaming.message import AnswerStream, StreamTarget
 from handlers.chat.history import ConversationKey, History
 from handlers.chat.models import Exchange, UserTurn

@@ -26,7 +26,7 @@ _ASKED = re.compile(re.escape(SMALL_PRINT) + r"(.+?) asked: (.+)")
 _RESET = re.compile(
     "|".join(
         f"^{re.escape(text).replace(re.escape('{who}'), '.+')}$"
-        for text in (strings.RESET, strings.EARLIER_RESET)
+        for text in (*strings.RESETS, strings.EARLIER_RESET)
     )
 )
 

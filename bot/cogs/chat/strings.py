@@ -1,7 +1,7 @@
 """What the bot itself says in a conversation: in small print, to tell it apart from the model's text."""
 
 from bot.formatting.errors import error_sentence
-from bot.formatting.markdown import SMALL_PRINT, cut, escaped_units, shorten
+from bot.formatting.markdown import SMALL_PRINT, cut, escaped_units, shorten, small_print
 from handlers.text import tidy
 from inference.errors import BeholderError
 
@@ -27,11 +27,16 @@ STILL_THINKING = (
     SMALL_PRINT + "My model used up its answer with thinking, before it said anything. Press Regenerate, or "
     "ask for less at a time."
 )
-RESET = SMALL_PRINT + "{who} reset this conversation: what was said before is deleted, but not the picture."
+RESETS = (
+    SMALL_PRINT + "{who} reset this conversation: what was said before is deleted.",
+    SMALL_PRINT + "{who} reset this conversation: what was said before is deleted, but not the picture.",
+    SMALL_PRINT + "{who} reset this conversation: what was said before is deleted, but not the pictures.",
+)
+"""By the number of pictures that the conversation is about: none, one, several."""
 EARLIER_RESET = (
     SMALL_PRINT + "{who} began anew: I have forgotten what was said before this, but not the picture."
 )
-"""`RESET` before 2026-11-26: threads with it may still be read again."""
+"""The notice of a reset before 2026-11-26: threads with it may still be read again."""
 UNSEEN = (
     SMALL_PRINT
     + "I can't read what is written here: my operator has not turned on the Message Content intent. "
@@ -80,9 +85,14 @@ def failed(error: BeholderError) -> str:
     return small_print(_FAILED.get(error.code) or error_sentence(error))
 
 
-def small_print(text: str) -> str:
-    """Put a sentence of the bot's into small print."""
-    return SMALL_PRINT + text
+def reset_notice(who: str, pictures: int) -> str:
+    """Say who reset a conversation, and that its pictures were not deleted.
+
+    Args:
+        who: Their name, escaped.
+        pictures: How many pictures the conversation is about.
+    """
+    return RESETS[min(pictures, 2)].format(who=who)
 
 
 def is_small_print(text: str) -> bool:

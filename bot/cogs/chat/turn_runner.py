@@ -19,6 +19,7 @@ from bot.cogs.chat.recovery import PostedAnswer, find_posted_answer
 from bot.discord_api.retry import retry_discord
 from bot.durable.runner import progress_shown, retry_redis
 from bot.errors import TargetDeleted
+from bot.formatting.markdown import small_print
 from bot.formatting.status import INTERNAL_ERROR, NO_WORKER, queue_position
 from bot.images.extract import ImageRef
 from bot.images.fetcher import image_source
@@ -202,7 +203,7 @@ class ChatTurnRunner:
         except Exception:
             # A fault of ours must not leave a member without an answer.
             log.exception("%s: failed", request.id)
-            below = strings.small_print(INTERNAL_ERROR)
+            below = small_print(INTERNAL_ERROR)
             await self._show(turn, stream.text, below, "failed", failed_view)
         else:
             below = await self._store(key, request, job, outcome)
@@ -242,7 +243,7 @@ class ChatTurnRunner:
 
         async def show(text: str) -> None:
             if not stream.text:
-                stream.show_notice(strings.small_print(text))
+                stream.show_notice(small_print(text))
 
         channel = self._runner.channel_of(request)
         async with progress_shown(status, show, every_s=self._delays.queue_position_s, typing_in=channel):

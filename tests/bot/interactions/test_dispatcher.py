@@ -132,7 +132,9 @@ async def test_a_waiting_member_is_told_that_no_worker_is_up(
     caller = CommandCaller(harness.ada)
     async with harness.bot(extensions=SCRIPTED, delays=NOTICES_AT_ONCE):
         await caller.call(harness.general, "try", WORDS)
-        await harness.ada.hear(lambda _, data: data.get("content") == NO_WORKER)
+        shown = await harness.ada.hear(lambda _, data: "models are not running" in data.get("content", ""))
+    assert shown["content"] == NO_WORKER
+    assert shown["content"].startswith("-# I have your request.")
 
 
 @pytest.mark.parametrize("private", [False, True])

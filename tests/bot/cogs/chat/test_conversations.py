@@ -6,6 +6,7 @@ import pytest
 
 from bot.cogs.chat import strings
 from bot.formatting.captions import THUMBNAIL_NAME
+from bot.formatting.markdown import small_print
 from bot.formatting.status import queue_position
 from handlers.chat.prompt import PICTURE_WAS_HERE
 from inference.errors import ChatUnavailable
@@ -260,11 +261,25 @@ async def test_reset_deletes_the_turns_and_keeps_the_picture(harness: Harness) -
         await harness.all_closed()
         await press(harness.ada, first, "Reset")
         found = await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
-        assert found[1]["content"] == strings.RESET.format(who="Ada")
+        assert found[1]["content"] == strings.reset_notice("Ada", 1)
         await harness.ada.post(thread_id, "what is it?")
         await wait_finished(harness, thread_id, 3)
         assert [turn.text for turn in worker.last_request.turns] == ["what is it?"]
         assert worker.pictures[-1] == [["a red circle"]]
+
+
+async def test_the_notice_of_a_reset_counts_the_pictures(harness: Harness) -> None:
+    async with chat_worker(harness), harness.bot():
+        posted = await harness.ada.post(harness.pictures, files=[*CIRCLE, *SQUARE])
+        await press(harness.ada, await harness.ada.reply_to(posted), "Talk about it")
+        await wait_for_thread(harness, posted["id"])
+        [first] = await wait_finished(harness, posted["id"], 1)
+        await harness.all_closed()
+        await press(harness.ada, first, "Reset")
+        found = await wait_for_messages(harness, posted["id"], lambda found: len(found) == 2)
+        assert found[1]["content"] == (
+            "-# Ada reset this conversation: what was said before is deleted, but not the pictures."
+        )
 
 
 async def test_a_long_answer_has_several_messages(harness: Harness) -> None:
@@ -311,7 +326,7 @@ async def test_the_progress_of_a_models_download_is_shown(harness: Harness) -> N
         worker.gate.clear()
         thread_id = await open_thread(harness)
         [first] = await wait_for_messages(harness, thread_id, lambda found: len(found) == 1)
-        assert first["content"] == strings.small_print(strings.pulling(0.25))
+        assert first["content"] == small_print(strings.pulling(0.25))
         assert "25%" in first["content"]
         worker.gate.set()
         [last] = await wait_finished(harness, thread_id, 1)
@@ -570,7 +585,7 @@ async def test_the_queue_position_is_shown_and_becomes_the_answer(
             await wait_finished(harness, thread_id, 1)
         await harness.ada.post(thread_id, "what color is it?")
         found = await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
-        assert found[-1]["content"] == strings.small_print(queue_position(0))
+        assert found[-1]["content"] == small_print(queue_position(0))
         async with chat_worker(harness):
             [_, last] = await wait_finished(harness, thread_id, 2)
             assert last["content"] == "Ada says what color is it?"
