@@ -51,88 +51,83 @@ def help_text(command_ids: Mapping[str, int]) -> str:
 MAX_REQUEST_LENGTH = 120
 """Characters of the longest text that can be a greeting or a request for help."""
 
-_WAVE = re.compile(r":wave:|\N{WAVING HAND SIGN}")
-_MARK = re.compile(r"<(?:a?:\w{2,32}:|@[!&]?|#)\d{1,20}>|:(?!wave:)\w{2,32}:")
+_WAVE = re.compile(r"\N{WAVING HAND SIGN}|(?:<a?)?:wave:(?:\d{1,20}>)?")
+_MARK = re.compile(r"<(?:a?:\w{2,32}:|@[!&]?|#)\d{1,20}>|:\w{2,32}:")
 """Mentions, custom emoji, and emoji by name: they say nothing of what is wanted."""
 
+# These describe a text as `_words` returns it: lower case, no punctuation, one space between two words.
+_OPENINGS = ("ok", "okay", "so", "um", "uh", "well", "oh", "please", "pls", "plz", "bot", "beholder", "and")
+"""What may stand before and after what is said; alone it says nothing."""
 _ADDRESSED = (
-    r"(?:there|again|all|everyone|everybody|folks|friend|buddy|mate|bot|beholder|sir|to you|you|please"
-    r"|pls|plz|"
-    r"thanks|thank you|today|now)"
+    *("there", "again", "all", "everyone", "everybody", "folks", "friend", "buddy", "mate", "sir"),
+    *("you", "to you", "today", "now", "thanks", "thank you"),
 )
-_OPENING = r"(?:ok|okay|so|um|uh|well|oh|please|pls|plz|dear|bot|beholder|excuse me|sorry|and)"
-_GREETING = (
-    r"(?:h[ae]l+o+|hul+o+|hi+|he+y+|hiya+|heya+|howdy|yo+|greetings|welcome|salut|hola|bonjour|ciao|ola"
-    r"|servus|moin|"
-    r"nice to meet you|good (?:morning|afternoon|evening|day)|morning|evening|(?:whats|sup) ?up|sup|"
-    r"how (?:are|r) (?:you|u)(?: doing)?|how do you do|hows it going|"
-    r"(?:are )?(?:you|u|anyone|anybody) there|"
-    r"are you (?:here|up|alive|online|awake|working|ready)|test(?:ing)?|ping)"
+_BOT = "(?:you|u|(?:this|the) bot|beholder|this thing)"
+_ABILITIES = (
+    "(?:commands?|features?|functions?|abilities|capabilities|skills|options|usage|manual|instructions|docs?)"
 )
-_YOU = r"(?:you|u|this bot|the bot|beholder|this thing)"
-_CAN = r"(?:can|could|will|would)"
-_PURPOSE = (
-    r"(?: (?:do|offer|have|know|for (?:me|us)|here|in here|(?:with|about) (?:pictures|images|photos)"
-    r"|exactly|actually|"
-    r"really|else))*"
+_MORE = (
+    "(?: (?:do|offer|have|know|for me|for us|here|in here|exactly|actually|really|else|"
+    "(?:with|about) (?:pictures|images|photos)))*"
+)
+_GREETINGS = (
+    *("h[ae]l+o+", "hul+o+", "hi+", "he+y+", "hiya+", "heya+", "howdy", "yo+", "greetings", "welcome"),
+    *("salut", "hola", "bonjour", "ciao", "ola", "servus", "moin", "sup", "whats up", "wass?up"),
+    *("good (?:morning|afternoon|evening|day)", "morning", "evening", "nice to meet you"),
+    *("how (?:are|r) (?:you|u)(?: doing)?", "hows it going", "test(?:ing)?", "ping"),
+    *("(?:are )?(?:you|u|anyone|anybody) there", "are you (?:here|up|alive|online|awake|working|ready)"),
 )
 _HELP_WANTED = (
-    r"(?:(?:i |we )?(?:need |want |would like |could use |get |give |give me |show |show me |send |open )?"
-    r"(?:some |a little |a bit of |your |the |more )?help(?: (?:me|us|needed|wanted|menu|page|text"
-    r"|command|commands))*"
-    rf"(?: with (?:{_YOU}|commands|the commands|this))?"
-    rf"|{_CAN} (?:you|u|anyone|somebody|someone) (?:please )?help(?: (?:me|us|out))*"
-    rf"|how {_CAN} you help(?: (?:me|us))?|help out)"
+    (
+        "(?:(?:i |we )?(?:need |want |would like |get |give |give me |show |show me |send |open ))?"
+        "(?:some |a little |a bit of |your |the |more )?help"
+        "(?: (?:me|us|out|needed|wanted|menu|page|text|commands?))*(?: with (?:this bot|the bot|commands))?"
+    ),
+    "(?:can|could|will|would) (?:you|u|anyone|somebody|someone) (?:please )?help(?: (?:me|us|out))*",
+    "how (?:can|could) you help(?: (?:me|us))?",
 )
-_ABILITIES = (
-    r"(?:commands?|features?|functions?|abilities|capabilities|skills|options"
-    r"|usage|manual|instructions|docs?)"
+_ABOUT_THE_BOT = (
+    f"what (?:else )?(?:can|could|do|does|will) {_BOT} do{_MORE}",
+    f"what can (?:i|we) (?:do|ask|ask you|do with {_BOT}|use {_BOT} for){_MORE}",
+    "what(?: a|)re you(?: (?:for|capable of|able to do|good (?:at|for)|supposed to do|here for|exactly))*",
+    f"what(?:s| is| are) your (?:name|purpose|job|{_ABILITIES})",
+    f"(?:what|which) {_ABILITIES} (?:do you (?:have|know|offer)|are there|can i use)",
+    f"(?:show |list |give |tell |see )?(?:me )?(?:all )?(?:your |the |available )*{_ABILITIES}",
+    "wh(?:at|o)(?:s| is) (?:(?:this|the) bot|beholder)(?: for)?",
+    "who(?: a|)re you|who r u",
+    "are you (?:a bot|a robot|an ai|ai|human|a human|real)",
+    f"how (?:do|does) {_BOT} work{_MORE}",
+    f"how (?:to|(?:do|can|could|should) (?:i|we)) (?:use|work with|talk to|talk with|start with) {_BOT}",
+    "how (?:do|can) (?:i|we) (?:start|get started|begin)|getting started|get started|start|info",
+    "(?:tell (?:me|us) )?(?:something |more |a bit )?about (?:you|yourself)|introduce yourself",
+    "(?:(?:tell|show) (?:me|us)|explain) (?:what you (?:can )?do|who you are|how you work|yourself)",
+    "what you can do|i ?a?m new(?: here)?",
 )
-_ABOUT_BOT = (
-    rf"(?:what (?:else )?{_CAN} (?:{_YOU}|i|we) (?:do|ask|ask you|do with you"
-    rf"|use you for)(?: with {_YOU})?{_PURPOSE}"
-    rf"|what (?:do|does) {_YOU} do{_PURPOSE}"
-    rf"|whatre you|what are you(?: (?:for|capable of|able to do|good (?:at|for)|supposed to do|here for"
-    rf"|exactly))*"
-    rf"|what (?:is|are) your (?:name|purpose|job|{_ABILITIES})|whats your (?:name|purpose|job)"
-    rf"|(?:what|which) {_ABILITIES} (?:do you have|do you know|do you offer|are there|exist|can i use)"
-    rf"|(?:show |show me |list |list all |give me |tell me |see )?(?:me )?(?:all )?(?:your |the "
-    rf"|available )*{_ABILITIES}"
-    rf"|(?:what|who) (?:is|s) (?:this bot|the bot|beholder)(?: for)?|whats (?:this bot|the bot"
-    rf"|beholder)(?: for)?"
-    r"|who (?:are|r) (?:you|u)|whore you|who(?:s| is) this bot|are you (?:a bot|a robot|an ai|ai|human"
-    r"|a human|real)"
-    rf"|how (?:do|does) {_YOU} work{_PURPOSE}"
-    rf"|how (?:do|can|could|should|would) (?:i|we|one) (?:use|work with|talk to|talk with"
-    rf"|start with) (?:you|u|this bot|"
-    r"the bot|beholder|this thing)|how to use (?:you|u|this bot|the bot|beholder|this thing)"
-    r"|how (?:do|can) (?:i|we) (?:start|get started|begin)|getting started|get started|start"
-    r"|(?:tell (?:me|us) )?(?:something |more |a bit )?about (?:you|yourself)"
-    r"|(?:please )?introduce yourself|info"
-    r"|tell (?:me|us) (?:what you (?:can )?do|who you are|how you work)|show (?:me|us) what you (?:can )?do"
-    r"|explain (?:yourself|what you (?:can )?do|how you work)|what you can do|i am new(?: here)?"
-    r"|im new(?: here)?)"
+
+
+def _any(*phrases: str) -> str:
+    return f"(?:{'|'.join(phrases)})"
+
+
+_PHRASE = _any(*_GREETINGS, *_HELP_WANTED, *_ABOUT_THE_BOT)
+_REQUEST = re.compile(
+    f"(?:{_any(*_OPENINGS)} )*{_PHRASE}(?: {_any(_PHRASE, *_ADDRESSED, *_OPENINGS)})*", re.ASCII
 )
-_PHRASE = rf"(?:{_GREETING}|{_HELP_WANTED}|{_ABOUT_BOT})"
-_REQUEST = re.compile(rf"(?:{_OPENING} )*{_PHRASE}(?: (?:{_PHRASE}|{_ADDRESSED}|{_OPENING}))*")
 
 
 def is_help_request(text: str) -> bool:
     """Tell whether a text is a greeting, or asks what the bot can do, and nothing else.
 
-    Case, punctuation, emoji, mentions and accents do not matter. A text that may be about a picture
-    ("hello kitty?", "help me read this sign") is none, nor is one without words.
+    Case, punctuation, emoji, mentions and accents do not matter. A text that may be about a picture ("hello
+    kitty?", "help me read this sign") is none, nor is one without words.
     """
     return len(text) <= MAX_REQUEST_LENGTH and _REQUEST.fullmatch(_words(text)) is not None
 
 
 def _words(text: str) -> str:
     """Return a text's words in lower case, with a space between two; a waving hand is a greeting."""
-    text = _WAVE.sub(" hi ", _MARK.sub(" ", text))
-    # Signs first: some of them, like a letter in a circle, are letters once they are normalized.
-    text = "".join(" " if unicodedata.category(each)[0] == "S" and each != "`" else each for each in text)
-    plain = unicodedata.normalize("NFKD", text).casefold()
-    letters = "".join(
-        each for each in plain if not unicodedata.combining(each) and each not in "'\u2019\u2018`"
-    )
-    return " ".join(re.findall(r"[^\W_]+", letters))
+    text = re.sub(r"(?<=\w)['`\u2018\u2019](?=\w)", "", _MARK.sub(" ", _WAVE.sub(" hi ", text)))
+    # Symbols first: some of them decompose to letters.
+    letters = "".join(each if unicodedata.category(each)[0] in "LMN" else " " for each in text)
+    plain = unicodedata.normalize("NFKD", letters).casefold()
+    return " ".join("".join(each for each in plain if not unicodedata.combining(each)).split())
