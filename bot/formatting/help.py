@@ -9,7 +9,8 @@ _HELP = """\
 I look at pictures and say what is in them.
 
 - **Mention me** in a message with a picture, or in a reply to one, and I describe the picture. Write a \
-question beside my name, and I answer that instead.
+question beside my name, and I answer that instead. In a reply to an answer of mine, a question mark does \
+without my name.
 - {describe} describes a picture.
 - {ask} answers a question about a picture.
 - {match} scores pictures against labels that you choose: which fits best?
