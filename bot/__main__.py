@@ -1,14 +1,10 @@
 """The `beholder` command. Each part is imported when it is started, so that the bot stays small."""
 
 import argparse
+import io
 import logging
-import os
 import sys
 from collections.abc import Callable, Sequence
-
-from pydantic import ValidationError
-
-from bot.settings import unknown_names
 
 MISCONFIGURED = 2
 """Exit code: only the operator can fix it (a setting, the token, Redis's address)."""
@@ -85,19 +81,40 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def settings_problems(error: ValidationError) -> str:
-    """Format pydantic's errors about settings, one line each, without values: they may be secrets.
-
-    Args:
-        error: What reading a settings class raised.
+def _complain(*sentences: str) -> int:
+    """Print sentences for the operator.
 
     Returns:
-        Lines of the form `NAME: message`.
+        The exit code.
     """
-    return "\n".join(
-        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
-        for item in error.errors(include_input=False)
-    )
+    for sentence in sentences:
+        print(f"beholder: {sentence}", file=sys.stderr, flush=True)
+    return MISCONFIGURED
+
+
+def _start(chosen: argparse.Namespace) -> int:
+    """Read the settings that concern every command, and run the chosen one."""
+    # Here and not above: where a library is missing, `main` says which.
+    from pydantic import ValidationError
+
+    from bot.settings import SETTINGS_CLASSES, LogSettings, dotenv_problems, settings_problems, unknown_names
+
+    if unreadable := dotenv_problems():
+        return _complain(*unreadable)
+    try:
+        logging.basicConfig(
+            level=LogSettings().level,
+            format="%(asctime)s %(levelname)-7s %(name)s  %(message)s",
+            datefmt="%H:%M:%S",
+            stream=sys.stderr,
+        )
+        if unknown := unknown_names():
+            return _complain(*unknown)
+        return int(chosen.start(chosen))
+    except ValidationError as error:
+        if error.title not in {each.__name__ for each in SETTINGS_CLASSES}:
+            raise
+        return _complain(*settings_problems(error))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -107,24 +124,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after `beholder`; by default the process's own.
 
     Returns:
-        The exit code: 0 done, 1 failed, 2 only the operator can fix it.
+        The exit code: 0 done, 1 failed, 2 only the operator can fix it, 130 ended by Ctrl-C.
     """
-    chosen = parser().parse_args(arguments)
-    logging.basicConfig(
-        level=os.environ.get("BEHOLDER_LOG", "INFO").upper(),
-        format="%(asctime)s %(levelname)-7s %(name)s  %(message)s",
-        datefmt="%H:%M:%S",
-        stream=sys.stderr,
-    )
-    if unknown := unknown_names():
-        print("beholder: a setting is wrong.", *unknown, sep="\n", file=sys.stderr)
-        return MISCONFIGURED
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal's encoding lacks must not end the process.
+            stream.reconfigure(errors="backslashreplace")
     try:
-        return int(chosen.start(chosen))
-    except ValidationError as error:
-        print(f"beholder: a setting is wrong.\n{settings_problems(error)}", file=sys.stderr)
-        return MISCONFIGURED
+        return _start(parser().parse_args(arguments))
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library in {"bot", "handlers", "inference"}:
+            raise
+        return _complain(
+            f"The library {library!r} is not installed for {sys.executable}. Start it with `make run` "
+            "or as .venv/bin/beholder, or install the rest: pip install -c constraints.txt -e '.[worker]'"
+        )
     except KeyboardInterrupt:
+        print("beholder: Stopped by Ctrl-C.", file=sys.stderr, flush=True)
         return 130
 
 

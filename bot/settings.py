@@ -1,19 +1,36 @@
 """The bot's settings, read once from the environment and `.env`, and its delays, which are not settings."""
 
 import difflib
+import io
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, AliasPath, Field, SecretStr, field_validator, model_validator
+from dotenv.parser import parse_stream
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode
 
-from inference.settings import QueueSettings, WorkerSettings
+from inference.settings import MAX_SECONDS, QueueSettings, WorkerSettings
 
 PREFIX = "BEHOLDER_"
+DOTENV = Path(".env")
+MAX_SHOWN = 60
+"""Characters of a wrong value that a message shows."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +58,51 @@ class Delays:
     backfill_retry_s: float = 2.0
 
 
+class LogSettings(BaseSettings):
+    """The log of every command."""
+
+    model_config = QueueSettings.model_config
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "INFO", validation_alias="BEHOLDER_LOG"
+    )
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.strip().upper() if isinstance(value, str) else value
+
+
+def _empty_is_none(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _usable_token(value: object) -> object:
+    """Refuse what cannot be sent in a header: a mistake in copying. It must not appear in the message."""
+    if isinstance(value, str) and not re.fullmatch(r"[!-~]*", value.strip()):
+        raise ValueError(
+            "it has a space, a line break or a character that no token has. Copy it again from your "
+            'application\'s Bot page at https://discord.com/developers/applications, without "Bot" before it'
+        )
+    return value.strip() or None if isinstance(value, str) else value
+
+
+Token = Annotated[SecretStr | None, BeforeValidator(_usable_token)]
+
+
+class RunSettings(WorkerSettings):
+    """The settings of `beholder run` and `beholder playground`."""
+
+    token: Token = Field(None, validation_alias="DISCORD_TOKEN")
+    # An empty host would be every interface.
+    playground_host: str = Field("127.0.0.1", min_length=1, validation_alias="BEHOLDER_PLAYGROUND_HOST")
+    playground_port: int = Field(8420, ge=0, le=65535, validation_alias="BEHOLDER_PLAYGROUND_PORT")
+
+
 class BotSettings(QueueSettings):
     """The settings of the bot process."""
 
-    token: SecretStr | None = Field(None, validation_alias="DISCORD_TOKEN")
+    token: Token = Field(None, validation_alias="DISCORD_TOKEN")
     caption_channels: Annotated[tuple[int, ...], NoDecode] = Field(
         (), validation_alias="BEHOLDER_CAPTION_CHANNELS"
     )
@@ -53,7 +111,7 @@ class BotSettings(QueueSettings):
         32 * 2**20, ge=2**16, le=512 * 2**20, validation_alias="BEHOLDER_PICTURE_BYTES"
     )
     """Bytes of the largest picture that is fetched."""
-    fetch_seconds: float = Field(30, gt=0, validation_alias="BEHOLDER_FETCH_SECONDS")
+    fetch_seconds: float = Field(30, gt=0, le=MAX_SECONDS, validation_alias="BEHOLDER_FETCH_SECONDS")
     """Seconds that fetching a picture may take."""
     catch_up_seconds: int = Field(6 * 3600, ge=0, le=24 * 3600, validation_alias="BEHOLDER_CATCH_UP_SECONDS")
     """Seconds that backfill looks back, at most."""
@@ -66,10 +124,20 @@ class BotSettings(QueueSettings):
     """REST address of a pocket Discord, which ends in `/api/v10`; `beholder run` sets it and the next."""
     discord_gateway: str | None = Field(None, validation_alias="BEHOLDER_DISCORD_GATEWAY")
 
-    @field_validator("token", "discord_api", "discord_gateway", mode="before")
+    @field_validator("discord_api", "discord_gateway", mode="before")
     @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if isinstance(value, str) and not value.strip() else value
+    def _none(cls, value: object) -> object:
+        return _empty_is_none(value)
+
+    @field_validator("discord_api")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        return _url(value, ("http", "https"), "http://127.0.0.1:8420/api/v10")
+
+    @field_validator("discord_gateway")
+    @classmethod
+    def _is_websocket(cls, value: str | None) -> str | None:
+        return _url(value, ("ws", "wss"), "ws://127.0.0.1:8420/gateway")
 
     @field_validator("caption_channels", mode="before")
     @classmethod
@@ -94,14 +162,36 @@ class BotSettings(QueueSettings):
         return self
 
 
+def _url(value: str | None, schemes: tuple[str, ...], example: str) -> str | None:
+    """Return a URL as it is, or None.
+
+    Raises:
+        ValueError: It is not absolute, of another scheme, or has no valid port.
+    """
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in schemes and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(f"write it as {example}")
+    return value
+
+
 def queue_name(application_id: int | None, settings: BotSettings) -> str:
     """Return a bot process's name in the queue: unique among processes, and the same after a restart."""
     return f"{application_id}-{settings.shard_id}of{settings.shard_count}"
 
 
-SETTINGS_CLASSES: tuple[type[BaseSettings], ...] = (QueueSettings, WorkerSettings, BotSettings)
-OTHER_NAMES = frozenset({"BEHOLDER_LOG", "BEHOLDER_PLAYGROUND_HOST", "BEHOLDER_PLAYGROUND_PORT"})
-"""Names read by `bot.__main__` and `bot.cli.run`, which would import the playground here."""
+SETTINGS_CLASSES: tuple[type[BaseSettings], ...] = (
+    QueueSettings,
+    WorkerSettings,
+    BotSettings,
+    RunSettings,
+    LogSettings,
+)
 
 
 def _aliases(settings: type[BaseSettings]) -> Iterator[str]:
@@ -120,10 +210,10 @@ def known_names(classes: Iterable[type[BaseSettings]] = SETTINGS_CLASSES) -> fro
         classes: The settings classes.
     """
     names = {name.upper() for settings_class in classes for name in _aliases(settings_class)}
-    return frozenset(name for name in names if name.startswith(PREFIX)) | OTHER_NAMES
+    return frozenset(name for name in names if name.startswith(PREFIX))
 
 
-def unknown_names(environment: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) -> list[str]:
+def unknown_names(environment: Mapping[str, str] | None = None, dotenv: Path = DOTENV) -> list[str]:
     """Find the environment variables with our prefix that no setting reads; pydantic-settings ignores them.
 
     Args:
@@ -145,3 +235,90 @@ def _unknown_name_sentence(name: str, known: frozenset[str]) -> str:
     nearest = difflib.get_close_matches(name.upper().removeprefix(PREFIX), candidates, n=1, cutoff=0.6)
     advice = f"Did you mean {PREFIX}{nearest[0]}?" if nearest else "See .env.example for all names."
     return f"There is no setting {name}. {advice}"
+
+
+def dotenv_problems(dotenv: Path = DOTENV) -> list[str]:
+    """Find out whether the settings file can be read: pydantic-settings would raise, or pass over lines.
+
+    Args:
+        dotenv: The file; it need not exist.
+
+    Returns:
+        A sentence for each problem, without what is written in the file; none where all of it is read.
+    """
+    path = dotenv.absolute()
+    advice = "write it as in .env.example, a NAME=value in each line"
+    try:
+        if dotenv.is_dir():
+            return [f"{path} is a folder, and should be a file: remove it, or {advice}."]
+        if not dotenv.is_file():
+            return []
+        text = dotenv.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        byte = f"byte {error.start + 1} is 0x{error.object[error.start]:02x}"
+        return [f"{path} is not UTF-8 text ({byte}): save it again as UTF-8, and {advice}."]
+    except OSError as error:
+        return [f"{path} cannot be read: {error.strerror}. Let the user that runs Beholder read it."]
+    if "\0" in text:
+        return [f"{path} has a zero byte in it, as UTF-16 has: save it again as UTF-8, and {advice}."]
+    bad = [binding.original.line for binding in parse_stream(io.StringIO(text)) if binding.error]
+    # Behind an open quotation mark the parser takes single lines for wrong ones, so the first one counts.
+    return [f"Line {bad[0]} of {path} cannot be understood: {advice}."] if bad else []
+
+
+def settings_problems(error: ValidationError) -> list[str]:
+    """Put pydantic's errors about settings into sentences: the setting, its value and what it should be.
+
+    The values of secrets are left out, and of addresses that may hold a password.
+
+    Args:
+        error: What reading a settings class raised.
+
+    Returns:
+        A sentence for each wrong setting.
+    """
+    found: dict[str, str] = {}
+    for item in error.errors(include_url=False):
+        name = _setting_name(item)
+        found.setdefault(name or item["msg"], _sentence(name, item))
+    return list(found.values())
+
+
+def _setting_name(item: ErrorDetails) -> str:
+    """Return the setting's name; that of the option where it was given as an argument, "" for several."""
+    if not item["loc"]:
+        return ""
+    name = str(item["loc"][0])
+    return name if name.isupper() else f"--{name.replace('_', '-')}"
+
+
+def _sentence(name: str, item: ErrorDetails) -> str:
+    message = item["msg"].removeprefix("Value error, ").partition(", unable to")[0].rstrip(".")
+    message = re.sub(r"^(Input|String|Tuple) should", "it should", message)
+    if item["type"] == "too_short":
+        message = "it should name at least one"
+    if not name:
+        return f"{message}."
+    value = item["input"]
+    if name in _secret_names() or (isinstance(value, str) and "@" in value):
+        return f"{name} cannot be used: {message}."
+    return f"{name} is {_shown(value)}: {message}."
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list | tuple):
+        value = ",".join(str(part) for part in value)
+    if value == "":
+        return "empty"
+    text = str(value)
+    # `ascii`: what a terminal would act on, or could not show, is escaped.
+    return ascii(text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}...")
+
+
+def _secret_names() -> frozenset[str]:
+    return frozenset(
+        str(field.validation_alias)
+        for settings_class in SETTINGS_CLASSES
+        for field in settings_class.model_fields.values()
+        if "SecretStr" in str(field.annotation)
+    )

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from pydantic_settings import BaseSettings
 
-from bot.settings import BotSettings, known_names, unknown_names
+from bot.settings import BotSettings, LogSettings, RunSettings, known_names, unknown_names
 from inference.settings import WorkerSettings
 from tests.composed import FILES, ROOT, load, variables
 
@@ -14,7 +14,7 @@ LINES = re.findall(r"^#?([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), r
 NAMES = [name for name, _ in LINES]
 COMPOSE = {"COMPOSE_FILE"}
 """Compose's own."""
-ROOMS: tuple[type[BaseSettings], ...] = (WorkerSettings, BotSettings)
+ROOMS: tuple[type[BaseSettings], ...] = (WorkerSettings, BotSettings, RunSettings, LogSettings)
 LISTENED = {
     str(field.validation_alias): (room, name) for room in ROOMS for name, field in room.model_fields.items()
 }

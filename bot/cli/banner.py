@@ -26,10 +26,7 @@ async def chat_lines(settings: WorkerSettings) -> list[str]:
         return [f"not available: the {settings.models} models include no chat model"]
     if settings.chat_with == "transformers":
         return [chat_checkpoint(settings).label]
-    try:
-        ollama = address(settings.ollama_host)
-    except ValueError:
-        return ["not available: OLLAMA_HOST is malformed; write it as http://127.0.0.1:11434"]
+    ollama = address(settings.ollama_host)
     if await _is_reachable(ollama):
         return [f"{settings.chat_model or 'llava-phi3'} in Ollama at {ollama}"]
     return [

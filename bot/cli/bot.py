@@ -3,17 +3,19 @@
 import asyncio
 import contextlib
 import logging
-import signal
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 import aiohttp
 import discord
 
+from bot.cli.instance_lock import AlreadyRunning, only_instance
+from bot.cli.ready_line import ready_lines
 from bot.client import EXTENSIONS, Beholder, ContentNotGranted
 from bot.settings import BotSettings, Delays
 from inference.errors import QueueUnavailable
 from inference.queue.embedded_redis import running_redis
+from inference.stop_signals import stop_on_signals
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,13 @@ CLOSE_TIMEOUT_S = 4.0
 INVALID_TOKEN = 4004
 """The gateway's close code for a token that it does not know."""
 
+WRONG_SHARDS = (4010, 4011)
+"""The gateway's close codes for a shard that does not exist, and for a bot that needs more of them."""
+
+SHARDS_REFUSED = (
+    "Discord refuses the shard (code {code}): set BEHOLDER_SHARD_COUNT to the number of bot processes (it "
+    "wants more for more than 2,500 servers), and BEHOLDER_SHARD_ID to another number for each, from 0 on."
+)
 LOGIN_MISSING = (
     "No Discord token: set DISCORD_TOKEN, in the environment or in .env, to the one on your application's "
     "Bot page at https://discord.com/developers/applications. (`beholder run` needs none: it starts a pocket "
@@ -69,8 +78,7 @@ async def run_bot(settings: BotSettings) -> int:
         0 when it was told to stop; else, after a sentence on stderr, `MISCONFIGURED` or `FAILED`.
     """
     stopped = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
+    stop_on_signals(stopped, "the bot")
     try:
         await run_until(settings, stopped)
     except StartupError as error:
@@ -103,7 +111,11 @@ async def run_until(
     # Its debug lines hold whole requests and events: what members post must not get into a log.
     logging.getLogger("discord").setLevel(max(logging.INFO, logging.getLogger().level))
     token = settings.token.get_secret_value()
-    async with redis_for(settings) as url:
+    async with contextlib.AsyncExitStack() as stack:
+        if settings.redis_url is None:
+            # `beholder run` holds the lock for the bot that it starts, and gives that a REDIS_URL.
+            stack.enter_context(_only_instance(settings))
+        url = await stack.enter_async_context(redis_for(settings))
 
         def client(*, content: bool) -> Beholder:
             return Beholder(settings, url, content=content, extensions=extensions, delays=delays)
@@ -113,6 +125,16 @@ async def run_until(
         except (ContentNotGranted, discord.PrivilegedIntentsRequired):
             log.warning("%s", NO_CONTENT)
             await _run_client(client(content=False), token, stopped)
+
+
+@contextlib.contextmanager
+def _only_instance(settings: BotSettings) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(only_instance(settings))
+        except AlreadyRunning as error:
+            raise StartupError(str(error), MISCONFIGURED) from error
+        yield
 
 
 def use_playground(settings: BotSettings) -> None:
@@ -141,6 +163,7 @@ async def redis_for(settings: BotSettings) -> AsyncIterator[str]:
 
 async def _run_client(client: Beholder, token: str, stopped: asyncio.Event) -> None:
     """Run a client until `stopped` is set or its connection ends for good."""
+    _announce_when_ready(client)
     session = asyncio.create_task(_log_in_and_listen(client, token), name="discord")
     stop = asyncio.create_task(stopped.wait(), name="stop")
     try:
@@ -152,6 +175,16 @@ async def _run_client(client: Beholder, token: str, stopped: asyncio.Event) -> N
         stop.cancel()
         await asyncio.gather(session, stop, return_exceptions=True)
         await _close(client)
+
+
+def _announce_when_ready(client: Beholder) -> None:
+    """Print who the bot is and where, at its first gateway session."""
+
+    async def announce() -> None:
+        client.remove_listener(announce, "on_ready")
+        print(*ready_lines(client), sep="\n", flush=True)
+
+    client.add_listener(announce, "on_ready")
 
 
 async def _close(client: Beholder) -> None:
@@ -190,6 +223,8 @@ def startup_errors(client: Beholder) -> Iterator[None]:
     except discord.ConnectionClosed as error:
         if error.code == INVALID_TOKEN:
             raise StartupError(LOGIN_REFUSED, MISCONFIGURED) from error
+        if error.code in WRONG_SHARDS:
+            raise StartupError(SHARDS_REFUSED.format(code=error.code), MISCONFIGURED) from error
         raise StartupError(f"Discord closed the connection (code {error.code}).", FAILED) from error
     except QueueUnavailable as error:
         raise StartupError(str(error), MISCONFIGURED) from error

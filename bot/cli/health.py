@@ -38,7 +38,10 @@ async def problem(
     host, keys = host or socket.gethostname(), keys or Keys()
     if settings.redis_url is None:
         return "REDIS_URL is not set: what `beholder run` starts is watched by it, and not from outside."
-    redis = connect(settings.redis_url.get_secret_value())
+    try:
+        redis = connect(settings.redis_url.get_secret_value())
+    except QueueUnavailable as error:
+        return f"The {part} cannot work: {error}"
     try:
         async with translated():
             if isinstance(settings, WorkerSettings):

@@ -8,46 +8,35 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import SecretStr
 
 from bot.cli.banner import chat_lines
+from bot.cli.instance_lock import AlreadyRunning, only_instance
 from bot.cli.supervisor import FATAL, Child, keep_all_running
 from bot.playground.pocket import always_ready
 from bot.playground.routes.playground import session
-from bot.playground.server import PocketDiscord
+from bot.playground.server import ListenError, PocketDiscord
 from bot.playground.state.store import StoreError
-from bot.settings import BotSettings, queue_name
+from bot.settings import BotSettings, RunSettings, queue_name
 from inference.errors import BeholderError
 from inference.models.catalogue import in_local_cache, served
+from inference.models.libraries import check_libraries
 from inference.queue.client import InferenceClient
 from inference.queue.connection import connect, end
 from inference.queue.embedded_redis import running_redis
 from inference.queue.monitor import watch_results
 from inference.sandbox.parent_death import die_with_parent
 from inference.schema import Failure, Result
-from inference.settings import ModelSize, WorkerSettings
+from inference.settings import ModelSize
+from inference.stop_signals import stop_on_signals
 
 log = logging.getLogger(__name__)
 
 NOT_INHERITED = {"DISCORD_TOKEN", "REDIS_URL", "BEHOLDER_MODELS"}
 """Environment variables that a child process does not inherit: it gets values of its own."""
-
-
-class RunSettings(WorkerSettings):
-    """The settings of `beholder run` and `beholder playground`."""
-
-    token: SecretStr | None = Field(None, validation_alias="DISCORD_TOKEN")
-
-    @field_validator("token", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if isinstance(value, str) and not value.strip() else value
-
-    playground_host: str = Field("127.0.0.1", validation_alias="BEHOLDER_PLAYGROUND_HOST")
-    playground_port: int = Field(8420, ge=0, le=65535, validation_alias="BEHOLDER_PLAYGROUND_PORT")
 
 
 def print_line(line: str) -> None:
@@ -192,6 +181,14 @@ async def run(settings: RunSettings, stopped: asyncio.Event) -> int:
     Returns:
         The exit code.
     """
+    check_libraries(with_models(settings))
+    # Settings that only the bot reads are checked before anything starts, too.
+    bot_settings = BotSettings()
+    with only_instance(bot_settings):
+        return await _run(settings, stopped)
+
+
+async def _run(settings: RunSettings, stopped: asyncio.Event) -> int:
     async with running_redis(settings) as redis_url:
         print_line("Beholder is starting.")
         print_line(f"  Redis     {'the one in REDIS_URL' if settings.redis_url else 'started by Beholder'}")
@@ -206,9 +203,21 @@ async def run(settings: RunSettings, stopped: asyncio.Event) -> int:
 
 async def _until_signal(settings: RunSettings) -> int:
     stopped = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
+    stop_on_signals(stopped, "the worker, the bot and Redis")
     return await run(settings, stopped)
+
+
+def _outcome(running: Coroutine[Any, Any, int]) -> int:
+    """Run until the end, and say in one sentence why it could not start.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        return asyncio.run(running)
+    except (BeholderError, StoreError, ListenError, AlreadyRunning) as error:
+        print(f"beholder: {error}", file=sys.stderr, flush=True)
+        return FATAL
 
 
 def main(*, tied: bool) -> int:
@@ -222,17 +231,12 @@ def main(*, tied: bool) -> int:
     """
     if tied:
         die_with_parent(how=signal.SIGTERM)
-    try:
-        return asyncio.run(_until_signal(RunSettings()))
-    except (BeholderError, StoreError, OSError) as error:
-        print(f"beholder: {error}", file=sys.stderr)
-        return FATAL
+    return _outcome(_until_signal(RunSettings()))
 
 
 async def _serve_pocket(settings: RunSettings) -> int:
     stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    stop_on_signals(stopped, "the pocket Discord")
     async with pocket_discord(settings, always_ready) as discord:
         print_line(f"A pocket Discord: {discord.url}")
         print_line("Environment variables for a bot:")
@@ -248,4 +252,4 @@ def playground() -> int:
     Returns:
         The exit code.
     """
-    return asyncio.run(_serve_pocket(RunSettings()))
+    return _outcome(_serve_pocket(RunSettings()))

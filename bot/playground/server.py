@@ -1,6 +1,7 @@
 """Start and stop a pocket Discord, and control it from tests."""
 
 import asyncio
+import errno
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -23,6 +24,10 @@ from bot.playground.testing.observers import Observers
 
 CLOSE_SECONDS = 1.0
 """Seconds that requests in flight get to finish when the server closes."""
+
+
+class ListenError(Exception):
+    """The address can't be listened on. The message says why and what to do, for the user of the command."""
 
 
 class PocketDiscord:
@@ -69,7 +74,7 @@ class PocketDiscord:
 
         Raises:
             StoreError: The folder can't be used.
-            OSError: The port is taken.
+            ListenError: The port is taken, or the address is not this machine's.
         """
         self._pocket = pocket = open_pocket(self._store_path, self._clock)
         pocket.worker_ready, pocket.models = self._worker_ready, self._models
@@ -89,12 +94,30 @@ class PocketDiscord:
     async def _listen(self, runner: web.AppRunner) -> None:
         await runner.setup()
         site = web.TCPSite(runner, self._host, self.port)
-        await site.start()
+        try:
+            await site.start()
+        except (OSError, UnicodeError) as error:
+            raise ListenError(self._listen_problem(error)) from error
         self.port = runner.addresses[0][1]
         self.pocket.hosts = host_headers(self._host, self.port)
         self.pocket.listens_on_all = self._host in ALL_INTERFACES
         name = "127.0.0.1" if self._host in ALL_INTERFACES else self._host
         self.pocket.base = self.pocket.files.base = f"http://{name}:{self.port}"
+
+    def _listen_problem(self, error: OSError | UnicodeError) -> str:
+        where = f"The pocket Discord can't listen on {self._host}:{self.port}"
+        number = error.errno if isinstance(error, OSError) else None
+        if number == errno.EADDRINUSE:
+            return (
+                f"{where}: another program uses that port, perhaps another Beholder. Stop it, or set "
+                "BEHOLDER_PLAYGROUND_PORT to another port (0: any that is free)."
+            )
+        if number == errno.EACCES:
+            return f"{where}: this user may not. Set BEHOLDER_PLAYGROUND_PORT to a port above 1023."
+        why = (
+            "this machine has no such address" if number == errno.EADDRNOTAVAIL else "it is no usable address"
+        )
+        return f"{where}: {why}. Set BEHOLDER_PLAYGROUND_HOST to 127.0.0.1 or to an address of this machine."
 
     async def close(self) -> None:
         """Close connections, stop listening and close the data folder. Idempotent."""

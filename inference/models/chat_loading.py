@@ -4,7 +4,7 @@ import logging
 
 from inference.engines import ChatEngine
 from inference.models.catalogue import chat_checkpoint, served
-from inference.models.errors import ModelUnavailable
+from inference.models.libraries import import_errors
 from inference.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -28,20 +28,17 @@ def load_chat(settings: WorkerSettings) -> ChatEngine | None:
 
 
 def _ollama_engine(settings: WorkerSettings) -> ChatEngine:
-    from inference.models.ollama import DEFAULT_MODEL, OllamaChat  # noqa: PLC0415 - see above
+    with import_errors():
+        from inference.models.ollama import DEFAULT_MODEL, OllamaChat  # noqa: PLC0415 - see above
 
     # httpx logs a line for every request, which adds nothing to our own lines.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     model = settings.chat_model or DEFAULT_MODEL
-    try:
-        return OllamaChat(settings.ollama_host, model, settings.chat_context)
-    except ValueError as error:
-        raise ModelUnavailable(
-            "OLLAMA_HOST is malformed: write it as http://127.0.0.1:11434, with your host and port."
-        ) from error
+    return OllamaChat(settings.ollama_host, model, settings.chat_context)
 
 
 def _transformers_engine(settings: WorkerSettings) -> ChatEngine:
-    from inference.models.loading import load_llava  # noqa: PLC0415 - it takes seconds
+    with import_errors():
+        from inference.models.loading import load_llava  # noqa: PLC0415 - it takes seconds
 
     return load_llava(chat_checkpoint(settings), settings)

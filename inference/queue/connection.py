@@ -48,9 +48,7 @@ def connect(url: str) -> Client:
     try:
         given: dict[str, Any] = dict(parse_url(url))
     except ValueError as error:
-        raise QueueUnavailable(
-            "REDIS_URL is not of the form redis://[user:password@]host:port/0, rediss://... or unix:///path."
-        ) from error
+        raise _malformed(url) from error
     ours = {
         # One shape of answers, whatever redis-py's next default is.
         "protocol": 2,
@@ -62,8 +60,30 @@ def connect(url: str) -> Client:
         "retry": _RETRY,
     }
     defaults = {"max_connections": MAX_CONNECTIONS, "timeout": CALL_TIMEOUT_S}
-    pool = BlockingConnectionPool(**{**defaults, **given, **ours})
+    try:
+        pool = BlockingConnectionPool(**{**defaults, **given, **ours})
+        # What a connection does not take is found here, and not by the first command.
+        pool.connection_class(**pool.connection_kwargs)
+    except (TypeError, ValueError, RedisError) as error:
+        raise _malformed(url, str(error)) from error
     return Redis.from_pool(pool)
+
+
+def _malformed(url: str, why: str = "") -> QueueUnavailable:
+    """Make the error of a URL that is none of Redis's; only its scheme is shown: it may hold a password."""
+    scheme, separator, _ = url.partition("://")
+    begins = f" (it begins with {scheme[:20] + separator!a})" if separator else ""
+    because = f": {why.rstrip('.')}" if why else ""
+    return QueueUnavailable(
+        f"REDIS_URL{begins} is not of the form redis://[user:password@]host:port/0, rediss://... or "
+        f"unix:///path{because}. Correct it, or leave it out: then Beholder runs a Redis of its own."
+    )
+
+
+def described(error: BaseException) -> str:
+    """Name an error for a sentence, without a full stop; many of them have no text."""
+    text = " ".join(str(error).split()).rstrip(". ")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def connect_blocking(like: Client) -> Client:
@@ -100,7 +120,7 @@ async def read_after(
         async with asyncio.timeout(seconds + CONNECT_TIMEOUT_S):
             answer: Any = await blocking.xread(streams, count=count, block=milliseconds)
     except (RedisError, OSError, TimeoutError) as error:
-        raise QueueUnavailable(f"Redis went away: {type(error).__name__}: {error}") from error
+        raise QueueUnavailable(f"Redis went away: {described(error)}") from error
     return [
         (stream, [(entry, fields or {}) for entry, fields in entries]) for stream, entries in answer or []
     ]
@@ -131,7 +151,7 @@ async def translated() -> AsyncIterator[None]:
         async with asyncio.timeout(CALL_TIMEOUT_S):
             yield
     except (RedisError, OSError, TimeoutError) as error:
-        raise QueueUnavailable(f"Redis did not answer: {type(error).__name__}: {error}") from error
+        raise QueueUnavailable(f"Redis did not answer: {described(error)}") from error
 
 
 async def check(url: str) -> None:
@@ -152,7 +172,7 @@ async def check(url: str) -> None:
                 await asyncio.sleep(0.2)
     except (RedisError, OSError, TimeoutError, ValueError) as error:
         raise QueueUnavailable(
-            f"Redis at {address(url)} (REDIS_URL) cannot be used: {type(error).__name__}: {error}. Start it, "
+            f"Redis at {address(url)} (REDIS_URL) cannot be used: {described(error)}. Start it, "
             "correct REDIS_URL, or leave REDIS_URL out: then Beholder runs one of its own."
         ) from error
     finally:

@@ -145,17 +145,25 @@ class EmbeddedServer:
         """Start the server, or find the running one, and supervise it.
 
         Raises:
-            QueueUnavailable: It did not start.
+            QueueUnavailable: It did not start, or a file of its folder cannot be used.
         """
         try:
             async with asyncio.timeout(LOADING_TIMEOUT_S):
                 await self._start_or_find()
-        except TimeoutError as error:
+        except OSError as error:
+            if isinstance(error, TimeoutError):
+                raise QueueUnavailable(self._no_answer()) from error
             raise QueueUnavailable(
-                f"No Redis answered on {self.socket} within {LOADING_TIMEOUT_S:.0f} s: see "
-                f"{self.folder / 'redis.log'}, and whether another Beholder with this data folder hangs."
+                f"The folder {self.folder} cannot be used: {error.strerror or error} ({error.filename}). Let "
+                "the user that runs Beholder write there, or set BEHOLDER_DATA_DIR to another folder."
             ) from error
         self._supervisor = asyncio.create_task(self._supervise(), name="embedded redis")
+
+    def _no_answer(self) -> str:
+        return (
+            f"No Redis answered on {self.socket} within {LOADING_TIMEOUT_S:.0f} s: see "
+            f"{self.folder / 'redis.log'}, and whether another Beholder with this data folder hangs."
+        )
 
     async def _start_or_find(self) -> None:
         while not self._take_lock():

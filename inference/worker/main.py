@@ -14,7 +14,6 @@ import asyncio
 import logging
 import os
 import secrets
-import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +25,7 @@ from inference.images.decoder_pool import DecoderPool
 from inference.images.reader import PictureReader
 from inference.model_thread import ModelThread, all_ended
 from inference.models.errors import ModelUnavailable
+from inference.models.libraries import check_libraries, import_errors
 from inference.queue.backlog import Backlog
 from inference.queue.cancellations import CancellationListener
 from inference.queue.connection import connect
@@ -34,6 +34,7 @@ from inference.queue.embedded_redis import running_redis
 from inference.queue.keys import Keys
 from inference.schema import Task
 from inference.settings import WorkerSettings
+from inference.stop_signals import stop_on_signals
 from inference.worker.base import STOP_TIMEOUT_S, WorkerLoop
 from inference.worker.chat_loop import ChatLoop
 from inference.worker.errors import WORKER_BROKEN
@@ -134,8 +135,9 @@ def load_model(task: Task, settings: WorkerSettings) -> Engine:
     Raises:
         ModelUnavailable: The model cannot be loaded; the message says what to do.
     """
-    # This imports torch and transformers, which takes seconds.
-    from inference.models.loading import load  # noqa: PLC0415
+    with import_errors():
+        # This imports torch and transformers, which takes seconds.
+        from inference.models.loading import load  # noqa: PLC0415
 
     return load(task, settings)
 
@@ -177,9 +179,9 @@ def main(settings: WorkerSettings, load: Load = load_model, load_chat: LoadChat 
 
 async def _main(settings: WorkerSettings, load: Load, load_chat: LoadChat, loading: ModelThread) -> int:
     stop = asyncio.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    stop_on_signals(stop, "the worker")
     try:
+        check_libraries(settings)
         async with running_redis(settings) as redis_url:
             engines, chat = await _load(settings, load, load_chat, loading, stop)
             if not engines and chat is None and not stop.is_set():

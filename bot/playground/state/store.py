@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from pydantic import ValidationError
+
 from bot.playground.state.records import Record
 
 R = TypeVar("R", bound=Record)
@@ -34,12 +36,15 @@ class Store:
         """Open the store, creating it where there is none.
 
         Raises:
-            StoreError: Another process has it open, or a newer version wrote it.
+            StoreError: Another process has it open, a newer version wrote it, or the folder can't be used.
         """
         # It has all tokens: only its owner may read it.
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
-        self._database = sqlite3.connect(folder / "pocket.sqlite3", isolation_level=None, timeout=0.1)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._database = sqlite3.connect(folder / "pocket.sqlite3", isolation_level=None, timeout=0.1)
+        except (OSError, sqlite3.Error) as error:
+            raise self._unusable(error) from error
         try:
             self._prepare()
         except BaseException:
@@ -61,10 +66,21 @@ class Store:
                 )
             self._database.executescript(SCHEMA)
             run(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        except sqlite3.OperationalError as error:
-            raise StoreError(
-                f"The pocket Discord's data in {self.folder} can't be opened: {error}."
-            ) from error
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> StoreError:
+        where = f"The pocket Discord's data in {self.folder} can't be opened"
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return StoreError(
+                f"{where}: another Beholder is using them. Stop it, or set BEHOLDER_DATA_DIR and "
+                "BEHOLDER_PLAYGROUND_PORT to others for this one."
+            )
+        why = getattr(error, "strerror", None) or " ".join(str(error).split()).rstrip(".")
+        return StoreError(
+            f"{where}: {why}. Set BEHOLDER_DATA_DIR to a folder that the user that runs Beholder can write, "
+            "or move this one away to start empty."
+        )
 
     def put(self, record: Record) -> None:
         """Insert or replace a record."""
@@ -80,10 +96,17 @@ class Store:
         )
 
     def load(self, kind: type[R]) -> Iterator[R]:
-        """Yield all records of a type, sorted by id."""
+        """Yield all records of a type, sorted by id.
+
+        Raises:
+            StoreError: One was not written by this program.
+        """
         rows = self._database.execute("SELECT json FROM records WHERE kind = ? ORDER BY id", (kind.__name__,))
         for (json,) in rows:
-            yield kind.model_validate_json(json)
+            try:
+                yield kind.model_validate_json(json)
+            except ValidationError as error:
+                raise self._unusable(ValueError(f"a {kind.__name__} is damaged")) from error
 
     def last_id(self) -> int:
         """Return the greatest id of a record, 0 for an empty store."""

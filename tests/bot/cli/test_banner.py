@@ -36,10 +36,6 @@ async def test_an_unreachable_ollama_is_named_with_how_to_get_it() -> None:
     assert "secret" not in lines
 
 
-async def test_a_malformed_address_of_ollama_is_named() -> None:
-    assert "OLLAMA_HOST is malformed" in (await chat_lines(settings(ollama_host="http://a:b")))[0]
-
-
 async def test_the_tiny_chat_model_is_named_if_its_files_exist(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

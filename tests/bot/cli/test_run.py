@@ -3,7 +3,8 @@
 import pytest
 
 from bot.cli import run
-from bot.cli.run import RunSettings, child_environment, chosen_models, job_entry
+from bot.cli.run import child_environment, chosen_models, job_entry
+from bot.settings import RunSettings
 from inference.schema import Captioned, Failure, Result, Timings
 
 
@@ -19,7 +20,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("", "", False, "tiny"),
         ("", "", True, "base"),
-        ("", "a token", False, "base"),
+        ("", "a-token", False, "base"),
         ("large", "", False, "large"),
         ("base", "", False, "base"),
     ],

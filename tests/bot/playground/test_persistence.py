@@ -10,7 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.playground.server import PocketDiscord
+from bot.playground.server import ListenError, PocketDiscord
+from bot.playground.state.records import User
 from bot.playground.state.snowflakes import Snowflakes, at_time, time_of
 from bot.playground.state.store import Store, StoreError
 from tests.bot.playground.event_log import TIMEOUT_S
@@ -70,16 +71,39 @@ async def test_an_enforced_nonce_survives_a_restart(tmp_path: Path, http: aiohtt
 
 async def test_a_data_folder_is_locked_by_one_process(tmp_path: Path) -> None:
     async with PocketDiscord(tmp_path, port=0):
-        with pytest.raises(StoreError, match="can't be opened"):
+        with pytest.raises(StoreError, match="another Beholder is using them"):
             await PocketDiscord(tmp_path, port=0).start()
 
 
 async def test_a_port_that_is_taken_leaves_the_folder_free(tmp_path: Path) -> None:
     async with PocketDiscord(tmp_path / "one", port=0) as pocket:
-        with pytest.raises(OSError, match="address already in use"):
+        with pytest.raises(ListenError, match=r"another program uses that port.*BEHOLDER_PLAYGROUND_PORT"):
             await PocketDiscord(tmp_path / "two", port=pocket.port).start()
     async with PocketDiscord(tmp_path / "two", port=0):
         pass
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no..name", "nobody.invalid"])
+async def test_an_address_of_another_machine_is_refused_with_the_setting(tmp_path: Path, host: str) -> None:
+    with pytest.raises(ListenError, match="BEHOLDER_PLAYGROUND_HOST"):
+        await PocketDiscord(tmp_path, host=host, port=0).start()
+
+
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"Not a directory.*BEHOLDER_DATA_DIR"):
+        Store(tmp_path / "file" / "data")
+    (tmp_path / "pocket.sqlite3").write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreError, match=r"not a database.*move this one away"):
+        Store(tmp_path)
+
+
+def test_a_damaged_record_is_named(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store._database.execute("INSERT INTO records VALUES ('User', 1, '[]')")
+    with pytest.raises(StoreError, match="a User is damaged"):
+        list(store.load(User))
+    store.close()
 
 
 def test_a_newer_store_is_refused(tmp_path: Path) -> None:
