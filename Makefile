@@ -2,11 +2,14 @@
 # For torch without CUDA, on a machine without an NVIDIA GPU, see "Torch for a CPU only" in README.md.
 
 # The first one that runs: a name on the PATH may be a version manager's shim for a Python that is not installed.
-PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
+PYTHON ?= $(shell for each in python3.12 python3.11 python3.13 python3; do \
     $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 TORCH_INDEX ?=
 BIN := .venv/bin
 READY := .venv/.ready
+# With its progress: the first install takes minutes.
+PIP := $(BIN)/pip --disable-pip-version-check
+PIP_FAILED := { echo "pip could not install everything: its reason is above. What it has fetched is kept for the next try."; exit 1; }
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint models train bench figure screenshots clean
@@ -45,10 +48,11 @@ clean: ## Remove the virtual environment (never the data)
 	rm -rf .venv
 
 $(READY): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || \
-	    { echo "Beholder needs Python 3.11 or later, and none is on the PATH. Set PYTHON=/path/to/python3.11"; exit 1; }
+	@sh check_platform.sh "$(PYTHON)"
+	@echo "Installing into .venv, once: about 1.5 GB with torch for CPUs, several GB more with CUDA. It takes some minutes."
 	@$(PYTHON) -m venv .venv || \
 	    { echo "No virtual environment could be made. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
-	$(if $(TORCH_INDEX),$(BIN)/pip install --quiet -c constraints.txt --index-url $(TORCH_INDEX) torch)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[worker,dev]'
+	$(if $(TORCH_INDEX),$(PIP) install -c constraints.txt --index-url $(TORCH_INDEX) torch || $(PIP_FAILED))
+	$(PIP) install -c constraints.txt -e '.[worker,dev]' || $(PIP_FAILED)
 	@touch $@
+	@echo "Installed."
