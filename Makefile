@@ -52,7 +52,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Installing into .venv, once: about 1.5 GB with torch for CPUs, several GB more with CUDA. It takes some minutes."
 	@$(PYTHON) -m venv .venv || \
 	    { echo "No virtual environment could be made. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
-	$(if $(TORCH_INDEX),$(PIP) install -c constraints.txt --index-url $(TORCH_INDEX) torch || $(PIP_FAILED))
-	$(PIP) install -c constraints.txt -e '.[worker,dev]' || $(PIP_FAILED)
+	@$(if $(TORCH_INDEX),$(PIP) install -c constraints.txt --index-url $(TORCH_INDEX) torch || $(PIP_FAILED))
+	@$(PIP) install -c constraints.txt -e '.[worker,dev]' || $(PIP_FAILED)
 	@touch $@
 	@echo "Installed."
