@@ -82,8 +82,9 @@ class TurnActions:
             await self._answer_again(interaction, key, turn_id, continues=True)
 
     async def _retry(self, interaction: discord.Interaction, key: ConversationKey, turn_id: int) -> None:
-        """Answer a turn whose answer failed."""
+        """Answer the newest turn, whose answer failed."""
         with self._claimed(interaction, key):
+            await self._check_newest(key, turn_id)
             await self._answer_again(interaction, key, turn_id)
 
     async def _reset(self, interaction: discord.Interaction, key: ConversationKey, turn_id: int) -> None:

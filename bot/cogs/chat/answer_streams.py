@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Sequence
 
 import discord
@@ -9,10 +10,10 @@ import discord
 from bot.client import Beholder
 from bot.cogs.chat.buttons import running_view
 from bot.cogs.chat.strings import DESCRIBE, RETRYING, THINKING, asked_line, pulling
-from bot.discord_api.errors import DISCORD_ERRORS
+from bot.discord_api.retry import retry_discord
 from bot.discord_api.threads import unarchive
 from bot.durable.runner import retry_redis
-from bot.errors import TargetDeleted
+from bot.errors import DiscordUnavailable, TargetDeleted
 from bot.formatting.markdown import small_print
 from bot.streaming.message import AnswerStream, StreamTarget
 from handlers.chat.history import ConversationKey, History
@@ -21,6 +22,8 @@ from handlers.chat.service import ChatJob, ChatService
 from handlers.storage.inbox import OpenTurn
 from inference.errors import QueueUnavailable
 from inference.schema import Conversed, Delta
+
+log = logging.getLogger(__name__)
 
 
 class TurnStreams:
@@ -34,11 +37,11 @@ class TurnStreams:
     def __init__(self, client: Beholder, history: History) -> None:
         self._client = client
         self._history = history
-        self._background: set[asyncio.Task[None]] = set()
+        self._moving: dict[str, asyncio.Task[None]] = {}
 
     async def stop(self) -> None:
         """Cancel what runs in the background."""
-        tasks = list(self._background)
+        tasks = list(self._moving.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -77,7 +80,7 @@ class TurnStreams:
             with contextlib.suppress(QueueUnavailable):
                 await self._client.inbox.amend(request.model_copy(update={"messages": message_ids}))
                 await self._history.shown(key, request.turn_id, message_ids)
-                await self._move_buttons(key, request)
+            self._begin_moving(key, request)
 
         return AnswerStream(
             target,
@@ -96,25 +99,44 @@ class TurnStreams:
         posted = [picture for each in exchanges for picture in each.said.pictures]
         return bool(subject and subject.spoiler) or any(each.spoiler for each in posted)
 
+    async def buttons_moved(self, key: ConversationKey, request: OpenTurn) -> None:
+        """Return when no earlier answer of the conversation has buttons any more."""
+        await asyncio.shield(self._begin_moving(key, request))
+
+    def _begin_moving(self, key: ConversationKey, request: OpenTurn) -> asyncio.Task[None]:
+        """Begin to move the buttons, beside the answer: that does not wait for Discord's limit on edits."""
+        task = self._moving.get(request.id)
+        if task is None:
+            task = asyncio.create_task(self._move_buttons(key, request), name=f"buttons {request.id}")
+            self._moving[request.id] = task
+            task.add_done_callback(lambda _: self._moving.pop(request.id, None))
+        return task
+
     async def _move_buttons(self, key: ConversationKey, request: OpenTurn) -> None:
-        """Remove the buttons of the answer that was the newest until now."""
-        before = await self._history.newest(key, request.turn_id)
-        if before is None or before == request.turn_id:
-            return
-        messages = await self._history.messages(key, before)
-        exchanges = await self._history.exchanges(key, until=before)
-        answered = any(each.said.turn_id == before and each.replied is not None for each in exchanges)
-        if messages and answered:
-            task = asyncio.create_task(self._remove_buttons(request, messages[-1]))
-            self._background.add(task)
-            task.add_done_callback(self._background.discard)
+        """Make this answer the newest, once the one that was the newest until now has no buttons.
+
+        In this order, so that a bot that is killed in between does both after its restart.
+        """
+        before = await retry_redis(lambda: self._history.newest(key))
+        if before is not None and before != request.turn_id:
+            messages = await retry_redis(lambda: self._history.messages(key, before))
+            if messages:
+                await self._remove_buttons(request, messages[-1])
+        await retry_redis(lambda: self._history.newest(key, request.turn_id))
 
     async def _remove_buttons(self, request: OpenTurn, message_id: int) -> None:
-        await self._client.edit_limiter.wait_to_edit(request.channel_id)
         channel = self._client.runner.channel_of(request)
         message = channel.get_partial_message(message_id)  # type: ignore[attr-defined]
-        with contextlib.suppress(*DISCORD_ERRORS):
+
+        async def remove() -> None:
+            await self._client.edit_limiter.wait_to_edit(request.channel_id)
             await message.edit(view=None, allowed_mentions=discord.AllowedMentions.none())
+
+        try:
+            await retry_discord(remove, request.id, self._client.delays)
+        except (discord.HTTPException, DiscordUnavailable) as error:
+            # It was deleted, or the bot may no longer write there.
+            log.info("%s: the buttons of an earlier answer stay: %s", request.id, type(error).__name__)
 
 
 async def follow(stream: AnswerStream, job: ChatJob, chat: ChatService, before: str = "") -> Conversed:

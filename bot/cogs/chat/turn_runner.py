@@ -176,6 +176,8 @@ class ChatTurnRunner:
                 await self._mark_interrupted(turn, posted)
             elif posted is None or not posted.is_outcome_of(request):
                 await self._generate_and_show(turn)
+            if stream.message_ids:
+                await self._streams.buttons_moved(key, request)
         finally:
             await stream.close()
 

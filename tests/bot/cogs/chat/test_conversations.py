@@ -8,8 +8,9 @@ from bot.cogs.chat import strings
 from bot.formatting.captions import THUMBNAIL_NAME
 from bot.formatting.markdown import small_print
 from bot.formatting.status import queue_position
+from bot.playground.testing.faults import Fault, FaultKind
 from handlers.chat.prompt import PICTURE_WAS_HERE
-from inference.errors import ChatUnavailable
+from inference.errors import ChatInterrupted, ChatUnavailable
 from inference.schema import Turn
 from tests.bot.chat_worker import ScriptedChatWorker, chat_worker
 from tests.bot.command_calls import CommandCaller, option
@@ -84,6 +85,53 @@ async def test_only_the_newest_answer_has_buttons(harness: Harness) -> None:
         await wait_for_messages(
             harness, thread_id, lambda found: [bool(buttons(each)) for each in found] == [False, True]
         )
+
+
+@pytest.mark.parametrize("end", ["stopped", "stopped before a word", "failed", "nothing said"])
+async def test_an_answer_without_an_end_loses_its_buttons_too(harness: Harness, end: str) -> None:
+    async with chat_worker(harness) as worker, harness.bot():
+        if end.startswith("stopped"):
+            worker.pieces = (lambda _: ["It shows"]) if end == "stopped" else (lambda _: [])
+            worker.gate.clear()
+        elif end == "failed":
+            worker.final_error = ChatInterrupted()
+        else:
+            worker.pieces = lambda _: []
+        thread_id = await open_thread(harness)
+        if end.startswith("stopped"):
+            [first] = await wait_for_messages(
+                harness, thread_id, lambda found: any("Stop" in buttons(m) for m in found)
+            )
+            await press(harness.ada, first, "Stop")
+        await wait_for_messages(harness, thread_id, lambda found: any("Reset" in buttons(m) for m in found))
+        await harness.all_closed()
+        worker.gate.set()
+        worker.final_error, worker.pieces = None, lambda _: ["done"]
+        await harness.ada.post(thread_id, "and now?")
+        await wait_finished(harness, thread_id, 2)
+        await harness.all_closed()
+        found = await bot_messages(harness, thread_id)
+        assert [bool(buttons(each)) for each in found] == [False, True]
+
+
+async def test_buttons_move_though_discord_fails_and_the_bot_is_restarted(harness: Harness) -> None:
+    template = "/channels/{channel_id}/messages/{message_id}"
+    async with chat_worker(harness) as worker:
+        async with harness.bot():
+            thread_id = await open_thread(harness)
+            await wait_finished(harness, thread_id, 1)
+            await harness.all_closed()
+            worker.gate.clear()
+            fault = Fault(FaultKind.CUT_BEFORE, times=1000, method="PATCH", template=template)
+            harness.pocket.faults.add(fault)
+            await harness.ada.post(thread_id, "and now?")
+            await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
+        harness.pocket.faults.clear()
+        worker.gate.set()
+        async with harness.bot():
+            await harness.all_closed()
+            found = await bot_messages(harness, thread_id)
+            assert [bool(buttons(each)) for each in found] == [False, True]
 
 
 async def test_the_menu_opens_one_thread_named_after_the_caption(
