@@ -163,7 +163,7 @@ class ScriptedChatWorker:
             return Failure(job_id=job.id, code=error.code, detail=error.detail)
         for done in self.progress:
             await consumer.publish_delta(job, Progress(job_id=job.id, done=done))
-            await self.gate.wait()
+            await self._wait_for_gate(job.id)
         text = ""
         for number, piece in enumerate(self.pieces(request)):
             if number >= self.pieces_before_gate:

@@ -91,7 +91,9 @@ async def test_only_the_newest_answer_has_buttons(harness: Harness) -> None:
 async def test_an_answer_without_an_end_loses_its_buttons_too(harness: Harness, end: str) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         if end.startswith("stopped"):
-            worker.pieces = (lambda _: ["It shows"]) if end == "stopped" else (lambda _: [])
+            worker.pieces = lambda _: ["It shows"]
+            if end == "stopped before a word":
+                worker.pieces_before_gate, worker.progress = 0, [0.25]
             worker.gate.clear()
         elif end == "failed":
             worker.final_error = ChatInterrupted()
@@ -106,7 +108,7 @@ async def test_an_answer_without_an_end_loses_its_buttons_too(harness: Harness, 
         await wait_for_messages(harness, thread_id, lambda found: any("Reset" in buttons(m) for m in found))
         await harness.all_closed()
         worker.gate.set()
-        worker.final_error, worker.pieces = None, lambda _: ["done"]
+        worker.final_error, worker.pieces, worker.progress = None, lambda _: ["done"], []
         await harness.ada.post(thread_id, "and now?")
         await wait_finished(harness, thread_id, 2)
         await harness.all_closed()
