@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from inference.errors import BeholderError
+from inference.queue.loading_state import TaskState
 from inference.schema import Delta, Group, Picture, Priority, Progress, Request, Result, Task, job_id
 
 log = logging.getLogger(__name__)
@@ -106,8 +107,8 @@ class ChatQueue(JobQueue, Protocol):
             QueueUnavailable: Redis cannot be reached.
         """
 
-    async def workers_ready(self, tasks: Iterable[Task]) -> bool:
-        """Return whether each of `tasks` is served by a live worker.
+    async def task_state(self, task: Task) -> TaskState:
+        """Return whether `task` is served by a live worker, and how far others have loaded its models.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.

@@ -15,7 +15,7 @@ import discord
 
 from bot.discord_api.errors import CANNOT_REPLY_WITHOUT_HISTORY
 from bot.discord_api.retry import retry_discord
-from bot.formatting.status import PLACEHOLDERS
+from bot.formatting.status import REDIS_AWAY, is_placeholder
 from bot.settings import Delays
 from inference.schema import job_id
 
@@ -105,7 +105,7 @@ async def _attempt(
         nonce = nonce_for(target.request_id)
         to = (target.channel_id, target.message_id)
         reply = await send_message(target.channel, text, nonce=nonce, view=view, reply_to=to)
-    if reply.content in PLACEHOLDERS and reply.content != text and text not in PLACEHOLDERS:
+    if reply.content != text and is_placeholder(reply.content) and text != REDIS_AWAY:
         return await reply.edit(
             content=text,
             view=None if view is None else view(),

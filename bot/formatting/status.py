@@ -1,8 +1,10 @@
 """Sentences about a request that is still waiting (in small print) or cannot be answered."""
 
+import re
 from collections.abc import Mapping
 
 from bot.formatting.markdown import MAX_MESSAGE_LENGTH, SMALL_PRINT, shorten, small_print, utf16_length
+from inference.queue.loading_state import LoadingState, TaskState
 
 NO_IMAGE_HERE = (
     "I see no picture here. Post one in the same message as my name, or send it to me in a direct message, "
@@ -14,6 +16,10 @@ NO_WORKER = small_print(
 )
 INTERNAL_ERROR = "Something went wrong on my side. Please try again; if it happens again, tell my operator."
 REDIS_AWAY = small_print("I can't reach my database right now: the answer will appear here when I can.")
+LOADING = "My models are being loaded{count}: the answer will appear here when they are."
+FETCHING = (
+    "My models are being fetched, which happens once{count}: the answer will appear here when they are."
+)
 _EARLIER = {
     "I have your message. My models aren't up yet: the answer will appear here as soon as they are.",
     "I can't reach my own memory right now: the answer will appear here as soon as I can.",
@@ -21,8 +27,38 @@ _EARLIER = {
     "I can't reach my database right now: the answer will appear here when I can.",
 }
 """What they said before 2026-11-27: such replies may still wait for their outcome."""
-PLACEHOLDERS = frozenset({NO_WORKER, REDIS_AWAY, *_EARLIER})
-"""Texts of a reply that its outcome replaces."""
+_PLACEHOLDERS = frozenset({NO_WORKER, REDIS_AWAY, *_EARLIER})
+_NUMBERED_PLACEHOLDERS = re.compile(
+    re.escape(SMALL_PRINT)
+    + "(?:"
+    + "|".join(
+        re.escape(each).replace(re.escape("{count}"), r"(?: \(model \d+ of \d+(?:, \d+ %)?\))?")
+        for each in (LOADING, FETCHING)
+    )
+    + ")"
+)
+
+
+def is_placeholder(text: str) -> bool:
+    """Return whether a reply's text is one that its outcome replaces."""
+    return text in _PLACEHOLDERS or _NUMBERED_PLACEHOLDERS.fullmatch(text) is not None
+
+
+def not_ready(state: TaskState) -> str:
+    """Tell a member why their request waits: no worker is ready for its task.
+
+    Args:
+        state: The task's state.
+    """
+    if state.loading is None:
+        return NO_WORKER
+    return small_print(_loading_text(state.loading))
+
+
+def _loading_text(loading: LoadingState) -> str:
+    percent = "" if loading.fraction is None else f", {int(loading.fraction * 100)} %"
+    count = f" (model {loading.number} of {loading.of}{percent})" if loading.of > 1 or percent else ""
+    return (FETCHING if loading.phase == "fetching" else LOADING).format(count=count)
 
 
 def no_image_here(command_ids: Mapping[str, int]) -> str:

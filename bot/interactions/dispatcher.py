@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,7 +29,7 @@ from bot.durable.delivery import nonce_for, send_message
 from bot.durable.runner import RequestRunner, progress_shown, retry_redis
 from bot.errors import TokenExpired
 from bot.formatting.errors import error_sentence
-from bot.formatting.status import INTERNAL_ERROR, NO_WORKER, late_answer, queue_position
+from bot.formatting.status import INTERNAL_ERROR, late_answer, not_ready, queue_position
 from bot.images.fetcher import Fetcher
 from bot.images.lookup import ImageLookup
 from bot.interactions.response import DeferredResponse, defer, discord_files, refusal
@@ -37,6 +37,7 @@ from bot.settings import Delays
 from handlers.storage.inbox import Inbox, OpenCommand
 from handlers.storage.interaction_tokens import TOKEN_LIFETIME_S, InteractionTokens
 from inference.errors import QueueUnavailable
+from inference.queue.loading_state import TaskState
 from inference.schema import Task
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ class QueuedJob(Protocol):
 class Workers(Protocol):
     """The workers as the queue knows them: `inference.queue.client.InferenceClient`."""
 
-    async def workers_ready(self, tasks: Iterable[Task]) -> bool:
-        """Tell whether a live worker serves each of `tasks`."""
+    async def task_state(self, task: Task) -> TaskState:
+        """Tell whether a live worker serves `task`, and how far the workers are that load its models."""
 
 
 class CommandContext:
@@ -311,8 +312,9 @@ class InteractionDispatcher:
         ahead = await context.job.position() if context.job is not None else None
         if ahead is None:
             return ""
-        if not await self._workers.workers_ready([self._registered[context.request.name][1]]):
-            return NO_WORKER
+        state = await self._workers.task_state(self._registered[context.request.name][1])
+        if not state.ready:
+            return not_ready(state)
         return queue_position(ahead)
 
     async def _show(

@@ -18,6 +18,7 @@ from handlers.chat.models import BotReply, Exchange, PostedImage, Subject, Token
 from handlers.chat.prompt import GO_ON, Prompt, build_prompt
 from handlers.ports import ChatQueue, ImageSource, JobContext, Ticket
 from inference.errors import BeholderError, ConversationTooLong, JobFailed, PictureError
+from inference.queue.loading_state import TaskState
 from inference.schema import Converse, Conversed, Group, Picture, job_id
 
 log = logging.getLogger(__name__)
@@ -187,13 +188,13 @@ class ChatService:
         known = count_tokens(job.fitting, outcome.prompt_tokens, outcome.reply_tokens, self._token_sizes)
         await self._history.reply(conversation, replied, known)
 
-    async def ready(self) -> bool:
-        """Return whether a live worker serves chat.
+    async def state(self) -> TaskState:
+        """Return whether a live worker serves chat, and how far the workers are that load its model.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        return await self._queue.workers_ready(["converse"])
+        return await self._queue.task_state("converse")
 
     async def stop(self, turn_id: int, attempt: int) -> None:
         """Stop generating an answer, on the worker too. Idempotent.

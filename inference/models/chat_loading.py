@@ -5,13 +5,18 @@ import logging
 from inference.engines import ChatEngine
 from inference.models.catalogue import chat_checkpoint, served
 from inference.models.libraries import import_errors
+from inference.models.progress import Progress
 from inference.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
 
 
-def load_chat(settings: WorkerSettings) -> ChatEngine | None:
+def load_chat(settings: WorkerSettings, progress: Progress | None = None) -> ChatEngine | None:
     """Load the engine of the `converse` task.
+
+    Args:
+        settings: The model and the device.
+        progress: Called with each step of a download; None: shown on standard error.
 
     Returns:
         The engine, not yet warmed up; None where the settings' models include no chat model.
@@ -24,7 +29,11 @@ def load_chat(settings: WorkerSettings) -> ChatEngine | None:
             "The %s models include no chat model: this worker serves the other tasks.", settings.models
         )
         return None
-    return _ollama_engine(settings) if settings.chat_with == "ollama" else _transformers_engine(settings)
+    return (
+        _ollama_engine(settings)
+        if settings.chat_with == "ollama"
+        else _transformers_engine(settings, progress)
+    )
 
 
 def _ollama_engine(settings: WorkerSettings) -> ChatEngine:
@@ -37,8 +46,8 @@ def _ollama_engine(settings: WorkerSettings) -> ChatEngine:
     return OllamaChat(settings.ollama_host, model, settings.chat_context)
 
 
-def _transformers_engine(settings: WorkerSettings) -> ChatEngine:
+def _transformers_engine(settings: WorkerSettings, progress: Progress | None) -> ChatEngine:
     with import_errors():
         from inference.models.loading import load_llava  # noqa: PLC0415 - it takes seconds
 
-    return load_llava(chat_checkpoint(settings), settings)
+    return load_llava(chat_checkpoint(settings), settings, progress)

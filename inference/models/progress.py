@@ -58,6 +58,16 @@ def default_progress(stream: TextIO | None = None) -> Progress:
     return ProgressBars(stream) if stream.isatty() else ProgressLines(log.info)
 
 
+def each_of(*parts: Progress) -> Progress:
+    """Return what passes each step on to all of `parts`."""
+
+    def progress(name: str, done: int, total: int) -> None:
+        for part in parts:
+            part(name, done, total)
+
+    return progress
+
+
 def hub_bar(progress: Progress, file: str) -> type:
     """Return a progress bar class for huggingface_hub that reports one file to `progress`.
 

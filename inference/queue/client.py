@@ -14,6 +14,7 @@ from inference.queue.connection import Client, connect, end, translated
 from inference.queue.embedded_redis import running_redis
 from inference.queue.image_store import PictureStore, queue_full
 from inference.queue.keys import TASKS, Keys, picture_name
+from inference.queue.loading_state import LEASE_S, TaskState, read_task_state
 from inference.queue.reply_reader import ReplyReader
 from inference.queue.scripts import Scripts
 from inference.queue.ticket import Pending, Ticket
@@ -160,8 +161,8 @@ class InferenceClient:
             group: The jobs of the same message.
 
         Raises:
-            NotServed: There are live workers, and none of them serves this task.
-            TooManyInFlight: The user has too many open jobs (`limit`).
+            NotServed: There are live workers, and none of them serves this task or loads its model.
+            TooManyInFlight: The user has too many open jobs (`limit`, `open`).
             QueueFull: There are too many open jobs in all (`retry_after`: seconds).
             QueueUnavailable: Redis cannot be reached; this takes up to `CALL_TIMEOUT_S`.
             ValueError: The request's images belong to different scopes, or a value is out of range.
@@ -200,12 +201,15 @@ class InferenceClient:
             pending.receive(reply)
         return pending
 
-    async def _enqueue(self, job: Job, *, accepted: bool = False) -> Result | Failure | None:
+    async def _enqueue(
+        self, job: Job, *, accepted: bool = False, extended: float = 0.0
+    ) -> Result | Failure | None:
         """Add a job to its stream, unless it is there. Idempotent.
 
         Args:
             job: The job.
             accepted: It was accepted before, so that no limit refuses it now.
+            extended: Seconds by which its deadline has moved before.
 
         Returns:
             Its reply, where it is finished already.
@@ -227,13 +231,21 @@ class InferenceClient:
             self._settings.queue_jobs,
             self._settings.jobs_per_person,
             "1" if accepted else "",
+            extended,
+            LEASE_S,
             *TASKS,
         )
         if status == b"not_served":
             raise NotServed(f"No live worker serves {job.request.task}.", task=job.request.task)
         if status == b"many":
             limit = self._settings.jobs_per_person
-            raise TooManyInFlight(f"A user may have {limit} open jobs at a time.", limit=limit)
+            open_jobs = int(rest[0])
+            raise TooManyInFlight(
+                f"A user may have {limit} open jobs at a time, and this one has {open_jobs}: "
+                "try again when one of them is done.",
+                limit=limit,
+                open=open_jobs,
+            )
         if status == b"full":
             max_jobs = self._settings.queue_jobs
             raise queue_full(f"{max_jobs} jobs", rest, self._clock(), max_jobs)
@@ -248,7 +260,7 @@ class InferenceClient:
             if isinstance(reply, Result | Failure) and reply.job_id == job.id:
                 return reply
         log.warning("job %s: its kept result cannot be parsed, so it runs again", job.id)
-        await self._run("close", "closed", job.id)
+        await self._run("close", job.id)
         return await self._enqueue(job, accepted=True)
 
     def _drop(self, pending: Pending) -> None:
@@ -265,7 +277,7 @@ class InferenceClient:
         if closed := list(ids):
             for each in closed:
                 self._pending.pop(each, None)
-            await self._run("close", "closed", *closed)
+            await self._run("close", *closed)
 
     async def stop(self, job_id: str) -> None:
         """Cancel a conversation job; its result has the text so far, with `stopped` set. Idempotent.
@@ -287,6 +299,14 @@ class InferenceClient:
             QueueUnavailable: Redis cannot be reached.
         """
         return bool(await self._run("workers_ready", *tasks))
+
+    async def task_state(self, task: Task) -> TaskState:
+        """Return whether `task` is served, and how far the workers are that load its models.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        return await read_task_state(self._run, task)
 
     async def status(self) -> QueueStatus:
         """Return the state of the queue and its workers.
@@ -315,13 +335,17 @@ class InferenceClient:
         return None if ahead is None else int(ahead)
 
     async def _expire(self, pending: Pending) -> None:
-        """Withdraw an expired job; where Redis is away, the worker that claims it drops it."""
-        job = pending.job
-        if job.deadline > self._clock():
-            return  # A later `submit` has joined it, with a later deadline.
-        self._drop(pending)
+        """Withdraw an expired job, unless its deadline has moved or a later `submit` has joined it.
+
+        Where Redis is away, the worker that claims it drops it.
+        """
+        job, now = pending.job, self._clock()
         with contextlib.suppress(QueueUnavailable):
-            await self._run("close", "expired", job.id)
+            extended = await self._run("expire", job.id, now, job.deadline)
+            if extended is not None:
+                pending.extended = float(extended)
+        if job.deadline + pending.extended <= now:
+            self._drop(pending)
 
     async def _sweep(self) -> None:
         while True:
@@ -341,8 +365,10 @@ class InferenceClient:
         for pending in list(self._pending.values()):
             if not pending.accepted or pending.reply.done():
                 continue
-            if pending.job.deadline <= self._clock():
+            if pending.job.deadline + pending.extended <= self._clock():
                 await self._expire(pending)
-            elif (reply := await self._enqueue(pending.job, accepted=True)) is not None:
+            elif (
+                reply := await self._enqueue(pending.job, accepted=True, extended=pending.extended)
+            ) is not None:
                 self._drop(pending)
                 pending.receive(reply)

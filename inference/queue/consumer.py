@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -15,6 +15,7 @@ from inference.queue.backend_state import BackendState
 from inference.queue.connection import Client, connect_blocking, read_after
 from inference.queue.image_store import PictureStore
 from inference.queue.keys import GROUP, Keys, picture_name
+from inference.queue.loading_state import LoadingAnnouncer
 from inference.queue.scripts import Scripts
 from inference.schema import Delta, Failure, Job, Picture, Progress, Result, Task, in_one_scope
 from inference.settings import WorkerSettings
@@ -42,12 +43,14 @@ class ClaimedJob:
         stream: The key of its stream.
         entry_id: Its entry in the stream.
         isolated: It was claimed from a worker that fell silent, so it must run in a batch of its own.
+        extended: Seconds by which its deadline had moved when it was claimed; `job.deadline` includes them.
     """
 
     job: Job
     stream: str
     entry_id: str
     isolated: bool
+    extended: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Consumer:
         tasks: The tasks whose streams are read.
         name: The consumer's name, unique among live workers.
         settings: `claim_seconds`, `picture_seconds`, `queue_bytes`.
+        loading: Announces that the worker's models are being loaded, until the first heartbeat.
         clock: Returns Unix time in seconds.
     """
 
@@ -83,9 +87,11 @@ class Consumer:
         name: str,
         settings: WorkerSettings,
         *,
+        loading: LoadingAnnouncer | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
+        self._loading = loading
         self.garbage = 0
         """The number of entries so far that were no jobs."""
         self._redis = redis
@@ -159,16 +165,18 @@ class Consumer:
         self._retry_delay = min(MAX_RETRY_DELAY_S, max(MIN_RETRY_DELAY_S, self._retry_delay * 2))
         await asyncio.sleep(max(0.0, min(self._retry_delay, until - asyncio.get_running_loop().time())))
 
-    async def _valid_jobs(self, entries: Iterable[tuple[bytes, bytes, bytes]]) -> list[ClaimedJob]:
+    async def _valid_jobs(self, entries: Iterable[tuple[bytes, bytes, bytes, bytes]]) -> list[ClaimedJob]:
         claimed: list[ClaimedJob] = []
-        for stream, entry_id, payload in entries:
+        for stream, entry_id, payload, extended in entries:
             # Where Redis goes away right now, an entry that was not removed stays pending and is claimed
             # later.
             with contextlib.suppress(QueueUnavailable):
-                claimed += await self._validate(stream.decode(), entry_id.decode(), payload)
+                claimed += await self._validate(stream.decode(), entry_id.decode(), payload, float(extended))
         return claimed
 
-    async def _validate(self, stream: str, entry_id: str, payload: bytes) -> list[ClaimedJob]:
+    async def _validate(
+        self, stream: str, entry_id: str, payload: bytes, extended: float
+    ) -> list[ClaimedJob]:
         """Parse an entry; remove it where it is malformed or expired.
 
         Returns:
@@ -180,7 +188,8 @@ class Consumer:
             log.warning("entry %s of %s is no job: removed (%d so far)", entry_id, stream, self.garbage)
             await self._run_finish("", stream, entry_id, "")
             return []
-        claimed = ClaimedJob(job, stream, entry_id, isolated=False)
+        job = job.model_copy(update={"deadline": job.deadline + extended})
+        claimed = ClaimedJob(job, stream, entry_id, isolated=False, extended=extended)
         if job.deadline < self._clock():
             log.info("job %s expired before it began", job.id)
             await self._publish_reply(claimed, Failure(job_id=job.id, code=Expired.code))
@@ -207,8 +216,10 @@ class Consumer:
         """
         with contextlib.suppress(QueueUnavailable):
             while entry := await self._run("claim_abandoned", self.name, self._idle_ms, *self._streams):
-                stream, entry_id, payload = entry
-                for claimed in await self._validate(stream.decode(), entry_id.decode(), payload):
+                stream, entry_id, payload, extended = entry
+                for claimed in await self._validate(
+                    stream.decode(), entry_id.decode(), payload, float(extended)
+                ):
                     if isolated := await self._count_attempt(claimed):
                         return [isolated]
         return []
@@ -236,7 +247,7 @@ class Consumer:
             failure = Failure(job_id=claimed.job.id, code=WorkerLost.code)
             await self._publish_reply(claimed, failure, self._dead_letter(claimed.job))
         else:
-            return ClaimedJob(claimed.job, claimed.stream, claimed.entry_id, isolated=True)
+            return replace(claimed, isolated=True)
         return None
 
     def _dead_letter(self, job: Job) -> dict[str, str]:
@@ -330,12 +341,25 @@ class Consumer:
             log.warning("could not publish a delta: %s", error)
             return True
 
+    async def hold_deadline(self, claimed: ClaimedJob, lease_s: float) -> float:
+        """Have a claimed job's deadline stand still until `lease_s` seconds from now: its model is fetched.
+
+        Returns:
+            The job's deadline: Unix time in seconds. While Redis is away, the one that it was claimed with.
+        """
+        moved: bytes | float = claimed.extended
+        with _logged_while_away("hold a deadline"):
+            moved = await self._run("hold_deadline", claimed.job.id, claimed.entry_id, self._clock(), lease_s)
+        return claimed.job.deadline - claimed.extended + float(moved)
+
     def backend_state(self, task: Task) -> BackendState:
         """Return what reports the problems of this worker's model server."""
         return BackendState(self._redis, self._keys, self.name, task, self._clock)
 
     async def beat(self, ttl: float) -> None:
         """Register this worker as live and ready for `ttl` seconds from now; 0: as gone."""
+        if self._loading is not None:
+            await self._loading.ready(self._tasks)
         with _logged_while_away("beat"):
             await self._run("beat", self.name, ttl, *self._tasks)
 

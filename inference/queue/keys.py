@@ -52,6 +52,10 @@ class Keys:
         """Sorted set of the workers that serve a task, by the time until which they count as live."""
         return f"{self.prefix}:workers:{task}"
 
+    def loading(self, task: str) -> str:
+        """Hash with the state of each worker that loads a task's models, by the worker's name."""
+        return f"{self.prefix}:loading:{task}"
+
     def problems(self, task: str) -> str:
         """Hash with the last problem of each worker's model server, by the worker's name."""
         return f"{self.prefix}:problems:{task}"
@@ -102,6 +106,7 @@ class Keys:
             self.pictures,
             self.picture_bytes,
             GROUP,
+            self.loading(""),
         )
 
 

@@ -20,6 +20,7 @@ class Pending:
             before.
         accepted: The queue has accepted the job: should it be lost, it is submitted again past every limit.
         submits: The number of `submit` calls that rely on it.
+        extended: Seconds by which its deadline has moved while models were fetched or loaded.
         changed: Set, and replaced by a new event, when a delta or the reply has come.
     """
 
@@ -30,6 +31,7 @@ class Pending:
     deltas: list[Delta | Progress] = field(default_factory=list)
     accepted: bool = False
     submits: int = 0
+    extended: float = 0.0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     _last: tuple[int, int] = (0, -1)
@@ -56,9 +58,10 @@ class Ticket:
 
     Args:
         pending: Its state, kept up to date by the client.
-        deadline: Unix time in seconds until which this submitter waits.
+        deadline: Unix time in seconds until which this submitter waits; later, where it has moved.
         position: Returns the number of jobs before a job, by its id.
-        expire: Withdraws a job that no worker has claimed.
+        expire: Called at the deadline: finds out whether it has moved, and otherwise withdraws a job that no
+            worker has claimed.
         clock: Returns Unix time in seconds.
     """
 
@@ -124,17 +127,20 @@ class Ticket:
         """
         return None if self._pending.reply.done() else await self._position(self.id)
 
+    def _left(self) -> float:
+        return self._deadline + self._pending.extended - self._clock()
+
     async def _wait_until_deadline(
         self, event: asyncio.Future[Result | Failure] | asyncio.Task[bool]
     ) -> None:
         """Wait for an event, by this process's clock, whether Redis and the workers live or not."""
         try:
             while not event.done():
-                left = self._deadline - self._clock()
-                if left <= 0:
+                if self._left() <= 0:
                     await self._expire(self._pending)
-                    raise Expired
-                await asyncio.wait([event], timeout=left)
+                    if self._left() <= 0:
+                        raise Expired
+                await asyncio.wait([event], timeout=self._left())
         finally:
             if event is not self._pending.reply:
                 event.cancel()

@@ -32,6 +32,8 @@ DELTA_INTERVAL_S: Final = 0.1
 """Seconds between two deltas; the first is published at once."""
 CLOSE_TIMEOUT_S: Final = 0.5
 """Seconds for an engine to release a cancelled generation."""
+PULL_LEASE_S: Final = 60.0
+"""Seconds for which a job's deadline stands still after each step that the fetching of its model has made."""
 PULL_MARGIN_S: Final = 5.0
 """Seconds before the deadline at which the reply says that the model is still being fetched."""
 MAX_WAIT_S: Final = 86400.0
@@ -54,6 +56,7 @@ class ChatGeneration:
         start_s: Seconds until its first sign.
         pull_margin_s: Seconds before the deadline at which the reply says that the model is still being
             fetched.
+        pull_lease_s: Seconds for which the deadline stands still after each step of the fetching.
 
     Attributes:
         claimed: As given.
@@ -61,7 +64,7 @@ class ChatGeneration:
         is_answered: Whether the engine answered to the end.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the delays are optional
         self,
         claimed: ClaimedJob,
         consumer: Consumer,
@@ -71,8 +74,11 @@ class ChatGeneration:
         silence_s: float,
         start_s: float,
         pull_margin_s: float = PULL_MARGIN_S,
+        pull_lease_s: float = PULL_LEASE_S,
     ) -> None:
         self.claimed = claimed
+        self._deadline = claimed.job.deadline
+        self._pull_lease_s = pull_lease_s
         self.error: BeholderError | None = None
         self.is_answered = False
         self._consumer = consumer
@@ -141,21 +147,26 @@ class ChatGeneration:
     async def _wait_for_end(self, generating: asyncio.Task[None]) -> bool:
         """Wait until the generation completes, is cancelled, or meets its deadline; then release the engine.
 
+        The deadline moves while the model is being fetched.
+
         Returns:
             Whether it completed, with an error or without.
         """
         cancelled = asyncio.create_task(self._cancelled.wait())
-        either, deadline = [generating, cancelled], self.claimed.job.deadline
         try:
-            await asyncio.wait(
-                either,
-                timeout=_seconds_until(deadline - self._pull_margin_s),
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if not self._pulling:
-                await asyncio.wait(
-                    either, timeout=_seconds_until(deadline), return_when=asyncio.FIRST_COMPLETED
-                )
+            while True:
+                early, deadline = self._deadline - self._pull_margin_s, self._deadline
+                until = early if _seconds_until(early) > 0 else deadline
+                if _seconds_until(until) <= 0 or (until == deadline and self._pulling):
+                    break
+                if (
+                    await asyncio.wait(
+                        [generating, cancelled],
+                        timeout=_seconds_until(until),
+                        return_when=asyncio.FIRST_COMPLETED,
+                    )
+                )[0]:
+                    break
             return generating.done()
         finally:
             cancelled.cancel()
@@ -181,6 +192,7 @@ class ChatGeneration:
                     if isinstance(piece, PullProgress):
                         self._progress = piece
                         self._pulling = piece.fraction != 1.0
+                        self._deadline = await self._consumer.hold_deadline(self.claimed, self._pull_lease_s)
                     elif isinstance(piece, BusyRetry):
                         self._busy_s = piece.delay_s
                         self._progress = piece

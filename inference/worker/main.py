@@ -11,6 +11,7 @@ Failures and their scope:
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
@@ -24,14 +25,17 @@ from inference.errors import BeholderError
 from inference.images.decoder_pool import DecoderPool
 from inference.images.reader import PictureReader
 from inference.model_thread import ModelThread, all_ended
+from inference.models.catalogue import served
 from inference.models.errors import ModelUnavailable
 from inference.models.libraries import check_libraries, import_errors
+from inference.models.progress import Progress, default_progress, each_of
 from inference.queue.backlog import Backlog
 from inference.queue.cancellations import CancellationListener
 from inference.queue.connection import connect
 from inference.queue.consumer import Consumer
 from inference.queue.embedded_redis import running_redis
 from inference.queue.keys import Keys
+from inference.queue.loading_state import LoadingAnnouncer
 from inference.schema import Task
 from inference.settings import WorkerSettings
 from inference.stop_signals import stop_on_signals
@@ -50,12 +54,12 @@ FATAL: Final = 2
 _THREADS_END_S: Final = 0.2
 """Seconds for idle threads to end before the process exits without them."""
 
-Load = Callable[[Task, WorkerSettings], Engine]
+Load = Callable[[Task, WorkerSettings, Progress], Engine]
 T = TypeVar("T")
-LoadChat = Callable[[WorkerSettings], ChatEngine | None]
+LoadChat = Callable[[WorkerSettings, Progress], ChatEngine | None]
 
 
-async def serve(
+async def serve(  # noqa: PLR0913 - each is optional but the first three
     settings: WorkerSettings,
     engines: Mapping[Task, Engine],
     redis_url: str,
@@ -64,10 +68,11 @@ async def serve(
     keys: Keys | None = None,
     chat: ChatEngine | None = None,
     stop_timeout_s: float = STOP_TIMEOUT_S,
+    loading: LoadingAnnouncer | None = None,
 ) -> None:
     """Serve jobs until `stop` is set.
 
-    The engines are warmed up first; only then does the worker count as ready.
+    The engines are warmed up first; only then does the worker count as ready. What comes meanwhile waits.
 
     Args:
         settings: The worker's settings.
@@ -78,6 +83,7 @@ async def serve(
         keys: The key names.
         chat: The engine of `converse`; None: that task is not served.
         stop_timeout_s: Seconds for the jobs in flight to finish once `stop` is set.
+        loading: Announces the tasks until the worker is ready for them; None: an announcer of its own.
 
     Raises:
         QueueUnavailable: Redis cannot be reached at the start; later the worker waits for it.
@@ -87,13 +93,17 @@ async def serve(
     """
     keys = keys or Keys()
     redis = connect(redis_url)
-    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    batch_jobs = Consumer(redis, keys, tuple(engines), name, settings)
-    chat_jobs = Consumer(redis, keys, ("converse",), name, settings)
+    announcing: contextlib.AbstractAsyncContextManager[None] = contextlib.nullcontext()
+    if loading is None:
+        tasks: tuple[Task, ...] = (*engines, "converse") if chat is not None else tuple(engines)
+        loading = LoadingAnnouncer(redis, keys, worker_name(), tasks)
+        announcing = loading.running()
+    batch_jobs = Consumer(redis, keys, tuple(engines), loading.worker, settings, loading=loading)
+    chat_jobs = Consumer(redis, keys, ("converse",), loading.worker, settings, loading=loading)
     isolation_lock = asyncio.Lock()
     loops: list[WorkerLoop] = []
     try:
-        async with DecoderPool(settings) as decoder:
+        async with announcing, DecoderPool(settings) as decoder:
             if engines:
                 await batch_jobs.ensure_groups()
                 backlog = Backlog(redis, keys, tuple(engines))
@@ -114,6 +124,11 @@ async def serve(
         await redis.aclose()
 
 
+def worker_name() -> str:
+    """Make a name that no other worker has."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
 async def _run_loops(loops: Sequence[WorkerLoop], stop: asyncio.Event) -> None:
     """Run the loops side by side until they stop; where one cannot go on, the others are told to stop."""
     tasks = [asyncio.create_task(loop.run(stop)) for loop in loops]
@@ -129,8 +144,13 @@ async def _run_loops(loops: Sequence[WorkerLoop], stop: asyncio.Event) -> None:
         task.result()
 
 
-def load_model(task: Task, settings: WorkerSettings) -> Engine:
+def load_model(task: Task, settings: WorkerSettings, progress: Progress) -> Engine:
     """Load the engine of a task, with a progress bar where the model must be downloaded.
+
+    Args:
+        task: The task.
+        settings: The model and the device.
+        progress: Called with each step of a download, beside the bar.
 
     Raises:
         ModelUnavailable: The model cannot be loaded; the message says what to do.
@@ -139,18 +159,22 @@ def load_model(task: Task, settings: WorkerSettings) -> Engine:
         # This imports torch and transformers, which takes seconds.
         from inference.models.loading import load  # noqa: PLC0415
 
-    return load(task, settings)
+    return load(task, settings, each_of(default_progress(), progress))
 
 
-def load_chat(settings: WorkerSettings) -> ChatEngine | None:
+def load_chat(settings: WorkerSettings, progress: Progress) -> ChatEngine | None:
     """Load the engine of the `converse` task; None where the settings name no model for it.
+
+    Args:
+        settings: The model and the device.
+        progress: Called with each step of a download, beside the bar.
 
     Raises:
         ModelUnavailable: The model cannot be loaded; the message says what to do.
     """
     from inference.models import chat_loading  # noqa: PLC0415 - it may import torch
 
-    return chat_loading.load_chat(settings)
+    return chat_loading.load_chat(settings, each_of(default_progress(), progress))
 
 
 def main(settings: WorkerSettings, load: Load = load_model, load_chat: LoadChat = load_chat) -> int:
@@ -183,11 +207,7 @@ async def _main(settings: WorkerSettings, load: Load, load_chat: LoadChat, loadi
     try:
         check_libraries(settings)
         async with running_redis(settings) as redis_url:
-            engines, chat = await _load(settings, load, load_chat, loading, stop)
-            if not engines and chat is None and not stop.is_set():
-                raise ModelUnavailable("There is no model for any task in BEHOLDER_TASKS: add a task to it.")
-            if not stop.is_set():
-                await serve(settings, engines, redis_url, stop=stop, chat=chat)
+            await _load_and_serve(settings, load, load_chat, loading, redis_url, stop)
     except BeholderError as error:
         sys.stderr.write(f"beholder worker: {error}\n")
         return FATAL
@@ -197,8 +217,45 @@ async def _main(settings: WorkerSettings, load: Load, load_chat: LoadChat, loadi
     return 0
 
 
+async def _load_and_serve(
+    settings: WorkerSettings,
+    load: Load,
+    load_chat: LoadChat,
+    thread: ModelThread,
+    redis_url: str,
+    stop: asyncio.Event,
+) -> None:
+    """Load the engines and serve jobs; the tasks are announced from before their models are loaded.
+
+    Where only the operator can put right what is wrong, the announcements are withdrawn at once; a worker
+    that is stopped, or may succeed when it is started again, leaves them until they run out.
+    """
+    redis = connect(redis_url)
+    loading = LoadingAnnouncer(redis, Keys(), worker_name(), served(settings))
+    try:
+        async with loading.running():
+            try:
+                engines, chat = await _load(settings, load, load_chat, thread, loading, stop)
+                if not engines and chat is None and not stop.is_set():
+                    raise ModelUnavailable(
+                        "There is no model for any task in BEHOLDER_TASKS: add a task to it."
+                    )
+                if not stop.is_set():
+                    await serve(settings, engines, redis_url, stop=stop, chat=chat, loading=loading)
+            except BeholderError:
+                await loading.withdraw()
+                raise
+    finally:
+        await redis.aclose()
+
+
 async def _load(
-    settings: WorkerSettings, load: Load, load_chat: LoadChat, loading: ModelThread, stop: asyncio.Event
+    settings: WorkerSettings,
+    load: Load,
+    load_chat: LoadChat,
+    thread: ModelThread,
+    loading: LoadingAnnouncer,
+    stop: asyncio.Event,
 ) -> tuple[dict[Task, Engine], ChatEngine | None]:
     """Load the engines; return early, without the missing ones, when `stop` is set."""
     stopped = asyncio.create_task(stop.wait())
@@ -206,7 +263,7 @@ async def _load(
     async def unless_stopped(function: Callable[..., T], *arguments: object) -> T | None:
         if stop.is_set():
             return None
-        call = asyncio.create_task(loading.call(function, *arguments))
+        call = asyncio.create_task(thread.call(function, *arguments))
         await asyncio.wait([call, stopped], return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
             call.cancel()
@@ -214,12 +271,16 @@ async def _load(
         return await call
 
     try:
-        engines: dict[Task, Engine] = {
-            task: engine
-            for task in settings.tasks
-            if task != "converse" and (engine := await unless_stopped(load, task, settings)) is not None
-        }
-        chat = await unless_stopped(load_chat, settings) if "converse" in settings.tasks else None
+        engines: dict[Task, Engine] = {}
+        for number, task in enumerate((task for task in settings.tasks if task != "converse"), 1):
+            await loading.begin(number)
+            engine = await unless_stopped(load, task, settings, loading.progress)
+            if engine is not None:
+                engines[task] = engine
+        chat = None
+        if "converse" in settings.tasks:
+            await loading.begin(len(engines) + 1)
+            chat = await unless_stopped(load_chat, settings, loading.progress)
     finally:
         stopped.cancel()
     return engines, chat

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from inference.engines import ChatEngine, Engine
 from inference.models.errors import ModelUnavailable
+from inference.models.progress import Progress
 from inference.schema import Task
 from inference.settings import WorkerSettings
 from inference.worker.main import main
@@ -24,7 +25,7 @@ from tests.inference.fake_chat_engine import ScriptedChat
 ROOT = Path(__file__).parents[2]
 
 
-def load(task: Task, _: WorkerSettings) -> Engine:
+def load(task: Task, _: WorkerSettings, __: Progress | None = None) -> Engine:
     """Make the engine that the environment asks for."""
     how = os.environ.get("HOW", "")
     if how == "unavailable":
@@ -32,7 +33,7 @@ def load(task: Task, _: WorkerSettings) -> Engine:
     return fake_engine.load(task, Path(os.environ["DIARY"]), how)
 
 
-def load_chat(_: WorkerSettings) -> ChatEngine:
+def load_chat(_: WorkerSettings, __: Progress | None = None) -> ChatEngine:
     """Make the engine that converses; only where it is `free`, what is held goes on."""
     chat = ScriptedChat(diary=Path(os.environ["DIARY"]))
     if os.environ.get("HOW") == "free":

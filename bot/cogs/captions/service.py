@@ -20,7 +20,7 @@ from bot.events.router import IncomingMessage, MessageHandler
 from bot.formatting.captions import about_line, caption_results, format_answers
 from bot.formatting.errors import error_sentence
 from bot.formatting.help import help_text, is_help_request
-from bot.formatting.status import INTERNAL_ERROR, NO_WORKER, REDIS_AWAY, no_image_here
+from bot.formatting.status import INTERNAL_ERROR, REDIS_AWAY, no_image_here, not_ready
 from bot.images.extract import ImageRef, extract_images, may_get_embeds, own_images
 from bot.images.fetcher import image_source
 from bot.images.lookup import FoundImages, fetch_images
@@ -237,7 +237,8 @@ class CaptionService(MessageHandler):
     async def _status(self, request: OpenPost) -> str | None:
         """Return what a member who waits is told; None while a worker for the request is up."""
         task: Task = "caption" if request.question is None else "answer"
-        return None if await self._client.inference.workers_ready([task]) else NO_WORKER
+        state = await self._client.inference.task_state(task)
+        return None if state.ready else not_ready(state)
 
     def _target(self, request: OpenPost, message: discord.Message) -> ReplyTarget:
         return ReplyTarget(message.channel, request.channel_id, request.message_id, self._bot_id, request.id)

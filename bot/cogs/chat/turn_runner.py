@@ -20,7 +20,7 @@ from bot.discord_api.retry import retry_discord
 from bot.durable.runner import progress_shown, retry_redis
 from bot.errors import TargetDeleted
 from bot.formatting.markdown import small_print
-from bot.formatting.status import INTERNAL_ERROR, NO_WORKER, queue_position
+from bot.formatting.status import INTERNAL_ERROR, not_ready, queue_position
 from bot.images.extract import ImageRef
 from bot.images.fetcher import image_source
 from bot.images.lookup import fetch_images
@@ -241,11 +241,12 @@ class ChatTurnRunner:
             ahead = await job.ticket.position()
             if ahead is None:
                 return None
-            return queue_position(ahead) if await self._chat.ready() else NO_WORKER
+            state = await self._chat.state()
+            return queue_position(ahead) if state.ready else not_ready(state)
 
         async def show(text: str) -> None:
             if not stream.text:
-                stream.show_notice(small_print(text))
+                stream.show_notice(text)
 
         channel = self._runner.channel_of(request)
         async with progress_shown(status, show, every_s=self._delays.queue_position_s, typing_in=channel):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from redis.commands.core import AsyncScript
 
 Name = Literal[
+    "announce_loading",
     "beat",
     "begin_generation",
     "cancel",
@@ -22,15 +23,19 @@ Name = Literal[
     "close",
     "count_attempt",
     "ensure_groups",
+    "expire",
     "finish",
     "has_abandoned",
+    "hold_deadline",
     "leave",
+    "loading",
     "position",
     "publish_delta",
     "renew",
     "reserve_image",
     "submit",
     "take",
+    "withdraw_loading",
     "workers_ready",
 ]
 

@@ -1,11 +1,10 @@
--- Close jobs. 'expired': withdraw those that no worker has claimed. 'closed': also delete kept results, and the records
--- of claimed jobs, whose replies are then dropped.
--- ARGV: 'expired' | 'closed', ids...
+-- Close jobs: withdraw those that no worker has claimed; delete kept results, and the records of claimed jobs, whose
+-- replies are then dropped.
+-- ARGV: ids...
 -- Returns 1.
-for i = 2, #ARGV do
-  local id = ARGV[i]
+for _, id in ipairs(ARGV) do
   local scope, asker = unpack(redis.call('HMGET', JOB .. id, 'scope', 'asker'))
-  if not withdraw(id) and ARGV[1] == 'closed' and scope then
+  if not withdraw(id) and scope then
     if asker then uncount(id, asker) end
     redis.call('DEL', RESULT .. scope .. ':' .. id, JOB .. id)
   end

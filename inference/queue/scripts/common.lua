@@ -1,9 +1,10 @@
 -- Names and functions that the scripts share; it stands before each of them.
--- An open job's record has the field `entry`; a finished one's has only its scope, so that its result is found. All other
+-- An open job's record has the field `entry`; a finished one's has its scope,
+-- so that its result is found. All other
 -- state is in the streams themselves.
 -- KEYS: see Keys.for_scripts
-local OPEN, JOB, ASKER, RESULT, REPLIES, RECENT, DEAD, WORKERS, PICTURE, PICTURES, PICTURE_BYTES, GROUP =
-  unpack(KEYS)
+local OPEN, JOB, ASKER, RESULT, REPLIES, RECENT, DEAD, WORKERS, PICTURE, PICTURES, PICTURE_BYTES, GROUP,
+  LOADING = unpack(KEYS)
 -- Seconds for which a silent worker counts as restarting.
 local RESTART = 120
 
@@ -73,8 +74,11 @@ end
 -- Publish a job's reply and keep it for `retention` ms.
 local function publish_reply(id, scope, reply_to, reply, retention)
   redis.call('SET', RESULT .. scope .. ':' .. id, reply, 'PX', retention)
+  -- Its submitter may look once more by how much the deadline has moved, before it has read the reply.
+  local extended = redis.call('HGET', JOB .. id, 'extended')
   redis.call('DEL', JOB .. id)
   redis.call('HSET', JOB .. id, 'scope', scope)
+  if extended then redis.call('HSET', JOB .. id, 'extended', extended) end
   redis.call('PEXPIRE', JOB .. id, retention)
   -- The stream of a bot that never comes back expires; one that does finds the kept result.
   redis.call('XADD', REPLIES .. reply_to, 'MAXLEN', '~', 10000, '*', 'reply', reply)
@@ -89,4 +93,50 @@ local function withdraw(id)
   uncount(id, asker)
   redis.call('DEL', JOB .. id)
   return true
+end
+
+-- Return whether a live worker is ready for the task.
+local function ready(task)
+  return redis.call('ZCOUNT', WORKERS .. task, '(' .. seconds(), '+inf') > 0
+end
+
+-- Return the states of the workers that load the task's models; those whose lease has run out are dropped.
+local function loading(task)
+  local key, now, found = LOADING .. task, seconds(), {}
+  local all = redis.call('HGETALL', key)
+  for i = 1, #all, 2 do
+    local read, state = pcall(cjson.decode, all[i + 1])
+    if read and type(state) == 'table' and (tonumber(state['until']) or 0) > now then
+      found[#found + 1] = all[i + 1]
+    else
+      redis.call('HDEL', key, all[i])
+    end
+  end
+  return found
+end
+
+-- Have an open job's deadline stand still until `lease` seconds from `now` (Unix time in seconds, of the caller's clock).
+-- `extended` is by how many seconds the deadline has moved in all, `held` until when it stands still.
+local function hold_deadline(id, now, lease)
+  local record = JOB .. id
+  local deadline, held, asker, extended = unpack(redis.call('HMGET', record, 'deadline', 'held', 'asker', 'extended'))
+  if not deadline or tonumber(deadline) < now then return end
+  local from = tonumber(held or now)
+  if from < now - lease then from = now end
+  local more = now + lease - from
+  if more <= 0 then return end
+  deadline = string.format('%.3f', deadline + more)
+  redis.call('HSET', record, 'deadline', deadline, 'held', string.format('%.3f', now + lease),
+    'extended', string.format('%.3f', (extended or 0) + more))
+  redis.call('PEXPIRE', record, redis.call('PTTL', record) + math.ceil(more * 1000))
+  for _, key in ipairs({OPEN, ASKER .. asker}) do
+    redis.call('ZADD', key, 'XX', deadline, id)
+  end
+end
+
+-- Return by how many seconds the deadline of an entry's job has moved; '0' where it has not.
+local function extension(entry)
+  local read, job = pcall(cjson.decode, payload(entry))
+  if not read or type(job) ~= 'table' or type(job.id) ~= 'string' then return '0' end
+  return redis.call('HGET', JOB .. job.id, 'extended') or '0'
 end

@@ -1,6 +1,6 @@
 -- Deliver new entries, the oldest first, whatever their task; the first half of the streams before the second.
 -- ARGV: consumer, most jobs, streams...
--- Returns {{stream, entry, payload}...}, {last delivered id of each stream...}
+-- Returns {{stream, entry, payload, seconds by which its deadline has moved}...}, {last delivered id of each stream...}
 local name, left = ARGV[1], tonumber(ARGV[2])
 local half = (#ARGV - 2) / 2
 local out, last = {}, {}
@@ -27,7 +27,7 @@ local function tier(first, final)
     if share[stream] then
       local read = redis.call('XREADGROUP', 'GROUP', GROUP, name, 'COUNT', share[stream], 'STREAMS', stream, '>')
       for _, entry in ipairs(read and read[1][2] or {}) do
-        order[#order + 1] = {stream, entry[1], payload(entry)}
+        order[#order + 1] = {stream, entry[1], payload(entry), extension(entry)}
       end
     end
   end

@@ -1,5 +1,6 @@
 """A bot's clients and some workers' consumers on one queue, with keys of their own."""
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Literal, TypeVar
@@ -67,8 +68,9 @@ class QueueHarness:
         clock: Callable[[], float] | None = None,
         **changes: Any,
     ) -> Consumer:
-        extra = {"clock": clock} if clock else {}
-        consumer = Consumer(self.redis, self.keys, tasks, name, self.settings(**changes), **extra)
+        consumer = Consumer(
+            self.redis, self.keys, tasks, name, self.settings(**changes), clock=clock or time.time
+        )
         self._stack.push_async_callback(consumer.close)
         return consumer
 

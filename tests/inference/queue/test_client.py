@@ -130,7 +130,7 @@ async def test_one_person_cannot_have_more_than_their_share(queue: QueueHarness)
     await queue.submit_all(client, "ab")
     with pytest.raises(TooManyInFlight) as caught:
         await queue.submit(client, "c")
-    assert caught.value.detail == {"limit": 2}
+    assert caught.value.detail == {"limit": 2, "open": 2}
     await queue.submit(client, "d", asker="8")
     [taken] = await worker.take(1, 0)
     await worker.finish(taken, captioned(taken))

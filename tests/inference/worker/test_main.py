@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from inference.errors import NotServed
+from inference.queue.client import Ticket
 from inference.queue.keys import Keys
 from inference.schema import Answered, Failure, Result, replies
 from inference.worker.base import STOP_TIMEOUT_S
@@ -152,6 +154,34 @@ async def test_a_worker_can_be_stopped_while_it_warms_up(redis_url: str, diary: 
         process.terminate()
         async with asyncio.timeout(STOP_TIMEOUT_S + 20):
             assert await process.wait() == 0
+
+
+async def accepted(asker: Asker, question: str) -> Ticket | None:
+    """Ask; None where it is refused because no worker does this."""
+    try:
+        return await asker.ask(question)
+    except NotServed:
+        return None
+
+
+async def test_a_worker_that_warms_up_is_waited_for_though_another_is_ready(
+    redis_url: str, asker: Asker, diary: Path
+) -> None:
+    async with worker(redis_url, diary, BEHOLDER_TASKS="converse"):
+        await asker.ready("converse")
+        async with worker(redis_url, diary, HOW="cold", BEHOLDER_TASKS="answer") as process:
+            assert process.stderr is not None
+            async with asyncio.timeout(60):
+                while b"warming" not in await process.stderr.readline():
+                    pass
+            waiting = await accepted(asker, "early")
+            assert waiting is not None
+            state = await asker.client.task_state("answer")
+            assert not state.ready
+            assert state.loading is not None
+            process.kill()
+        async with worker(redis_url, diary, BEHOLDER_TASKS="answer"):
+            assert await outcome(waiting) == "early: red"
 
 
 @pytest.mark.parametrize(

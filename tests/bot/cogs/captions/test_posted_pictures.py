@@ -1,12 +1,18 @@
 """Captions of posted pictures."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from bot.formatting.errors import error_sentence
 from bot.formatting.status import NO_IMAGE_HERE, NO_WORKER
 from inference.errors import BrokenPicture, NotAPicture
+from inference.queue.connection import connect
+from inference.queue.keys import Keys
+from inference.queue.loading_state import LoadingAnnouncer
+from inference.queue.scripts import Scripts
 from tests.bot.harness import NOTICES_AT_ONCE, Harness, picture, wait_until
 
 
@@ -213,6 +219,45 @@ async def test_the_notice_that_no_worker_is_up_becomes_the_answer(
             )
         assert edited["content"] == "a red circle"
         assert len(await harness.replies(harness.general, mentioned)) == 1
+
+
+async def test_what_comes_while_the_models_are_loaded_waits_with_the_reason_and_is_answered(
+    harness: Harness,
+) -> None:
+    """Also where another worker is ready first, which can do something else."""
+    redis, keys = connect(harness.redis_url), Keys()
+    loading = LoadingAnnouncer(redis, keys, "loads", ("caption", "answer"))
+    try:
+        await Scripts(redis, keys)("beat", "converses", 60, "converse")
+        await loading.announce()
+        async with harness.bot(delays=NOTICES_AT_ONCE):
+            mentioned = await harness.ada.post(
+                harness.general, harness.mention, files=[("a.png", picture("a red circle"))]
+            )
+            first = await harness.ada.reply_to(mentioned)
+            assert first["content"] == (
+                "-# My models are being loaded (model 1 of 2): the answer will appear here when they are."
+            )
+
+            def edited_to(content: str) -> Callable[[str, dict[str, Any]], bool]:
+                return lambda kind, data: (
+                    (kind, data.get("id"), data.get("content")) == ("MESSAGE_UPDATE", first["id"], content)
+                )
+
+            await loading.begin(2)
+            loading.progress("model.safetensors", 45, 100)
+            await loading.announce()
+            await harness.ada.hear(
+                edited_to(
+                    "-# My models are being fetched, which happens once (model 2 of 2, 45 %): the answer "
+                    "will appear here when they are."
+                )
+            )
+            async with harness.worker():
+                await harness.ada.hear(edited_to("a red circle"))
+            assert len(await harness.replies(harness.general, mentioned)) == 1
+    finally:
+        await redis.aclose()
 
 
 async def test_the_bot_stops_while_a_request_runs_and_the_request_stays_open(harness: Harness) -> None:
