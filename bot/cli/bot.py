@@ -163,7 +163,6 @@ async def redis_for(settings: BotSettings) -> AsyncIterator[str]:
 
 async def _run_client(client: Beholder, token: str, stopped: asyncio.Event) -> None:
     """Run a client until `stopped` is set or its connection ends for good."""
-    _announce_when_ready(client)
     session = asyncio.create_task(_log_in_and_listen(client, token), name="discord")
     stop = asyncio.create_task(stopped.wait(), name="stop")
     try:
@@ -177,14 +176,10 @@ async def _run_client(client: Beholder, token: str, stopped: asyncio.Event) -> N
         await _close(client)
 
 
-def _announce_when_ready(client: Beholder) -> None:
-    """Print who the bot is and where, at its first gateway session."""
-
-    async def announce() -> None:
-        client.remove_listener(announce, "on_ready")
-        print(*ready_lines(client), sep="\n", flush=True)
-
-    client.add_listener(announce, "on_ready")
+async def _announce(client: Beholder) -> None:
+    """Print who the bot is and where, once it is in its first gateway session."""
+    await client.wait_until_ready()
+    print(*ready_lines(client), sep="\n", flush=True)
 
 
 async def _close(client: Beholder) -> None:
@@ -206,7 +201,12 @@ async def _log_in_and_listen(client: Beholder, token: str) -> None:
     """
     with startup_errors(client):
         await client.login(token)
-        await client.connect()
+        announcing = asyncio.create_task(_announce(client), name="ready line")
+        try:
+            await client.connect()
+        finally:
+            announcing.cancel()
+            await asyncio.gather(announcing, return_exceptions=True)
 
 
 @contextlib.contextmanager

@@ -80,6 +80,8 @@ class TurnStreams:
             with contextlib.suppress(QueueUnavailable):
                 await self._client.inbox.amend(request.model_copy(update={"messages": message_ids}))
                 await self._history.shown(key, request.turn_id, message_ids)
+                if await self._history.newest(key) is None:
+                    await self._history.newest(key, request.turn_id)
             self._begin_moving(key, request)
 
         return AnswerStream(
@@ -118,7 +120,9 @@ class TurnStreams:
         In this order, so that a bot that is killed in between does both after its restart.
         """
         before = await retry_redis(lambda: self._history.newest(key))
-        if before is not None and before != request.turn_id:
+        if before == request.turn_id:
+            return
+        if before is not None:
             messages = await retry_redis(lambda: self._history.messages(key, before))
             if messages:
                 await self._remove_buttons(request, messages[-1])
