@@ -1,11 +1,14 @@
-"""Fits a conversation into the model's context window, by token counts and estimates."""
+"""Fits a conversation into the model's context window, by token counts and estimates.
 
-from collections.abc import Iterable, Sequence
+Pictures come before words: first those that the turn to answer is about, then earlier ones, the newest first.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from handlers.chat.models import Exchange, Subject, TokenCount
-from inference.schema import MAX_CHAT_PICTURES, MAX_TURNS
+from handlers.chat.models import Exchange, PostedImage, Subject, TokenCount
+from inference.schema import MAX_CHAT_PICTURES, MAX_PICTURES, MAX_TURNS
 
 TOKENS_PER_TURN: Final = 12
 """Of a turn's role and name."""
@@ -13,8 +16,11 @@ BYTES_PER_TOKEN: Final = 3.0
 """Of UTF-8 text. English has about 4, most languages fewer; an estimate that is too high is safe."""
 MAX_REPLY_TOKENS: Final = 1024
 """Tokens reserved for the answer, at most."""
-MAX_SUBJECT_SHARE: Final = 0.7
-"""Share of the room that the subject's images may use: an album must leave room for the turns."""
+MAX_EARLIER_SHARE: Final = 0.7
+"""Share of the room up to which earlier images come before earlier words: a conversation with many images
+must not lose all that was said."""
+MAX_APART_TURNS: Final = 2 * MAX_CHAT_PICTURES // MAX_PICTURES
+"""Turns before the first exchange with the images that are in none of the others."""
 MIN_PLAUSIBLE_SHARE: Final = 0.4
 """A count below this share of the estimate excludes what the engine had in its cache."""
 
@@ -41,16 +47,66 @@ class FittedHistory:
     """The part of a conversation that fits into the context window.
 
     Attributes:
-        subject: With the images that fit.
         exchanges: The oldest first; the last is the one to answer.
+        images: Those shown with the turn of each exchange.
+        apart: Those that are shown before the first exchange: the subject's, and of turns that were left out.
+        left_out: Whether images of each exchange were left out.
+        asked: How many images the turn to answer is about.
+        seen: How many of these fit.
+        unseen_earlier: How many of the other images were left out.
         dropped: Whether exchanges were left out.
-        unseen: How many of the subject's images were left out.
     """
 
-    subject: Subject
     exchanges: tuple[Exchange, ...]
-    dropped: bool
-    unseen: int = 0
+    images: tuple[tuple[PostedImage, ...], ...]
+    apart: tuple[PostedImage, ...] = ()
+    left_out: tuple[bool, ...] = ()
+    asked: int = 0
+    seen: int = 0
+    unseen_earlier: int = 0
+    dropped: bool = False
+
+    @property
+    def image_count(self) -> int:
+        """The number of images."""
+        return len(self.apart) + sum(map(len, self.images))
+
+
+@dataclass(frozen=True)
+class PlacedImages:
+    """The images of a conversation, each once.
+
+    Attributes:
+        subject: The subject's that no turn is shown with.
+        turns: Those that each exchange's turn is shown with, at most `MAX_PICTURES`.
+    """
+
+    subject: tuple[PostedImage, ...]
+    turns: tuple[tuple[PostedImage, ...], ...]
+
+
+def place_images(subject: Subject, exchanges: Sequence[Exchange]) -> PlacedImages:
+    """Say with which turn each image of a conversation is shown: with the last that has it, or is about it.
+
+    A turn in reply to a message is about that message's images; where these are the ones talked about
+    already, they stay where they are.
+    """
+    current, turns = subject.pictures, []
+    for said in (each.said for each in exchanges):
+        is_elsewhere = {each.which for each in said.about} != {each.which for each in current}
+        images = (*said.pictures, *(said.about if is_elsewhere else ()))
+        turns.append(images)
+        current = images or current
+    placed: set[tuple[int, str]] = set()
+
+    def new(images: Iterable[PostedImage]) -> tuple[PostedImage, ...]:
+        found = {each.which: each for each in images if each.which not in placed}
+        shown = tuple(found.values())[:MAX_PICTURES]
+        placed.update(each.which for each in shown)
+        return shown
+
+    in_turns = tuple(new(each) for each in reversed(turns))[::-1]
+    return PlacedImages(new(subject.pictures), in_turns)
 
 
 def fit_history(
@@ -60,45 +116,95 @@ def fit_history(
     context: int,
     sizes: TokenSizes = DEFAULT_TOKEN_SIZES,
 ) -> FittedHistory:
-    """Leave out the oldest exchanges that do not fit, but never the subject.
+    """Leave out the images and the exchanges that do not fit.
 
     Args:
-        subject: Its images are counted before everything else.
+        subject: The images that the conversation began with.
         exchanges: All exchanges, the oldest first; the last is the one to answer.
         known: The engine's token count of the previous turn.
         context: Tokens of the context window, including the answer.
         sizes: Token sizes of the model.
 
     Returns:
-        Always the last exchange; the first one if it fits beside the last; of the subject's images those that
-        fit into `MAX_SUBJECT_SHARE` of the room, at least one.
+        Always the last exchange, and of the images that it is about as many as fit, at least one. Then
+        earlier images, the newest first, in `MAX_EARLIER_SHARE` of the room, or in all of it where nothing
+        else is left out. Then the first exchange, if it fits, and the newest of the others.
     """
     room = context - min(MAX_REPLY_TOKENS, context // 4)
-    max_images = max(1, int(room * MAX_SUBJECT_SHARE / sizes.picture))
-    fitted = subject.model_copy(update={"pictures": subject.pictures[:max_images]})
-    first, rest = list(exchanges[:1]), list(exchanges[1:][-MAX_TURNS // 2 :])
+    placed = place_images(subject, exchanges)
+    groups = [each for each in (*placed.turns[::-1], placed.subject) if each]
+    asked = len(groups[0]) if groups else 0
+    ranked = [image for each in groups for image in each]
 
-    def newest(head: list[Exchange]) -> list[Exchange]:
-        """Return `head` with as many of the newest others as fit, the last in any case."""
+    def cost(kept: Sequence[Exchange], images: int) -> float:
+        return _tokens(kept, images, exchanges, known, placed, sizes)
+
+    last, most = exchanges[-1:], min(len(ranked), MAX_CHAT_PICTURES)
+    count = min(asked, most)
+    while count > 1 and cost(last, count) > room:
+        count -= 1
+    seen = count
+    if seen < asked:
+        most = seen
+    while count < most and cost(last, count + 1) <= room:
+        if (count + 1) * sizes.picture > room * MAX_EARLIER_SHARE:
+            break
+        count += 1
+    kept = _newest(exchanges, lambda some: _is_valid(some) and cost(some, count) <= room)
+    if len(kept) == len(exchanges):
+        while count < most and cost(kept, count + 1) <= room:
+            count += 1
+    return _fitted(exchanges, kept, placed, ranked[:count], asked=asked, seen=seen)
+
+
+def _newest(exchanges: Sequence[Exchange], fits: Callable[[Sequence[Exchange]], bool]) -> list[Exchange]:
+    """Return the last exchange, the first one if it fits, and as many of the newest others as fit."""
+    first, rest = list(exchanges[:1]), list(exchanges[1:][-MAX_TURNS // 2 :])
+    for head in (first, []):
         tail = list(rest)
         while len(tail) > 1 and not fits([*head, *tail]):
             tail.pop(0)
-        return [*head, *tail]
-
-    def fits(kept: list[Exchange]) -> bool:
-        return _is_valid(fitted, kept) and _tokens(fitted, kept, exchanges, known, sizes) <= room
-
-    kept = newest(first)
-    if rest and not fits(kept):
-        # The first turn is too long: drop it too. The subject's images come with the next turn.
-        kept = newest([])
-    unseen = len(subject.pictures) - len(fitted.pictures)
-    return FittedHistory(fitted, tuple(kept), dropped=len(kept) < len(exchanges), unseen=unseen)
+        kept = [*head, *tail]
+        if not rest or fits(kept):
+            break
+    return kept
 
 
-def estimate_tokens(subject: Subject, exchanges: Iterable[Exchange], sizes: TokenSizes) -> float:
-    """Estimate the tokens of a conversation, including its images."""
-    return sizes.picture * len(subject.pictures) + sum(_exchange_tokens(each, sizes) for each in exchanges)
+def _fitted(
+    exchanges: Sequence[Exchange],
+    kept: Sequence[Exchange],
+    placed: PlacedImages,
+    images: Sequence[PostedImage],
+    *,
+    asked: int,
+    seen: int,
+) -> FittedHistory:
+    """Put what was chosen together."""
+    chosen, ids = {each.which for each in images}, {each.said.turn_id for each in kept}
+    own, left_out, apart = [], [], [each for each in placed.subject if each.which in chosen]
+    for exchange, shown in zip(exchanges, placed.turns, strict=True):
+        fitting = tuple(each for each in shown if each.which in chosen)
+        if exchange.said.turn_id in ids:
+            own.append(fitting)
+            left_out.append(len(fitting) < len(shown))
+        else:
+            apart += fitting
+    everything = len(placed.subject) + sum(map(len, placed.turns))
+    return FittedHistory(
+        tuple(kept),
+        tuple(own),
+        tuple(apart),
+        tuple(left_out),
+        asked=asked,
+        seen=seen,
+        unseen_earlier=everything - asked - (len(images) - seen),
+        dropped=len(kept) < len(exchanges),
+    )
+
+
+def estimate_tokens(exchanges: Iterable[Exchange], images: int, sizes: TokenSizes) -> float:
+    """Estimate the tokens of a conversation's words and of so many images."""
+    return sizes.picture * images + sum(_exchange_tokens(each, sizes) for each in exchanges)
 
 
 def count_tokens(
@@ -108,11 +214,11 @@ def count_tokens(
     sizes: TokenSizes = DEFAULT_TOKEN_SIZES,
 ) -> TokenCount | None:
     """Make a token count of the engine's numbers; None if there are none or they are implausibly low."""
-    estimate = estimate_tokens(given.subject, given.exchanges, sizes)
+    estimate = estimate_tokens(given.exchanges, given.image_count, sizes)
     if prompt_tokens is None or prompt_tokens < MIN_PLAUSIBLE_SHARE * estimate:
         return None
     turns = tuple(each.said.turn_id for each in given.exchanges)
-    return TokenCount(turns=turns, tokens=prompt_tokens + (reply_tokens or 0))
+    return TokenCount(turns=turns, tokens=prompt_tokens + (reply_tokens or 0), pictures=given.image_count)
 
 
 def learn_token_sizes(
@@ -126,31 +232,38 @@ def learn_token_sizes(
         tokens: The model's count of all tokens.
         picture_tokens: How many of those are its images'.
     """
-    text = sum(_exchange_tokens(each, TokenSizes(picture=0.0)) for each in exchanges)
+    text = sum(_exchange_tokens(each, DEFAULT_TOKEN_SIZES) for each in exchanges)
     return TokenSizes(
         picture=picture_tokens / pictures if pictures else DEFAULT_TOKEN_SIZES.picture,
         text=(tokens - picture_tokens) / text,
     )
 
 
-def _is_valid(subject: Subject, kept: Sequence[Exchange]) -> bool:
-    """Return whether a request may have so many turns and images."""
-    # The prompt may have two more turns for the subject's images.
-    turns = 2 + sum(2 if each.replied else 1 for each in kept)
-    images = sum(len(each.said.pictures) for each in kept) + len(subject.pictures)
-    return turns <= MAX_TURNS and images <= MAX_CHAT_PICTURES
+def _is_valid(kept: Sequence[Exchange]) -> bool:
+    """Return whether a request may have so many turns."""
+    return MAX_APART_TURNS + sum(2 if each.replied else 1 for each in kept) <= MAX_TURNS
 
 
 def _tokens(
-    subject: Subject,
     kept: Sequence[Exchange],
+    images: int,
     exchanges: Sequence[Exchange],
     known: TokenCount | None,
+    placed: PlacedImages,
     sizes: TokenSizes,
 ) -> float:
-    """Take the engine's count, and estimate exchanges that were added or left out since."""
+    """Take the engine's count, and estimate what was added or left out since.
+
+    Args:
+        kept: Exchanges of the prompt.
+        images: The number of its images.
+        exchanges: All exchanges.
+        known: The engine's count.
+        placed: All images.
+        sizes: Token sizes of the model.
+    """
     if known is None:
-        return estimate_tokens(subject, kept, sizes)
+        return estimate_tokens(kept, images, sizes)
     ids, counted = {each.said.turn_id for each in kept}, set(known.turns)
     added = sum(_exchange_tokens(each, sizes) for each in kept if each.said.turn_id not in counted)
     left_out = sum(
@@ -158,13 +271,23 @@ def _tokens(
         for each in exchanges
         if each.said.turn_id in counted and each.said.turn_id not in ids
     )
-    return max(0, known.tokens - left_out) + added
+    before = known.pictures
+    if before is None:
+        shown = zip(exchanges, placed.turns, strict=True)
+        before = len(placed.subject) + sum(len(own) for each, own in shown if each.said.turn_id in counted)
+    per_image = sizes.picture
+    if images < before:
+        # The model's images may be smaller than the estimate, and together they were no more than everything.
+        per_image = min(per_image, known.tokens / before)
+    return max(0, known.tokens - left_out) + added + per_image * (images - before)
 
 
 def _exchange_tokens(exchange: Exchange, sizes: TokenSizes) -> float:
+    """Estimate the tokens of an exchange's words."""
     said, replied = exchange.said, exchange.replied
-    turn = sizes.text * _text_tokens(said.speaker + said.text) + sizes.picture * len(said.pictures)
-    return turn + (sizes.text * _text_tokens(replied.text) if replied else 0)
+    return sizes.text * (
+        _text_tokens(said.speaker + said.text) + (_text_tokens(replied.text) if replied else 0)
+    )
 
 
 def _text_tokens(text: str) -> int:

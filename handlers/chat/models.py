@@ -88,6 +88,7 @@ class BotReply(StoredModel):
         text: The whole answer as the model generated it.
         stopped: Whether a user stopped it.
         cut_off: Whether it ended at the limit of its tokens.
+        below: What the bot says below it, such as what its model could not look at.
     """
 
     turn_id: Id
@@ -95,7 +96,8 @@ class BotReply(StoredModel):
     text: str
     stopped: bool = False
     cut_off: bool = Field(False, exclude_if=operator.not_)
-    """Stored only where it is set, so that an earlier version reads the others."""
+    """Stored only where it is set, so that an earlier version reads the others; likewise `below`."""
+    below: str = Field("", exclude_if=operator.not_)
 
 
 class TokenCount(StoredModel):
@@ -104,10 +106,12 @@ class TokenCount(StoredModel):
     Attributes:
         turns: The turns of the prompt; it answered the last of them.
         tokens: All tokens, including the images' and the answers'.
+        pictures: The number of the prompt's images; None in counts of earlier versions.
     """
 
     turns: tuple[Id, ...] = Field(min_length=1, max_length=MAX_TURNS)
     tokens: int = Field(ge=0)
+    pictures: int | None = Field(None, ge=0, exclude_if=lambda value: value is None)
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,21 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from handlers.chat.models import Exchange, PostedImage, Subject
+from handlers.chat.context_window import FittedHistory
+from handlers.chat.models import Exchange, PostedImage
 from inference.errors import PictureError
-from inference.schema import MAX_SPEAKER_LENGTH, MAX_TURN_LENGTH, Picture, Turn
+from inference.schema import MAX_PICTURES, MAX_SPEAKER_LENGTH, MAX_TURN_LENGTH, Picture, Turn
 
 PICTURE_WAS_HERE: Final = "(A picture was posted here; it is gone.)"
 """The model reads this in place of an image that was deleted, or is unreadable."""
+PICTURES_LEFT_OUT: Final = "(Pictures that were posted here are not shown.)"
+"""The model reads this in place of images that did not fit."""
 SUBJECT_TURNS: Final = (
     Turn(role="user", text="(This is what the conversation is about.)"),
     Turn(role="assistant", text="I see it."),
 )
-"""Turns with the subject's images, if the first turn has images of its own."""
+"""Turns with the subject's images, and those of turns that were left out, if the first turn has images of its
+own."""
 
 GO_ON: Final = "Go on exactly where you stopped. Repeat nothing."
 """The turn that has the model continue its last answer; it is in no history."""
@@ -48,46 +52,41 @@ class _StoredImages:
     errors: tuple[PictureError, ...]
 
 
-async def build_prompt(subject: Subject, exchanges: Sequence[Exchange], put: Put) -> Prompt:
+async def build_prompt(fitted: FittedHistory, put: Put, *, gone: bool = False) -> Prompt:
     """Build the prompt of a conversation.
 
     Args:
-        subject: The conversation's subject.
-        exchanges: The exchanges of the prompt, the oldest first; the last is the one to answer.
+        fitted: The exchanges and images that fit; the last exchange is the one to answer.
         put: Stores an image for the workers.
+        gone: Whether images that the conversation began with were deleted.
 
     Raises:
-        PictureError: The turn to answer has images, and all of them are gone or unreadable.
+        PictureError: The turn to answer has images, or is about some, and all of them are gone or unreadable.
         BeholderError: An image cannot be stored.
     """
-    images = [each.said.pictures for each in exchanges]
-    images[0] = _without_subject(images[0], subject)
-    is_apart = bool(subject.pictures) and bool(images[0])
-    if not is_apart:
-        images[0] = images[0] or subject.pictures
-    about = await _store(subject.pictures if is_apart else (), put)
+    apart, images = fitted.apart, list(fitted.images)
+    if not images[0] and len(apart) <= MAX_PICTURES:
+        apart, images[0] = (), apart
+    before = await _store(apart, put)
     stored = await asyncio.gather(*(_store(each, put) for each in images))
-    if stored[-1].errors and not stored[-1].pictures:
+    if fitted.images[-1] and not stored[-1].pictures:
         raise stored[-1].errors[0]
     turns: list[Turn] = []
-    if about.pictures:
-        turns += [SUBJECT_TURNS[0].model_copy(update={"pictures": about.pictures}), SUBJECT_TURNS[1]]
-    speakers = _speakers(exchanges)
-    for number, (each, own) in enumerate(zip(exchanges, stored, strict=True)):
-        gone = bool(own.errors) or (not number and (subject.gone or bool(about.errors)))
-        turns.append(_user_turn(each, speakers[number], own.pictures, gone=gone))
-        if each.replied is not None and number < len(exchanges) - 1:
+    for start in range(0, len(before.pictures), MAX_PICTURES):
+        shown = before.pictures[start : start + MAX_PICTURES]
+        turns += [SUBJECT_TURNS[0].model_copy(update={"pictures": shown}), SUBJECT_TURNS[1]]
+    speakers = _speakers(fitted.exchanges)
+    for number, (each, own) in enumerate(zip(fitted.exchanges, stored, strict=True)):
+        lost = bool(own.errors) or (not number and (gone or bool(before.errors)))
+        note = PICTURE_WAS_HERE if lost else PICTURES_LEFT_OUT if fitted.left_out[number] else ""
+        turns.append(_user_turn(each, speakers[number], own.pictures, note))
+        if each.replied is not None and number < len(fitted.exchanges) - 1:
             turns.append(Turn(role="assistant", text=each.replied.text[-MAX_TURN_LENGTH:]))
     return Prompt(
         tuple(turns),
-        (*about.images, *(each for own in stored for each in own.images)),
-        missing=subject.gone or any(own.errors for own in (about, *stored)),
+        (*before.images, *(each for own in stored for each in own.images)),
+        missing=gone or any(own.errors for own in (before, *stored)),
     )
-
-
-def _without_subject(pictures: tuple[PostedImage, ...], subject: Subject) -> tuple[PostedImage, ...]:
-    known = {each.which for each in subject.pictures}
-    return tuple(each for each in pictures if each.which not in known)
 
 
 async def _store(images: tuple[PostedImage, ...], put: Put) -> _StoredImages:
@@ -119,7 +118,6 @@ def _speakers(exchanges: Sequence[Exchange]) -> list[str]:
     return speakers
 
 
-def _user_turn(exchange: Exchange, speaker: str, pictures: tuple[Picture, ...], *, gone: bool) -> Turn:
-    text = exchange.said.text
-    text = f"{PICTURE_WAS_HERE} {text}".strip() if gone else text
+def _user_turn(exchange: Exchange, speaker: str, pictures: tuple[Picture, ...], note: str) -> Turn:
+    text = f"{note} {exchange.said.text}".strip()
     return Turn(role="user", speaker=speaker, text=text[:MAX_TURN_LENGTH], pictures=pictures)

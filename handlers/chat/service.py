@@ -47,13 +47,17 @@ class ChatJob:
     Attributes:
         ticket: The job's ticket.
         scope: Guild or DM of the conversation.
-        fitting: The part of the history in the prompt.
+        subject: The conversation's subject.
+        exchanges: Its exchanges, up to the turn.
+        fitting: The part of them in the prompt.
         prompt: The prompt.
         revisions: The number of revisions before it.
     """
 
     ticket: Ticket
     scope: str
+    subject: Subject
+    exchanges: tuple[Exchange, ...]
     fitting: FittedHistory
     prompt: Prompt
     revisions: int = 0
@@ -117,7 +121,7 @@ class ChatService:
         async def put(picture: PostedImage) -> Picture:
             return await self._images.put(context.scope, picture, source)
 
-        prompt = await build_prompt(fitting.subject, fitting.exchanges, put)
+        prompt = await build_prompt(fitting, put, gone=subject.gone)
         number = revision.number if revision else 0
         ticket = await self._queue.submit(
             Converse(scope=context.scope, turns=prompt.turns),
@@ -126,10 +130,10 @@ class ChatService:
             asker=str(context.asker),
             group=Group(id=context.request, size=1),
         )
-        return ChatJob(ticket, context.scope, fitting, prompt, number)
+        return ChatJob(ticket, context.scope, subject, tuple(exchanges), fitting, prompt, number)
 
     def revise(self, job: ChatJob, error: BeholderError) -> Revision:
-        """Plan a smaller prompt after a refusal: without an unreadable image, or with fewer turns.
+        """Plan a smaller prompt after a refusal: without an unreadable image, or with fewer turns or images.
 
         Raises:
             BeholderError: The error itself, if a smaller prompt does not help.
@@ -149,13 +153,15 @@ class ChatService:
         """Learn the model's context window and token sizes, and return the refused prompt's token count."""
         limit, tokens = int(error.detail["limit"]), int(error.detail["value"])
         log.info("prompt of %d tokens is too long for a context of %d", tokens, limit)
-        subject, exchanges = job.fitting.subject, job.fitting.exchanges
-        self._max_tokens = min(self._max_tokens, limit)
+        fitting, self._max_tokens = job.fitting, min(self._max_tokens, limit)
         images = len(job.prompt.pictures)
-        self._token_sizes = learn_token_sizes(exchanges, images, tokens, int(error.detail["picture_tokens"]))
-        known = TokenCount(turns=tuple(each.said.turn_id for each in exchanges), tokens=tokens)
-        again = fit_history(subject, exchanges, known, self._max_tokens, self._token_sizes)
-        if (again.subject, again.exchanges) == (subject, exchanges):
+        self._token_sizes = learn_token_sizes(
+            fitting.exchanges, images, tokens, int(error.detail["picture_tokens"])
+        )
+        turns = tuple(each.said.turn_id for each in fitting.exchanges)
+        known = TokenCount(turns=turns, tokens=tokens, pictures=images)
+        again = fit_history(job.subject, job.exchanges, known, self._max_tokens, self._token_sizes)
+        if again == fitting:
             raise error
         return known
 
@@ -171,9 +177,15 @@ class ChatService:
         return outcome
 
     async def keep(
-        self, conversation: ConversationKey, turn_id: int, attempt: int, job: ChatJob, outcome: Conversed
+        self,
+        conversation: ConversationKey,
+        turn_id: int,
+        attempt: int,
+        job: ChatJob,
+        outcome: Conversed,
+        below: str = "",
     ) -> None:
-        """Store an answer in the history. Idempotent.
+        """Store an answer in the history, with what the bot says below it. Idempotent.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
@@ -184,6 +196,7 @@ class ChatService:
             text=outcome.text,
             stopped=outcome.stopped,
             cut_off=outcome.cut_off,
+            below=below,
         )
         known = count_tokens(job.fitting, outcome.prompt_tokens, outcome.reply_tokens, self._token_sizes)
         await self._history.reply(conversation, replied, known)

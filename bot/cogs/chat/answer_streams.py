@@ -98,7 +98,7 @@ class TurnStreams:
         """Tell whether a picture that the answer may be about was posted behind a spoiler."""
         subject = await self._history.subject(key)
         exchanges = await self._history.exchanges(key, until=request.turn_id)
-        posted = [picture for each in exchanges for picture in each.said.pictures]
+        posted = [picture for each in exchanges for picture in (*each.said.pictures, *each.said.about)]
         return bool(subject and subject.spoiler) or any(each.spoiler for each in posted)
 
     async def buttons_moved(self, key: ConversationKey, request: OpenTurn) -> None:

@@ -18,8 +18,16 @@ CUT_OFF = (
 STOPPED = SMALL_PRINT + "Stopped."
 TRIMMED = SMALL_PRINT + "This conversation is long: my model no longer reads its oldest part."
 UNSEEN_ONES = (
-    SMALL_PRINT + "These are more pictures than my model can read at once: I look at the first {seen}."
+    SMALL_PRINT
+    + "These {asked} pictures are more than my model can look at at once: it looked at the first {seen}."
 )
+UNSEEN_EARLIER = (
+    SMALL_PRINT
+    + "My model can't look at all pictures of this conversation at once: it left out an earlier one.",
+    SMALL_PRINT
+    + "My model can't look at all pictures of this conversation at once: it left out {count} earlier ones.",
+)
+"""Of one picture that was left out, and of several."""
 GONE = SMALL_PRINT + "A picture is gone, or can't be read: I go on without it."
 INTERRUPTED = SMALL_PRINT + "I was interrupted here. Press Retry to have this answered again."
 NOTHING_SAID = SMALL_PRINT + "I have nothing to say to that. Put it in other words, or press Regenerate."
@@ -93,6 +101,21 @@ def reset_notice(who: str, pictures: int) -> str:
         pictures: How many pictures the conversation is about.
     """
     return RESETS[min(pictures, 2)].format(who=who)
+
+
+def left_out(*, asked: int, seen: int, unseen_earlier: int, dropped: bool) -> list[str]:
+    """Say what of a conversation did not fit into the model's context window.
+
+    Args:
+        asked: How many pictures the turn is about.
+        seen: How many of these fitted.
+        unseen_earlier: How many earlier pictures were left out.
+        dropped: Whether turns were left out.
+    """
+    lines = [UNSEEN_ONES.format(asked=asked, seen=seen)] if seen < asked else []
+    if unseen_earlier:
+        lines.append(UNSEEN_EARLIER[min(unseen_earlier, 2) - 1].format(count=unseen_earlier))
+    return [*lines, TRIMMED] if dropped else lines
 
 
 def is_small_print(text: str) -> bool:

@@ -169,9 +169,9 @@ class ChatTurnRunner:
                 await stream.remove()
             elif exchange.replied is not None and exchange.replied.attempt == request.attempt:
                 # It was stored, and perhaps not shown to its end.
-                is_cut_off = exchange.replied.cut_off
-                below = strings.CUT_OFF if is_cut_off else ""
-                await self._show(turn, exchange.replied.text, below, *_outcome_buttons(cut_off=is_cut_off))
+                replied = exchange.replied
+                below = replied.below or (strings.CUT_OFF if replied.cut_off else "")
+                await self._show(turn, replied.text, below, *_outcome_buttons(cut_off=replied.cut_off))
             elif posted is not None and posted.is_interrupted:
                 await self._mark_interrupted(turn, posted)
             elif posted is None or not posted.is_outcome_of(request):
@@ -269,20 +269,27 @@ class ChatTurnRunner:
     async def _store(self, key: ConversationKey, request: OpenTurn, job: ChatJob, outcome: Conversed) -> str:
         """Store an answer in the history, and return the notices that belong below it."""
         lines = [strings.STOPPED] if outcome.stopped else []
-        if outcome.cut_off and paginate(outcome.text):
+        has_text = bool(paginate(outcome.text))
+        if outcome.cut_off and has_text:
             lines.append(strings.CUT_OFF)
-        if paginate(outcome.text):
-            await retry_redis(lambda: self._chat.keep(key, request.turn_id, request.attempt, job, outcome))
-        elif not outcome.stopped:
+        if not has_text and not outcome.stopped:
             lines.append(strings.STILL_THINKING if outcome.in_thought else strings.NOTHING_SAID)
+        fitting = job.fitting
+        lines += strings.left_out(
+            asked=fitting.asked,
+            seen=fitting.seen,
+            unseen_earlier=fitting.unseen_earlier,
+            dropped=fitting.dropped,
+        )
         with contextlib.suppress(QueueUnavailable):
-            if job.fitting.dropped and await self._history.first_time(key, "trimmed"):
-                lines.append(strings.TRIMMED)
-            if job.fitting.unseen and await self._history.first_time(key, "unseen ones"):
-                lines.append(strings.UNSEEN_ONES.format(seen=len(job.fitting.subject.pictures)))
             if job.prompt.missing and await self._history.first_time(key, "gone"):
                 lines.append(strings.GONE)
-        return "\n".join(lines)
+        below = "\n".join(lines)
+        if has_text:
+            await retry_redis(
+                lambda: self._chat.keep(key, request.turn_id, request.attempt, job, outcome, below)
+            )
+        return below
 
     async def _show(self, turn: _Turn, text: str, below: str, look: str, view: MakeView) -> None:
         await turn.stream.finish(text, below, lambda: view(turn.key, turn.request.turn_id), look)

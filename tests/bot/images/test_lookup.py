@@ -198,7 +198,7 @@ async def test_a_deleted_picture_is_not_replaced_by_another(harness: Harness) ->
 
 @pytest.mark.parametrize("replied", ["picture", "answer"])
 async def test_a_turn_in_reply_to_an_older_picture_is_about_that(harness: Harness, replied: str) -> None:
-    async with chat_worker(harness), harness.bot():
+    async with chat_worker(harness) as worker, harness.bot():
         thread_id = await open_thread(harness)
         await wait_finished(harness, thread_id, 1)
         older = await harness.ada.post(thread_id, "and this?", files=SQUARE)
@@ -212,6 +212,11 @@ async def test_a_turn_in_reply_to_an_older_picture_is_about_that(harness: Harnes
         stored = await harness.stored_turns(int(thread_id))
         assert [each["message_id"] for each in stored[-1].get("about", [])] == [int(older["id"])]
         assert "about" not in stored[-2]
+        assert worker.pictures[-1][-1] == ["a blue square"]
+        await harness.ada.post(thread_id, "are you sure?")
+        await wait_finished(harness, thread_id, 5)
+        assert [each for each in worker.pictures[-1] if each][-1] == ["a blue square"]
+        assert worker.pictures[-1][-1] == []
 
 
 async def test_a_member_without_read_history_gets_no_newest_picture(harness: Harness) -> None:

@@ -77,9 +77,10 @@ its picture was deleted, no other one takes its place: the answer says so.""",
 It opens a thread from the picture's message, or goes on in place. In a thread of the bot's own it is a turn
 of that conversation.""",
     TURN: """\
-In a thread of the bot's, or in a conversation in place. The model is sent the pictures of the conversation
-with each turn; those given with the turn, or replied to, are what the turn is about. In a DM a new picture
-ends the conversation about the one before, and words are a question again.""",
+In a thread of the bot's, or in a conversation in place. The model is sent those
+given with the turn, and those that it replies to, with the turn's words, and the conversation's other
+pictures before, as many as it can take. In a DM a new picture ends the conversation about the one before,
+and words are a question again.""",
 }
 
 

@@ -1,11 +1,11 @@
 """Fitting a conversation into the context window."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.chat.context_window import (
     DEFAULT_TOKEN_SIZES,
-    FittedHistory,
     TokenSizes,
     count_tokens,
     estimate_tokens,
@@ -49,9 +49,10 @@ def test_the_last_turn_is_always_kept_then_the_first_and_the_newest(
     assert tail == list(range(len(turns) - len(tail) + 1, len(turns) + 1))
     assert found.dropped == (len(kept) < len(turns))
     if len(kept) > 1:
-        used = estimate_tokens(found.subject, found.exchanges, DEFAULT_TOKEN_SIZES)
-        assert used <= context
-        assert sum(len(each.said.pictures) for each in found.exchanges) + 1 <= MAX_CHAT_PICTURES
+        assert estimate_tokens(found.exchanges, found.image_count, DEFAULT_TOKEN_SIZES) <= context
+    everything = 1 + sum(some for _, some in turns)
+    assert found.image_count + found.unseen_earlier + found.asked - found.seen == everything
+    assert 1 <= found.image_count <= max(1, min(context // 600, MAX_CHAT_PICTURES))
 
 
 def test_all_turns_are_kept_if_they_fit() -> None:
@@ -84,24 +85,18 @@ def test_turns_left_out_since_the_count_are_subtracted() -> None:
 
 
 def test_an_implausible_count_is_ignored() -> None:
-    exchanges = [exchange(1), exchange(2)]
-    assert count_tokens(FittedHistory(SUBJECT, tuple(exchanges), dropped=False), None, 3) is None
-    assert count_tokens(FittedHistory(SUBJECT, tuple(exchanges), dropped=False), 20, 3) is None, (
-        "llama.cpp counts only what was not in its cache"
-    )
-    assert count_tokens(FittedHistory(SUBJECT, tuple(exchanges), dropped=False), 700, 3) == TokenCount(
-        turns=(1, 2), tokens=703
-    )
+    fitted = fit_history(SUBJECT, [exchange(1), exchange(2)], None, 4096)
+    assert count_tokens(fitted, None, 3) is None
+    assert count_tokens(fitted, 20, 3) is None, "llama.cpp counts only what was not in its cache"
+    assert count_tokens(fitted, 700, 3) == TokenCount(turns=(1, 2), tokens=703, pictures=1)
 
 
 def test_token_sizes_are_learned_from_a_count() -> None:
     exchanges = [exchange(number, "x" * 600, pictures=number % 2) for number in range(1, 4)]
     model_sizes = TokenSizes(picture=64, text=0.5)
-    tokens = estimate_tokens(SUBJECT, exchanges, model_sizes)
+    tokens = estimate_tokens(exchanges, 3, model_sizes)
     assert learn_token_sizes(exchanges, 3, round(tokens), 3 * 64) == model_sizes
-    assert fit_history(SUBJECT, exchanges, None, round(tokens * 4 / 3) + 1, model_sizes).exchanges == tuple(
-        exchanges
-    )
+    assert not fit_history(SUBJECT, exchanges, None, round(tokens * 4 / 3) + 1, model_sizes).dropped
     assert fit_history(SUBJECT, exchanges, None, round(tokens), model_sizes).dropped
 
 
@@ -109,13 +104,62 @@ def test_a_prompt_without_images_keeps_the_default_image_size() -> None:
     assert learn_token_sizes([exchange(1)], 0, 14, 0).picture == DEFAULT_TOKEN_SIZES.picture
 
 
-def test_an_album_leaves_room_for_turns() -> None:
+def test_pictures_that_are_asked_about_come_before_words() -> None:
     album = Subject(pictures=tuple(image(each) for each in range(1, 11)))
     exchanges = [exchange(number, "x" * 60) for number in range(1, 8)]
     found = fit_history(album, exchanges, None, 4096)
-    assert len(found.subject.pictures) == 3
-    assert found.unseen == 7
-    assert ids(found.exchanges) == [1, 2, 3, 4, 5, 6, 7]
+    # 3072 tokens for the prompt: five images of 600.
+    assert found.apart == album.pictures[:5]
+    assert (found.asked, found.seen, found.dropped) == (10, 5, True)
+
+
+@pytest.mark.parametrize("posted", range(4, 11))
+def test_a_question_after_an_album_is_about_the_album(posted: int) -> None:
+    exchanges = [exchange(1), exchange(2, pictures=posted), exchange(3)]
+    found = fit_history(SUBJECT, exchanges, None, 4096)
+    shown = [each for some in (found.apart, *found.images) for each in some]
+    assert shown == list(exchanges[1].said.pictures[:5])
+    assert (found.asked, found.seen) == (posted, min(posted, 5))
+    assert found.unseen_earlier == 1
+
+
+def test_earlier_pictures_leave_room_for_words() -> None:
+    exchanges = [exchange(number, "x" * 300, pictures=1) for number in range(1, 11)]
+    found = fit_history(SUBJECT, exchanges, None, 4096)
+    shown = [each for some in (found.apart, *found.images) for each in some]
+    assert [each.message_id for each in shown] == [800, 900, 1000]
+    assert found.unseen_earlier == 8
+    assert len(found.exchanges) > 2
+
+
+def about(number: int, *images: PostedImage, posted: tuple[PostedImage, ...] = ()) -> Exchange:
+    return Exchange(UserTurn(turn_id=number, text="words", pictures=posted, about=images))
+
+
+def test_a_reply_to_an_earlier_picture_is_shown_with_that_picture() -> None:
+    exchanges = [exchange(1), exchange(2, pictures=1), about(3, image(1))]
+    found = fit_history(SUBJECT, exchanges, None, 4096)
+    assert (found.apart, found.images) == ((), ((), (image(200),), (image(1),)))
+    assert found.asked == 1
+
+
+def test_a_reply_about_the_picture_that_is_talked_about_leaves_it_where_it_is() -> None:
+    exchanges = [about(1, image(1)), about(2, image(1)), about(3, image(2)), about(4, image(2))]
+    found = fit_history(SUBJECT, exchanges, None, 4096)
+    assert (found.apart, found.images) == ((image(1),), ((), (), (image(2),), ()))
+
+
+def test_a_picture_posted_in_reply_to_another_is_shown_with_both() -> None:
+    exchanges = [exchange(1), exchange(2, pictures=1), about(3, image(1), posted=(image(9),)), about(4)]
+    found = fit_history(SUBJECT, exchanges, None, 4096)
+    assert found.images == ((), (image(200),), (image(9), image(1)), ())
+    assert found.asked == 2
+
+
+def test_fewer_pictures_than_counted_never_make_a_prompt_smaller_than_its_words() -> None:
+    exchanges = [exchange(1, pictures=5), *(exchange(number, "x" * 3000) for number in range(2, 9))]
+    known = TokenCount(turns=(1,), tokens=500, pictures=5)
+    assert fit_history(Subject(), exchanges, known, 4096).dropped
 
 
 def test_a_long_first_turn_is_left_out_before_the_others() -> None:

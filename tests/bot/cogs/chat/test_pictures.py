@@ -74,12 +74,14 @@ async def test_a_large_album_is_cut_to_its_first_pictures_beside_a_new_one(harne
             harness, files=[(f"{each}.png", picture(f"p{each}")) for each in range(10)]
         )
         [first] = await wait_finished(harness, thread_id, 1)
-        assert first["content"].endswith(strings.UNSEEN_ONES.format(seen=3))
-        assert worker.pictures[-1] == [["p0", "p1", "p2"]]
+        assert first["content"].endswith(strings.UNSEEN_ONES.format(asked=10, seen=5))
+        assert worker.pictures[-1] == [["p0", "p1", "p2", "p3", "p4"]]
         await harness.ada.post(thread_id, "and what is this one?", files=SQUARE)
-        await wait_finished(harness, thread_id, 2)
+        [_, second] = await wait_finished(harness, thread_id, 2)
         assert worker.pictures[-1][-1] == ["a blue square"]
-        assert ["p0", "p1", "p2"] in worker.pictures[-1]
+        shown = [each for some in worker.pictures[-1] for each in some]
+        assert shown == ["p0", "p1", "p2", "p3", "a blue square"]
+        assert second["content"].endswith(strings.UNSEEN_EARLIER[1].format(count=6))
 
 
 async def test_a_new_picture_in_a_dm_ends_the_conversation_about_the_one_before(harness: Harness) -> None:
