@@ -1,11 +1,23 @@
 """Scores -> a Discord message: ranked labels for one picture, the similarity matrix for several."""
 
+from collections.abc import Sequence
+
 from bot.discord_api.outgoing import OutgoingFile, OutgoingMessage
 from bot.formatting.captions import MAX_CAPTION_LENGTH, THUMBNAIL_NAME
 from bot.formatting.errors import error_sentence
-from bot.formatting.markdown import MAX_MESSAGE_LENGTH, SMALL_PRINT, escape, utf16_length
+from bot.formatting.markdown import MAX_MESSAGE_LENGTH, escape, small_print, utf16_length
 from handlers.heatmap.render import MatrixNotDrawn
-from handlers.matching.scores import RELATIVE, Ranked, alt_text, rank, ranked_text, table_csv, table_text
+from handlers.matching.scores import (
+    COSINES,
+    ONE_LABEL,
+    RELATIVE,
+    Ranked,
+    alt_text,
+    rank,
+    ranked_text,
+    table_csv,
+    table_text,
+)
 from handlers.matching.service import Scores
 from handlers.text import tidy, two_decimals
 
@@ -13,17 +25,17 @@ MATRIX_NAME = "scores.png"
 TABLE_NAME = "scores.csv"
 IN_FILE = f"All scores are in {TABLE_NAME}."
 NOT_DRAWN = error_sentence(MatrixNotDrawn())
+SHARES_IN_FILE = f"The shares in {TABLE_NAME} do."
 TABLE_ALT = "A table with the cosine similarity and the share of every label, for every picture."
+TABLE_ALT_ONE_LABEL = "A table with the cosine similarity of the label, for every picture."
 _NO_LIMIT = 2**20
 """UTF-16 code units that no ranking reaches."""
-_NOTE = f"{SMALL_PRINT}{RELATIVE}"
-"""The line below all scores."""
 
 
 def format_ranking(
     scores: Scores, *, about: str = "", thumbnail: bytes = b"", spoiler: bool = False
 ) -> OutgoingMessage:
-    """Format the scores of one picture: its labels ranked, with bars.
+    """Format the scores of one picture: its labels ranked, the best with bars.
 
     Args:
         scores: With one row.
@@ -33,14 +45,15 @@ def format_ranking(
     """
     matched = scores.matched
     rows = rank(scores.labels, matched.cosine[0], matched.share[0])
-    text = ranked_text(rows, _max_length(about, IN_FILE, _NOTE) - 4 * spoiler, _escape)
+    note = small_print(RELATIVE if len(rows) > 1 else ONE_LABEL)
+    text = ranked_text(rows, _max_length(about, IN_FILE, note) - 4 * spoiler, _escape)
     is_complete = text == ranked_text(rows, _NO_LIMIT, _escape)
-    alt = _thumbnail_alt(rows[0])
+    alt = _thumbnail_alt(rows)
     files = [OutgoingFile(THUMBNAIL_NAME, thumbnail, alt, spoiler=spoiler)] if thumbnail else []
     if not is_complete:
         files.append(_table_file(scores, spoiler=spoiler))
     ranking = f"||{text}||" if spoiler else text
-    return OutgoingMessage(_join_lines(about, ranking, "" if is_complete else IN_FILE, _NOTE), files)
+    return OutgoingMessage(_join_lines(about, ranking, "" if is_complete else IN_FILE, note), files)
 
 
 def format_matrix(
@@ -57,23 +70,28 @@ def format_matrix(
     """
     matched = scores.matched
     notice = "" if png is not None else NOT_DRAWN
-    table = None if spoiler else table_text(scores.labels, matched.cosine, _max_length(about, notice, _NOTE))
+    note = small_print(COSINES if len(scores.labels) > 1 else ONE_LABEL)
+    table = None if spoiler else table_text(scores.labels, matched.cosine, _max_length(about, notice, note))
     files = []
     if png is not None:
         alt = alt_text(scores.labels, matched.cosine, MAX_CAPTION_LENGTH)
         files.append(OutgoingFile(MATRIX_NAME, png, alt, spoiler=spoiler))
     if table is None:
         files.append(_table_file(scores, spoiler=spoiler))
-    return OutgoingMessage(_join_lines(about, notice, table or IN_FILE, _NOTE), files)
+        note += f" {SHARES_IN_FILE}" if len(scores.labels) > 1 else ""
+    return OutgoingMessage(_join_lines(about, notice, table or IN_FILE, note), files)
 
 
-def _thumbnail_alt(row: Ranked) -> str:
-    return f"The picture that was scored. Its best label: {tidy(row.label)} ({two_decimals(row.cosine)})."
+def _thumbnail_alt(rows: Sequence[Ranked]) -> str:
+    best = rows[0]
+    what = "Its best label" if len(rows) > 1 else "The cosine similarity of its label"
+    return f"The picture that was scored. {what}: {tidy(best.label)} ({two_decimals(best.cosine)})."
 
 
 def _table_file(scores: Scores, *, spoiler: bool) -> OutgoingFile:
     data = table_csv(scores.labels, scores.matched.cosine, scores.matched.share)
-    return OutgoingFile(TABLE_NAME, data, TABLE_ALT, spoiler=spoiler)
+    alt = TABLE_ALT if len(scores.labels) > 1 else TABLE_ALT_ONE_LABEL
+    return OutgoingFile(TABLE_NAME, data, alt, spoiler=spoiler)
 
 
 def _escape(label: str) -> str:

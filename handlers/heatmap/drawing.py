@@ -47,6 +47,7 @@ TEXT: Colour = (242, 243, 245)
 QUIET: Colour = (181, 186, 193)
 """A dark panel with a grey edge stands out from dark and light backgrounds (#313338, #ffffff)."""
 NOTE = "Cosine similarity; framed: each picture\u2019s best label"
+NOTE_ONE_LABEL = "Cosine similarity, from -1 to 1"
 
 
 def draw(
@@ -128,15 +129,18 @@ class _Figure:
         for box, lines in zip(self.layout.labels, self._labels, strict=True):
             self._draw_label(box, lines)
         low, high = colour_range(cosine)
+        is_choice = len(self._labels) > 1
         for column, row in zip(self.layout.cells, cosine, strict=True):
             best = best_of(row)
             for number, (box, value) in enumerate(zip(column, row, strict=True)):
-                self._draw_cell(box, value, (value - low) / (high - low), is_best=number == best)
+                self._draw_cell(
+                    box, value, (value - low) / (high - low), is_best=is_choice and number == best
+                )
         for number, box in enumerate(self.layout.captions, 1):
             self._write(self._small_setter, str(number), box, QUIET)
         for box, picture in zip(self.layout.thumbnails, self._pictures, strict=True):
             self._draw_picture(box, picture)
-        self._write(self._small_setter, NOTE, self.layout.footnote, QUIET)
+        self._write(self._small_setter, NOTE if is_choice else NOTE_ONE_LABEL, self.layout.footnote, QUIET)
         return self._image
 
     def _draw_label(self, box: Box, lines: Sequence[str]) -> None:

@@ -1,7 +1,8 @@
 """CLIP's scores as text: ranked labels with bars, a table, the alt text and a CSV file.
 
-Limits count UTF-16 units, and are the caller's; so is the function that escapes a label's markup. Text comes
-before bars, so that screen readers read a sentence.
+A share is that of one label among several: with one label there is none, and nothing here shows one. A bar is
+short, ends its line, and repeats what the text before it says: a line read out misses nothing without it.
+Limits count UTF-16 units, and are the caller's; so is the function that escapes a label's markup.
 """
 
 import math
@@ -15,10 +16,24 @@ from inference.schema import MAX_LABEL_LENGTH
 from inference.text import graphemes
 
 RELATIVE = "Scores are relative to the labels given: another list, other shares."
+"""Below shares."""
+COSINES = (
+    "Each number is the cosine similarity of one picture and one label, from -1 to 1: the higher, the "
+    "closer. It does not depend on the other labels."
+)
+"""Below cosines of several labels."""
+ONE_LABEL = (
+    "This is the cosine similarity of picture and label, from -1 to 1: the higher, the closer. "
+    "For a share in percent, give two labels or more."
+)
+"""Below the cosines of one label."""
 BLANK = "(blank)"
 """Text for a label without a visible character."""
-BAR_LENGTH = 20
+MAX_BARS = 5
+"""Labels with a line and a bar of their own; the others share a paragraph."""
+BAR_LENGTH = 10
 """Blocks of a bar of 100 %."""
+_REST = "Then, with share and cosine: "
 _EIGHTHS = " \u258f\u258e\u258d\u258c\u258b\u258a\u2589"
 _BLOCK = "\u2588"
 _ELLIPSIS = "\u2026"
@@ -52,30 +67,62 @@ def rank(labels: Sequence[str], cosine: Sequence[float], share: Sequence[float])
 
 
 def ranked_text(ranked: Sequence[Ranked], limit: int, escape: Callable[[str], str]) -> str:
-    """Format ranked labels as Markdown: `1. **a red circle** \u2014 91 % (cosine 0.31)` and a bar.
+    """Format ranked labels as Markdown: the best with a line each, the others in one paragraph below.
+
+        1. **a red circle** \u2014 91 % (cosine 0.31), and a bar
+        ...
+        Then, with share and cosine: **a dog** 0.2 %, 0.11; **a cow** 0.1 %, 0.09
+
+    One label alone has its cosine: `1. **a red circle** \u2014 cosine 0.31`.
 
     Args:
         ranked: As `rank` returns them.
-        limit: UTF-16 units; labels that do not fit are left out from the end, and the last line counts them.
+        limit: UTF-16 units; labels are cut to the length at which the best fit, and of the others those that
+            do not fit are left out from the end, and counted.
         escape: Escapes Markdown in a label.
 
     Returns:
         At most `limit` UTF-16 units.
     """
-    entries = [_entry(place, row, escape) for place, row in enumerate(ranked, 1)]
-    for shown in range(len(entries), -1, -1):
-        left = len(entries) - shown
-        text = "\n".join(entries[:shown] + ([f"{_ELLIPSIS} and {left} more"] if left else []))
-        if utf16_length(text) <= limit:
-            return text
-    return ""
+    best, others = ranked[:MAX_BARS], ranked[MAX_BARS:]
+    length = MAX_LABEL_LENGTH
+    # The line below the best is at most as long as this one, where it only counts.
+    below = [_left_out(len(others))] if others else []
+    while utf16_length(text := "\n".join([*_lines(best, length, escape), *below])) > limit and length > 1:
+        length -= 1
+    if utf16_length(text) > limit:
+        return ""
+    lines = _lines(best, length, escape)
+    words = [_words(row, length, escape) for row in others]
+    for shown in range(len(words), 0, -1):
+        left = [_left_out(len(words) - shown)] if shown < len(words) else []
+        whole = "\n".join([*lines, _REST + "; ".join([*words[:shown], *left])])
+        if utf16_length(whole) <= limit:
+            return whole
+    return text
 
 
-def _entry(place: int, row: Ranked, escape: Callable[[str], str]) -> str:
-    label = _isolated(escape(tidy(row.label)) or BLANK)
-    words = f"{place}. **{label}** \u2014 {percent(row.share)} (cosine {two_decimals(row.cosine)})"
-    blocks = bar(row.share)
-    return f"{words}\n   {blocks}" if blocks else words
+def _lines(rows: Sequence[Ranked], length: int, escape: Callable[[str], str]) -> list[str]:
+    if len(rows) == 1:
+        [row] = rows
+        return [f"1. **{_shown(row.label, length, escape)}** \u2014 cosine {two_decimals(row.cosine)}"]
+    return [
+        f"{place}. **{_shown(row.label, length, escape)}** \u2014 {percent(row.share)} "
+        f"(cosine {two_decimals(row.cosine)}) {bar(row.share)}".rstrip()
+        for place, row in enumerate(rows, 1)
+    ]
+
+
+def _words(row: Ranked, length: int, escape: Callable[[str], str]) -> str:
+    return f"**{_shown(row.label, length, escape)}** {percent(row.share)}, {two_decimals(row.cosine)}"
+
+
+def _shown(label: str, length: int, escape: Callable[[str], str]) -> str:
+    return _isolated(escape(_cut(tidy(label), length)) or BLANK)
+
+
+def _left_out(count: int) -> str:
+    return f"{_ELLIPSIS} and {count} more"
 
 
 def bar(share: float) -> str:
@@ -101,7 +148,7 @@ def percent(share: float) -> str:
 
 
 def alt_text(labels: Sequence[str], cosine: Sequence[Sequence[float]], limit: int) -> str:
-    """Describe the similarity matrix for screen readers: the best label of each image.
+    """Describe the similarity matrix for screen readers: each image's best label, or the one label's cosines.
 
     Args:
         labels: The matrix's rows.
@@ -112,6 +159,15 @@ def alt_text(labels: Sequence[str], cosine: Sequence[Sequence[float]], limit: in
         At most `limit` UTF-16 units; long labels are cut, all to the same length.
     """
     bests = [max(zip(row, labels, strict=True), key=lambda pair: _finite_or(pair[0])) for row in cosine]
+    if len(labels) == 1:
+        values = (f"picture {number}: {two_decimals(value)}" for number, (value, _) in enumerate(bests, 1))
+        end = f": {'; '.join(values)}."
+        head = f"Cosine similarity of {_plural(len(cosine), 'picture')} to the label "
+        for length in range(MAX_LABEL_LENGTH, 0, -1):
+            text = head + _isolated(_cut(tidy(labels[0]) or BLANK, length)) + end
+            if utf16_length(text) <= limit:
+                break
+        return text
     head = f"Similarity of {_plural(len(cosine), 'picture')} to {_plural(len(labels), 'label')}"
     for length in range(MAX_LABEL_LENGTH, 0, -1):
         parts = [
@@ -158,11 +214,16 @@ def table_csv(
 
     Returns:
         RFC 4180 in UTF-8 with a byte order mark, without which Excel reads another encoding. A label that a
-        spreadsheet would read as a formula has an apostrophe before it.
+        spreadsheet would read as a formula has an apostrophe before it. With one label there are no shares.
         Source: OWASP, "CSV Injection".
     """
     numbers = range(1, len(cosine) + 1)
-    head = [_TABLE_HEAD, *(f"picture {n} cosine" for n in numbers), *(f"picture {n} share" for n in numbers)]
+    share = share if len(labels) > 1 else []
+    head = [
+        _TABLE_HEAD,
+        *(f"picture {n} cosine" for n in numbers),
+        *(f"picture {n} share" for n in numbers[: len(share)]),
+    ]
     lines = [",".join(_quoted(name) for name in head)]
     for label, *values in zip(labels, *cosine, *share, strict=True):
         scores = (f"{value:z.4f}" if math.isfinite(value) else "" for value in values)

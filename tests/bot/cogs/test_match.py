@@ -29,6 +29,14 @@ LIME = encode(plain("lime"), "PNG")
 BROKEN = encode(plain("blue", (400, 400)), "JPEG")[:200]
 ALEF = "\u05d0"
 COLOURS = "red, blue, lime"
+COSINES = (
+    "Each number is the cosine similarity of one picture and one label, from -1 to 1: the higher, the "
+    "closer. It does not depend on the other labels."
+)
+ONE_LABEL = (
+    "This is the cosine similarity of picture and label, from -1 to 1: the higher, the closer. "
+    "For a share in percent, give two labels or more."
+)
 
 
 class TokenEngine(ColourEngine):
@@ -86,9 +94,8 @@ async def test_one_picture_has_its_labels_ranked(harness: Harness) -> None:
         [shown] = done["attachments"]
         jpeg = await download(shown["url"])
     lines = done["content"].splitlines()
-    assert lines[0] == "1. **blue** — 100 % (cosine 1.00)"
-    assert "█" in lines[1]
-    assert lines[2:] == [
+    assert lines == [
+        "1. **blue** — 100 % (cosine 1.00) " + "█" * 10,
         "2. **red** — 0 % (cosine 0.00)",
         "3. **lime** — 0 % (cosine 0.00)",
         f"-# {RELATIVE}",
@@ -98,6 +105,34 @@ async def test_one_picture_has_its_labels_ranked(harness: Harness) -> None:
     with Image.open(io.BytesIO(jpeg)) as picture:
         assert (picture.format, picture.size) == ("JPEG", (40, 20))
         assert near(picture.getpixel((20, 10)), (0, 0, 255))
+
+
+async def test_one_label_has_no_share_and_no_bar(harness: Harness) -> None:
+    async with running_matcher(harness):
+        one = await match_outcome(harness, "blue", ("a.png", BLUE))
+        several = await match_outcome(harness, "blue", ("a.png", BLUE), ("b.png", RED))
+    assert one["content"].splitlines() == ["1. **blue** — cosine 1.00", f"-# {ONE_LABEL}"]
+    [shown] = one["attachments"]
+    assert (
+        shown["description"]
+        == "The picture that was scored. The cosine similarity of its label: blue (1.00)."
+    )
+    assert several["content"].splitlines()[2:] == ["  1.00  0.00  blue", "```", f"-# {ONE_LABEL}"]
+    [matrix] = several["attachments"]
+    assert matrix["description"] == (
+        "Cosine similarity of 2 pictures to the label blue: picture 1: 1.00; picture 2: 0.00."
+    )
+
+
+async def test_25_labels_are_five_lines_and_a_paragraph(harness: Harness) -> None:
+    labels = ["red", "blue", *(f"colour {number}" for number in range(23))]
+    async with running_matcher(harness):
+        done = await match_outcome(harness, ", ".join(labels), ("a.png", BLUE))
+    lines = done["content"].splitlines()
+    assert len(lines) == 7
+    assert lines[0].startswith("1. **blue** — ")
+    assert all(f"**{label}**" in done["content"] for label in labels)
+    assert [each["filename"] for each in done["attachments"]] == ["picture.jpg"]
 
 
 async def test_several_pictures_have_a_matrix_with_alt_text_and_the_table(harness: Harness) -> None:
@@ -121,7 +156,7 @@ async def test_several_pictures_have_a_matrix_with_alt_text_and_the_table(harnes
         "  1.00  0.00  0.00  blue",
         "  0.00  1.00  0.00  lime",
         "```",
-        f"-# {RELATIVE}",
+        f"-# {COSINES}",
     ]
 
 
@@ -138,7 +173,7 @@ async def test_nine_pictures_and_25_labels_have_the_table_in_a_file(harness: Har
         files = files_by_name(done)
         table = (await download(files["scores.csv"]["url"])).decode("utf-8-sig")
     assert list(files) == ["scores.png", "scores.csv"]
-    assert done["content"] == f"{IN_FILE}\n-# {RELATIVE}"
+    assert done["content"] == f"{IN_FILE}\n-# {COSINES} The shares in scores.csv do."
     assert table.count("\r\n") == 26
     assert table.splitlines()[2].startswith('"blue",1.0000,0.0000,0.0000,1.0000')
 

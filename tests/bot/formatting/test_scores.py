@@ -10,9 +10,18 @@ from hypothesis import strategies as st
 from bot.discord_api.outgoing import OutgoingMessage
 from bot.formatting.captions import THUMBNAIL_NAME
 from bot.formatting.markdown import MAX_MESSAGE_LENGTH, utf16_length
-from bot.formatting.scores import IN_FILE, MATRIX_NAME, NOT_DRAWN, TABLE_NAME, format_matrix, format_ranking
+from bot.formatting.scores import (
+    IN_FILE,
+    MATRIX_NAME,
+    NOT_DRAWN,
+    SHARES_IN_FILE,
+    TABLE_ALT_ONE_LABEL,
+    TABLE_NAME,
+    format_matrix,
+    format_ranking,
+)
 from handlers.matching.labels import parse_labels
-from handlers.matching.scores import RELATIVE
+from handlers.matching.scores import COSINES, ONE_LABEL, RELATIVE
 from handlers.matching.service import Scores
 from inference.errors import RequestError
 from inference.schema import Matched
@@ -54,9 +63,15 @@ def test_every_outcome_fits_into_a_message(
     about = "https://discord.com/channels/1/2/3"
     single = format_ranking(make_scores(labels, 1), about=about, thumbnail=PNG, spoiler=spoiler)
     several = format_matrix(scores, PNG if drawn else None, about=about, spoiler=spoiler)
+    is_choice = len(labels) > 1
+    assert single.text.endswith(RELATIVE if is_choice else ONE_LABEL)
+    assert several.text.endswith((COSINES, SHARES_IN_FILE) if is_choice else ONE_LABEL)
+    assert several.text.endswith(SHARES_IN_FILE) == (is_choice and TABLE_NAME in names(several))
     for outcome in (single, several):
         assert utf16_length(outcome.text) <= MAX_MESSAGE_LENGTH
-        assert outcome.text.endswith(RELATIVE)
+        assert (
+            is_choice or "%" not in re.sub("give .*", "", outcome.text) or any("%" in each for each in labels)
+        )
         assert all(utf16_length(each.alt or "") <= 1024 for each in outcome.files)
         assert outcome.text.startswith(about)
     assert (MATRIX_NAME in names(several)) == drawn
@@ -139,3 +154,33 @@ def test_scores_of_a_spoiler_are_behind_a_spoiler() -> None:
     several = format_matrix(make_scores(("a cat", "a dog"), 2), PNG, spoiler=True)
     assert [each.spoiler for each in several.files] == [True, True]
     assert "cat" not in several.text
+
+
+@pytest.mark.parametrize("cosine", [-0.47, 0.31])
+@pytest.mark.parametrize("spoiler", [False, True])
+def test_one_label_has_a_similarity_in_words_and_no_share(cosine: float, spoiler: bool) -> None:
+    scores = Scores(("a cat",), Matched(cosine=((cosine,),), share=((1.0,),)))
+    outcome = format_ranking(scores, thumbnail=PNG, spoiler=spoiler)
+    line = f"1. **a cat** \u2014 cosine {cosine:.2f}"
+    assert outcome.text == (f"||{line}||" if spoiler else line) + f"\n-# {ONE_LABEL}"
+    assert outcome.files[0].alt == (
+        f"The picture that was scored. The cosine similarity of its label: a cat ({cosine:.2f})."
+    )
+    several = format_matrix(
+        Scores(("a cat",), Matched(cosine=((cosine,),) * 2, share=((1.0,),) * 2)), PNG, spoiler=spoiler
+    )
+    assert several.text.endswith(f"\n-# {ONE_LABEL}")
+    assert [each.alt for each in several.files[1:]] == [TABLE_ALT_ONE_LABEL] * spoiler
+
+
+def test_what_is_below_cosines_is_true_of_them() -> None:
+    assert format_matrix(make_scores(("a", "b"), 3), PNG).text.endswith(f"\n-# {COSINES}")
+    in_a_file = format_matrix(make_scores(LONG, 9), PNG).text
+    assert in_a_file == f"{IN_FILE}\n-# {COSINES} {SHARES_IN_FILE}"
+
+
+def test_25_labels_fill_few_lines() -> None:
+    text = format_ranking(make_scores(tuple(f"a label {number}" for number in range(25)), 1)).text
+    assert len(text.splitlines()) == 7
+    assert len([line for line in text.splitlines() if re.search("[\u2588-\u258f]", line)]) == 5
+    assert TABLE_NAME not in text

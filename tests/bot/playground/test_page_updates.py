@@ -289,6 +289,16 @@ async def test_what_is_read_out_has_no_signs_of_markdown_and_no_spoilers(timed: 
     await expect(above).to_contain_text("Look, @Ada and @admin: two fine things, not (spoiler)")
 
 
+async def test_a_drawn_bar_is_seen_and_not_read(timed: Visit) -> None:
+    text = "1. **a cat** \u2014 91 % (cosine 0.31) █████████▏\nThen: **a dog** 9 %"
+    await timed.say(text)
+    await expect(timed.newest.locator(".content")).to_contain_text("█████████▏")
+    await expect(timed.newest.locator(".content [aria-hidden=true]")).to_have_text("█████████▏")
+    read = await timed.newest.locator(".content").aria_snapshot()
+    assert "91 % (cosine 0.31)" in read
+    assert "█" not in read
+
+
 async def test_the_first_answer_in_a_thread_is_read_out(timed: Visit) -> None:
     said = await timed.say("let us talk")
     path = f"{timed.place.pictures}/messages/{said['id']}/threads"

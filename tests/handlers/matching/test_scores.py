@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -35,15 +36,64 @@ TABLES = st.integers(1, 10).flatmap(
 )
 
 
-def test_each_label_has_a_line_and_a_bar_below() -> None:
+RANKINGS = st.lists(st.builds(Ranked, LABEL, st.floats(0, 1), st.floats(-1, 1)), min_size=1, max_size=25)
+
+
+def test_each_label_has_a_line_that_ends_with_its_bar() -> None:
     text = ranked_text(rank(LABELS, COSINE[0], SHARE[0]), 2000, str)
     assert text.splitlines() == [
-        "1. **a red circle** \u2014 91 % (cosine 0.31)",
-        "   " + "\u2588" * 18 + "\u258f",
-        "2. **a cat** \u2014 9.0 % (cosine 0.21)",
-        "   " + "\u2588" * 1 + "\u258a",
+        "1. **a red circle** \u2014 91 % (cosine 0.31) " + "\u2588" * 9 + "\u258f",
+        "2. **a cat** \u2014 9.0 % (cosine 0.21) \u2589",
         "3. **a dog** \u2014 under 0.1 % (cosine 0.00)",
     ]
+
+
+@given(RANKINGS)
+def test_the_text_is_complete_without_the_bars(ranked: list[Ranked]) -> None:
+    for line in ranked_text(ranked, 10**6, str).split("\n"):
+        words = line.rstrip("\u2588\u2589\u258a\u258b\u258c\u258d\u258e\u258f")
+        assert not re.search("[\u2580-\u259f]", words)
+        assert len(line) - len(words) <= BAR_LENGTH
+        assert re.search(r"(?:\(cosine \S+\) ?|cosine \S+|, \S+)$", words)
+
+
+@pytest.mark.parametrize(("labels", "lines"), [(2, 2), (5, 5), (6, 6), (25, 6)])
+def test_the_best_five_labels_have_lines_and_the_others_a_paragraph(labels: int, lines: int) -> None:
+    ranked = [Ranked(f"label {number}", 0.5 / 2**number, 0.3 - number / 100) for number in range(labels)]
+    text = ranked_text(ranked, 2000, str).splitlines()
+    assert len(text) == lines
+    assert [line.startswith(f"{number}. **label") for number, line in enumerate(text, 1)][:5] == [True] * min(
+        5, labels
+    )
+    assert re.findall(r"\*\*(.+?)\*\*", "\n".join(text)) == [row.label for row in ranked]
+    if labels > 5:
+        assert text[5].startswith("Then, with share and cosine: **label 5** 1.6 %, 0.25")
+        assert "\u2588" not in text[5]
+
+
+@pytest.mark.parametrize("labels", range(1, 26))
+@pytest.mark.parametrize("char", ["a", "*", "\u05d0", "\U0001f600"])
+def test_the_best_labels_are_cut_before_they_are_left_out(char: str, labels: int) -> None:
+    ranked = [Ranked(f"{number} {char * 195}", 0.04, 0.2) for number in range(labels)]
+    text = ranked_text(ranked, 1900, lambda label: label.replace("*", "\\*"))
+    assert utf16_length(text) <= 1900
+    for place in range(1, min(5, labels) + 1):
+        assert f"{place}. **" in text
+    if utf16_length(char) == 1 and char != "*" and labels <= 5:
+        assert "\u2026" not in text
+
+
+@pytest.mark.parametrize("cosine", [-0.47, 0.0, 0.31])
+def test_one_label_alone_has_no_share(cosine: float) -> None:
+    text = ranked_text([Ranked("a cat", 1.0, cosine)], 2000, str)
+    assert text == f"1. **a cat** \u2014 cosine {cosine:.2f}"
+    assert table_csv(["a cat"], [[cosine], [0.5]], [[1.0], [1.0]]).decode("utf-8-sig").splitlines() == [
+        '"label","picture 1 cosine","picture 2 cosine"',
+        f'"a cat",{cosine:.4f},0.5000',
+    ]
+    assert alt_text(["a cat"], [[cosine], [0.5]], 1024) == (
+        f"Cosine similarity of 2 pictures to the label a cat: picture 1: {cosine:.2f}; picture 2: 0.50."
+    )
 
 
 def test_equal_scores_keep_their_order() -> None:
@@ -59,10 +109,7 @@ def test_a_long_list_is_cut_and_counts_the_labels_left_out() -> None:
     assert text.endswith(f"\u2026 and {25 - kept} more")
 
 
-@given(
-    st.lists(st.builds(Ranked, LABEL, st.floats(0, 1), st.floats(-1, 1)), min_size=1, max_size=25),
-    st.integers(0, 4000),
-)
+@given(RANKINGS, st.integers(0, 4000))
 def test_the_ranked_list_never_exceeds_its_limit(ranked: list[Ranked], limit: int) -> None:
     assert utf16_length(ranked_text(ranked, limit, str)) <= limit
 
@@ -95,13 +142,14 @@ def test_shares_are_formatted_as_percent(share: float, written: str) -> None:
 
 
 def test_labels_are_escaped_by_the_caller() -> None:
-    text = ranked_text([Ranked("a\u200b *cat*", 0.0, 0.3)], 2000, lambda label: label.replace("*", "\\*"))
-    assert text == "1. **a \\*cat\\*** \u2014 0 % (cosine 0.30)"
+    ranked = [Ranked("a\u200b *cat*", 0.0, 0.3)] * 2
+    text = ranked_text(ranked, 2000, lambda label: label.replace("*", "\\*"))
+    assert text.splitlines()[0] == "1. **a \\*cat\\*** \u2014 0 % (cosine 0.30)"
 
 
 def test_a_label_without_visible_characters_is_named_blank() -> None:
     text = ranked_text([Ranked("\u200b", 0.0, 0.3)], 2000, str)
-    assert text == f"1. **{BLANK}** \u2014 0 % (cosine 0.30)"
+    assert text == f"1. **{BLANK}** \u2014 cosine 0.30"
 
 
 def test_a_right_to_left_label_is_isolated() -> None:
@@ -148,8 +196,9 @@ def test_no_label_breaks_out_of_the_table(table: list[tuple[str, list[float]]]) 
 
 
 def test_the_csv_has_cosines_before_shares() -> None:
-    assert table_csv(LABELS[:1], [COSINE[0][:1]], [SHARE[0][:1]]) == (
+    assert table_csv(LABELS[:2], [COSINE[0][:2]], [SHARE[0][:2]]) == (
         b'\xef\xbb\xbf"label","picture 1 cosine","picture 1 share"\r\n"a cat",0.2110,0.0900\r\n'
+        b'"a red circle",0.3140,0.9090\r\n'
     )
 
 
@@ -160,10 +209,11 @@ def test_the_csv_has_one_row_for_each_label(table: list[tuple[str, list[float]]]
     text = table_csv(labels, cosine, cosine).decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(text, newline="")))
     assert len(rows) == len(table) + 1
-    assert {len(row) for row in rows} == {1 + 2 * len(cosine)}
+    kinds = 2 if len(table) > 1 else 1
+    assert {len(row) for row in rows} == {1 + kinds * len(cosine)}
     for row, (_, scores) in zip(rows[1:], table, strict=True):
         assert row[0][:1] not in set("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
-        assert [float(cell) for cell in row[1:]] == pytest.approx(scores * 2, abs=6e-5)
+        assert [float(cell) for cell in row[1:]] == pytest.approx(scores * kinds, abs=6e-5)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import { timestamp } from "./timestamps.js";
 
 const MAX_DEPTH = 6;
 const SPECIAL = new Set("\\`*_~|<[@h");
+/** Characters that draw a bar or a frame, which a screen reader would read one after the other. */
+const DRAWN = /[\u2500-\u259f]+/g;
 
 /** Block rules, tried at the start of a line. Each matches whole lines. */
 const LINES = [
@@ -52,7 +54,7 @@ export function markdown(text, about, depth = 0) {
   let plain = "";
   let lineStart = true;
   const add = (node) => {
-    if (plain) found.push(plain);
+    found.push(...words(plain));
     plain = "";
     found.push(node);
   };
@@ -71,7 +73,19 @@ export function markdown(text, about, depth = 0) {
       at += 1;
     }
   }
-  return plain ? [...found, plain] : found;
+  return [...found, ...words(plain)];
+}
+
+/** Return a text without markup, with what is drawn in it hidden from screen readers. */
+function words(text) {
+  const found = [];
+  let end = 0;
+  for (const drawn of text.matchAll(DRAWN)) {
+    if (drawn.index > end) found.push(text.slice(end, drawn.index));
+    found.push(el("span", { "aria-hidden": "true" }, drawn[0]));
+    end = drawn.index + drawn[0].length;
+  }
+  return end < text.length ? [...found, text.slice(end)] : found;
 }
 
 /** Return a text as it reads, in one line, for previews and screen readers: names for mentions, no signs of Markdown, no spoilers. */
@@ -84,6 +98,7 @@ const BLOCKS = new Set(["DIV", "PRE", "BLOCKQUOTE", "OL", "UL"]);
 function readOut(node) {
   if (typeof node === "string" || node.nodeType === Node.TEXT_NODE) return node.data ?? node;
   if (node.matches(".spoiler")) return "(spoiler)";
+  if (node.matches("[aria-hidden]")) return "";
   if (node.matches("[role=img]")) return node.getAttribute("aria-label");
   if (node.matches("br")) return " ";
   if (node.matches("ol, ul")) return ` ${listOut(node)} `;
