@@ -209,7 +209,7 @@ async def test_a_conversation_is_read_and_continued(stored: Redis) -> None:
     assert not await history.say(CONVERSATION, TURNS[1])
     await history.reply(CONVERSATION, BotReply(turn_id=SECOND_TURN, text="A blue square."))
     assert await history.newest(CONVERSATION, SECOND_TURN) == FIRST_TURN
-    await history.edit(FIRST_TURN, "What is that?", ())
+    await history.edit(TURNS[0].model_copy(update={"text": "What is that?", "pictures": ()}))
     assert [each.said.text for each in await history.exchanges(CONVERSATION)] == [
         "What is that?",
         "And this?",

@@ -104,6 +104,16 @@ class RequestRunner:
             if resume is not None and request.id not in self._running:
                 await resume(request)
 
+    async def restart(self, request: Open, work: Work) -> None:
+        """Run a request that runs, and is in the inbox, anew with other work; one that has ended stays so."""
+        if request.id not in self._running:
+            return
+        _, task = self._running[request.id]
+        task.cancel()
+        await asyncio.wait([task])
+        if task.cancelled():
+            self.start(request, work)
+
     def cancel(self, request_id: str) -> None:
         """Stop a request whose message was deleted, and close it. One that does not run is left as it is."""
         if request_id in self._running:

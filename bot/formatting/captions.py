@@ -108,7 +108,8 @@ def format_answers(
     Args:
         results: One for each picture, in their order; at least one.
         question: The question; None where captions were wanted.
-        about: A line of markdown with the link, where the pictures stand in another message.
+        about: Lines of markdown below the results: the link, where the pictures stand in another message, and
+            the files that are no pictures.
         thumbnail: The picture as a small JPEG file, where it stands nowhere else.
 
     Returns:

@@ -1,9 +1,16 @@
 """Sentences about a request that is still waiting (in small print) or cannot be answered."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from bot.formatting.markdown import MAX_MESSAGE_LENGTH, SMALL_PRINT, shorten, small_print, utf16_length
+from bot.formatting.markdown import (
+    MAX_MESSAGE_LENGTH,
+    SMALL_PRINT,
+    escape,
+    shorten,
+    small_print,
+    utf16_length,
+)
 from inference.queue.loading_state import LoadingState, TaskState
 
 NO_IMAGE_HERE = (
@@ -20,6 +27,10 @@ LOADING = "My models are being loaded{count}: the answer will appear here when t
 FETCHING = (
     "My models are being fetched, which happens once{count}: the answer will appear here when they are."
 )
+MAX_NAMED_FILES = 3
+"""Files that are named below an answer; of more, only the number is told."""
+MAX_FILE_NAME_LENGTH = 60
+"""UTF-16 code units of a file's name there."""
 _EARLIER = {
     "I have your message. My models aren't up yet: the answer will appear here as soon as they are.",
     "I can't reach my own memory right now: the answer will appear here as soon as I can.",
@@ -61,14 +72,35 @@ def _loading_text(loading: LoadingState) -> str:
     return (FETCHING if loading.phase == "fetching" else LOADING).format(count=count)
 
 
-def no_image_here(command_ids: Mapping[str, int]) -> str:
+def no_image_here(command_ids: Mapping[str, int], other_files: Sequence[str] = ()) -> str:
     """Say that there is no picture, and where help is.
 
     Args:
         command_ids: Discord's ids of the commands, by name.
+        other_files: Names of files that are no pictures.
     """
     command = f"</help:{command_ids['help']}>" if "help" in command_ids else "`/help`"
-    return f"{NO_IMAGE_HERE}\n{HELP_LINE.format(help=command)}"
+    lines = [NO_IMAGE_HERE, not_looked_at(other_files), HELP_LINE.format(help=command)]
+    return "\n".join(each for each in lines if each)
+
+
+def not_looked_at(other_files: Sequence[str]) -> str:
+    """Name the files of a message that are no pictures, in small print; empty where there are none.
+
+    Args:
+        other_files: Their names, each on one line.
+    """
+    if not other_files:
+        return ""
+    named = [
+        escape(shorten(each, MAX_FILE_NAME_LENGTH), line_start=False)
+        for each in other_files[:MAX_NAMED_FILES]
+    ]
+    more = len(other_files) - len(named)
+    if more:
+        named.append("1 more file" if more == 1 else f"{more} more files")
+    files = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+    return small_print(f"I did not look at {files}: I can look at pictures only.")
 
 
 def queue_position(jobs_ahead: int) -> str:

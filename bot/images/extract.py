@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import PurePosixPath
 
 import discord
 
+from handlers.text import tidy
 from inference.schema import MAX_PICTURES
+from inference.text import graphemes
 
 IMAGE_EXTENSIONS = frozenset(
     {
@@ -32,6 +35,10 @@ IMAGE_EXTENSIONS = frozenset(
     }
 )
 """File name extensions that claim a picture, where Discord names no content type."""
+MAX_NAMED_FILES = 10
+"""Files that are named; Discord's limit of the files in a message."""
+MAX_FILE_NAME_LENGTH = 80
+"""Grapheme clusters of a file's name."""
 _STICKERS = frozenset(
     {discord.StickerFormatType.png, discord.StickerFormatType.apng, discord.StickerFormatType.gif}
 )
@@ -80,6 +87,21 @@ def extract_images(message: discord.Message, *, asked: bool) -> tuple[ImageRef, 
 def own_images(message: discord.Message) -> tuple[ImageRef, ...]:
     """List the pictures of the message itself, those of links included; at most ten."""
     return tuple(_own(message, asked=True))[:MAX_PICTURES]
+
+
+def other_files(message: discord.Message) -> tuple[str, ...]:
+    """Name the files and stickers of a message that claim to be no picture.
+
+    Returns:
+        At most `MAX_NAMED_FILES` names, each on one line, of up to `MAX_FILE_NAME_LENGTH` grapheme clusters.
+    """
+    names: list[str] = []
+    holders: list[discord.Message | discord.MessageSnapshot] = [message, *message.message_snapshots]
+    for holder in holders:
+        names += (each.filename for each in holder.attachments if not claims_image(each))
+        names += (each.name for each in holder.stickers if each.format not in _STICKERS)
+    tidied = (graphemes(tidy(each)) for each in names[:MAX_NAMED_FILES])
+    return tuple("".join(islice(each, MAX_FILE_NAME_LENGTH)) or "a file" for each in tidied)
 
 
 def may_get_embeds(message: discord.Message) -> bool:

@@ -50,7 +50,7 @@ class FittedHistory:
         exchanges: The oldest first; the last is the one to answer.
         images: Those shown with the turn of each exchange.
         apart: Those that are shown before the first exchange: the subject's, and of turns that were left out.
-        left_out: Whether images of each exchange were left out.
+        left_out: Whether all images of each exchange were left out.
         asked: How many images the turn to answer is about.
         seen: How many of these fit.
         unseen_earlier: How many of the other images were left out.
@@ -186,7 +186,7 @@ def _fitted(
         fitting = tuple(each for each in shown if each.which in chosen)
         if exchange.said.turn_id in ids:
             own.append(fitting)
-            left_out.append(len(fitting) < len(shown))
+            left_out.append(bool(shown) and not fitting)
         else:
             apart += fitting
     everything = len(placed.subject) + sum(map(len, placed.turns))

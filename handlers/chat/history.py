@@ -293,24 +293,30 @@ class History:
                 pipe.expire(self._message_index + str(message), RETENTION_S)
             await pipe.execute()
 
-    async def edit(self, message_id: int, text: str, pictures: Sequence[PostedImage]) -> None:
-        """Replace a turn's text and images after its message was edited. Idempotent.
+    async def edit(self, edited: UserTurn) -> list[ConversationKey]:
+        """Replace a turn's text, images and other files after its message was edited. Idempotent.
 
         A turn that was deleted meanwhile stays deleted.
+
+        Returns:
+            The conversations in which it was changed.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        field = user_turn_field(message_id)
-        for conversation in await self.places(message_id):
+        field, changed = user_turn_field(edited.turn_id), []
+        for conversation in await self.places(edited.turn_id):
             key = self._key(conversation)
             async with translated():
                 raw = await self._redis.hget(key, field)
                 before = history_codec.read(UserTurn, raw)
-                if raw is None or before is None or history_codec.is_unchanged(before, text, pictures):
+                if raw is None or before is None or history_codec.is_unchanged(before, edited):
                     continue
-                after = before.model_copy(update={"text": text, "pictures": tuple(pictures)})
+                new = {name: getattr(edited, name) for name in ("text", "pictures", "other_files")}
+                after = before.model_copy(update=new)
                 await self._edit_script(keys=[key], args=[field, raw, after.model_dump_json()])
+            changed.append(conversation)
+        return changed
 
     async def delete(self, message_id: int) -> dict[ConversationKey, bool]:
         """Delete the contents of a deleted message: a turn with its answer, an answer, or images. Idempotent.

@@ -110,6 +110,7 @@ def without_message(subject: Subject, message_id: int) -> Subject:
     return subject.model_copy(update={"pictures": left, "gone": gone})
 
 
-def is_unchanged(turn: UserTurn, text: str, pictures: Sequence[PostedImage]) -> bool:
+def is_unchanged(before: UserTurn, after: UserTurn) -> bool:
     """Return whether an edit changes nothing: Discord also edits a message to add its links' embeds."""
-    return turn.text == text and [each.which for each in turn.pictures] == [each.which for each in pictures]
+    same_pictures = [each.which for each in before.pictures] == [each.which for each in after.pictures]
+    return before.text == after.text and same_pictures and before.other_files == after.other_files

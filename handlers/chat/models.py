@@ -68,6 +68,7 @@ class UserTurn(StoredModel):
         message_id: The message that its author can edit or delete; None if there is none.
         author_id: The user, if known: two users may have the same name.
         about: The images of the message that it replies to.
+        other_files: The names of the files posted with it that are no images.
     """
 
     turn_id: Id
@@ -76,7 +77,8 @@ class UserTurn(StoredModel):
     pictures: tuple[PostedImage, ...] = Field((), max_length=MAX_PICTURES)
     message_id: Id | None = None
     author_id: Id | None = None
-    about: tuple[PostedImage, ...] = Field((), max_length=MAX_PICTURES, exclude_if=lambda value: not value)
+    about: tuple[PostedImage, ...] = Field((), max_length=MAX_PICTURES, exclude_if=operator.not_)
+    other_files: tuple[str, ...] = Field((), exclude_if=operator.not_)
 
 
 class BotReply(StoredModel):

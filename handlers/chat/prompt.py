@@ -14,6 +14,8 @@ PICTURE_WAS_HERE: Final = "(A picture was posted here; it is gone.)"
 """The model reads this in place of an image that was deleted, or is unreadable."""
 PICTURES_LEFT_OUT: Final = "(Pictures that were posted here are not shown.)"
 """The model reads this in place of images that did not fit."""
+OTHER_FILES: Final = "(Also posted here, and not shown to you, as they are no pictures: {names}.)"
+"""The model reads this where files were posted that are no images."""
 SUBJECT_TURNS: Final = (
     Turn(role="user", text="(This is what the conversation is about.)"),
     Turn(role="assistant", text="I see it."),
@@ -119,5 +121,7 @@ def _speakers(exchanges: Sequence[Exchange]) -> list[str]:
 
 
 def _user_turn(exchange: Exchange, speaker: str, pictures: tuple[Picture, ...], note: str) -> Turn:
-    text = f"{note} {exchange.said.text}".strip()
+    files = ", ".join(exchange.said.other_files)
+    notes = [note, OTHER_FILES.format(names=files) if files else ""]
+    text = " ".join(each for each in (*notes, exchange.said.text) if each)
     return Turn(role="user", speaker=speaker, text=text[:MAX_TURN_LENGTH], pictures=pictures)

@@ -23,13 +23,14 @@ from inference.schema import Converse, Conversed, Group, Picture, job_id
 
 log = logging.getLogger(__name__)
 
-MAX_REVISIONS: Final = 6
-"""Attempts with a smaller prompt. One nearly always suffices: the refusal has the model's token count."""
+MAX_REVISIONS: Final = 12
+"""Attempts with another prompt: a smaller one after a refusal, where one nearly always suffices, as the
+refusal has the model's token count; or a new one, after the turn's message was edited while it waited."""
 
 
 @dataclass(frozen=True)
 class Revision:
-    """Instructions for a smaller prompt, after a worker refused one.
+    """Instructions for another prompt: a smaller one after a worker refused it, or a new one after an edit.
 
     Attributes:
         number: From 1, counted for each attempt to answer the turn.
@@ -164,6 +165,19 @@ class ChatService:
         if again == fitting:
             raise error
         return known
+
+    async def withdraw(self, turn_id: int, attempt: int, job: ChatJob) -> Revision:
+        """Give up a job whose turn was edited: it is not run, or its answer is dropped. Idempotent.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        withdrawn = self.jobs(turn_id, attempt)[job.revisions]
+        if await job.ticket.position() is None:
+            # A worker has it: closing it would only drop its answer.
+            await self._queue.stop(withdrawn)
+        await self._queue.close_request([withdrawn])
+        return Revision(job.revisions + 1)
 
     async def result(self, job: ChatJob) -> Conversed:
         """Wait for the whole answer.

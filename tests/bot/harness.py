@@ -326,6 +326,19 @@ class Harness:
         turns = [json.loads(value) for name, value in raw.items() if bytes(name).startswith(b"said:")]  # type: ignore[arg-type]
         return sorted(turns, key=lambda turn: int(turn["turn_id"]))
 
+    async def wait_stored(self, thread_id: int, text: str) -> None:
+        """Wait until a turn of a thread's conversation has this text."""
+        async with asyncio.timeout(TIMEOUT_S):
+            stored = self.stored_turns
+            while text not in {each["text"] for each in await stored(thread_id)}:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+
+    async def wait_open(self, request_id: str, matches: Callable[[dict[str, Any]], bool]) -> None:
+        """Wait until an open request matches."""
+        async with asyncio.timeout(TIMEOUT_S):
+            while not matches((await self.open_requests()).get(request_id, {})):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+
     async def open_requests(self) -> dict[str, dict[str, Any]]:
         """Return the open requests in the inbox, by their ids."""
         redis = connect(self.redis_url)

@@ -14,14 +14,14 @@ from bot.cogs.captions.buttons import caption_buttons
 from bot.cogs.captions.questions import question_of
 from bot.discord_api.retry import retry_discord
 from bot.durable.delivery import ReplyTarget, reply_once
-from bot.durable.runner import progress_shown
+from bot.durable.runner import progress_shown, retry_redis
 from bot.errors import DiscordUnavailable
 from bot.events.router import IncomingMessage, MessageHandler
 from bot.formatting.captions import about_line, caption_results, format_answers
 from bot.formatting.errors import error_sentence
 from bot.formatting.help import help_text, is_help_request
-from bot.formatting.status import INTERNAL_ERROR, REDIS_AWAY, no_image_here, not_ready
-from bot.images.extract import ImageRef, extract_images, may_get_embeds, own_images
+from bot.formatting.status import INTERNAL_ERROR, REDIS_AWAY, no_image_here, not_looked_at, not_ready
+from bot.images.extract import ImageRef, extract_images, may_get_embeds, other_files, own_images
 from bot.images.fetcher import image_source
 from bot.images.lookup import FoundImages, fetch_images
 from handlers.captioning import Captioner
@@ -56,6 +56,7 @@ class CaptionService(MessageHandler):
         self._runner = client.runner
         self._delays = client.delays
         self._bot_id = client.bot_id
+        self._running: dict[int, OpenPost] = {}
         self._captioner = Captioner(client.inference, patience=client.settings.job_seconds)
         client.runner.register(OpenPost, self._resume)
 
@@ -99,6 +100,19 @@ class CaptionService(MessageHandler):
                 log.warning("post:%d: neither Redis nor Discord can be reached", incoming.message.id)
         return incoming.is_addressed
 
+    async def message_edited(self, message: discord.Message) -> None:
+        """Answer a message that waits for its answer as it reads now."""
+        request = self._running.get(message.id)
+        if request is None or request.why == "unasked":
+            return
+        edited = _as_it_reads(request, message, self._bot_id)
+        if edited.question == request.question:
+            return
+        await retry_redis(lambda: self._client.inbox.amend(edited))
+        await self._runner.restart(
+            edited, partial(self._run, edited, message, check_existing=True, before=request)
+        )
+
     async def message_deleted(self, message_id: int) -> None:
         """Stop answering a message that was deleted, and forget what an answer was about."""
         self._runner.cancel(f"post:{message_id}")
@@ -116,15 +130,50 @@ class CaptionService(MessageHandler):
     def _start(self, request: OpenPost, message: discord.Message | None, *, check_existing: bool) -> None:
         self._runner.start(request, partial(self._run, request, message, check_existing=check_existing))
 
-    async def _run(self, request: OpenPost, message: discord.Message | None, *, check_existing: bool) -> None:
+    async def _run(
+        self,
+        request: OpenPost,
+        message: discord.Message | None,
+        *,
+        check_existing: bool,
+        before: OpenPost | None = None,
+    ) -> None:
+        """Find the pictures, have them captioned or asked about, reply, and close the request.
+
+        Args:
+            request: The request.
+            message: Its message; None: it is fetched, and may have been edited since it was accepted.
+            check_existing: Whether a reply may have been posted.
+            before: The request as it was before its message was edited.
+        """
         started = time.monotonic()
-        message = message or await self._fetch(request)
+        if message is None:
+            message = await self._fetch(request)
+            if message is not None:
+                request = _as_it_reads(request, message, self._bot_id)
+        self._running[request.message_id] = request
+        try:
+            await self._reply(request, message, check_existing=check_existing, before=before)
+        finally:
+            del self._running[request.message_id]
+        log.info("%s: done in %.2f s", request.id, time.monotonic() - started)
+
+    async def _reply(
+        self,
+        request: OpenPost,
+        message: discord.Message | None,
+        *,
+        check_existing: bool,
+        before: OpenPost | None,
+    ) -> None:
         context = _job_context(request)
         found: FoundImages | None = None
         error: PictureError | None = None
         if message is not None:
             if not _wants_help(request, message):
                 found, error = await self._find(request, message)
+            if before is not None and found is not None:
+                await self._release(before, found)
             target = self._target(request, message)
 
             async def show_placeholder(text: str) -> None:
@@ -150,11 +199,13 @@ class CaptionService(MessageHandler):
                         await self._client.lookup.keep(reply.id, found.subject())
         await self._runner.close(request.id)
         if found is not None:
-            with contextlib.suppress(QueueUnavailable):
-                sources = self._sources(request, found)
-                await self._captioner.release_results(context, sources, request.question)
-        count = len(found.images) if found is not None else 0
-        log.info("%s: done in %.2f s, %d pictures", request.id, time.monotonic() - started, count)
+            await self._release(request, found)
+
+    async def _release(self, request: OpenPost, found: FoundImages) -> None:
+        """Delete the results of a request's jobs, and withdraw those that still wait."""
+        with contextlib.suppress(QueueUnavailable):
+            sources = self._sources(request, found)
+            await self._captioner.release_results(_job_context(request), sources, request.question)
 
     async def _find(
         self, request: OpenPost, message: discord.Message
@@ -212,7 +263,8 @@ class CaptionService(MessageHandler):
             return help_text(self._client.command_ids), False
         if found is None:
             waits = request.why in {"mention", "dm"}
-            return (no_image_here(self._client.command_ids) if waits else None), False
+            files = other_files(message)
+            return (no_image_here(self._client.command_ids, files) if waits else None), False
         question = request.question
         try:
             question = None if question is None else parse_question(question)
@@ -230,6 +282,8 @@ class CaptionService(MessageHandler):
         if described and found.message_id not in {message.id, replied_to}:
             count = len(found.images)
             about = about_line(request.guild_id, found.channel_id, found.message_id, count)
+        files = not_looked_at(other_files(message)) if request.why != "unasked" else ""
+        about = "\n".join(each for each in (about, files) if each)
         # The message that is replied to shows the question.
         text = format_answers(results, question=None, about=about).text
         return text, described
@@ -281,6 +335,17 @@ def _request(incoming: IncomingMessage, why: Why, bot_id: int) -> OpenPost:
         accepted=time.time(),
         question=question_of(incoming.message, bot_id) if is_question else None,
     )
+
+
+def _as_it_reads(request: OpenPost, message: discord.Message, bot_id: int) -> OpenPost:
+    """Return a request with the question that its message asks now.
+
+    A message that asked nothing asks something now only where it names the bot, or is in a DM.
+    """
+    is_named = request.why == "dm" or (request.why == "mention" and bot_id in message.raw_mentions)
+    if request.question is None and not is_named:
+        return request
+    return request.model_copy(update={"question": question_of(message, bot_id)})
 
 
 def _wants_help(request: OpenPost, message: discord.Message) -> bool:

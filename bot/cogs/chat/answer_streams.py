@@ -143,7 +143,9 @@ class TurnStreams:
             log.info("%s: the buttons of an earlier answer stay: %s", request.id, type(error).__name__)
 
 
-async def follow(stream: AnswerStream, job: ChatJob, chat: ChatService, before: str = "") -> Conversed:
+async def follow(
+    stream: AnswerStream, job: ChatJob, chat: ChatService, before: str, edited: asyncio.Event
+) -> Conversed | None:
     """Show an answer as it is generated, and return the whole.
 
     Args:
@@ -151,6 +153,10 @@ async def follow(stream: AnswerStream, job: ChatJob, chat: ChatService, before: 
         job: Its job.
         chat: Returns the job's result.
         before: The text that the answer continues.
+        edited: Set when the turn was edited before its answer has begun.
+
+    Returns:
+        The whole answer; None where the turn was edited.
 
     Raises:
         BeholderError: There is none.
@@ -158,15 +164,18 @@ async def follow(stream: AnswerStream, job: ChatJob, chat: ChatService, before: 
     """
     showing = asyncio.create_task(_show_deltas(stream, job, before))
     deleted = asyncio.create_task(stream.deleted.wait())
+    changed = asyncio.create_task(edited.wait())
     try:
-        await asyncio.wait([showing, deleted], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([showing, deleted, changed], return_when=asyncio.FIRST_COMPLETED)
+        if edited.is_set():
+            return None
         if not showing.done():
             raise TargetDeleted
         return await chat.result(job)
     finally:
-        for task in (showing, deleted):
+        for task in (showing, deleted, changed):
             task.cancel()
-        await asyncio.gather(showing, deleted, return_exceptions=True)
+        await asyncio.gather(showing, deleted, changed, return_exceptions=True)
 
 
 async def _show_deltas(stream: AnswerStream, job: ChatJob, before: str) -> None:

@@ -14,6 +14,7 @@ from bot.events.router import is_user_message
 from bot.formatting.markdown import SMALL_PRINT, unescape
 from handlers.chat.history import ConversationKey, History
 from handlers.chat.models import BotReply, Subject, UserTurn
+from handlers.storage.inbox import OpenTurn
 from handlers.text import tidy
 from inference.errors import PictureGone
 from inference.schema import MAX_SPEAKER_LENGTH, MAX_TURN_LENGTH
@@ -58,10 +59,31 @@ async def check_history(client: discord.Client, history: History, key: Conversat
             await history.delete(message_id)
 
 
+async def check_turn(client: discord.Client, history: History, request: OpenTurn, bot_id: int) -> None:
+    """Update one turn, or delete it, by what its message is now. Idempotent.
+
+    Used where a turn is resumed: an edit or the deletion before that may have been missed.
+
+    Raises:
+        QueueUnavailable: Redis cannot be reached.
+    """
+    if request.reply_to != request.turn_id:
+        # No message of the member's has its text.
+        return
+    try:
+        message = await client.get_partial_messageable(request.channel_id).fetch_message(request.turn_id)
+    except discord.NotFound:
+        await history.delete(request.turn_id)
+    except DISCORD_ERRORS as error:
+        log.warning("%s: not checked (%s)", request.id, type(error).__name__)
+    else:
+        await _update(history, message, bot_id)
+
+
 async def _update(history: History, message: discord.Message, bot_id: int) -> None:
     turn = user_turn(message, bot_id) if is_user_message(message) else None
     if turn is not None:
-        await history.edit(message.id, turn.text, turn.pictures)
+        await history.edit(turn)
 
 
 async def rebuild_history(

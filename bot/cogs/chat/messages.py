@@ -18,7 +18,8 @@ from bot.durable.runner import retry_redis
 from bot.errors import DiscordUnavailable
 from bot.events.router import IncomingMessage, MessageHandler, is_user_message
 from bot.formatting.help import is_help_request
-from bot.images.extract import own_images
+from bot.formatting.status import not_looked_at
+from bot.images.extract import other_files, own_images
 from handlers.chat.history import ConversationKey, History
 from handlers.chat.models import PostedImage
 from handlers.storage.inbox import OpenTurn
@@ -126,7 +127,8 @@ class ChatMessageHandler(MessageHandler):
         self._runner.images_changed(message.id)
         turn = user_turn(message, self._bot_id) if is_user_message(message) else None
         if turn is not None:
-            await retry_redis(lambda: self._history.edit(message.id, turn.text, turn.pictures))
+            for key in await retry_redis(lambda: self._history.edit(turn)):
+                self._runner.turn_edited(key, turn.turn_id)
 
     async def message_deleted(self, message_id: int) -> None:
         """Delete the turn of a message, and stop the answer to it, or the one about its picture."""
@@ -153,7 +155,8 @@ class ChatMessageHandler(MessageHandler):
         message = incoming.message
         mentioned = any(user.id == self._bot_id for user in message.mentions)
         if self._client.intents.message_content or incoming.is_direct or mentioned:
-            await self._tell(message, NOTHING_THERE)
+            files = not_looked_at(other_files(message))
+            await self._tell(message, "\n".join(each for each in (NOTHING_THERE, files) if each))
         elif await self._history.first_time(key, "unseen"):
             await self._tell(message, UNSEEN)
 

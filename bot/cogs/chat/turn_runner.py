@@ -6,7 +6,7 @@ import logging
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import discord
@@ -15,12 +15,13 @@ from bot.client import Beholder
 from bot.cogs.chat import strings
 from bot.cogs.chat.answer_streams import TurnStreams, continued, follow, key_of
 from bot.cogs.chat.buttons import cut_off_view, done_view, failed_view
+from bot.cogs.chat.history_sync import check_turn
 from bot.cogs.chat.recovery import PostedAnswer, find_posted_answer
 from bot.discord_api.retry import retry_discord
 from bot.durable.runner import progress_shown, retry_redis
 from bot.errors import TargetDeleted
 from bot.formatting.markdown import small_print
-from bot.formatting.status import INTERNAL_ERROR, not_ready, queue_position
+from bot.formatting.status import INTERNAL_ERROR, not_looked_at, not_ready, queue_position
 from bot.images.extract import ImageRef
 from bot.images.fetcher import image_source
 from bot.images.lookup import fetch_images
@@ -28,7 +29,7 @@ from bot.streaming.message import AnswerStream
 from bot.streaming.paginator import paginate
 from handlers.chat.history import ConversationKey, History
 from handlers.chat.models import Exchange, PostedImage, UserTurn
-from handlers.chat.service import ChatJob, ChatService, Revision
+from handlers.chat.service import MAX_REVISIONS, ChatJob, ChatService, Revision
 from handlers.ports import ImageSource, JobContext
 from handlers.storage.inbox import AcceptResult, OpenTurn
 from inference.errors import BeholderError, ConversationTooLong, PictureError, QueueUnavailable
@@ -41,11 +42,19 @@ MakeView = Callable[[ConversationKey, int], discord.ui.View]
 
 @dataclass(frozen=True)
 class _Turn:
-    """A turn that is being answered: its request, and the stream that shows the answer."""
+    """A turn that is being answered.
+
+    Attributes:
+        key: The conversation.
+        request: The turn's request.
+        stream: Shows the answer.
+        edited: Set when the turn's message was edited before the answer has begun.
+    """
 
     key: ConversationKey
     request: OpenTurn
     stream: AnswerStream
+    edited: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class ChatTurnRunner:
@@ -68,6 +77,7 @@ class ChatTurnRunner:
             weakref.WeakValueDictionary()
         )
         self._current: dict[ConversationKey, OpenTurn] = {}
+        self._generating: dict[ConversationKey, _Turn] = {}
         self._claims: dict[str, ConversationKey] = {}
         client.runner.register(OpenTurn, self._resume)
 
@@ -138,6 +148,12 @@ class ChatTurnRunner:
         await self._chat.stop(request.turn_id, request.attempt)
         return True
 
+    def turn_edited(self, key: ConversationKey, turn_id: int) -> None:
+        """Answer a turn as it reads now, where its answer has not begun yet."""
+        turn = self._generating.get(key)
+        if turn is not None and turn.request.turn_id == turn_id and not turn.stream.text:
+            turn.edited.set()
+
     async def _run(self, request: OpenTurn, *, resumed: bool) -> None:
         started, key = time.monotonic(), key_of(request)
         # A lock is handed on in the order in which it was asked for.
@@ -159,6 +175,9 @@ class ChatTurnRunner:
         log.info("%s: done in %.2f s", request.id, time.monotonic() - started)
 
     async def _answer(self, key: ConversationKey, request: OpenTurn, *, resumed: bool) -> None:
+        if resumed:
+            check = partial(check_turn, self._client, self._history, request, self._client.bot_id)
+            await retry_redis(check)
         exchange = await self._exchange(key, request)
         posted = await self._find_posted(request) if resumed else None
         existing = posted.ids if posted is not None else None
@@ -194,6 +213,7 @@ class ChatTurnRunner:
     async def _generate_and_show(self, turn: _Turn) -> None:
         """Have the turn answered, and show the answer, or why there is none."""
         key, request, stream = turn.key, turn.request, turn.stream
+        self._generating[key] = turn
         try:
             before = await self._begin_text(turn)
             job, outcome = await self._generate(turn, before)
@@ -213,6 +233,8 @@ class ChatTurnRunner:
                 await stream.remove()
             else:
                 await self._show(turn, outcome.text, below, *_outcome_buttons(cut_off=outcome.cut_off))
+        finally:
+            del self._generating[key]
 
     async def _begin_text(self, turn: _Turn) -> str:
         """Return the text that the answer continues; where it continues none, delete the answer before."""
@@ -251,6 +273,8 @@ class ChatTurnRunner:
         channel = self._runner.channel_of(request)
         async with progress_shown(status, show, every_s=self._delays.queue_position_s, typing_in=channel):
             while True:
+                # The history is read after this: an edit that comes now is in the prompt, or is seen below.
+                turn.edited.clear()
                 job = await self._chat.ask(
                     JobContext(request.id, request.scope, request.author_id, "waiting"),
                     turn.key,
@@ -261,10 +285,15 @@ class ChatTurnRunner:
                     continues=bool(before),
                 )
                 try:
-                    outcome = await follow(stream, job, self._chat, before)
-                    return job, outcome.model_copy(update={"text": continued(before, outcome.text)})
+                    edited = turn.edited if job.revisions < MAX_REVISIONS else asyncio.Event()
+                    outcome = await follow(stream, job, self._chat, before, edited)
                 except (ConversationTooLong, PictureError) as error:
                     revision = self._chat.revise(job, error)
+                    continue
+                if outcome is not None:
+                    return job, outcome.model_copy(update={"text": continued(before, outcome.text)})
+                withdraw = partial(self._chat.withdraw, request.turn_id, request.attempt, job)
+                revision = await retry_redis(withdraw)
 
     async def _store(self, key: ConversationKey, request: OpenTurn, job: ChatJob, outcome: Conversed) -> str:
         """Store an answer in the history, and return the notices that belong below it."""
@@ -281,6 +310,9 @@ class ChatTurnRunner:
             unseen_earlier=fitting.unseen_earlier,
             dropped=fitting.dropped,
         )
+        said = next(each.said for each in job.exchanges[::-1] if each.said.turn_id == request.turn_id)
+        if files := not_looked_at(said.other_files):
+            lines.append(files)
         with contextlib.suppress(QueueUnavailable):
             if job.prompt.missing and await self._history.first_time(key, "gone"):
                 lines.append(strings.GONE)

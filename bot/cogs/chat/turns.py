@@ -4,7 +4,7 @@ import discord
 
 from bot.cogs.chat.strings import DESCRIBE
 from bot.formatting.mentions import message_words
-from bot.images.extract import ImageRef, own_images
+from bot.images.extract import ImageRef, other_files, own_images
 from handlers.chat.models import PostedImage, UserTurn
 from handlers.text import tidy
 from inference.schema import MAX_SPEAKER_LENGTH, MAX_TURN_LENGTH
@@ -23,6 +23,7 @@ def user_turn(message: discord.Message, bot_id: int) -> UserTurn | None:
         pictures=pictures,
         message_id=message.id,
         author_id=message.author.id,
+        other_files=other_files(message),
     )
 
 

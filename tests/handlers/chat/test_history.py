@@ -64,9 +64,9 @@ async def test_an_edit_replaces_the_turn_and_deletes_the_token_count(history: Hi
     await history.say(HERE, turn(10, "before"))
     await history.reply(HERE, BotReply(turn_id=10, text="yes"), TokenCount(turns=(10,), tokens=50))
     assert await history.measured(HERE) is not None
-    await history.edit(10, "before", ())
+    assert await history.edit(turn(10, "before")) == []
     assert await history.measured(HERE) is not None, "nothing was edited"
-    await history.edit(10, "after", ())
+    assert await history.edit(turn(10, "after")) == [HERE]
     assert await texts(history, HERE) == [("after", "yes")]
     assert await history.measured(HERE) is None
 

@@ -274,3 +274,55 @@ async def test_the_bot_stops_while_a_request_runs_and_the_request_stays_open(har
 async def _bot_posts(harness: Harness, channel: str) -> int:
     found = await harness.ada.request("GET", f"/channels/{channel}/messages?limit=100")
     return sum(each["author"]["id"] == harness.session["bot_user_id"] for each in found)
+
+
+@pytest.mark.parametrize("place", ["channel", "direct"])
+@pytest.mark.parametrize(("first", "then"), [("old?", "what color is it?"), ("", "what color is it?")])
+async def test_a_question_that_is_edited_while_it_waits_is_answered_as_it_reads_then(
+    harness: Harness, place: str, first: str, then: str
+) -> None:
+    async with harness.bot(delays=NOTICES_AT_ONCE):
+        channel, name = harness.general, f"{harness.mention} "
+        if place == "direct":
+            channel, name = await harness.ada.direct_channel(), ""
+        asked = await harness.ada.post(channel, name + first, files=[("a.png", picture("a red circle"))])
+        placeholder = await harness.ada.reply_to(asked)
+        path = f"/channels/{channel}/messages/{asked['id']}"
+        await harness.ada.request("PATCH", path, json={"content": name + then})
+        await harness.wait_open(f"post:{asked['id']}", lambda request: request.get("question") == then)
+        async with harness.worker() as worker:
+            edited = await harness.ada.hear(
+                lambda kind, data: kind == "MESSAGE_UPDATE" and data["id"] == placeholder["id"]
+            )
+            await harness.all_closed()
+        assert edited["content"] == f"a red circle, if you ask\\: {then}"
+        assert len(await harness.replies(channel, asked)) == 1
+        assert len(worker.jobs) == 1
+
+
+async def test_a_question_that_was_edited_while_the_bot_was_away_is_answered_as_it_reads_then(
+    harness: Harness,
+) -> None:
+    async with harness.bot(delays=NOTICES_AT_ONCE):
+        asked = await harness.ada.post(
+            harness.general, f"{harness.mention} old?", files=[("a.png", picture("a red circle"))]
+        )
+        placeholder = await harness.ada.reply_to(asked)
+    path = f"/channels/{harness.general}/messages/{asked['id']}"
+    await harness.ada.request("PATCH", path, json={"content": f"{harness.mention} new?"})
+    async with harness.worker(), harness.bot():
+        await harness.all_closed()
+    [reply] = await harness.replies(harness.general, asked)
+    assert (reply["id"], reply["content"]) == (placeholder["id"], "a red circle, if you ask\\: new?")
+
+
+@pytest.mark.parametrize("pictures", [0, 1])
+async def test_a_file_that_is_no_picture_is_named_beside_a_question(harness: Harness, pictures: int) -> None:
+    async with harness.worker(), harness.bot():
+        files = [("notes.txt", b"words"), *[("a.png", picture("a red circle"))] * pictures]
+        asked = await harness.ada.post(harness.general, f"{harness.mention} see file", files=files)
+        lines = (await harness.ada.reply_to(asked))["content"].split("\n")
+        assert lines[:2] == [
+            "a red circle, if you ask\\: see file" if pictures else NO_IMAGE_HERE,
+            "-# I did not look at notes.txt: I can look at pictures only.",
+        ]

@@ -5,11 +5,13 @@ import pytest
 from bot.cogs.chat import strings
 from bot.formatting.status import REDIS_AWAY
 from handlers.chat.history import ConversationKey, History
+from handlers.chat.prompt import OTHER_FILES
 from inference.errors import QueueUnavailable
 from tests.bot.chat_worker import chat_worker
 from tests.bot.command_calls import CommandCaller
 from tests.bot.conversation_steps import (
     CIRCLE,
+    SQUARE,
     bot_messages,
     delete_conversations,
     forbid_threads,
@@ -19,7 +21,7 @@ from tests.bot.conversation_steps import (
     wait_for_messages,
     wait_for_thread,
 )
-from tests.bot.harness import Harness
+from tests.bot.harness import Harness, wait_until
 
 MENU = "Talk about this image"
 
@@ -36,7 +38,8 @@ async def test_a_message_without_text_or_picture_is_answered_with_what_to_do(
         else:
             await harness.ada.post(thread_id, files=[("notes.txt", b"hello")])
         found = await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
-        assert found[-1]["content"] == strings.NOTHING_THERE
+        named = "" if kind == "name" else "\n-# I did not look at notes.txt: I can look at pictures only."
+        assert found[-1]["content"] == strings.NOTHING_THERE + named
         await harness.ada.post(thread_id, "and now?")
         await wait_finished(harness, thread_id, 3)
         assert len(worker.jobs) == 2
@@ -94,3 +97,74 @@ async def test_a_turn_in_a_dm_is_answered_once_after_an_outage_of_redis(
         await harness.all_closed()
         assert REDIS_AWAY not in [each["content"] for each in await bot_messages(harness, channel_id)]
         assert tried > 1
+
+
+NOTES = ("my_notes.txt", b"hello")
+
+
+async def test_files_that_are_no_pictures_are_named_below_the_answer_and_to_the_model(
+    harness: Harness,
+) -> None:
+    async with chat_worker(harness) as worker, harness.bot():
+        worker.pieces = lambda request: [f"It reads {request.turns[-1].text!r}."]
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        await harness.ada.post(thread_id, "see file", files=[NOTES])
+        [_, answer] = await wait_finished(harness, thread_id, 2)
+        assert answer["content"].endswith(
+            "\n-# I did not look at my\\_notes.txt: I can look at pictures only."
+        )
+        told = OTHER_FILES.format(names="my_notes.txt")
+        assert worker.last_request.turns[-1].text == f"{told} see file"
+        many = [(f"{number}.pdf", b"%PDF") for number in range(4)]
+        await harness.ada.post(thread_id, "and these?", files=[*many, *SQUARE])
+        [*_, answer] = await wait_finished(harness, thread_id, 3)
+        assert answer["content"].endswith(
+            "\n-# I did not look at 0.pdf, 1.pdf, 2.pdf and 1 more file: I can look at pictures only."
+        )
+        assert worker.pictures[-1][-1] == ["a blue square"]
+        await harness.ada.post(thread_id, "thank you")
+        [*_, answer] = await wait_finished(harness, thread_id, 4)
+        assert "did not look" not in answer["content"]
+        assert worker.last_request.turns[2].text == f"{told} see file"
+
+
+@pytest.mark.parametrize("words", ["first", "old"])
+async def test_a_turn_that_is_edited_while_it_waits_is_answered_as_it_reads_then(
+    harness: Harness, words: str
+) -> None:
+    """A worker has it, and has not begun to answer; or it waits for the answer before."""
+    async with chat_worker(harness) as worker, harness.bot():
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        worker.pieces_before_gate = 0
+        worker.gate.clear()
+        first = await harness.ada.post(thread_id, "first")
+        await wait_until(lambda: len(worker.jobs) == 2)
+        old = await harness.ada.post(thread_id, "old")
+        edited = first if words == "first" else old
+        await harness.ada.request(
+            "PATCH", f"/channels/{thread_id}/messages/{edited['id']}", json={"content": "what color is it?"}
+        )
+        await harness.wait_stored(int(thread_id), "what color is it?")
+        worker.gate.set()
+        found = await wait_finished(harness, thread_id, 3)
+        said = {"first": "first", "old": "old"} | {words: "what color is it?"}
+        assert [each["content"] for each in found[1:]] == [f"Ada says {each}" for each in said.values()]
+
+
+async def test_an_edit_after_the_answer_has_begun_leaves_it(harness: Harness) -> None:
+    async with chat_worker(harness) as worker, harness.bot():
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        worker.gate.clear()
+        asked = await harness.ada.post(thread_id, "one")
+        await wait_for_messages(harness, thread_id, lambda found: found[-1]["content"] == "Ada")
+        await harness.ada.request(
+            "PATCH", f"/channels/{thread_id}/messages/{asked['id']}", json={"content": "two"}
+        )
+        await harness.wait_stored(int(thread_id), "two")
+        worker.gate.set()
+        [_, answer] = await wait_finished(harness, thread_id, 2)
+        assert answer["content"] == "Ada says one"
+        assert len(worker.jobs) == 2

@@ -84,6 +84,23 @@ async def test_a_large_album_is_cut_to_its_first_pictures_beside_a_new_one(harne
         assert second["content"].endswith(strings.UNSEEN_EARLIER[1].format(count=6))
 
 
+async def test_pictures_that_a_model_refuses_as_too_many_are_answered_about_in_part(harness: Harness) -> None:
+    async with chat_worker(harness) as worker, harness.bot():
+        worker.max_tokens = 256
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        album = [(f"{each}.png", picture(f"p{each}")) for each in range(5)]
+        await harness.ada.post(thread_id, "what are these?", files=album)
+        [_, answer] = await wait_finished(harness, thread_id, 2)
+        assert answer["content"].startswith("Ada says what are these?")
+        assert strings.UNSEEN_ONES.format(asked=5, seen=3) in answer["content"]
+        assert worker.pictures[-1][-1] == ["p0", "p1", "p2"]
+        await harness.ada.post(thread_id, "what color are they?")
+        [*_, answer] = await wait_finished(harness, thread_id, 3)
+        assert strings.UNSEEN_ONES.format(asked=5, seen=3) in answer["content"]
+        assert [each for some in worker.pictures[-1] for each in some] == ["p0", "p1", "p2"]
+
+
 async def test_a_new_picture_in_a_dm_ends_the_conversation_about_the_one_before(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         channel_id = await harness.ada.direct_channel()
