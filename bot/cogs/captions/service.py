@@ -282,8 +282,8 @@ class CaptionService(MessageHandler):
         if described and found.message_id not in {message.id, replied_to}:
             count = len(found.images)
             about = about_line(request.guild_id, found.channel_id, found.message_id, count)
-        files = not_looked_at(other_files(message)) if request.why != "unasked" else ""
-        about = "\n".join(each for each in (about, files) if each)
+        unseen = not_looked_at(other_files(message)) if request.why != "unasked" else ""
+        about = "\n".join(each for each in (about, unseen) if each)
         # The message that is replied to shows the question.
         text = format_answers(results, question=None, about=about).text
         return text, described
