@@ -26,6 +26,7 @@ from handlers.storage.answer_subjects import AnswerSubjects
 from handlers.storage.inbox import Inbox, Open
 from handlers.storage.interaction_tokens import InteractionTokens
 from handlers.storage.read_cursors import ReadCursors
+from handlers.submission import Submissions
 from inference.queue.client import InferenceClient
 from inference.queue.connection import Client, connect
 
@@ -87,6 +88,7 @@ class Beholder(commands.Bot):
         runner: The registry of running requests.
         router: Hands messages to the features.
         interactions: Accepts slash commands and message menus.
+        submissions: Submits jobs; over the limit for one person they wait here.
         edit_limiter: Paces edits of streamed answers.
     """
 
@@ -100,6 +102,7 @@ class Beholder(commands.Bot):
     runner: RequestRunner
     router: MessageRouter
     interactions: InteractionDispatcher
+    submissions: Submissions
 
     def __init__(
         self,
@@ -187,6 +190,7 @@ class Beholder(commands.Bot):
         self.router = MessageRouter(self.bot_id, self.read_cursors)
         self.lookup = ImageLookup(self, AnswerSubjects(self.redis, name), History(self.redis, name))
         tokens = InteractionTokens(self.redis, name)
+        self.submissions = Submissions(patience=self.settings.job_seconds)
         self.interactions = InteractionDispatcher(
             self, self.inbox, tokens, self.runner, self.inference, self.fetcher, self.lookup, self.delays
         )

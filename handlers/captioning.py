@@ -13,9 +13,11 @@ from handlers.ports import (
     JobQueue,
     Ticket,
     fetch_thumbnail,
+    keep_image,
     store_image,
 )
-from inference.errors import BeholderError, JobFailed, QueueFull, QueueUnavailable, TooManyInFlight
+from handlers.submission import Submissions
+from inference.errors import BeholderError, JobFailed, QueueFull, QueueUnavailable
 from inference.schema import Answer, Answered, Caption, Captioned, Group, Picture, Priority
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ class Captioner:
         patience: Seconds for which a step is retried while the queue is full or Redis is away.
         min_retry_delay_s: Seconds until the next try, at least.
         max_retry_delay_s: Seconds until the next try, at most, whatever the queue suggests.
+        submissions: The submissions of all features; None: its own, with this patience and these delays.
         max_thumbnail_bytes: Larger thumbnails count as missing.
     """
 
@@ -55,8 +58,12 @@ class Captioner:
         min_retry_delay_s: float = MIN_RETRY_DELAY_S,
         max_retry_delay_s: float = MAX_RETRY_DELAY_S,
         max_thumbnail_bytes: int = MAX_THUMBNAIL_BYTES,
+        submissions: Submissions | None = None,
     ) -> None:
         self._queue = queue
+        self._submissions = submissions or Submissions(
+            patience=patience, min_delay_s=min_retry_delay_s, max_delay_s=max_retry_delay_s
+        )
         self._patience = patience
         self._min_retry_delay_s = min_retry_delay_s
         self._max_retry_delay_s = max_retry_delay_s
@@ -120,13 +127,22 @@ class Captioner:
         question: str | None,
         watch: OnSubmit,
     ) -> Words:
-        ticket = await self._queue.submit(
-            _request(picture, question, thumbnail=source.thumbnail),
-            id=context.job(source.key, question),
-            priority=context.priority,
-            asker=str(context.asker),
-            group=Group(id=context.request, size=size),
-        )
+        stored: Picture | None = picture
+
+        async def submit() -> Ticket:
+            nonlocal stored
+            image, stored = stored, None
+            if image is None:
+                image = await keep_image(self._queue, context, source, picture)
+            return await self._queue.submit(
+                _request(image, question, thumbnail=source.thumbnail),
+                id=context.job(source.key, question),
+                priority=context.priority,
+                asker=str(context.asker),
+                group=Group(id=context.request, size=size),
+            )
+
+        ticket = await self._submissions.submit(context, submit)
         watch(ticket)
         outcome = (await ticket.result()).outcome
         expected = Captioned if question is None else Answered
@@ -158,7 +174,7 @@ class Captioner:
             case QueueFull() if priority == "unasked":
                 suggested = float(error.detail.get("retry_after", 1))
                 return min(self._max_retry_delay_s, max(self._min_retry_delay_s, suggested))
-            case TooManyInFlight() | QueueUnavailable():
+            case QueueUnavailable():
                 return self._min_retry_delay_s
             case _:
                 return None

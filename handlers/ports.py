@@ -5,10 +5,10 @@
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from inference.errors import BeholderError
+from inference.errors import BeholderError, TooManyInFlight
 from inference.queue.loading_state import TaskState
 from inference.schema import Delta, Group, Picture, Priority, Progress, Request, Result, Task, job_id
 
@@ -115,6 +115,19 @@ class ChatQueue(JobQueue, Protocol):
         """
 
 
+@dataclass(eq=False)
+class SubmissionState:
+    """How far the submission of a request's jobs is; `handlers.submission` keeps it.
+
+    Attributes:
+        refusal: The newest refusal, where its asker has been over the limit for one person.
+        has_begun: Whether a job of the request was accepted.
+    """
+
+    refusal: TooManyInFlight | None = None
+    has_begun: bool = False
+
+
 @dataclass(frozen=True)
 class JobContext:
     """The request that jobs are submitted for.
@@ -124,12 +137,22 @@ class JobContext:
         scope: Guild or DM that the images belong to, such as `guild:7`.
         asker: Discord's id of the user.
         priority: `waiting` if the user waits for the answer.
+        wait_until: Unix time in seconds until which its jobs wait for earlier ones of the user; None: as long
+            as `handlers.submission.Submissions` has patience.
+        submission: How far the submission is.
     """
 
     request: str
     scope: str
     asker: int
     priority: Priority
+    wait_until: float | None = None
+    submission: SubmissionState = field(default_factory=SubmissionState, compare=False, repr=False)
+
+    @property
+    def waiting_for(self) -> TooManyInFlight | None:
+        """Why no job of the request has begun: the user has as many open as one person may have, or None."""
+        return None if self.submission.has_begun else self.submission.refusal
 
     def job(self, key: str, question: str | None = None) -> str:
         """Return the id of the job for one image: a caption, or the answer to a question."""
@@ -160,6 +183,15 @@ async def store_image(store: ImageStore, context: JobContext, source: ImageSourc
         BeholderError: It cannot be fetched, or the store has no room for it.
     """
     return await store.put_picture(context.scope, await source.fetch())
+
+
+async def keep_image(store: ImageStore, context: JobContext, source: ImageSource, stored: Picture) -> Picture:
+    """Keep an image that was stored a while ago; where its bytes are gone, fetch and store it again.
+
+    Raises:
+        BeholderError: It cannot be fetched, or the store has no room for it.
+    """
+    return stored if await store.keep_picture(stored) else await store_image(store, context, source)
 
 
 async def fetch_thumbnail(

@@ -14,13 +14,15 @@
     │   └── NotServed           not_served         no worker serves this task or model
     ├── Busy                    come back later
     │   ├── QueueFull           queue_full         (retry_after: seconds)
-    │   └── TooManyInFlight     too_many_in_flight (limit: open jobs of one user)
+    │   └── TooManyInFlight     too_many_in_flight (limit, open: jobs of one user; after a wait also
+    │   │                                          retry_after: seconds)
     ├── Expired                 expired            no reply came before the deadline
     ├── ChatError               the chat model cannot reply
     │   ├── ChatUnavailable     chat_unavailable   Ollama cannot be reached    (where: host and port)
     │   ├── ChatNotOllama       chat_not_ollama    another server answers there         (where)
     │   ├── ChatNotAllowed      chat_not_allowed   Ollama, or a proxy before it, refuses this worker (where)
     │   ├── ChatBusy            chat_busy          Ollama is overloaded, also after retries
+    │   │                       (retry_after: seconds, where it says so)
     │   ├── ChatNoVision        chat_no_vision     the model reads no pictures          (model)
     │   ├── ChatOutOfMemory     chat_out_of_memory Ollama has too little memory for it  (model)
     │   ├── ChatModelMissing    chat_model_missing Ollama has no such model and cannot fetch it  (model)
@@ -135,9 +137,14 @@ class QueueFull(Busy):
 
 
 class TooManyInFlight(Busy):
-    """The user is at the limit of open jobs."""
+    """The user is at the limit of open jobs.
+
+    Attributes:
+        room_at: Unix time in seconds at which the first of them ends, at the latest; None where unknown.
+    """
 
     code = "too_many_in_flight"
+    room_at: float | None = None
 
 
 class Expired(BeholderError):

@@ -19,7 +19,6 @@ from bot.interactions.image_options import (
     resolve_images,
 )
 from handlers.captioning import Captioner
-from handlers.ports import JobContext
 from handlers.questions import parse_question
 from inference.errors import BeholderError
 
@@ -54,7 +53,9 @@ class Ask(commands.Cog):
 
     def __init__(self, client: Beholder) -> None:
         self._client = client
-        self._captioner = Captioner(client.inference, patience=QUEUE_TIMEOUT_S)
+        self._captioner = Captioner(
+            client.inference, patience=QUEUE_TIMEOUT_S, submissions=client.submissions
+        )
         client.interactions.register(ASK, self._perform, task="answer")
         client.interactions.register(DESCRIBE, self._perform, task="caption")
         self._menu = app_commands.ContextMenu(name=MENU, callback=self.menu, allowed_contexts=CONTEXTS)
@@ -132,7 +133,7 @@ class Ask(commands.Cog):
         """
         arguments = await resolve_images(context, QuestionArguments)
         request, question = context.request, arguments.question
-        job_context = JobContext(request.id, request.scope, request.author_id, "waiting")
+        job_context = context.jobs
         pictures = image_sources(context, arguments)
         context.cleanup(lambda: self._captioner.release_results(job_context, pictures, question))
         outcomes = await self._captioner.caption(job_context, pictures, question, context.watch)

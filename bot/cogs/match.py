@@ -42,7 +42,7 @@ class Match(commands.Cog):
 
     def __init__(self, client: Beholder) -> None:
         self._client = client
-        self._matcher = Matcher(client.inference)
+        self._matcher = Matcher(client.inference, submissions=client.submissions)
         client.interactions.register(NAME, self._perform, task="match")
 
     @app_commands.command(
@@ -93,7 +93,7 @@ class Match(commands.Cog):
             BeholderError: A picture or the labels cannot be used, or the queue refuses the job.
         """
         request = context.request
-        job_context = JobContext(request.id, request.scope, request.author_id, "waiting")
+        job_context = context.jobs
         arguments = await resolve_images(context, MatchArguments)
         images, labels = arguments.images, arguments.labels
         ticket = await self._matcher.submit(job_context, image_sources(context, arguments), labels)

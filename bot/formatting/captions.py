@@ -1,5 +1,6 @@
 """Captions and answers -> the text of a Discord message, and the thumbnail of a command's picture."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -82,10 +83,14 @@ def _shared_error(results: Sequence[CaptionResult]) -> BeholderError | None:
     return errors[0] if len({error.code for error in errors}) == 1 else None
 
 
+_PIECES = re.compile(r"<t:[^>]*>|.", re.DOTALL)
+"""The pieces of a sentence of the bot's: a mark of Discord's is not cut."""
+
+
 def _units(outcome: str | BeholderError, *, first: bool) -> list[str]:
     """Return a line as units that `cut` keeps whole."""
     if isinstance(outcome, BeholderError):
-        return list(error_sentence(outcome))
+        return _PIECES.findall(error_sentence(outcome))
     text = shorten(tidy(outcome), MAX_CAPTION_LENGTH) or "(no words came to me for this picture)"
     return escaped_units(text, first=first)
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
-from bot.formatting.status import INTERNAL_ERROR
+from bot.formatting.status import INTERNAL_ERROR, come_back, open_requests
 from inference.errors import BeholderError, PictureError
 from inference.images.formats import NAMES
+
+DEFAULT_COME_BACK_S = 30.0
+"""Seconds after which to come back where it is not known when there is room."""
 
 
 def _amount(value: object, unit: object) -> str:
@@ -18,9 +21,10 @@ def _amount(value: object, unit: object) -> str:
     return f"{value:g} {unit}".strip()
 
 
-def _seconds(value: object) -> str:
-    number = round(float(value)) if isinstance(value, int | float) else 30
-    return "about a second" if number <= 1 else f"about {number} seconds"
+def _come_back(error: BeholderError, otherwise: float) -> str:
+    """Say when to come back; after `otherwise` seconds where the error does not know."""
+    seconds = error.detail.get("retry_after")
+    return come_back(float(seconds) if isinstance(seconds, int | float) else otherwise)
 
 
 def _too_large(error: BeholderError) -> str:
@@ -55,12 +59,24 @@ def _empty_label(error: BeholderError) -> str:
 
 
 def _queue_full(error: BeholderError) -> str:
-    return f"I have too much to do right now. Try again in {_seconds(error.detail.get('retry_after'))}."
+    return f"I have too much to do right now. Try again {_come_back(error, DEFAULT_COME_BACK_S)}."
 
 
 def _too_many_in_flight(error: BeholderError) -> str:
-    limit = _amount(error.detail.get("limit", "several"), "")
-    return f"You have {limit} pictures under way with me already. Try again when those are answered."
+    limit = int(error.detail.get("limit", 1))
+    count = max(limit, int(error.detail.get("open", limit)))
+    one = "it is" if count == 1 else "one of them is" if count == limit else "enough of them are"
+    which = "which is the limit" if count == limit else f"and the limit is {limit}"
+    when = _come_back(error, DEFAULT_COME_BACK_S)
+    return (
+        f"You still have {open_requests(count)}, {which} for one person, so I did not begin this one. "
+        f"Try again when {one} done, at the latest {when}."
+    )
+
+
+def _chat_busy(error: BeholderError) -> str:
+    when = _come_back(error, 0) if "retry_after" in error.detail else "in a few minutes"
+    return f"My chat model has too much to do right now. Try again {when}."
 
 
 def _question_too_long(error: BeholderError) -> str:
@@ -79,6 +95,7 @@ _FORMATTERS: dict[str, Callable[[BeholderError], str]] = {
     "empty_label": _empty_label,
     "queue_full": _queue_full,
     "too_many_in_flight": _too_many_in_flight,
+    "chat_busy": _chat_busy,
 }
 """By error code: makes the sentence from the numbers in the error's detail."""
 _SENTENCES = {
@@ -97,7 +114,6 @@ _SENTENCES = {
     "My operator can correct OLLAMA_HOST.",
     "chat_not_allowed": "I can't chat, and it is not your words: Ollama refuses me. My operator can let me "
     "in, or correct OLLAMA_HOST.",
-    "chat_busy": "My chat model has too much to do right now. Try again in a few minutes.",
     "chat_no_vision": "I can't chat, and it is not your words: my chat model can't see pictures. My operator "
     "can choose one that can in BEHOLDER_CHAT_MODEL.",
     "chat_out_of_memory": "I can't chat, and it is not your words: there is too little memory for my chat "

@@ -1,6 +1,8 @@
 """Sentences about a request that is still waiting (in small print) or cannot be answered."""
 
+import math
 import re
+import time
 from collections.abc import Mapping, Sequence
 
 from bot.formatting.markdown import (
@@ -11,6 +13,7 @@ from bot.formatting.markdown import (
     small_print,
     utf16_length,
 )
+from inference.errors import TooManyInFlight
 from inference.queue.loading_state import LoadingState, TaskState
 
 NO_IMAGE_HERE = (
@@ -31,6 +34,11 @@ MAX_NAMED_FILES = 3
 """Files that are named below an answer; of more, only the number is told."""
 MAX_FILE_NAME_LENGTH = 60
 """UTF-16 code units of a file's name there."""
+OVER_LIMIT = "You have {open}, which is the limit for one person: this one starts when {one} is done."
+OVER_LOWERED_LIMIT = (
+    "You have {open}, and the limit for one person is {limit}: this one starts when enough of them are done."
+)
+AFTER_OTHERS = small_print("This one is next: it comes after the answer that is being written here.")
 _EARLIER = {
     "I have your message. My models aren't up yet: the answer will appear here as soon as they are.",
     "I can't reach my own memory right now: the answer will appear here as soon as I can.",
@@ -39,13 +47,26 @@ _EARLIER = {
 }
 """What they said before 2026-11-27: such replies may still wait for their outcome."""
 _PLACEHOLDERS = frozenset({NO_WORKER, REDIS_AWAY, *_EARLIER})
+_NUMBERS = {
+    "{count}": r"(?: \(model \d+ of \d+(?:, \d+ %)?\))?",
+    "{open}": r"\d+ requests? open",
+    "{limit}": r"\d+",
+    "{one}": "(?:it|one of them)",
+}
+
+
+def _pattern(sentence: str) -> str:
+    """Return a regular expression for a sentence with any numbers in it."""
+    pattern = re.escape(sentence)
+    for name, numbers in _NUMBERS.items():
+        pattern = pattern.replace(re.escape(name), numbers)
+    return pattern
+
+
 _NUMBERED_PLACEHOLDERS = re.compile(
     re.escape(SMALL_PRINT)
     + "(?:"
-    + "|".join(
-        re.escape(each).replace(re.escape("{count}"), r"(?: \(model \d+ of \d+(?:, \d+ %)?\))?")
-        for each in (LOADING, FETCHING)
-    )
+    + "|".join(map(_pattern, (LOADING, FETCHING, OVER_LIMIT, OVER_LOWERED_LIMIT)))
     + ")"
 )
 
@@ -64,6 +85,48 @@ def not_ready(state: TaskState) -> str:
     if state.loading is None:
         return NO_WORKER
     return small_print(_loading_text(state.loading))
+
+
+def over_limit(refusal: TooManyInFlight) -> str:
+    """Tell a member why their request waits: they have as many open as one person may have.
+
+    Args:
+        refusal: With `limit` and `open`, both at least 1.
+    """
+    limit = int(refusal.detail.get("limit", 1))
+    count = max(limit, int(refusal.detail.get("open", limit)))
+    numbers = {"open": open_requests(count), "limit": limit, "one": "it" if count == 1 else "one of them"}
+    return small_print((OVER_LIMIT if count == limit else OVER_LOWERED_LIMIT).format(**numbers))
+
+
+def open_requests(count: int) -> str:
+    """Count a member's open requests: `4 requests open`."""
+    return f"{count} {'request' if count == 1 else 'requests'} open"
+
+
+def come_back(seconds: float, now: float | None = None) -> str:
+    """Say when to come back: in words, and as the reader's clock shows it.
+
+    Args:
+        seconds: From `now` on.
+        now: Unix time in seconds; None: the present.
+
+    Returns:
+        Such as `in about 12 seconds, at <t:1700000012:t> (<t:1700000012:R>)`. Discord shows each mark in the
+        reader's language and time zone; the words are for readers to whom it shows only its digits.
+    """
+    seconds = max(0.0, seconds)
+    at = math.ceil((time.time() if now is None else now) + seconds)
+    return f"in {_about(seconds)}, at <t:{at}:t> (<t:{at}:R>)"
+
+
+def _about(seconds: float) -> str:
+    if round(seconds) <= 1:
+        return "about a second"
+    for length, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 1.5 * length:
+            return f"about {round(seconds / length)} {unit}"
+    return f"about {round(seconds)} seconds"
 
 
 def _loading_text(loading: LoadingState) -> str:

@@ -29,14 +29,15 @@ from bot.durable.delivery import nonce_for, send_message
 from bot.durable.runner import RequestRunner, progress_shown, retry_redis
 from bot.errors import TokenExpired
 from bot.formatting.errors import error_sentence
-from bot.formatting.status import INTERNAL_ERROR, late_answer, not_ready, queue_position
+from bot.formatting.status import INTERNAL_ERROR, late_answer, not_ready, over_limit, queue_position
 from bot.images.fetcher import Fetcher
 from bot.images.lookup import ImageLookup
 from bot.interactions.response import DeferredResponse, defer, discord_files, refusal
 from bot.settings import Delays
+from handlers.ports import JobContext
 from handlers.storage.inbox import Inbox, OpenCommand
 from handlers.storage.interaction_tokens import TOKEN_LIFETIME_S, InteractionTokens
-from inference.errors import QueueUnavailable
+from inference.errors import Expired, QueueUnavailable
 from inference.queue.loading_state import TaskState
 from inference.schema import Task
 
@@ -47,6 +48,13 @@ log = logging.getLogger(__name__)
 
 RECORD_TIMEOUT_S = 1.0
 """Seconds that Redis gets before an interaction is deferred without it: Discord waits for three."""
+
+
+WAIT_MARGIN_S = 60.0
+"""Seconds before an interaction's token expires at which its jobs no longer wait to begin."""
+OUTCOME_MARGIN_S = 30.0
+"""Seconds before an interaction's token expires at which a private one, which has no other way to its member,
+ends with a sentence."""
 
 
 class QueuedJob(Protocol):
@@ -71,6 +79,7 @@ class CommandContext:
         fetcher: Fetches pictures.
         lookup: Finds the picture that is meant.
         request: The request; its arguments are the cog's to validate.
+        jobs: For the jobs that are submitted: they wait, at most, while the interaction can be answered.
         job: The job that the member waits for.
         subject: What the outcome is about, where that is known: a reply to it is about the same.
     """
@@ -87,6 +96,13 @@ class CommandContext:
         self.fetcher = fetcher
         self.lookup = lookup
         self.request = request
+        self.jobs = JobContext(
+            request.id,
+            request.scope,
+            request.author_id,
+            "waiting",
+            wait_until=_expiry(request.interaction_id) - WAIT_MARGIN_S,
+        )
         self.job: QueuedJob | None = None
         self.subject: AnswerSubject | None = None
         self._inbox = inbox
@@ -253,7 +269,7 @@ class InteractionDispatcher:
     async def _resume(self, request: OpenCommand) -> None:
         """Run a request of an earlier process, whose interaction is known by its token alone."""
         token = await self._tokens.get(request.interaction_id)
-        begun = discord.utils.snowflake_time(request.interaction_id).timestamp()
+        begun = _expiry(request.interaction_id) - TOKEN_LIFETIME_S
         response = self._response(request, token.get_secret_value(), begun) if token is not None else None
         self._runner.start(request, partial(self._finish, request, response))
 
@@ -292,8 +308,18 @@ class InteractionDispatcher:
         if response is None:
             return await self._perform(context)
         status = partial(self._status, context)
-        async with progress_shown(status, response.show, every_s=self._delays.queue_position_s):
-            return await self._perform(context)
+        left = None
+        if context.request.private:
+            left = _expiry(context.request.interaction_id) - OUTCOME_MARGIN_S - time.time()
+        try:
+            async with (
+                asyncio.timeout(left),
+                progress_shown(status, response.show, every_s=self._delays.queue_position_s),
+            ):
+                return await self._perform(context)
+        except TimeoutError:
+            log.info("%s: not done while its interaction can be answered", context.request.id)
+            return error_sentence(Expired())
 
     async def _perform(self, context: CommandContext) -> OutgoingMessage | str:
         """Perform the request; where that is not possible, return the sentence that says so."""
@@ -309,6 +335,8 @@ class InteractionDispatcher:
 
     async def _status(self, context: CommandContext) -> str:
         """Return how long the member has to wait; empty where nothing is known, or a worker has the job."""
+        if context.job is None and (refusal := context.jobs.waiting_for) is not None:
+            return over_limit(refusal)
         ahead = await context.job.position() if context.job is not None else None
         if ahead is None:
             return ""
@@ -363,3 +391,8 @@ class InteractionDispatcher:
     async def _close(self, request: OpenCommand) -> None:
         await self._runner.close(request.id)
         await retry_redis(lambda: self._tokens.drop(request.interaction_id))
+
+
+def _expiry(interaction_id: int) -> float:
+    """Return the Unix time in seconds at which an interaction's token expires."""
+    return discord.utils.snowflake_time(interaction_id).timestamp() + TOKEN_LIFETIME_S

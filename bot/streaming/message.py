@@ -137,6 +137,12 @@ class AnswerStream:
         if pages:
             self._set(DesiredState(pages, self._stop_view, "stop"))
 
+    def show_below(self, text: str) -> None:
+        """Show a sentence of the bot's below the text so far, where it has room, until there is more."""
+        *pages, last = self._paginate(self.text, final=False) or ("",)
+        if utf16_length(f"{last}\n{text}") <= MAX_MESSAGE_LENGTH:
+            self._set(DesiredState((*pages, f"{last}\n{text}".lstrip("\n")), self._stop_view, "stop"))
+
     async def finish(self, text: str, below: str, view: MakeView, look: str) -> None:
         """Show the whole text, and return when Discord shows it.
 

@@ -17,6 +17,7 @@ from handlers.chat.image_cache import ImageCache
 from handlers.chat.models import BotReply, Exchange, PostedImage, Subject, TokenCount, UserTurn
 from handlers.chat.prompt import GO_ON, Prompt, build_prompt
 from handlers.ports import ChatQueue, ImageSource, JobContext, Ticket
+from handlers.submission import Submissions
 from inference.errors import BeholderError, ConversationTooLong, JobFailed, PictureError
 from inference.queue.loading_state import TaskState
 from inference.schema import Converse, Conversed, Group, Picture, job_id
@@ -72,9 +73,13 @@ class ChatService:
         history: The conversations.
         context: Tokens of the context window, including the answer; the workers' setting must be the same. A
             model with a smaller one says so when a prompt is too long.
+        submissions: The submissions of all features; None: over the limit for one person nothing waits.
     """
 
-    def __init__(self, queue: ChatQueue, history: History, *, context: int) -> None:
+    def __init__(
+        self, queue: ChatQueue, history: History, *, context: int, submissions: Submissions | None = None
+    ) -> None:
+        self._submissions = submissions or Submissions(patience=0)
         self._queue = queue
         self._history = history
         self._images = ImageCache(queue)
@@ -99,6 +104,8 @@ class ChatService:
     ) -> ChatJob:
         """Submit the job that answers a turn. Idempotent while the history is the same.
 
+        Where it waits, each attempt takes the history as it is then.
+
         Args:
             context: The request.
             conversation: The conversation.
@@ -109,8 +116,28 @@ class ChatService:
             continues: Whether the model is to go on with the turn's answer, which was cut off.
 
         Raises:
+            TooManyInFlight: The member is over the limit, and it has waited as long as it may.
             BeholderError: An image of the turn is unreadable, the queue is full, or Redis is away.
         """
+
+        async def submit() -> ChatJob:
+            return await self._submit(
+                context, conversation, turn_id, attempt, source, revision, continues=continues
+            )
+
+        return await self._submissions.submit(context, submit)
+
+    async def _submit(
+        self,
+        context: JobContext,
+        conversation: ConversationKey,
+        turn_id: int,
+        attempt: int,
+        source: Callable[[PostedImage], ImageSource],
+        revision: Revision | None,
+        *,
+        continues: bool,
+    ) -> ChatJob:
         subject = await self._history.subject(conversation) or Subject()
         exchanges = await self._history.exchanges(conversation, until=turn_id)
         if continues:

@@ -12,8 +12,10 @@ from handlers.ports import (
     JobQueue,
     Ticket,
     fetch_thumbnail,
+    keep_image,
     store_image,
 )
+from handlers.submission import Submissions
 from inference.errors import JobFailed, PictureError
 from inference.schema import Group, Match, Matched, Picture, job_id
 
@@ -41,11 +43,18 @@ class Matcher:
         queue: The job queue; it stores the thumbnails too.
         draw: Draws the matrix.
         max_thumbnail_bytes: Larger thumbnails count as missing.
+        submissions: The submissions of all features; None: over the limit for one person nothing waits.
     """
 
     def __init__(
-        self, queue: JobQueue, *, draw: Draw = draw_matrix, max_thumbnail_bytes: int = MAX_THUMBNAIL_BYTES
+        self,
+        queue: JobQueue,
+        *,
+        draw: Draw = draw_matrix,
+        max_thumbnail_bytes: int = MAX_THUMBNAIL_BYTES,
+        submissions: Submissions | None = None,
     ) -> None:
+        self._submissions = submissions or Submissions(patience=0)
         self._queue = queue
         self._draw = draw
         self._max_thumbnail_bytes = max_thumbnail_bytes
@@ -65,13 +74,23 @@ class Matcher:
             BeholderError: The queue is full, no worker serves matches, or Redis cannot be reached.
         """
         pictures = await self._stored(context, sources)
-        return await self._queue.submit(
-            Match(pictures=tuple(pictures), labels=tuple(labels)),
-            id=_job(context),
-            priority=context.priority,
-            asker=str(context.asker),
-            group=Group(id=context.request, size=1),
-        )
+        is_fresh = True
+
+        async def submit() -> Ticket:
+            nonlocal pictures, is_fresh
+            if not is_fresh:
+                pairs = zip(sources, pictures, strict=True)
+                pictures = await asyncio.gather(*(keep_image(self._queue, context, *each) for each in pairs))
+            is_fresh = False
+            return await self._queue.submit(
+                Match(pictures=tuple(pictures), labels=tuple(labels)),
+                id=_job(context),
+                priority=context.priority,
+                asker=str(context.asker),
+                group=Group(id=context.request, size=1),
+            )
+
+        return await self._submissions.submit(context, submit)
 
     async def scores(self, ticket: Ticket, pictures: int, labels: Sequence[str]) -> Scores:
         """Wait for the job's scores.

@@ -131,7 +131,7 @@ class OllamaChat:
         """Stream the reply; ask again, with backoff, while Ollama is overloaded.
 
         Raises:
-            ChatBusy: It stays so.
+            ChatBusy: It stays so (`retry_after`: seconds, where Ollama says when to come back).
         """
         for delay_s in (*BUSY_DELAYS_S, None):
             try:
@@ -141,7 +141,10 @@ class OllamaChat:
             except ServerBusy as error:
                 wait_s = delay_s if error.retry_after_s is None else error.retry_after_s
                 if delay_s is None or wait_s is None or wait_s > MAX_BUSY_DELAY_S:
-                    raise ChatBusy(f"Ollama at {self._where} is overloaded: give it fewer to do.") from None
+                    known = {} if error.retry_after_s is None else {"retry_after": error.retry_after_s}
+                    raise ChatBusy(
+                        f"Ollama at {self._where} is overloaded: give it fewer to do.", **known
+                    ) from None
                 yield BusyRetry(wait_s)
                 await self._sleep(wait_s)
             else:

@@ -240,12 +240,14 @@ class InferenceClient:
         if status == b"many":
             limit = self._settings.jobs_per_person
             open_jobs = int(rest[0])
-            raise TooManyInFlight(
+            error = TooManyInFlight(
                 f"A user may have {limit} open jobs at a time, and this one has {open_jobs}: "
                 "try again when one of them is done.",
                 limit=limit,
                 open=open_jobs,
             )
+            error.room_at = float(rest[1])
+            raise error
         if status == b"full":
             max_jobs = self._settings.queue_jobs
             raise queue_full(f"{max_jobs} jobs", rest, self._clock(), max_jobs)

@@ -380,9 +380,10 @@ async def checked_traffic(pocket: PocketDiscord) -> AsyncIterator[Judge | None]:
 
 
 @asynccontextmanager
-async def bot_harness(folder: Path, redis_url: str) -> AsyncIterator[Harness]:
-    """Start a pocket Discord and make the harness."""
+async def bot_harness(folder: Path, redis_url: str, ahead: float = 0.0) -> AsyncIterator[Harness]:
+    """Start a pocket Discord, whose clock is `ahead` seconds before the bot's, and make the harness."""
     clock = Clock()
+    clock.ahead = ahead
     async with PocketDiscord(folder, port=0, clock=clock) as pocket, checked_traffic(pocket) as judge:
         async with aiohttp.ClientSession() as http, http.get(f"{pocket.url}/playground/session") as answer:
             session = await answer.json()

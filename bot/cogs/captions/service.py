@@ -20,7 +20,14 @@ from bot.events.router import IncomingMessage, MessageHandler
 from bot.formatting.captions import about_line, caption_results, format_answers
 from bot.formatting.errors import error_sentence
 from bot.formatting.help import help_text, is_help_request
-from bot.formatting.status import INTERNAL_ERROR, REDIS_AWAY, no_image_here, not_looked_at, not_ready
+from bot.formatting.status import (
+    INTERNAL_ERROR,
+    REDIS_AWAY,
+    no_image_here,
+    not_looked_at,
+    not_ready,
+    over_limit,
+)
 from bot.images.extract import ImageRef, extract_images, may_get_embeds, other_files, own_images
 from bot.images.fetcher import image_source
 from bot.images.lookup import FoundImages, fetch_images
@@ -57,7 +64,9 @@ class CaptionService(MessageHandler):
         self._delays = client.delays
         self._bot_id = client.bot_id
         self._running: dict[int, OpenPost] = {}
-        self._captioner = Captioner(client.inference, patience=client.settings.job_seconds)
+        self._captioner = Captioner(
+            client.inference, patience=client.settings.job_seconds, submissions=client.submissions
+        )
         client.runner.register(OpenPost, self._resume)
 
     async def stop(self) -> None:
@@ -184,7 +193,7 @@ class CaptionService(MessageHandler):
                 )
 
             async with progress_shown(
-                partial(self._status, request) if request.why != "unasked" else None,
+                partial(self._status, request, context) if request.why != "unasked" else None,
                 show_placeholder,
                 every_s=self._delays.placeholder_s,
                 typing_in=message.channel,
@@ -288,11 +297,15 @@ class CaptionService(MessageHandler):
         text = format_answers(results, question=None, about=about).text
         return text, described
 
-    async def _status(self, request: OpenPost) -> str | None:
-        """Return what a member who waits is told; None while a worker for the request is up."""
+    async def _status(self, request: OpenPost, context: JobContext) -> str | None:
+        """Return what a member who waits is told; None once it has begun and a worker is up."""
+        if (refusal := context.waiting_for) is not None:
+            return over_limit(refusal)
         task: Task = "caption" if request.question is None else "answer"
         state = await self._client.inference.task_state(task)
-        return None if state.ready else not_ready(state)
+        if not state.ready:
+            return not_ready(state)
+        return None if context.submission.has_begun else ""
 
     def _target(self, request: OpenPost, message: discord.Message) -> ReplyTarget:
         return ReplyTarget(message.channel, request.channel_id, request.message_id, self._bot_id, request.id)

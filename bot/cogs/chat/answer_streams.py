@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import discord
 
@@ -38,6 +38,7 @@ class TurnStreams:
         self._client = client
         self._history = history
         self._moving: dict[str, asyncio.Task[None]] = {}
+        self._waiting: set[tuple[ConversationKey, int]] = set()
 
     async def stop(self) -> None:
         """Cancel what runs in the background."""
@@ -101,6 +102,15 @@ class TurnStreams:
         posted = [picture for each in exchanges for picture in (*each.said.pictures, *each.said.about)]
         return bool(subject and subject.spoiler) or any(each.spoiler for each in posted)
 
+    @contextlib.contextmanager
+    def waiting(self, key: ConversationKey, request: OpenTurn) -> Iterator[None]:
+        """Leave a turn that others overtake its Stop button, until the block ends."""
+        self._waiting.add((key, request.turn_id))
+        try:
+            yield
+        finally:
+            self._waiting.discard((key, request.turn_id))
+
     async def buttons_moved(self, key: ConversationKey, request: OpenTurn) -> None:
         """Return when no earlier answer of the conversation has buttons any more."""
         await asyncio.shield(self._begin_moving(key, request))
@@ -122,7 +132,7 @@ class TurnStreams:
         before = await retry_redis(lambda: self._history.newest(key))
         if before == request.turn_id:
             return
-        if before is not None:
+        if before is not None and (key, before) not in self._waiting:
             messages = await retry_redis(lambda: self._history.messages(key, before))
             if messages:
                 await self._remove_buttons(request, messages[-1])

@@ -42,7 +42,9 @@ class Chat(commands.Cog, name=CHAT_COG):
     def __init__(self, client: Beholder) -> None:
         self._client = client
         history = History(client.redis, str(client.application_id))
-        service = ChatService(client.inference, history, context=client.settings.chat_context)
+        service = ChatService(
+            client.inference, history, context=client.settings.chat_context, submissions=client.submissions
+        )
         self._runner = ChatTurnRunner(client, history, service)
         self._messages = ChatMessageHandler(client, history, self._runner)
         self._starter = ChatStarter(client, history, self._runner)

@@ -23,7 +23,6 @@ from bot.interactions.image_options import ImageArguments, image_sources, resolv
 from handlers.captioning import Captioner
 from handlers.chat.history import ConversationKey, History
 from handlers.chat.models import PostedImage, Subject, UserTurn
-from handlers.ports import JobContext
 from handlers.snowflake import Id
 from handlers.storage.inbox import OpenCommand, OpenTurn
 from inference.errors import BeholderError
@@ -82,7 +81,9 @@ class ChatStarter:
         self._client = client
         self._history = history
         self._runner = runner
-        self._captioner = Captioner(client.inference, patience=QUEUE_TIMEOUT_S)
+        self._captioner = Captioner(
+            client.inference, patience=QUEUE_TIMEOUT_S, submissions=client.submissions
+        )
 
     async def perform(self, context: CommandContext) -> OutgoingMessage:
         """Find the picture and the place, and have the first turn answered there.
@@ -108,7 +109,7 @@ class ChatStarter:
         self, context: CommandContext, arguments: ChatArguments, inside: ConversationKey | None
     ) -> OutgoingMessage:
         """Show a picture that no other member sees, as a small copy, and talk about that message."""
-        request, job_context = context.request, _job_context(context.request)
+        request, job_context = context.request, context.jobs
         pictures = image_sources(context, arguments)
         context.cleanup(lambda: self._captioner.release_results(job_context, pictures))
         [caption] = await self._captioner.caption(job_context, pictures, None, context.watch)
@@ -178,7 +179,7 @@ class ChatStarter:
         """Caption the picture, where a thread has nothing else to be named after."""
         if arguments.question or arguments.title or arguments.is_hidden:
             return arguments
-        job_context = _job_context(context.request)
+        job_context = context.jobs
         pictures = image_sources(context, arguments)[:1]
         context.cleanup(lambda: self._captioner.release_results(job_context, pictures))
         try:
@@ -233,7 +234,3 @@ class ChatStarter:
         root = key.root_message_id
         if root is not None:
             await retry_redis(lambda: self._history.belongs(key, [root]))
-
-
-def _job_context(request: OpenCommand) -> JobContext:
-    return JobContext(request.id, request.scope, request.author_id, "waiting")

@@ -2,8 +2,9 @@
 
 from bot.formatting.errors import error_sentence
 from bot.formatting.markdown import SMALL_PRINT, cut, escaped_units, shorten, small_print
+from bot.formatting.status import come_back
 from handlers.text import tidy
-from inference.errors import BeholderError
+from inference.errors import BeholderError, ChatBusy
 
 DESCRIBE = "describe the image"
 """The question where a member wants to talk about a picture and has not asked anything."""
@@ -79,7 +80,6 @@ NO_PICTURE_HERE = (
 _FAILED = {
     "chat_model_pulling": "My model is still being downloaded, which happens once. Retry in a few minutes.",
     "chat_interrupted": "My answer broke off in the middle. Press Retry.",
-    "chat_busy": "My model has too much to do, and I tried several times. Press Retry in a few minutes.",
     "chat_not_begun": "My model has not begun to answer: it may be loading. Press Retry in a minute.",
     "expired": "I could not answer this in time. Press Retry to have me try again.",
     "model_failed": "My model failed at this. Press Retry, or put it in other words.",
@@ -90,6 +90,10 @@ _FAILED = {
 
 def failed(error: BeholderError) -> str:
     """Return what went wrong and what to do, in small print."""
+    if isinstance(error, ChatBusy):
+        seconds = error.detail.get("retry_after")
+        when = come_back(float(seconds)) if seconds is not None else "in a few minutes"
+        return small_print(f"My model has too much to do, and I tried several times. Press Retry {when}.")
     return small_print(_FAILED.get(error.code) or error_sentence(error))
 
 

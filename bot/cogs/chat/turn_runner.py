@@ -5,9 +5,10 @@ import contextlib
 import logging
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import discord
 
@@ -21,7 +22,14 @@ from bot.discord_api.retry import retry_discord
 from bot.durable.runner import progress_shown, retry_redis
 from bot.errors import TargetDeleted
 from bot.formatting.markdown import small_print
-from bot.formatting.status import INTERNAL_ERROR, not_looked_at, not_ready, queue_position
+from bot.formatting.status import (
+    AFTER_OTHERS,
+    INTERNAL_ERROR,
+    not_looked_at,
+    not_ready,
+    over_limit,
+    queue_position,
+)
 from bot.images.extract import ImageRef
 from bot.images.fetcher import image_source
 from bot.images.lookup import fetch_images
@@ -32,12 +40,43 @@ from handlers.chat.models import Exchange, PostedImage, UserTurn
 from handlers.chat.service import MAX_REVISIONS, ChatJob, ChatService, Revision
 from handlers.ports import ImageSource, JobContext
 from handlers.storage.inbox import AcceptResult, OpenTurn
-from inference.errors import BeholderError, ConversationTooLong, PictureError, QueueUnavailable
+from inference.errors import (
+    BeholderError,
+    ConversationTooLong,
+    PictureError,
+    QueueUnavailable,
+    TooManyInFlight,
+)
 from inference.schema import Conversed
 
 log = logging.getLogger(__name__)
 
 MakeView = Callable[[ConversationKey, int], discord.ui.View]
+
+
+class _Place:
+    """A turn's place in its conversation: the turns that have none wait for it.
+
+    Args:
+        lock: The conversation's; it is handed on in the order in which it was asked for.
+    """
+
+    def __init__(self, lock: asyncio.Lock) -> None:
+        self._lock = lock
+        self._is_taken = False
+
+    async def take(self) -> None:
+        await self._lock.acquire()
+        self._is_taken = True
+
+    def leave(self) -> None:
+        if self._is_taken:
+            self._is_taken = False
+            self._lock.release()
+
+
+class _StoppedInLine(Exception):
+    """A member has stopped a turn that waited for earlier requests of its author."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +87,14 @@ class _Turn:
         key: The conversation.
         request: The turn's request.
         stream: Shows the answer.
+        place: Its place in the conversation.
         edited: Set when the turn's message was edited before the answer has begun.
     """
 
     key: ConversationKey
     request: OpenTurn
     stream: AnswerStream
+    place: _Place
     edited: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -77,7 +118,8 @@ class ChatTurnRunner:
             weakref.WeakValueDictionary()
         )
         self._current: dict[ConversationKey, OpenTurn] = {}
-        self._generating: dict[ConversationKey, _Turn] = {}
+        self._generating: dict[tuple[ConversationKey, int], _Turn] = {}
+        self._waiting: dict[ConversationKey, dict[int, asyncio.Event]] = {}
         self._claims: dict[str, ConversationKey] = {}
         client.runner.register(OpenTurn, self._resume)
 
@@ -142,39 +184,47 @@ class ChatTurnRunner:
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
+        waiting = self._waiting.get(key, {})
+        stopped = [event for each, event in waiting.items() if turn_id in {None, each}]
+        for event in stopped:
+            event.set()
         request = self._current.get(key)
         if request is None or turn_id not in {None, request.turn_id}:
-            return False
+            return bool(stopped)
         await self._chat.stop(request.turn_id, request.attempt)
         return True
 
     def turn_edited(self, key: ConversationKey, turn_id: int) -> None:
         """Answer a turn as it reads now, where its answer has not begun yet."""
-        turn = self._generating.get(key)
-        if turn is not None and turn.request.turn_id == turn_id and not turn.stream.text:
+        turn = self._generating.get((key, turn_id))
+        if turn is not None and not turn.stream.text:
             turn.edited.set()
 
     async def _run(self, request: OpenTurn, *, resumed: bool) -> None:
         started, key = time.monotonic(), key_of(request)
-        # A lock is handed on in the order in which it was asked for.
-        async with self._queues.setdefault(key, asyncio.Lock()):
+        place = _Place(self._queues.setdefault(key, asyncio.Lock()))
+        await place.take()
+        try:
             self._current[key] = request
             try:
-                await self._answer(key, request, resumed=resumed)
+                await self._answer(key, request, place, resumed=resumed)
             except TargetDeleted:
                 log.info("%s: the answer's messages were deleted", request.id)
                 with contextlib.suppress(QueueUnavailable):
                     await self._chat.stop(request.turn_id, request.attempt)
                     await self._history.unanswer(key, request.turn_id)
             finally:
-                del self._current[key]
+                if self._current.get(key) is request:
+                    del self._current[key]
                 self._claims.pop(request.id, None)
             await self._runner.close(request.id)
+        finally:
+            place.leave()
         with contextlib.suppress(QueueUnavailable):
             await self._chat.release_results(request.turn_id, request.attempt)
         log.info("%s: done in %.2f s", request.id, time.monotonic() - started)
 
-    async def _answer(self, key: ConversationKey, request: OpenTurn, *, resumed: bool) -> None:
+    async def _answer(self, key: ConversationKey, request: OpenTurn, place: _Place, *, resumed: bool) -> None:
         if resumed:
             check = partial(check_turn, self._client, self._history, request, self._client.bot_id)
             await retry_redis(check)
@@ -182,7 +232,7 @@ class ChatTurnRunner:
         posted = await self._find_posted(request) if resumed else None
         existing = posted.ids if posted is not None else None
         stream = await self._streams.begin(key, request, exchange, existing)
-        turn = _Turn(key, request, stream)
+        turn = _Turn(key, request, stream, place)
         try:
             if exchange is None:
                 await stream.remove()
@@ -213,13 +263,18 @@ class ChatTurnRunner:
     async def _generate_and_show(self, turn: _Turn) -> None:
         """Have the turn answered, and show the answer, or why there is none."""
         key, request, stream = turn.key, turn.request, turn.stream
-        self._generating[key] = turn
+        self._generating[key, request.turn_id] = turn
         try:
             before = await self._begin_text(turn)
             job, outcome = await self._generate(turn, before)
         except BeholderError as error:
             log.info("%s: %s", request.id, error.code)
             await self._show(turn, stream.text, strings.failed(error), "failed", failed_view)
+        except _StoppedInLine:
+            if await self._exchange(key, request) is None:
+                await stream.remove()
+            else:
+                await self._show(turn, stream.text, strings.STOPPED, *_outcome_buttons(cut_off=False))
         except (TargetDeleted, asyncio.CancelledError):
             raise
         except Exception:
@@ -234,7 +289,7 @@ class ChatTurnRunner:
             else:
                 await self._show(turn, outcome.text, below, *_outcome_buttons(cut_off=outcome.cut_off))
         finally:
-            del self._generating[key]
+            del self._generating[key, request.turn_id]
 
     async def _begin_text(self, turn: _Turn) -> str:
         """Return the text that the answer continues; where it continues none, delete the answer before."""
@@ -252,38 +307,30 @@ class ChatTurnRunner:
         Raises:
             BeholderError: It cannot be.
             TargetDeleted: Its messages were deleted.
+            _StoppedInLine: It was stopped while it waited for earlier requests of its author.
         """
         request, stream = turn.request, turn.stream
+        context = _job_context(request)
         job: ChatJob | None = None
         revision: Revision | None = None
 
-        async def status() -> str | None:
-            if job is None:
-                return ""
-            ahead = await job.ticket.position()
-            if ahead is None:
-                return None
-            state = await self._chat.state()
-            return queue_position(ahead) if state.ready else not_ready(state)
+        async def status() -> str:
+            return await self._status(context, job)
 
         async def show(text: str) -> None:
             if not stream.text:
                 stream.show_notice(text)
+            elif context.submission.refusal is not None:
+                stream.show_below(text)
 
         channel = self._runner.channel_of(request)
         async with progress_shown(status, show, every_s=self._delays.queue_position_s, typing_in=channel):
             while True:
                 # The history is read after this: an edit that comes now is in the prompt, or is seen below.
                 turn.edited.clear()
-                job = await self._chat.ask(
-                    JobContext(request.id, request.scope, request.author_id, "waiting"),
-                    turn.key,
-                    request.turn_id,
-                    request.attempt,
-                    self._source,
-                    revision,
-                    continues=bool(before),
-                )
+                job = None
+                context = _job_context(request)
+                job = await self._ask(turn, context, revision, continues=bool(before))
                 try:
                     edited = turn.edited if job.revisions < MAX_REVISIONS else asyncio.Event()
                     outcome = await follow(stream, job, self._chat, before, edited)
@@ -294,6 +341,80 @@ class ChatTurnRunner:
                     return job, outcome.model_copy(update={"text": continued(before, outcome.text)})
                 withdraw = partial(self._chat.withdraw, request.turn_id, request.attempt, job)
                 revision = await retry_redis(withdraw)
+
+    async def _status(self, context: JobContext, job: ChatJob | None) -> str:
+        """Return how long the member has to wait; empty where nothing is known, or a worker has the job."""
+        if (refusal := context.waiting_for) is not None:
+            return over_limit(refusal)
+        if job is None:
+            # It has begun, and others of the conversation are answered before it is shown.
+            return AFTER_OTHERS if context.submission.refusal is not None else ""
+        ahead = await job.ticket.position()
+        if ahead is None:
+            return ""
+        state = await self._chat.state()
+        return queue_position(ahead) if state.ready else not_ready(state)
+
+    async def _ask(
+        self, turn: _Turn, context: JobContext, revision: Revision | None, *, continues: bool
+    ) -> ChatJob:
+        """Submit the job of a turn. While it waits for earlier requests of its author, others are answered.
+
+        Raises:
+            BeholderError: It cannot be submitted.
+            TargetDeleted: The answer's messages were deleted.
+            _StoppedInLine: It was stopped while it waited.
+        """
+        ask = partial(
+            self._chat.ask,
+            conversation=turn.key,
+            turn_id=turn.request.turn_id,
+            attempt=turn.request.attempt,
+            source=self._source,
+            revision=revision,
+            continues=continues,
+        )
+        try:
+            return await ask(replace(context, wait_until=0.0))
+        except TooManyInFlight:
+            return await self._ask_in_line(turn, ask(context))
+
+    async def _ask_in_line(self, turn: _Turn, ask: Coroutine[Any, Any, ChatJob]) -> ChatJob:
+        key, request, stream = turn.key, turn.request, turn.stream
+        asking = asyncio.create_task(ask)
+        with self._streams.waiting(key, request), self._stoppable(key, request.turn_id) as stopped:
+            ends = [asyncio.create_task(stopped.wait()), asyncio.create_task(stream.deleted.wait())]
+            self._current.pop(key, None)
+            turn.place.leave()
+            try:
+                await asyncio.wait([asking, *ends], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (asking, *ends):
+                    task.cancel()
+                await asyncio.gather(asking, *ends, return_exceptions=True)
+            if stopped.is_set():
+                stream.show_notice(strings.STOPPED)
+            await turn.place.take()
+            self._current[key] = request
+        if stream.deleted.is_set():
+            raise TargetDeleted
+        if stopped.is_set():
+            with contextlib.suppress(QueueUnavailable):
+                await self._chat.stop(request.turn_id, request.attempt)
+            raise _StoppedInLine
+        return await asking
+
+    @contextlib.contextmanager
+    def _stoppable(self, key: ConversationKey, turn_id: int) -> Iterator[asyncio.Event]:
+        """Yield the event that `stop_answer` sets for a turn that has left its place to others."""
+        waiting = self._waiting.setdefault(key, {})
+        waiting[turn_id] = asyncio.Event()
+        try:
+            yield waiting[turn_id]
+        finally:
+            del waiting[turn_id]
+            if not waiting:
+                self._waiting.pop(key, None)
 
     async def _store(self, key: ConversationKey, request: OpenTurn, job: ChatJob, outcome: Conversed) -> str:
         """Store an answer in the history, and return the notices that belong below it."""
@@ -344,6 +465,10 @@ class ChatTurnRunner:
 
         reference = ImageRef(picture.key, picture.url, size=picture.size)
         return image_source(self._client.fetcher, reference, again)
+
+
+def _job_context(request: OpenTurn) -> JobContext:
+    return JobContext(request.id, request.scope, request.author_id, "waiting")
 
 
 def _outcome_buttons(*, cut_off: bool) -> tuple[str, MakeView]:

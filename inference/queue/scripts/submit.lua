@@ -3,7 +3,7 @@
 --       most jobs, most jobs of one asker, force ('1': it was accepted before),
 --       seconds by which its deadline has moved before, lease in seconds while models are loaded, all tasks...
 -- Returns {'kept', result} | {'running'} | {'queued', entry} | {'not_served'} |
---         {'many', how many are open} | {'full', times of the last finished jobs...}
+--         {'many', how many are open, the first one's deadline} | {'full', times of the last finished jobs...}
 local id, job, task, stream, scope, asker, reply_to, pictures = unpack(ARGV, 1, 8)
 local now, deadline, retention = tonumber(ARGV[9]), ARGV[10], ARGV[11]
 local max_jobs, max_per_asker, force = tonumber(ARGV[12]), tonumber(ARGV[13]), ARGV[14] == '1'
@@ -51,7 +51,9 @@ if not force then
   if not_served() then return {'not_served'} end
   purge()
   local open = redis.call('ZCARD', ASKER .. asker)
-  if open >= max_per_asker then return {'many', open} end
+  if open >= max_per_asker then
+    return {'many', open, redis.call('ZRANGE', ASKER .. asker, 0, 0, 'WITHSCORES')[2]}
+  end
   if redis.call('ZCOUNT', OPEN, ARGV[9], '+inf') >= max_jobs then
     return {'full', unpack(redis.call('LRANGE', RECENT, 0, -1))}
   end

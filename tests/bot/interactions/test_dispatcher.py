@@ -78,7 +78,7 @@ async def test_an_error_in_the_payload_is_refused_before_deferring(
     ("error", "sentence"),
     [
         (UserError("There is nothing here."), "There is nothing here."),
-        (QueueFull("", retry_after=7), "I have too much to do right now. Try again in about 7 seconds."),
+        (QueueFull("", retry_after=7), "I have too much to do right now. Try again in about 7 seconds, at"),
         (ZeroDivisionError(), INTERNAL_ERROR),
     ],
 )
@@ -91,7 +91,7 @@ async def test_a_later_error_is_ephemeral_and_deletes_the_placeholder(
         await caller.call(harness.general, "try", WORDS)
         await caller.wait_deleted(await caller.placeholder(harness.general))
         refusal = await caller.refusal()
-        assert (refusal["content"], refusal["flags"]) == (sentence, EPHEMERAL)
+        assert (refusal["content"][: len(sentence)], refusal["flags"]) == (sentence, EPHEMERAL)
         await harness.all_closed()
         assert [each["id"] for each in await caller.messages(harness.general)] == [refusal["id"]]
 
