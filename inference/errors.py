@@ -6,7 +6,8 @@
     │   ├── BrokenPicture       broken_picture     it is of a supported type and cannot be decoded
     │   ├── PictureTooLarge     picture_too_large  too many bytes or pixels        (limit, value, unit)
     │   ├── PictureTooSlow      picture_too_slow   decoding took too long or too much memory
-    │   └── PictureGone         picture_gone       its bytes are no longer kept: post it again
+    │   ├── PictureGone         picture_gone       its bytes are no longer kept: post it again
+    │   └── NoPictureUsable     no_picture_usable  none of several can be used (not on the wire)
     ├── RequestError            the request cannot be served in this form
     │   ├── QuestionTooLong     question_too_long  (limit, value, unit)
     │   ├── LabelTooLong        label_too_long     (label: its number from 1, limit, value, unit)
@@ -37,6 +38,8 @@
 `detail` holds only numbers, limits and names from the settings: never user content.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 Detail = dict[str, str | float]
@@ -92,6 +95,36 @@ class PictureGone(PictureError):
     """The image's bytes are no longer kept."""
 
     code = "picture_gone"
+
+
+class NoPictureUsable(PictureError):
+    """None of several images can be used.
+
+    Attributes:
+        errors: Why, for each in its order, by its number from 1.
+    """
+
+    code = "no_picture_usable"
+    errors: Mapping[int, BeholderError] = MappingProxyType({})
+
+    @classmethod
+    def of(cls, errors: Mapping[int, BeholderError]) -> BeholderError:
+        """Return the error of several images.
+
+        Args:
+            errors: Why each cannot be used, by its number from 1; at least one.
+
+        Returns:
+            One that names each; the one error where there is one image, or where all share a reason that has
+            nothing to do with the images.
+        """
+        first = next(iter(errors.values()))
+        shared = len({each.code for each in errors.values()}) == 1 and not isinstance(first, PictureError)
+        if len(errors) == 1 or shared:
+            return first
+        error = cls("; ".join(f"image {number}: {each}" for number, each in errors.items()))
+        error.errors = errors
+        return error
 
 
 class RequestError(BeholderError):

@@ -5,6 +5,7 @@ value out of range raises a `pydantic.ValidationError`; a job is never read in p
 """
 
 import hashlib
+import operator
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
@@ -96,7 +97,12 @@ class Answer(SinglePictureRequest):
 
 
 class Match(WireModel):
-    """Request to score every image against every label; the result has thumbnails."""
+    """Request to score every image against every label; the result has thumbnails.
+
+    Attributes:
+        partial: Whether images that cannot be used are left out of the result, which names them; otherwise
+            the first of them fails the job.
+    """
 
     task: Literal["match"] = "match"
     thumbnail: ClassVar[bool] = True
@@ -104,6 +110,8 @@ class Match(WireModel):
     labels: tuple[Annotated[str, Field(min_length=1, max_length=MAX_LABEL_LENGTH)], ...] = Field(
         min_length=1, max_length=MAX_LABELS
     )
+    # Left out where it is false, as before there was such a field.
+    partial: bool = Field(False, exclude_if=operator.not_)
 
     @property
     def scope(self) -> str:
@@ -241,10 +249,25 @@ class Answered(ResultWithThumbnails):
     text: str
 
 
+class UnusablePicture(WireModel):
+    """An image of a request that is left out of its result.
+
+    Attributes:
+        number: Its number in the request, from 1.
+        code: The code of an `inference.errors.PictureError`.
+        detail: The numbers for the error's sentence, never user content.
+    """
+
+    number: int = Field(ge=1, le=MAX_PICTURES)
+    code: str
+    detail: dict[str, str | float] = {}
+
+
 class Matched(ResultWithThumbnails):
     """The outcome of a `Match`.
 
     Attributes:
+        unusable: The images that could not be used, by their numbers; the others have rows and thumbnails.
         cosine: Cosine similarities from -1 to 1: a row for each image, a column for each label.
         share: Of the same shape: the softmax over the labels at the model's own temperature, 0 to 1; each row
             sums to 1.
@@ -253,6 +276,7 @@ class Matched(ResultWithThumbnails):
     task: Literal["match"] = "match"
     cosine: tuple[tuple[float, ...], ...]
     share: tuple[tuple[float, ...], ...]
+    unusable: tuple[UnusablePicture, ...] = Field((), max_length=MAX_PICTURES, exclude_if=operator.not_)
 
 
 class Conversed(WireModel):

@@ -20,7 +20,7 @@ from bot.interactions.image_options import (
 )
 from handlers.captioning import Captioner
 from handlers.questions import parse_question
-from inference.errors import BeholderError
+from inference.errors import BeholderError, NoPictureUsable
 
 ASK, DESCRIBE = "ask", "describe"
 MENU = "Describe this image"
@@ -129,7 +129,7 @@ class Ask(commands.Cog):
 
         Raises:
             UserError: There is no picture.
-            BeholderError: It failed for every picture; the first one's error.
+            BeholderError: It failed for every picture; the reason for each.
         """
         arguments = await resolve_images(context, QuestionArguments)
         request, question = context.request, arguments.question
@@ -137,9 +137,9 @@ class Ask(commands.Cog):
         pictures = image_sources(context, arguments)
         context.cleanup(lambda: self._captioner.release_results(job_context, pictures, question))
         outcomes = await self._captioner.caption(job_context, pictures, question, context.watch)
-        errors = [outcome for outcome in outcomes if isinstance(outcome, BeholderError)]
+        errors = {number: each for number, each in enumerate(outcomes, 1) if isinstance(each, BeholderError)}
         if len(errors) == len(outcomes):
-            raise errors[0]
+            raise NoPictureUsable.of(errors)
         results = caption_results(outcomes, [image.spoiler for image in arguments.images])
         thumbnail = await self._captioner.thumbnail(job_context, outcomes[0])
         about = arguments.about(request.guild_id)

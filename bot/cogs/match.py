@@ -73,7 +73,7 @@ class Match(commands.Cog):
 
         Raises:
             RequestError: The labels cannot be used.
-            PictureError: A file does not claim to be a picture, or is too large.
+            PictureError: No file claims to be a picture and is small enough.
             UserError: No picture is given, and the member or the bot may not read the channel.
         """
         options = (image, image2, image3, image4, image5, image6, image7, image8, image9)
@@ -90,7 +90,7 @@ class Match(commands.Cog):
 
         Raises:
             UserError: There is no picture.
-            BeholderError: A picture or the labels cannot be used, or the queue refuses the job.
+            BeholderError: The labels, or all pictures, cannot be used, or the queue refuses the job.
         """
         request = context.request
         job_context = context.jobs
@@ -98,7 +98,7 @@ class Match(commands.Cog):
         images, labels = arguments.images, arguments.labels
         ticket = await self._matcher.submit(job_context, image_sources(context, arguments), labels)
         context.watch(ticket)
-        context.cleanup(lambda: self._matcher.release_results(job_context))
+        context.cleanup(lambda: self._matcher.release_results(job_context, ticket))
         scores = await self._matcher.scores(ticket, len(images), labels)
         about, spoiler = arguments.about(request.guild_id), any(image.spoiler for image in images)
         if len(images) == 1:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from bot.formatting.status import INTERNAL_ERROR, come_back, open_requests
-from inference.errors import BeholderError, PictureError
+from inference.errors import BeholderError, NoPictureUsable, PictureError
 from inference.images.formats import NAMES
 
 DEFAULT_COME_BACK_S = 30.0
@@ -87,6 +87,16 @@ def _question_too_long(error: BeholderError) -> str:
     return f"Your question has {counted}. Shorten it and ask again."
 
 
+def _no_picture_usable(error: BeholderError) -> str:
+    reasons = error.errors if isinstance(error, NoPictureUsable) else {}
+    return "\n".join(map(picture_sentence, reasons, reasons.values())) or "I can use none of these pictures."
+
+
+def picture_sentence(number: int, error: BeholderError) -> str:
+    """Return the sentence about one of several pictures, with its number from 1."""
+    return f"Picture {number}: {_sentence(error)}"
+
+
 _FORMATTERS: dict[str, Callable[[BeholderError], str]] = {
     "picture_too_large": _too_large,
     "label_too_long": _label_too_long,
@@ -96,6 +106,7 @@ _FORMATTERS: dict[str, Callable[[BeholderError], str]] = {
     "queue_full": _queue_full,
     "too_many_in_flight": _too_many_in_flight,
     "chat_busy": _chat_busy,
+    "no_picture_usable": _no_picture_usable,
 }
 """By error code: makes the sentence from the numbers in the error's detail."""
 _SENTENCES = {

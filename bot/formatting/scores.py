@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.discord_api.outgoing import OutgoingFile, OutgoingMessage
 from bot.formatting.captions import MAX_CAPTION_LENGTH, THUMBNAIL_NAME
-from bot.formatting.errors import error_sentence
+from bot.formatting.errors import error_sentence, picture_sentence
 from bot.formatting.markdown import MAX_MESSAGE_LENGTH, escape, small_print, utf16_length
 from handlers.heatmap.render import MatrixNotDrawn
 from handlers.matching.scores import (
@@ -61,8 +61,10 @@ def format_matrix(
 ) -> OutgoingMessage:
     """Format the scores of several pictures: the matrix, and the table as text if it fits, else as a file.
 
+    A picture that could not be used is named, with the reason.
+
     Args:
-        scores: With a row for each picture.
+        scores: Of at least one of them.
         png: The matrix; None if it could not be drawn.
         about: A line with a link to the pictures, if they are in another message.
         spoiler: Whether one of the pictures is behind a spoiler: the matrix is then, too, and the table is in
@@ -70,16 +72,18 @@ def format_matrix(
     """
     matched = scores.matched
     notice = "" if png is not None else NOT_DRAWN
+    failures = "\n".join(map(picture_sentence, scores.failed, scores.failed.values()))
     note = small_print(COSINES if len(scores.labels) > 1 else ONE_LABEL)
-    table = None if spoiler else table_text(scores.labels, matched.cosine, _max_length(about, notice, note))
+    room = _max_length(about, notice, failures, note)
+    table = None if spoiler else table_text(scores.labels, matched.cosine, room, scores.numbers)
     files = []
     if png is not None:
-        alt = alt_text(scores.labels, matched.cosine, MAX_CAPTION_LENGTH)
+        alt = alt_text(scores.labels, matched.cosine, MAX_CAPTION_LENGTH, scores.numbers)
         files.append(OutgoingFile(MATRIX_NAME, png, alt, spoiler=spoiler))
     if table is None:
         files.append(_table_file(scores, spoiler=spoiler))
         note += f" {SHARES_IN_FILE}" if len(scores.labels) > 1 else ""
-    return OutgoingMessage(_join_lines(about, notice, table or IN_FILE, note), files)
+    return OutgoingMessage(_join_lines(about, notice, table or IN_FILE, failures, note), files)
 
 
 def _thumbnail_alt(rows: Sequence[Ranked]) -> str:
@@ -89,7 +93,7 @@ def _thumbnail_alt(rows: Sequence[Ranked]) -> str:
 
 
 def _table_file(scores: Scores, *, spoiler: bool) -> OutgoingFile:
-    data = table_csv(scores.labels, scores.matched.cosine, scores.matched.share)
+    data = table_csv(scores.labels, scores.matched.cosine, scores.matched.share, scores.numbers)
     alt = TABLE_ALT if len(scores.labels) > 1 else TABLE_ALT_ONE_LABEL
     return OutgoingFile(TABLE_NAME, data, alt, spoiler=spoiler)
 

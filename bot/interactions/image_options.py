@@ -16,7 +16,7 @@ from bot.images.lookup import check_may_look, fetch_images, subject_of
 from bot.interactions.dispatcher import CommandContext
 from handlers.ports import ImageSource
 from handlers.snowflake import Id
-from inference.errors import NotAPicture, PictureError
+from inference.errors import BeholderError, NoPictureUsable, NotAPicture, PictureError
 from inference.schema import MAX_PICTURES
 
 
@@ -63,23 +63,28 @@ def image_options(
 ) -> tuple[ImageRef, ...]:
     """Check a command's attachments, by what Discord says of them, before the interaction is deferred.
 
+    One of several that cannot be used does not keep the others from being used.
+
     Returns:
         Those that were given, in their order; none where one has to be looked up, and may be.
 
     Raises:
-        NotAPicture: One is plainly no picture (of several: `picture`, its number from 1).
-        PictureTooLarge: One is over the limit (of several: `picture`, its number from 1).
+        NotAPicture: The one is plainly no picture.
+        PictureTooLarge: The one is over the limit.
+        NoPictureUsable: None of several can be used.
         UserError: There is none, and no permission to look one up.
     """
     files = [each for each in options if each is not None]
     if not files:
         check_may_look(interaction)
+    errors: dict[int, BeholderError] = {}
     for number, each in enumerate(files, 1):
         try:
             _check(each, fetcher)
         except PictureError as error:
-            which = {"picture": number} if len(files) > 1 else {}
-            raise type(error)(str(error), **{**error.detail, **which}) from error
+            errors[number] = error
+    if files and len(errors) == len(files):
+        raise NoPictureUsable.of(errors)
     return tuple(
         ImageRef(str(number), each.url, size=each.size, spoiler=each.is_spoiler())
         for number, each in enumerate(files, 1)

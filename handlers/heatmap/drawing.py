@@ -56,6 +56,8 @@ def draw(
     cosine: Sequence[Sequence[float]],
     faces: Typefaces | None = None,
     max_file_bytes: int = MAX_FILE_BYTES,
+    *,
+    numbers: Sequence[int] | None = None,
 ) -> bytes:
     """Draw the matrix.
 
@@ -65,6 +67,7 @@ def draw(
         cosine: A row for each image, a column for each label; a value beyond `MAX_COSINE` is drawn as "?".
         faces: The fonts; None: the bundled ones and the system's.
         max_file_bytes: Bytes of the PNG.
+        numbers: The number of each image; None: from 1.
 
     Returns:
         A PNG file of at most `max_file_bytes` bytes, unless the smallest scale has more.
@@ -72,8 +75,9 @@ def draw(
     faces = faces or Typefaces()
     pictures = [_open(data) for data in thumbnails]
     finite = [[value if abs(value) <= MAX_COSINE else math.nan for value in row] for row in cosine]
+    numbers = numbers or range(1, len(pictures) + 1)
     for scale in SCALES:
-        png = _encode(_Figure(faces, pictures, labels, scale).draw(finite))
+        png = _encode(_Figure(faces, pictures, labels, scale).draw(finite, numbers))
         if len(png) <= max_file_bytes:
             break
     return png
@@ -122,7 +126,7 @@ class _Figure:
         self._image = Image.new("RGB", self.layout.size, PANEL)
         self._pen = ImageDraw.Draw(self._image)
 
-    def draw(self, cosine: Sequence[Sequence[float]]) -> Image.Image:
+    def draw(self, cosine: Sequence[Sequence[float]], numbers: Sequence[int]) -> Image.Image:
         """Draw the figure."""
         scale, (width, height) = self.layout.scale, self.layout.size
         self._pen.rectangle((0, 0, width - 1, height - 1), outline=EDGE, width=scale)
@@ -136,7 +140,7 @@ class _Figure:
                 self._draw_cell(
                     box, value, (value - low) / (high - low), is_best=is_choice and number == best
                 )
-        for number, box in enumerate(self.layout.captions, 1):
+        for number, box in zip(numbers, self.layout.captions, strict=True):
             self._write(self._small_setter, str(number), box, QUIET)
         for box, picture in zip(self.layout.thumbnails, self._pictures, strict=True):
             self._draw_picture(box, picture)

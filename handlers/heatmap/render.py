@@ -41,6 +41,8 @@ async def draw_matrix(
     limits: ChildLimits = LIMITS,
     program: Sequence[str] = PROGRAM,
     max_thumbnail_bytes: int = MAX_THUMBNAIL_BYTES,
+    *,
+    numbers: Sequence[int] | None = None,
 ) -> bytes:
     """Draw a column for each image, its thumbnail below, and a row for each label.
 
@@ -52,6 +54,7 @@ async def draw_matrix(
         limits: Limits of the child process.
         program: Arguments of the child process's Python.
         max_thumbnail_bytes: Larger thumbnails count as missing.
+        numbers: The number of each image; None: from 1.
 
     Returns:
         A PNG file, at most 1 MB.
@@ -61,9 +64,12 @@ async def draw_matrix(
         MatrixNotDrawn: The child process failed or took too long.
     """
     _check(len(thumbnails), len(labels), cosine)
+    if numbers is not None and len(numbers) != len(thumbnails):
+        raise ValueError(f"There are {len(numbers)} numbers for {len(thumbnails)} images.")
     table = {
         "labels": [label[:MAX_LABEL_LENGTH] for label in labels],
         "cosine": [list(row) for row in cosine],
+        "numbers": list(numbers or range(1, len(thumbnails) + 1)),
     }
     usable = (data if len(data) <= max_thumbnail_bytes else b"" for data in thumbnails)
     frames = [json.dumps(table).encode("ascii"), *usable]

@@ -147,20 +147,30 @@ def percent(share: float) -> str:
     return f"{hundred:.0f} %" if is_whole else f"{tenths} %"
 
 
-def alt_text(labels: Sequence[str], cosine: Sequence[Sequence[float]], limit: int) -> str:
+def alt_text(
+    labels: Sequence[str],
+    cosine: Sequence[Sequence[float]],
+    limit: int,
+    numbers: Sequence[int] | None = None,
+) -> str:
     """Describe the similarity matrix for screen readers: each image's best label, or the one label's cosines.
 
     Args:
         labels: The matrix's rows.
         cosine: A row for each image, a column for each label.
         limit: UTF-16 units; 50 are always needed.
+        numbers: The number of each image; None: from 1.
 
     Returns:
         At most `limit` UTF-16 units; long labels are cut, all to the same length.
     """
+    numbers = numbers or range(1, len(cosine) + 1)
     bests = [max(zip(row, labels, strict=True), key=lambda pair: _finite_or(pair[0])) for row in cosine]
     if len(labels) == 1:
-        values = (f"picture {number}: {two_decimals(value)}" for number, (value, _) in enumerate(bests, 1))
+        values = (
+            f"picture {number}: {two_decimals(value)}"
+            for number, (value, _) in zip(numbers, bests, strict=True)
+        )
         end = f": {'; '.join(values)}."
         head = f"Cosine similarity of {_plural(len(cosine), 'picture')} to the label "
         for length in range(MAX_LABEL_LENGTH, 0, -1):
@@ -172,7 +182,7 @@ def alt_text(labels: Sequence[str], cosine: Sequence[Sequence[float]], limit: in
     for length in range(MAX_LABEL_LENGTH, 0, -1):
         parts = [
             f"picture {number}: {_isolated(_cut(tidy(label), length))} ({two_decimals(value)})"
-            for number, (value, label) in enumerate(bests, 1)
+            for number, (value, label) in zip(numbers, bests, strict=True)
         ]
         text = f"{head}. Best label of {'; '.join(parts)}."
         if utf16_length(text) <= limit:
@@ -180,18 +190,24 @@ def alt_text(labels: Sequence[str], cosine: Sequence[Sequence[float]], limit: in
     return head + "."
 
 
-def table_text(labels: Sequence[str], cosine: Sequence[Sequence[float]], limit: int) -> str | None:
+def table_text(
+    labels: Sequence[str],
+    cosine: Sequence[Sequence[float]],
+    limit: int,
+    numbers: Sequence[int] | None = None,
+) -> str | None:
     """Format the cosines as a Markdown code block; numbers come first, so that they align in any script.
 
     Args:
         labels: The table's rows.
         cosine: A row for each image, a column for each label.
         limit: UTF-16 units.
+        numbers: The number of each image; None: from 1.
 
     Returns:
         The block; None if it is longer than `limit`.
     """
-    head = "".join(f"{number:>6}" for number in range(1, len(cosine) + 1))
+    head = "".join(f"{number:>6}" for number in numbers or range(1, len(cosine) + 1))
     rows = [
         "".join(f"{two_decimals(value):>6}" for value in column)
         + "  "
@@ -203,7 +219,10 @@ def table_text(labels: Sequence[str], cosine: Sequence[Sequence[float]], limit: 
 
 
 def table_csv(
-    labels: Sequence[str], cosine: Sequence[Sequence[float]], share: Sequence[Sequence[float]]
+    labels: Sequence[str],
+    cosine: Sequence[Sequence[float]],
+    share: Sequence[Sequence[float]],
+    numbers: Sequence[int] | None = None,
 ) -> bytes:
     """Format cosines and shares as a CSV file.
 
@@ -211,13 +230,14 @@ def table_csv(
         labels: The table's rows.
         cosine: A row for each image, a column for each label.
         share: The same shape.
+        numbers: The number of each image; None: from 1.
 
     Returns:
         RFC 4180 in UTF-8 with a byte order mark, without which Excel reads another encoding. A label that a
         spreadsheet would read as a formula has an apostrophe before it. With one label there are no shares.
         Source: OWASP, "CSV Injection".
     """
-    numbers = range(1, len(cosine) + 1)
+    numbers = numbers or range(1, len(cosine) + 1)
     share = share if len(labels) > 1 else []
     head = [
         _TABLE_HEAD,

@@ -1,8 +1,8 @@
 """Scores images against labels in one job, and has the similarity matrix drawn."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from handlers.heatmap.render import draw_matrix
 from handlers.ports import (
@@ -16,10 +16,10 @@ from handlers.ports import (
     store_image,
 )
 from handlers.submission import Submissions
-from inference.errors import JobFailed, PictureError
-from inference.schema import Group, Match, Matched, Picture, job_id
+from inference.errors import BeholderError, JobFailed, NoPictureUsable, PictureError, from_code
+from inference.schema import Delta, Group, Match, Matched, Picture, Progress, Result, job_id
 
-Draw = Callable[[Sequence[bytes], Sequence[str], Sequence[Sequence[float]]], Awaitable[bytes]]
+Draw = Callable[..., Awaitable[bytes]]
 """Draws a matrix of thumbnails by labels, as `handlers.heatmap.render.draw_matrix` does."""
 
 
@@ -29,11 +29,51 @@ class Scores:
 
     Attributes:
         labels: The labels of the request.
-        matched: A row for each image, a column for each label.
+        matched: A row for each image that could be used, a column for each label; at least one row.
+        scored: The numbers of these images, from 1; None: there are no others.
+        failed: Why each of the others could not be used, by its number.
     """
 
     labels: tuple[str, ...]
     matched: Matched
+    scored: tuple[int, ...] | None = None
+    failed: Mapping[int, BeholderError] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The number of each row's image, from 1."""
+        return self.scored or tuple(range(1, len(self.matched.cosine) + 1))
+
+
+class MatchTicket:
+    """The ticket of a match job.
+
+    Args:
+        ticket: The job's.
+        job_id: The job's id.
+        numbers: The numbers of its images, from 1.
+        failed: Why each of the others could not be stored, by its number.
+    """
+
+    def __init__(
+        self, ticket: Ticket, job_id: str, numbers: Sequence[int], failed: Mapping[int, PictureError]
+    ) -> None:
+        self._ticket = ticket
+        self.job_id = job_id
+        self.numbers = tuple(numbers)
+        self.failed = failed
+
+    async def result(self) -> Result:
+        """Wait for the job's result, as `Ticket.result` does."""
+        return await self._ticket.result()
+
+    async def position(self) -> int | None:
+        """Return the number of jobs ahead of it, as `Ticket.position` does."""
+        return await self._ticket.position()
+
+    def deltas(self) -> AsyncIterator[Delta | Progress]:
+        """Yield what is streamed, as `Ticket.deltas` does."""
+        return self._ticket.deltas()
 
 
 class Matcher:
@@ -61,8 +101,10 @@ class Matcher:
 
     async def submit(
         self, context: JobContext, sources: Sequence[ImageSource], labels: Sequence[str]
-    ) -> Ticket:
-        """Store the images and submit the job. Idempotent: the same request is the same job.
+    ) -> MatchTicket:
+        """Store the images that can be used, and submit the job.
+
+        Idempotent: the same request with the same usable images is the same job.
 
         Args:
             context: The request.
@@ -70,48 +112,74 @@ class Matcher:
             labels: As `handlers.matching.labels.parse_labels` returns them.
 
         Raises:
-            PictureError: An image cannot be used (`picture`: its number from 1, if there are several).
+            NoPictureUsable: None of several images can be used.
+            PictureError: The one image cannot be used.
             BeholderError: The queue is full, no worker serves matches, or Redis cannot be reached.
         """
-        pictures = await self._stored(context, sources)
+        stored = await self._stored(context, sources, [None] * len(sources))
         is_fresh = True
 
-        async def submit() -> Ticket:
-            nonlocal pictures, is_fresh
+        async def submit() -> MatchTicket:
+            nonlocal stored, is_fresh
             if not is_fresh:
-                pairs = zip(sources, pictures, strict=True)
-                pictures = await asyncio.gather(*(keep_image(self._queue, context, *each) for each in pairs))
+                stored = await self._stored(context, sources, stored)
             is_fresh = False
-            return await self._queue.submit(
-                Match(pictures=tuple(pictures), labels=tuple(labels)),
-                id=_job(context),
-                priority=context.priority,
-                asker=str(context.asker),
-                group=Group(id=context.request, size=1),
-            )
+            return await self._submit(context, stored, labels)
 
         return await self._submissions.submit(context, submit)
+
+    async def _submit(
+        self, context: JobContext, stored: Sequence[Picture | PictureError], labels: Sequence[str]
+    ) -> MatchTicket:
+        usable = {number: each for number, each in enumerate(stored, 1) if isinstance(each, Picture)}
+        failed = {number: each for number, each in enumerate(stored, 1) if isinstance(each, PictureError)}
+        if not usable:
+            raise NoPictureUsable.of(failed)
+        job = _job(context, usable if failed else ())
+        ticket = await self._queue.submit(
+            Match(pictures=tuple(usable.values()), labels=tuple(labels), partial=len(stored) > 1),
+            id=job,
+            priority=context.priority,
+            asker=str(context.asker),
+            group=Group(id=context.request, size=1),
+        )
+        return MatchTicket(ticket, job, tuple(usable), failed)
 
     async def scores(self, ticket: Ticket, pictures: int, labels: Sequence[str]) -> Scores:
         """Wait for the job's scores.
 
         Args:
             ticket: The job.
-            pictures: The number of images it was submitted with.
+            pictures: The number of images that were given.
             labels: The labels it was submitted with.
 
         Raises:
-            PictureError: An image cannot be used (`picture`: its number from 1, if there are several).
+            NoPictureUsable: None of several images can be used.
+            PictureError: The one image cannot be used.
             LabelTooLong: A label has more tokens than the model reads (`label`: its number from 1).
             BeholderError: The job failed, or its deadline passed.
         """
         outcome = (await ticket.result()).outcome
         if not isinstance(outcome, Matched):
             raise JobFailed(f"The worker returned the outcome of another task: {outcome.task!r}.")
-        shape = [len(labels)] * pictures
-        if [len(row) for row in outcome.cosine] != shape or [len(row) for row in outcome.share] != shape:
-            raise JobFailed(f"The worker returned scores of another shape than {pictures} by {len(labels)}.")
-        return Scores(tuple(labels), outcome)
+        given = ticket.numbers if isinstance(ticket, MatchTicket) else tuple(range(1, pictures + 1))
+        failed: dict[int, BeholderError] = dict(ticket.failed) if isinstance(ticket, MatchTicket) else {}
+        unusable = {each.number: from_code(each.code, each.detail) for each in outcome.unusable}
+        scored = tuple(each for place, each in enumerate(given, 1) if place not in unusable)
+        shape = [len(labels)] * len(scored)
+        if (
+            any(place > len(given) for place in unusable)
+            or [len(row) for row in outcome.cosine] != shape
+            or [len(row) for row in outcome.share] != shape
+        ):
+            raise JobFailed(
+                f"The worker returned scores of another shape than {len(scored)} by {len(labels)}."
+            )
+        failed |= {given[place - 1]: error for place, error in unusable.items()}
+        failed = dict(sorted(failed.items()))
+        if not scored:
+            raise NoPictureUsable.of(failed)
+        return Scores(tuple(labels), outcome, scored if failed else None, failed)
 
     async def matrix(self, context: JobContext, scores: Scores) -> bytes:
         """Draw the similarity matrix; an image without a thumbnail is drawn as a crossed box.
@@ -123,7 +191,8 @@ class Matcher:
             MatrixNotDrawn: Drawing failed.
         """
         thumbnails = await self.thumbnails(context, scores)
-        return await self._draw(thumbnails, scores.labels, scores.matched.cosine)
+        numbers = {} if scores.scored is None else {"numbers": scores.scored}
+        return await self._draw(thumbnails, scores.labels, scores.matched.cosine, **numbers)
 
     async def thumbnails(self, context: JobContext, scores: Scores) -> list[bytes]:
         """Return each image's thumbnail, a JPEG file; empty if there is none."""
@@ -135,27 +204,45 @@ class Matcher:
             *(fetch_thumbnail(self._queue, context, thumbnail, limit) for thumbnail in stored)
         )
 
-    async def release_results(self, context: JobContext) -> None:
+    async def release_results(self, context: JobContext, ticket: MatchTicket | None = None) -> None:
         """Delete the stored result, once it is visible in Discord. Idempotent.
+
+        Args:
+            context: The request.
+            ticket: Its job; None: the one of all images.
 
         Raises:
             QueueUnavailable: Redis cannot be reached; the result expires by itself.
         """
-        await self._queue.close_request([_job(context)])
+        await self._queue.close_request([_job(context) if ticket is None else ticket.job_id])
 
-    async def _stored(self, context: JobContext, sources: Sequence[ImageSource]) -> list[Picture]:
-        stored = await asyncio.gather(
-            *(store_image(self._queue, context, s) for s in sources), return_exceptions=True
-        )
-        pictures = []
-        for number, each in enumerate(stored, 1):
-            if isinstance(each, PictureError) and len(sources) > 1:
-                raise type(each)(str(each), **{**each.detail, "picture": number}) from each
-            if isinstance(each, BaseException):
-                raise each
-            pictures.append(each)
-        return pictures
+    async def _stored(
+        self,
+        context: JobContext,
+        sources: Sequence[ImageSource],
+        before: Sequence[Picture | PictureError | None],
+    ) -> list[Picture | PictureError]:
+        """Store images, or keep those that were stored before; for each that cannot be used, return why.
+
+        Raises:
+            BeholderError: One cannot be stored for another reason.
+        """
+
+        async def attempt(
+            source: ImageSource, stored: Picture | PictureError | None
+        ) -> Picture | PictureError:
+            if isinstance(stored, PictureError):
+                return stored
+            try:
+                if stored is not None:
+                    return await keep_image(self._queue, context, source, stored)
+                return await store_image(self._queue, context, source)
+            except PictureError as error:
+                return error
+
+        return await asyncio.gather(*map(attempt, sources, before))
 
 
-def _job(context: JobContext) -> str:
-    return job_id(context.request, "match")
+def _job(context: JobContext, numbers: Iterable[int] = ()) -> str:
+    """Return the id of the job of all images, or of those with these numbers."""
+    return job_id(context.request, "match", *numbers)

@@ -1,7 +1,8 @@
 """References -> images: fetches image files and decodes them, each once however many jobs refer to it."""
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,11 +56,26 @@ class PictureReader:
             QueueUnavailable: They cannot be fetched.
             DecoderUnavailable: No image can be decoded at all.
         """
-        tasks = [asyncio.create_task(self._picture(picture)) for picture in pictures]
-        try:
+        async with self._reading(pictures) as tasks:
             if len(tasks) == 1:
                 return [await tasks[0]]
             return [await _numbered(task, number) for number, task in enumerate(tasks, 1)]
+
+    async def read_each(self, pictures: Sequence[Picture]) -> list[Image.Image | PictureError]:
+        """Fetch and decode images, in the given order: each, or why it cannot be used.
+
+        Raises:
+            QueueUnavailable: They cannot be fetched.
+            DecoderUnavailable: No image can be decoded at all.
+        """
+        async with self._reading(pictures) as tasks:
+            return [await _image_or_error(task) for task in tasks]
+
+    @contextlib.asynccontextmanager
+    async def _reading(self, pictures: Sequence[Picture]) -> AsyncIterator[list[asyncio.Task[Image.Image]]]:
+        tasks = [asyncio.create_task(self._picture(picture)) for picture in pictures]
+        try:
+            yield tasks
         finally:
             for task in tasks:
                 task.cancel()
@@ -81,6 +97,13 @@ class PictureReader:
 
     async def _decode(self, picture: Picture) -> Image.Image:
         return await self._decoder.decode(await self._source.picture(picture))
+
+
+async def _image_or_error(task: asyncio.Task[Image.Image]) -> Image.Image | PictureError:
+    try:
+        return await task
+    except PictureError as error:
+        return error
 
 
 async def _numbered(task: asyncio.Task[Image.Image], number: int) -> Image.Image:

@@ -131,4 +131,6 @@ def _result(
     )
     if job.thumbnails:
         outcome = outcome.model_copy(update={"thumbnails": job.thumbnails})
+    if job.unusable:
+        outcome = outcome.model_copy(update={"unusable": job.unusable})
     return Result(job_id=job.id, outcome=outcome, timings=timings)

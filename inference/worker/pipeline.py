@@ -17,7 +17,7 @@ from inference.errors import BeholderError, Expired, ModelFailed, QueueUnavailab
 from inference.images.reader import Decoder
 from inference.queue.backlog import Backlog
 from inference.queue.consumer import ClaimedJob, Consumer
-from inference.schema import Failure, Result, Task
+from inference.schema import Failure, Matched, Result, Task
 from inference.settings import WorkerSettings
 from inference.worker.base import RECLAIM_RETRY_S, STOP_TIMEOUT_S, WorkerLoop
 from inference.worker.batch_runner import BatchRunner, failure_reply
@@ -162,6 +162,9 @@ class Pipeline(WorkerLoop):
     async def _preprocess(self, job: InFlightJob) -> None:
         try:
             await self._preprocessor.prepare(job)
+            if not job.ready:
+                none = Matched(cosine=(), share=(), unusable=job.unusable)
+                await self._reply(job, Result(job_id=job.id, outcome=none))
         except QueueUnavailable:
             # Its claim runs out, and then it is claimed again.
             log.warning("job %s: its images could not be fetched", job.id)

@@ -10,12 +10,12 @@ from typing import Any
 from PIL import Image
 
 from inference.engines import Engine
-from inference.errors import QueueFull
+from inference.errors import PictureError, QueueFull
 from inference.images.reader import Decoder, PictureReader, PictureSource
 from inference.images.thumbnails import thumbnails
 from inference.model_thread import ModelThread
 from inference.queue.consumer import ClaimedJob
-from inference.schema import Job, Picture, Task
+from inference.schema import Job, Match, Picture, Task, UnusablePicture
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,8 @@ class InFlightJob:
         claimed: The job and its stream entry.
         claimed_at: Unix time in seconds.
         model_input: The result of the engine's `prepare`; None until `ready`.
-        thumbnails: Thumbnails of its images, where its result is to have some.
+        thumbnails: Thumbnails of its usable images, where its result is to have some.
+        unusable: Its images that cannot be used, where its result is to name them.
         ready: Whether `model_input` is there.
         running: Whether the job is in the batch that runs now.
         decode_ms: Milliseconds that fetching, decoding and preparing took.
@@ -39,6 +40,7 @@ class InFlightJob:
     claimed_at: float
     model_input: Any = None
     thumbnails: tuple[Picture, ...] = ()
+    unusable: tuple[UnusablePicture, ...] = ()
     ready: bool = False
     running: bool = False
     decode_ms: float = 0
@@ -81,11 +83,11 @@ class Preprocessor:
         self._model_thread = ModelThread("prepare", timeout_s)
 
     async def prepare(self, job: InFlightJob) -> None:
-        """Make a job ready to run.
+        """Make a job ready to run. A partial one of whose images none can be used stays as it is.
 
         Raises:
             PictureError: One of its images cannot be used (where it has several: `picture`, its number from
-                1).
+                1), and it is not partial.
             RequestError: The request exceeds the model's limits.
             QueueUnavailable: Its images cannot be fetched, or its thumbnails not be stored.
             DecoderUnavailable: No image can be decoded at all.
@@ -93,7 +95,12 @@ class Preprocessor:
         """
         started = time.monotonic()
         request = job.job.request
-        pictures = await self._reader.read(request.pictures)
+        if isinstance(request, Match) and request.partial:
+            request, pictures, job.unusable = await self._read_usable(request)
+            if not pictures:
+                return
+        else:
+            pictures = await self._reader.read(request.pictures)
         engine = self._engines[request.task]
         job.model_input = await self._model_thread.call(engine.prepare, request, pictures)
         job.thumbnails = await self._thumbnails(job.job, pictures)
@@ -103,6 +110,29 @@ class Preprocessor:
     def close(self) -> None:
         """Let the thread end after its current call."""
         self._model_thread.close()
+
+    async def _read_usable(
+        self, request: Match
+    ) -> tuple[Match, list[Image.Image], tuple[UnusablePicture, ...]]:
+        """Read the images of a request.
+
+        Returns:
+            The request with those that can be used, unless there are none; these; and the others.
+        """
+        read = await self._reader.read_each(request.pictures)
+        unusable = tuple(
+            UnusablePicture(number=number, code=each.code, detail=each.detail)
+            for number, each in enumerate(read, 1)
+            if isinstance(each, PictureError)
+        )
+        references, pictures = [], []
+        for reference, each in zip(request.pictures, read, strict=True):
+            if not isinstance(each, PictureError):
+                references.append(reference)
+                pictures.append(each)
+        if pictures:
+            request = request.model_copy(update={"pictures": tuple(references)})
+        return request, pictures, unusable
 
     async def _thumbnails(self, job: Job, pictures: Sequence[Image.Image]) -> tuple[Picture, ...]:
         """Store the result's thumbnails; none where none are requested, or there is no room for them."""

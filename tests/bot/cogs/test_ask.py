@@ -103,6 +103,31 @@ async def test_every_picture_of_a_found_message_is_captioned(harness: Harness) -
     assert done["content"].splitlines()[:2] == ["1. a blue square", "2. a red circle"]
 
 
+@pytest.mark.parametrize("name", ["ask", "describe"])
+async def test_of_an_album_with_broken_files_the_others_are_answered(harness: Harness, name: str) -> None:
+    options = [QUESTION] if name == "ask" else []
+    async with harness.worker() as worker, harness.bot(picture_bytes=2**16):
+        worker.failures["a red circle"] = "broken_picture"
+        large = ("c.png", RED[1] + bytes(2**16))
+        await harness.ada.post(harness.general, files=[RED, BLUE, large, ("d.png", b"words")])
+        done = await outcome(harness, name, *options)
+        await harness.all_closed()
+        await harness.ada.post(harness.general, files=[RED, large, ("d.png", b"words")])
+        refusal = await later_refusal(harness, name, *options)
+    lines = [line for line in done["content"].splitlines() if not line.startswith((">", "-#"))]
+    assert [line[:24] for line in lines if line[0] != "2"] == [
+        "1. This picture is damag",
+        "3. This picture is too l",
+        "4. This is no picture th",
+    ]
+    assert lines[1].startswith("2. a blue square")
+    assert [line[:32] for line in refusal.splitlines()] == [
+        "Picture 1: This picture is damag",
+        "Picture 2: This picture is too l",
+        "Picture 3: This is no picture th",
+    ]
+
+
 async def test_only_the_last_fifty_messages_are_searched(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         old = await harness.ada.post(harness.general, files=[RED])

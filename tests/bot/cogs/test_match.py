@@ -238,10 +238,120 @@ async def test_an_error_in_the_payload_is_refused_before_deferring(
     assert not any(kind == "MESSAGE_CREATE" and data["flags"] & LOADING for kind, data in harness.ada.heard)
 
 
-async def test_a_file_that_is_no_picture_is_named_by_its_number(harness: Harness) -> None:
-    async with harness.bot():
-        caller = await call_match(harness, "a cat", ("a.png", RED), ("b.txt", b"no picture"))
-        assert (await caller.refusal())["content"].startswith("Picture 2: This is no picture")
+async def test_options_none_of_which_is_a_picture_are_refused_with_a_line_for_each(harness: Harness) -> None:
+    async with harness.bot(picture_bytes=2**16):
+        files = [("a.txt", b"no picture"), ("b.png", RED + bytes(2**16))]
+        caller = await call_match(harness, "a cat", *files)
+        lines = (await caller.refusal())["content"].splitlines()
+    assert [line[:35] for line in lines] == [
+        "Picture 1: This is no picture that ",
+        "Picture 2: This picture is too larg",
+    ]
+
+
+UNUSABLE = {
+    "damaged": ("b.jpg", BROKEN, "This picture is damaged: "),
+    "too large": ("b.png", RED + bytes(2**16), "This picture is too large ("),
+    "gone": ("gone.png", BLUE + b"gone", "I couldn't get this picture from Discord"),
+    "a text with a picture's name": ("b.png", b"a text called b.png", "This is no picture that I can read"),
+    "a text": ("b.txt", b"a text", "This is no picture that I can read"),
+}
+"""For each kind of file that cannot be used: one of it, and how the sentence about it begins."""
+
+
+@asynccontextmanager
+async def matching_without(harness: Harness, *gone: Message) -> AsyncIterator[None]:
+    """Run a matcher; of these messages, Discord has lost the files whose name begins with `gone`."""
+    pocket = harness.pocket.pocket
+    for message in gone:
+        for each in message["attachments"]:
+            if each["filename"].startswith("gone"):
+                channel, attachment = int(message["channel_id"]), int(each["id"])
+                pocket.files.path(channel, attachment, each["filename"]).unlink()
+    async with (
+        working(settings(harness.redis_url), {"match": TokenEngine()}),
+        harness.bot(picture_bytes=2**16),
+    ):
+        yield
+
+
+@pytest.mark.parametrize("kind", [kind for kind in UNUSABLE if kind != "a text"])
+@pytest.mark.parametrize("place", [1, 2, 3])
+async def test_of_an_album_with_one_broken_file_the_others_are_scored(
+    harness: Harness, kind: str, place: int
+) -> None:
+    name, data, sentence = UNUSABLE[kind]
+    files = [("a.png", RED), ("c.png", BLUE)]
+    files.insert(place - 1, (name, data))
+    post = await harness.ada.post(harness.general, files=files)
+    async with matching_without(harness, post):
+        done = await match_outcome(harness, COLOURS)
+        await harness.all_closed()
+    left, right = (number for number in (1, 2, 3) if number != place)
+    lines = done["content"].splitlines()
+    assert lines[0] == f"-# About [these pictures]({link(harness, post)})"
+    assert lines[2:6] == [
+        f"     {left}     {right}  label",
+        "  1.00  0.00  red",
+        "  0.00  1.00  blue",
+        "  0.00  0.00  lime",
+    ]
+    assert lines[7].startswith(f"Picture {place}: {sentence}")
+    assert len(lines) == 9
+    matrix = files_by_name(done)["scores.png"]
+    assert f"picture {left}: red (1.00); picture {right}: blue (1.00)" in matrix["description"]
+    assert await drawn_colours(matrix["url"]) == {"red", "blue"}
+
+
+async def drawn_colours(url: str) -> set[str]:
+    """Return which of red and blue cover more than 500 pixels of a drawing."""
+    with Image.open(io.BytesIO(await download(url))) as drawing:
+        counted = drawing.convert("RGB").getcolors(2**24) or []
+    wanted = {"red": (255, 0, 0), "blue": (0, 0, 255)}
+    return {
+        name
+        for name, colour in wanted.items()
+        if sum(count for count, each in counted if near(each, colour, 12)) > 500
+    }
+
+
+@pytest.mark.parametrize("kind", [kind for kind in UNUSABLE if kind != "gone"])
+async def test_of_several_options_the_broken_one_is_named(harness: Harness, kind: str) -> None:
+    name, data, sentence = UNUSABLE[kind]
+    async with matching_without(harness):
+        done = await match_outcome(harness, COLOURS, ("a.png", RED), (name, data), ("c.png", BLUE))
+    lines = done["content"].splitlines()
+    assert lines[1] == "     1     3  label"
+    assert lines[6].startswith(f"Picture 2: {sentence}")
+
+
+async def test_one_usable_picture_of_many_keeps_its_number_in_the_file_too(harness: Harness) -> None:
+    files = [UNUSABLE[kind][:2] for kind in ("damaged", "too large", "gone", "damaged")]
+    files += [("SPOILER_e.png", BLUE), UNUSABLE["a text with a picture's name"][:2]]
+    post = await harness.ada.post(harness.general, files=files)
+    async with matching_without(harness, post):
+        done = await match_outcome(harness, COLOURS)
+    named = [line for line in done["content"].splitlines() if line.startswith("Picture ")]
+    assert [line.partition(":")[0] for line in named] == [f"Picture {number}" for number in (1, 2, 3, 4, 6)]
+    found = files_by_name(done)
+    assert "picture 5: blue (1.00)" in found["SPOILER_scores.png"]["description"]
+    csv = (await download(found["SPOILER_scores.csv"]["url"])).decode("utf-8-sig").splitlines()
+    assert csv[0] == '"label","picture 5 cosine","picture 5 share"'
+    assert csv[2] == '"blue",1.0000,1.0000'
+
+
+@pytest.mark.parametrize("kinds", [("damaged", "damaged"), ("too large", "gone"), ("damaged", "gone")])
+async def test_an_album_of_broken_files_is_refused_with_a_line_for_each(
+    harness: Harness, kinds: tuple[str, ...]
+) -> None:
+    post = await harness.ada.post(harness.general, files=[UNUSABLE[kind][:2] for kind in kinds])
+    async with matching_without(harness, post):
+        caller = await call_match(harness, COLOURS)
+        await caller.wait_deleted(await caller.placeholder(harness.general))
+        lines = (await caller.refusal())["content"].splitlines()
+    assert len(lines) == 2
+    for number, (line, kind) in enumerate(zip(lines, kinds, strict=True), 1):
+        assert line.startswith(f"Picture {number}: {UNUSABLE[kind][2]}")
 
 
 @pytest.mark.parametrize(
@@ -253,8 +363,7 @@ async def test_a_file_that_is_no_picture_is_named_by_its_number(harness: Harness
             "Label 2 is too long (5 tokens): 4 tokens are the most. Shorten it.",
         ),
         ("red", [("a.jpg", BROKEN)], "This picture is damaged"),
-        ("red", [("a.png", RED), ("b.jpg", BROKEN), ("c.png", RED)], "Picture 2: This picture is damaged"),
-        ("red", [("a.png", RED), ("b.png", b"a text called b.png")], "Picture 2: This is no picture"),
+        ("red", [("a.png", BROKEN), ("b.png", b"a text called b.png")], "Picture 1: This picture is damaged"),
     ],
 )
 async def test_a_later_error_is_ephemeral_and_deletes_the_placeholder(

@@ -30,6 +30,7 @@ CODES = [
     "picture_too_large",
     "picture_too_slow",
     "picture_gone",
+    "no_picture_usable",
     "not_served",
     "queue_full",
     "too_many_in_flight",

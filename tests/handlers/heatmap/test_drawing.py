@@ -213,3 +213,11 @@ def test_the_best_label_is_the_first_of_equals() -> None:
     assert best_of([0.1, 0.3, 0.3]) == 1
     assert best_of([float("nan"), 0.1]) == 1
     assert best_of([float("nan")]) == -1
+
+
+def test_pictures_keep_the_numbers_that_they_are_given() -> None:
+    one_two, one_three, same = (
+        draw([b"", b""], ["a"], [[0.2], [0.3]], FACES, numbers=numbers) for numbers in ((1, 2), (1, 3), None)
+    )
+    assert one_two == same
+    assert one_two != one_three

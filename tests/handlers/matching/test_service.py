@@ -9,8 +9,17 @@ from redis.asyncio import Redis
 
 from handlers.matching.service import Matcher, Scores
 from handlers.ports import ImageSource, JobContext
-from inference.errors import BeholderError, BrokenPicture, JobFailed, PictureError, QueueFull
-from inference.schema import Captioned, Matched, Result
+from inference.errors import (
+    BeholderError,
+    BrokenPicture,
+    JobFailed,
+    NoPictureUsable,
+    NotAPicture,
+    PictureError,
+    PictureGone,
+    QueueFull,
+)
+from inference.schema import Captioned, Matched, Result, UnusablePicture
 from tests.handlers.finished_ticket import FinishedTicket
 from tests.inference.fake_engine import ColourEngine
 from tests.inference.image_files import near
@@ -91,12 +100,58 @@ async def test_thumbnails_that_are_gone_or_of_another_scope_are_not_shown(
 
 
 @pytest.mark.parametrize("bad", [BrokenPicture(), b"no picture"])
-async def test_an_error_names_the_image_if_there_are_several(
+async def test_an_image_that_cannot_be_used_is_left_out_and_named(
     matcher: Matcher, bad: bytes | BeholderError
 ) -> None:
-    with pytest.raises(PictureError) as caught:
-        await match(matcher, sources(RED, bad, BLUE))
-    assert caught.value.detail == {"picture": 2}
+    scores = await match(matcher, sources(RED, bad, BLUE))
+    assert scores.numbers == (1, 3)
+    assert [(number, type(error)) for number, error in scores.failed.items()] == [
+        (2, BrokenPicture if isinstance(bad, BrokenPicture) else NotAPicture)
+    ]
+    assert colours(await matcher.matrix(COMMAND, scores)) == {"red", "blue"}
+    assert scores.matched.cosine == ((1, 0, 0), (0, 1, 0))
+
+
+async def test_images_that_fail_here_and_in_the_worker_keep_their_numbers(matcher: Matcher) -> None:
+    given = sources(PictureGone(), b"no picture", RED, BrokenPicture(), b"none either", BLUE)
+    scores = await match(matcher, given)
+    assert scores.numbers == (3, 6)
+    assert {number: error.code for number, error in scores.failed.items()} == {
+        1: "picture_gone",
+        2: "not_a_picture",
+        4: "broken_picture",
+        5: "not_a_picture",
+    }
+    assert scores.matched.cosine == ((1, 0, 0), (0, 1, 0))
+
+
+@pytest.mark.parametrize("bad", [PictureGone(), b"no picture"])
+async def test_where_no_image_can_be_used_each_is_named(matcher: Matcher, bad: bytes | BeholderError) -> None:
+    with pytest.raises(NoPictureUsable) as caught:
+        await match(matcher, sources(BrokenPicture(), bad))
+    codes = {number: error.code for number, error in caught.value.errors.items()}
+    assert codes == {1: "broken_picture", 2: "picture_gone" if bad != b"no picture" else "not_a_picture"}
+
+
+async def test_the_usable_images_of_a_request_are_part_of_its_job(matcher: Matcher, redis_url: str) -> None:
+    first = await matcher.submit(COMMAND, sources(RED, PictureGone(), BLUE), LABELS)
+    second = await matcher.submit(COMMAND, sources(PictureGone(), RED, BLUE), LABELS)
+    assert first.job_id != second.job_id
+    assert (await matcher.scores(first, 3, LABELS)).numbers == (1, 3)
+    assert (await matcher.scores(second, 3, LABELS)).numbers == (2, 3)
+    for each in (first, second):
+        await matcher.release_results(COMMAND, each)
+    async with Redis.from_url(redis_url) as redis:
+        assert [key async for key in redis.scan_iter("beholder:result:*")] == []
+
+
+@pytest.mark.parametrize("place", [1, 3])
+async def test_a_result_that_names_an_image_wrongly_is_refused(matcher: Matcher, place: int) -> None:
+    wrong = Matched(
+        cosine=((1, 0, 0),) * 2, share=((1, 0, 0),) * 2, unusable=(UnusablePicture(number=place, code="x"),)
+    )
+    with pytest.raises(JobFailed):
+        await matcher.scores(FinishedTicket(Result(job_id="0", outcome=wrong)), 2, LABELS)
 
 
 @pytest.mark.parametrize("bad", [BrokenPicture(), b"no picture"])

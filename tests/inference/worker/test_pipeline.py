@@ -16,7 +16,7 @@ from inference.errors import ModelFailed, PictureError, QuestionTooLong, QueueUn
 from inference.model_thread import CallTimeout
 from inference.queue.client import Ticket
 from inference.queue.embedded_redis import running_redis
-from inference.schema import Matched
+from inference.schema import Group, Match, Matched, job_id
 from inference.settings import QueueSettings, WorkerSettings
 from inference.worker.errors import MAX_FAILURES, ModelBroken
 from tests.inference.fake_engine import ColourEngine
@@ -134,6 +134,35 @@ async def test_of_several_pictures_the_bad_one_is_named(
         with pytest.raises(PictureError) as caught:
             await ticket.result()
     assert (caught.value.code, caught.value.detail) == ("not_a_picture", {"picture": 2})
+
+
+async def test_a_partial_match_leaves_out_the_bad_pictures_and_names_them(
+    redis_url: str, asker: Asker, engine: ColourEngine
+) -> None:
+    files = (b"no picture", RED, b"none either", BLUE)
+    pictures = tuple([await asker.client.put_picture(SCOPE, data) for data in files])
+    async with working(settings(redis_url), {"match": engine}):
+        mixed, none = [
+            await asker.client.submit(
+                Match(pictures=some, labels=("red", "blue"), partial=True),
+                id=job_id("partial", len(some)),
+                priority="waiting",
+                asker="7",
+                group=Group(id="1", size=1),
+            )
+            for some in (pictures, (pictures[0], pictures[2], pictures[0]))
+        ]
+        scored, refused = (await mixed.result()).outcome, (await none.result()).outcome
+    assert isinstance(scored, Matched)
+    assert isinstance(refused, Matched)
+    assert len(scored.thumbnails) == 2
+    assert [(each.number, each.code) for each in scored.unusable] == [
+        (1, "not_a_picture"),
+        (3, "not_a_picture"),
+    ]
+    assert [each.number for each in refused.unusable] == [1, 2, 3]
+    assert not any((refused.cosine, refused.share, refused.thumbnails))
+    assert scored.cosine == ((1, 0), (0, 1))
 
 
 async def test_a_picture_that_is_gone_is_said_to_be(
