@@ -17,18 +17,7 @@ CUT_OFF = (
     SMALL_PRINT + "My answer is cut off here: it reached the length that I may write at once. Press Continue."
 )
 STOPPED = SMALL_PRINT + "Stopped."
-TRIMMED = SMALL_PRINT + "This conversation is long: my model no longer reads its oldest part."
-UNSEEN_ONES = (
-    SMALL_PRINT
-    + "These {asked} pictures are more than my model can look at at once: it looked at the first {seen}."
-)
-UNSEEN_EARLIER = (
-    SMALL_PRINT
-    + "My model can't look at all pictures of this conversation at once: it left out an earlier one.",
-    SMALL_PRINT
-    + "My model can't look at all pictures of this conversation at once: it left out {count} earlier ones.",
-)
-"""Of one picture that was left out, and of several."""
+LEFT_OUT = SMALL_PRINT + "All of this is more than my model can take at once: it did not get {what}."
 GONE = SMALL_PRINT + "A picture is gone, or can't be read: I go on without it."
 INTERRUPTED = SMALL_PRINT + "I was interrupted here. Press Retry to have this answered again."
 NOTHING_SAID = SMALL_PRINT + "I have nothing to say to that. Put it in other words, or press Regenerate."
@@ -107,8 +96,8 @@ def reset_notice(who: str, pictures: int) -> str:
     return RESETS[min(pictures, 2)].format(who=who)
 
 
-def left_out(*, asked: int, seen: int, unseen_earlier: int, dropped: bool) -> list[str]:
-    """Say what of a conversation did not fit into the model's context window.
+def left_out(*, asked: int = 0, seen: int = 0, unseen_earlier: int = 0, dropped: bool = False) -> str:
+    """Say what of a conversation did not fit into the model's context window; empty where all of it did.
 
     Args:
         asked: How many pictures the turn is about.
@@ -116,10 +105,15 @@ def left_out(*, asked: int, seen: int, unseen_earlier: int, dropped: bool) -> li
         unseen_earlier: How many earlier pictures were left out.
         dropped: Whether turns were left out.
     """
-    lines = [UNSEEN_ONES.format(asked=asked, seen=seen)] if seen < asked else []
+    unseen = asked - seen
+    what = [f"the last {unseen if unseen > 1 else 'one'} of these {asked} pictures"] if unseen else []
     if unseen_earlier:
-        lines.append(UNSEEN_EARLIER[min(unseen_earlier, 2) - 1].format(count=unseen_earlier))
-    return [*lines, TRIMMED] if dropped else lines
+        what.append("an earlier picture" if unseen_earlier == 1 else f"{unseen_earlier} earlier pictures")
+    if dropped:
+        what.append("the oldest messages")
+    if not what:
+        return ""
+    return LEFT_OUT.format(what=" and ".join(filter(None, (", ".join(what[:-1]), what[-1]))))
 
 
 def is_small_print(text: str) -> bool:

@@ -425,15 +425,14 @@ class ChatTurnRunner:
         if not has_text and not outcome.stopped:
             lines.append(strings.STILL_THINKING if outcome.in_thought else strings.NOTHING_SAID)
         fitting = job.fitting
-        lines += strings.left_out(
+        left_out = strings.left_out(
             asked=fitting.asked,
             seen=fitting.seen,
             unseen_earlier=fitting.unseen_earlier,
             dropped=fitting.dropped,
         )
         said = next(each.said for each in job.exchanges[::-1] if each.said.turn_id == request.turn_id)
-        if files := not_looked_at(said.other_files):
-            lines.append(files)
+        lines += filter(None, (left_out, not_looked_at(said.other_files)))
         with contextlib.suppress(QueueUnavailable):
             if job.prompt.missing and await self._history.first_time(key, "gone"):
                 lines.append(strings.GONE)

@@ -450,7 +450,7 @@ async def test_turns_that_do_not_fit_are_left_out_and_each_answer_says_so(
         for count in range(2, 6):
             await harness.ada.post(thread_id, f"{count} " + "very " * 80)
             notices.append(
-                (await wait_finished(harness, thread_id, count))[-1]["content"].count(strings.TRIMMED)
+                (await wait_finished(harness, thread_id, count))[-1]["content"].count("the oldest messages.")
             )
         assert notices == sorted(notices)
         assert set(notices) == {0, 1}
@@ -472,7 +472,7 @@ async def test_a_prompt_that_the_model_refuses_as_too_long_is_shortened(
         for count in range(2, 7):
             await harness.ada.post(thread_id, f"{count} " + "very " * 20)
             texts.append((await wait_finished(harness, thread_id, count))[-1]["content"])
-        assert {text.count(strings.TRIMMED) for text in texts} == {0, 1}
+        assert {text.count("the oldest messages.") for text in texts} == {0, 1}
         assert all(f"Ada says {count} very" in text for count, text in enumerate(texts, 2))
         assert worker.pictures[-1][0] == ["a red circle"]
         assert len(worker.last_request.turns) > 3

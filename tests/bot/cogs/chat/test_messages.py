@@ -168,3 +168,16 @@ async def test_an_edit_after_the_answer_has_begun_leaves_it(harness: Harness) ->
         [_, answer] = await wait_finished(harness, thread_id, 2)
         assert answer["content"] == "Ada says one"
         assert len(worker.jobs) == 2
+
+
+def test_what_was_left_out_is_said_in_one_sentence() -> None:
+    begin = "-# All of this is more than my model can take at once: it did not get "
+    assert strings.left_out(asked=2, seen=2) == ""
+    assert strings.left_out(asked=4, seen=3) == begin + "the last one of these 4 pictures."
+    assert (
+        strings.left_out(unseen_earlier=1, dropped=True)
+        == begin + "an earlier picture and the oldest messages."
+    )
+    assert strings.left_out(asked=9, seen=3, unseen_earlier=2, dropped=True) == (
+        begin + "the last 6 of these 9 pictures, 2 earlier pictures and the oldest messages."
+    )

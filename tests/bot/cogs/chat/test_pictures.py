@@ -74,14 +74,14 @@ async def test_a_large_album_is_cut_to_its_first_pictures_beside_a_new_one(harne
             harness, files=[(f"{each}.png", picture(f"p{each}")) for each in range(10)]
         )
         [first] = await wait_finished(harness, thread_id, 1)
-        assert first["content"].endswith(strings.UNSEEN_ONES.format(asked=10, seen=5))
+        assert first["content"].endswith(strings.left_out(asked=10, seen=5))
         assert worker.pictures[-1] == [["p0", "p1", "p2", "p3", "p4"]]
         await harness.ada.post(thread_id, "and what is this one?", files=SQUARE)
         [_, second] = await wait_finished(harness, thread_id, 2)
         assert worker.pictures[-1][-1] == ["a blue square"]
         shown = [each for some in worker.pictures[-1] for each in some]
         assert shown == ["p0", "p1", "p2", "p3", "a blue square"]
-        assert second["content"].endswith(strings.UNSEEN_EARLIER[1].format(count=6))
+        assert second["content"].endswith(strings.left_out(unseen_earlier=6))
 
 
 async def test_pictures_that_a_model_refuses_as_too_many_are_answered_about_in_part(harness: Harness) -> None:
@@ -93,11 +93,13 @@ async def test_pictures_that_a_model_refuses_as_too_many_are_answered_about_in_p
         await harness.ada.post(thread_id, "what are these?", files=album)
         [_, answer] = await wait_finished(harness, thread_id, 2)
         assert answer["content"].startswith("Ada says what are these?")
-        assert strings.UNSEEN_ONES.format(asked=5, seen=3) in answer["content"]
+        left_out = strings.left_out(asked=5, seen=3, unseen_earlier=1)
+        assert answer["content"].endswith(left_out)
         assert worker.pictures[-1][-1] == ["p0", "p1", "p2"]
         await harness.ada.post(thread_id, "what color are they?")
         [*_, answer] = await wait_finished(harness, thread_id, 3)
-        assert strings.UNSEEN_ONES.format(asked=5, seen=3) in answer["content"]
+        left_out = strings.left_out(asked=5, seen=3, unseen_earlier=1, dropped=True)
+        assert answer["content"].endswith(left_out)
         assert [each for some in worker.pictures[-1] for each in some] == ["p0", "p1", "p2"]
 
 
