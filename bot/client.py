@@ -186,7 +186,7 @@ class Beholder(commands.Bot):
         self.bot_id, name = self.user.id, str(self.application_id)
         self.inbox = Inbox(self.redis, name)
         self.read_cursors = ReadCursors(self.redis, name)
-        self.runner = RequestRunner(self, self.inbox, self._is_own)
+        self.runner = RequestRunner(self, self.inbox, self._is_own, min_resume_delay_s=self.delays.resume_s)
         self.router = MessageRouter(self.bot_id, self.read_cursors)
         self.lookup = ImageLookup(self, AnswerSubjects(self.redis, name), History(self.redis, name))
         tokens = InteractionTokens(self.redis, name)

@@ -40,8 +40,11 @@ class Delays:
     Attributes:
         retry_s: Seconds before the first retry of a Discord call; doubled with each further one.
         max_retry_s: Seconds between two retries of a Discord call, at most.
-        retry_timeout_s: Seconds after which a Discord call is given up. Its request stays in the inbox until
-            the next gateway connection.
+        retry_timeout_s: Seconds after which a Discord call is given up. Its request stays in the inbox, and
+            is resumed later.
+        fetch_timeout_s: Seconds for which Discord is tried for a request's message.
+        resume_s: Seconds before a request whose work has failed is resumed; doubled up to five minutes.
+        sweep_s: Seconds between two looks for open requests that do not run.
         placeholder_s: Seconds after which a member who posted a picture is told that no worker is up.
         queue_position_s: Seconds after which a member is told the position of their command or turn in the
             queue, and between two updates.
@@ -52,6 +55,9 @@ class Delays:
     retry_s: float = 0.5
     max_retry_s: float = 30.0
     retry_timeout_s: float = 900.0
+    fetch_timeout_s: float = 10.0
+    resume_s: float = 1.0
+    sweep_s: float = 30.0
     placeholder_s: float = 10.0
     queue_position_s: float = 3.0
     link_embed_s: float = 2.0

@@ -36,6 +36,7 @@ class Gateway(commands.Cog):
         )
         self._backfilling: asyncio.Task[None] | None = None
         self._flushing: asyncio.Task[None] | None = None
+        self._sweeping: asyncio.Task[None] | None = None
         self._routing: set[asyncio.Task[object]] = set()
         self._stopped = False
 
@@ -48,7 +49,8 @@ class Gateway(commands.Cog):
     async def cog_unload(self) -> None:
         """Stop, and write the read cursors a last time. A message that is not routed is found by backfill."""
         self._stopped = True
-        tasks = [*self._routing, *(each for each in (self._backfilling, self._flushing) if each is not None)]
+        background = (self._backfilling, self._flushing, self._sweeping)
+        tasks = [*self._routing, *(each for each in background if each is not None)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -75,6 +77,9 @@ class Gateway(commands.Cog):
         if self._backfilling is not None:
             self._backfilling.cancel()
         self._backfilling = asyncio.create_task(self._backfill.run(), name="backfill")
+        if self._sweeping is None:
+            sweep = self._client.runner.sweep(self._client.delays.sweep_s)
+            self._sweeping = asyncio.create_task(sweep, name="sweep of open requests")
 
     @commands.Cog.listener()
     async def on_resumed(self) -> None:

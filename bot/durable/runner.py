@@ -2,13 +2,14 @@
 
 A request is written to the inbox before its work starts and closed when its outcome is visible. In between it
 runs here, at most once at a time. After a restart, or a new connection, `resume_open_requests` starts what is
-open and does not run.
+open and does not run, and so does `sweep` now and then: nothing is left there because its work has failed.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import discord
@@ -23,12 +24,22 @@ log = logging.getLogger(__name__)
 REDIS_RETRY_DELAY_S = 0.25
 MAX_REDIS_RETRY_DELAY_S = 5.0
 """Seconds between two attempts while Redis is unreachable."""
+MAX_RESUME_DELAY_S = 300.0
+"""Seconds before a request whose work has failed is resumed, at most; they double with each failure."""
 MAX_TYPING_S = 60.0
 """Seconds of "is typing": after a minute it tells a member nothing any more."""
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Open)
 Work = Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True)
+class _Failures:
+    """How often a request's work has failed, and the loop's time before which it is not resumed."""
+
+    count: int = 0
+    due: float = 0.0
 
 
 class RequestRunner:
@@ -38,15 +49,27 @@ class RequestRunner:
         client: The Discord client.
         inbox: The open requests.
         is_own: Tells whether a request belongs to this process's shard.
+        min_resume_delay_s: Seconds before a request whose work has failed is resumed the first time.
     """
 
-    def __init__(self, client: discord.Client, inbox: Inbox, is_own: Callable[[Open], bool]) -> None:
+    def __init__(
+        self,
+        client: discord.Client,
+        inbox: Inbox,
+        is_own: Callable[[Open], bool],
+        *,
+        min_resume_delay_s: float = 1.0,
+    ) -> None:
         self._client = client
         self._inbox = inbox
         self._is_own = is_own
+        self._min_resume_delay_s = min_resume_delay_s
         self._resume: dict[type, Callable[[Any], Awaitable[None]]] = {}
         self._running: dict[str, tuple[type[Open], asyncio.Task[None]]] = {}
         self._closing: dict[asyncio.Task[None], type[Open]] = {}
+        self._reserved: set[str] = set()
+        self._failures: dict[str, _Failures] = {}
+        self._failed = asyncio.Event()
 
     def register(self, kind: type[R], resume: Callable[[R], Awaitable[None]]) -> None:
         """Register what starts an open request of a kind again. It calls `start`."""
@@ -68,11 +91,30 @@ class RequestRunner:
         task.add_done_callback(lambda done: self._forget(request.id, done))
         return task
 
+    @contextlib.contextmanager
+    def reserved(self, request_id: str) -> Iterator[None]:
+        """Keep a request, while it is written to the inbox, from being resumed: the block starts it."""
+        self._reserved.add(request_id)
+        try:
+            yield
+        finally:
+            self._reserved.discard(request_id)
+
     def _forget(self, request_id: str, task: "asyncio.Task[None]") -> None:
         if request_id in self._running and self._running[request_id][1] is task:
             del self._running[request_id]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("%s: left in the inbox", request_id, exc_info=error)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None:
+            self._failures.pop(request_id, None)
+            return
+        failures = self._failures.get(request_id, _Failures())
+        delay_s = min(MAX_RESUME_DELAY_S, self._min_resume_delay_s * 2**failures.count)
+        due = asyncio.get_running_loop().time() + delay_s
+        self._failures[request_id] = _Failures(failures.count + 1, due)
+        self._failed.set()
+        log.error("%s: left in the inbox, again in %.0f s", request_id, delay_s, exc_info=error)
 
     def channel_of(self, request: Open) -> discord.abc.Messageable:
         """Return a request's channel. One that is not cached can be read from and sent to as well."""
@@ -90,18 +132,47 @@ class RequestRunner:
         """Start the open requests of this process that do not run. Retried until Redis is reachable."""
         await retry_redis(self._resume_once)
 
+    async def sweep(self, every_s: float) -> None:
+        """Resume, until cancelled, what is open and does not run.
+
+        What has failed is resumed after its delay, without waiting for a new connection to Discord or a
+        restart; so is what was left behind in any other way.
+
+        Args:
+            every_s: Seconds between two looks into the inbox.
+        """
+        clock = asyncio.get_running_loop().time
+        until = clock() + every_s
+        while True:
+            soonest = min((each.due for each in self._failures.values() if each.due > clock()), default=until)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, min(until, soonest) - clock())):
+                    await self._failed.wait()
+                    self._failed.clear()
+                    continue
+            until = clock() + every_s
+            try:
+                await self.resume_open_requests()
+            except Exception:
+                log.exception("open requests could not be resumed, again in %.0f s", every_s)
+
     async def _resume_once(self) -> None:
         """Start the open requests once. What has been closed since the inbox was read must not be started.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
+        now = asyncio.get_running_loop().time()
         open_ = [each for each in await self._inbox.waiting() if self._is_own(each)]
         if open_:
             log.info("inbox: %d open", len(open_))
         for request in open_:
             resume = self._resume.get(type(request))
-            if resume is not None and request.id not in self._running:
+            later = self._failures.get(request.id, _Failures()).due > now
+            if resume is None or later or request.id in self._running or request.id in self._reserved:
+                continue
+            # Only what runs here is closed: what does not run and is still open stays open.
+            if await self._inbox.is_open(request.id):
                 await resume(request)
 
     async def restart(self, request: Open, work: Work) -> None:

@@ -241,10 +241,15 @@ class InteractionDispatcher:
             arguments=arguments,
             accepted=time.time(),
         )
+        with self._runner.reserved(request.id):
+            await self._accept(request, interaction)
+
+    async def _accept(self, request: OpenCommand, interaction: discord.Interaction) -> None:
+        """Write a request down, defer its interaction, and start it."""
         # Before deferring, so that a bot that is killed leaves no placeholder that it knows nothing of.
         recording = asyncio.create_task(self._record(request, interaction))
         await asyncio.wait([recording], timeout=RECORD_TIMEOUT_S)
-        if not await defer(interaction, private=private):
+        if not await defer(interaction, private=request.private):
             # Discord itself says that the application did not respond.
             self._runner.start(request, partial(self._abandon, request, recording))
             return

@@ -223,6 +223,15 @@ class Inbox:
             pipe.zremrangebyscore(self._closed, "-inf", now - CLOSED_RETENTION_S)
             await pipe.execute()
 
+    async def is_open(self, request_id: str) -> bool:
+        """Return whether a request is open.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        async with translated():
+            return bool(await self._redis.hexists(self._open, request_id))
+
     async def waiting(self) -> Sequence[Open]:
         """Return the open requests, the oldest first. A malformed one is deleted, and its id logged.
 

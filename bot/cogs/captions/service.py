@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FETCH_TIMEOUT_S = 10.0
-"""Seconds for which Discord is tried for a message."""
 PLACEHOLDER_TIMEOUT_S = 5.0
 """Seconds for which Discord is tried for a placeholder: the reply itself is tried for longer."""
 
@@ -245,7 +243,9 @@ class CaptionService(MessageHandler):
         else:
             find = partial(lookup.for_message, message, request.guild_id)
         try:
-            found = await retry_discord(find, request.id, self._delays, timeout_s=FETCH_TIMEOUT_S)
+            found = await retry_discord(
+                find, request.id, self._delays, timeout_s=self._delays.fetch_timeout_s
+            )
         except PictureGone as error:
             return None, error
         except discord.HTTPException as error:
@@ -322,7 +322,7 @@ class CaptionService(MessageHandler):
                 lambda: channel.fetch_message(request.message_id),
                 request.id,
                 self._delays,
-                timeout_s=FETCH_TIMEOUT_S,
+                timeout_s=self._delays.fetch_timeout_s,
             )
         except (discord.NotFound, discord.Forbidden):
             return None

@@ -3,13 +3,14 @@
 import asyncio
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 
 from bot.formatting.status import NO_WORKER, REDIS_AWAY
 from bot.playground.testing.faults import Fault, FaultKind
 from inference.queue.connection import connect
-from tests.bot.harness import NOTICES_AT_ONCE, Harness, picture, wait_until
+from tests.bot.harness import NOTICES_AT_ONCE, SHORT_DELAYS, Harness, picture, wait_until
 from tests.e2e.member import Message
 
 SEND = "/channels/{channel_id}/messages"
@@ -58,6 +59,23 @@ async def test_a_placeholder_of_an_earlier_process_becomes_the_answer(
         assert (await harness.ada.reply_to(mentioned))["content"] == NO_WORKER
     async with harness.worker(), harness.bot():
         assert await outcome(harness, mentioned) == "a red circle"
+
+
+async def test_a_request_that_discord_fails_for_longer_than_it_is_tried_is_answered_without_a_reconnect(
+    harness: Harness,
+) -> None:
+    async with harness.worker() as worker:
+        worker.gate.clear()
+        async with harness.process():
+            posted = await harness.ada.post(harness.pictures, files=CIRCLE)
+            await worker.wait_for_jobs(1)
+        worker.gate.set()
+        get = "/channels/{channel_id}/messages/{message_id}"
+        harness.pocket.faults.add(Fault(FaultKind.STATUS, times=12, status=503, method="GET", template=get))
+        delays = replace(SHORT_DELAYS, fetch_timeout_s=0.1, resume_s=0.05)
+        async with harness.bot(delays=delays):
+            await harness.ada.reply_to(posted)
+            assert await outcome(harness, posted) == "a red circle"
 
 
 async def test_messages_posted_while_the_bot_was_away_are_backfilled(harness: Harness) -> None:

@@ -104,6 +104,69 @@ async def test_stopping_during_a_resumption_resumes_nothing_more(inbox: Inbox, r
     assert resumed == ["post:1"]
 
 
+async def test_a_request_whose_work_has_failed_is_resumed_by_the_sweep(inbox: Inbox) -> None:
+    client = discord.Client(intents=intents(content=False))
+    runner = RequestRunner(client, inbox, lambda _: True, min_resume_delay_s=0.01)
+    attempts: list[int] = []
+    done = asyncio.Event()
+
+    async def work() -> None:
+        attempts.append(1)
+        if len(attempts) < 3:
+            raise ZeroDivisionError
+        await runner.close("post:1")
+        done.set()
+
+    async def resume(request: Open) -> None:
+        runner.start(request, work)
+
+    await inbox.accept(post(1))
+    runner.register(OpenPost, resume)
+    sweep = asyncio.create_task(runner.sweep(3600))
+    runner.start(post(1), work)
+    async with asyncio.timeout(10):
+        await done.wait()
+    sweep.cancel()
+    assert (len(attempts), await inbox.waiting()) == (3, [])
+
+
+async def test_the_sweep_resumes_what_was_left_behind_and_goes_on_after_an_error(
+    inbox: Inbox, runner: RequestRunner
+) -> None:
+    resumed = asyncio.Event()
+    calls: list[str] = []
+
+    async def resume(request: Open) -> None:
+        calls.append(request.id)
+        if len(calls) == 1:
+            raise ZeroDivisionError
+        resumed.set()
+
+    await inbox.accept(post(1))
+    runner.register(OpenPost, resume)
+    sweep = asyncio.create_task(runner.sweep(0.01))
+    async with asyncio.timeout(10):
+        await resumed.wait()
+    sweep.cancel()
+
+
+async def test_a_request_that_is_being_written_down_or_ends_meanwhile_is_not_resumed(
+    inbox: Inbox, runner: RequestRunner
+) -> None:
+    resumed: list[str] = []
+
+    async def resume(request: Open) -> None:
+        await runner.close("post:2")
+        resumed.append(request.id)
+
+    for number in (1, 2, 3):
+        await inbox.accept(post(number))
+    runner.register(OpenPost, resume)
+    with runner.reserved("post:3"):
+        await runner.resume_open_requests()
+    assert resumed == ["post:1"]
+
+
 async def test_an_operation_is_retried_until_redis_is_reachable() -> None:
     attempts = 0
 
