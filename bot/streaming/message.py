@@ -121,6 +121,7 @@ class AnswerStream:
         self._posted = [PostedPage(each) for each in existing]
         self._sent = len(self._posted)
         self._desired = DesiredState()
+        self._unread: str | None = None
         self._changed = asyncio.Event()
         self._writing = asyncio.create_task(self._write(), name=f"stream {target.request_id}")
         # Its error is raised where the end is waited for; here it is only marked as retrieved.
@@ -133,9 +134,9 @@ class AnswerStream:
     def show(self, text: str) -> None:
         """Show the text so far."""
         self.text = text
-        pages = self._paginate(text, final=False)
-        if pages:
-            self._set(DesiredState(pages, self._stop_view, "stop"))
+        # Pieces come faster than messages may be edited: only what is sent is read as Markdown.
+        self._unread = text
+        self._changed.set()
 
     def show_below(self, text: str) -> None:
         """Show a sentence of the bot's below the text so far, where it has room, until there is more."""
@@ -197,16 +198,23 @@ class AnswerStream:
 
     def _paginate(self, text: str, *, final: bool) -> tuple[str, ...]:
         max_length = MAX_PAGE_LENGTH - (SPOILER_LENGTH if self._target.spoiler else 0)
-        if self._target.spoiler:
-            # In code it would not be escaped, and would end the spoiler.
-            text = text.replace("||", "|\u200b|")
         first = max_length - utf16_length(self._above())
-        pages = paginate(text, final=final, max_length=max_length, first=first)
+        pages = paginate(text, final=final, max_length=max_length, first=first, spoiler=self._target.spoiler)
         if self._target.spoiler:
             pages = [f"||{page}||" for page in pages]
         return (self._above() + pages[0], *pages[1:]) if pages else ()
 
+    def _read(self) -> DesiredState:
+        """Return the newest desired state."""
+        if self._unread is not None and not self._desired.final:
+            pages = self._paginate(self._unread, final=False)
+            if pages:
+                self._desired = DesiredState(pages, self._stop_view, "stop")
+        self._unread = None
+        return self._desired
+
     def _set(self, desired: DesiredState) -> None:
+        self._unread = None
         if not self._desired.final:
             self._desired = desired
             self._changed.set()
@@ -232,7 +240,7 @@ class AnswerStream:
 
     def _first_difference(self) -> int | None:
         """Return the index of the first message that is not as desired; None: all are."""
-        desired = self._desired
+        desired = self._read()
         for at in range(len(desired.pages)):
             if at == len(self._posted) or not self._is_as_desired(at):
                 return at
@@ -307,7 +315,7 @@ class AnswerStream:
 
     def _page(self, at: int) -> tuple[str, MakeView | None, str]:
         """Return content, buttons and look of a page as they are desired now."""
-        desired = self._desired
+        desired = self._read()
         at = min(at, len(desired.pages) - 1)
         if at < len(desired.pages) - 1 or desired.view is None:
             return desired.pages[at], None, ""

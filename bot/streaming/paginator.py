@@ -1,173 +1,303 @@
-"""Paginate a model's text: pages that each fit into one Discord message.
+"""Paginate a model's text: pages of Discord's Markdown that each fit into one message.
 
-While the text only grows, a page that another one follows never changes. Code blocks stay code: a block that
-does not fit begins on a new page, and one that is longer than a page is closed at its end and opened again on
-the next. Everything else is escaped.
+While the text only grows, a page that another one follows never changes. So a page's end is found from what
+comes before it alone: lines are measured with everything in them escaped, and only what stands on a page
+together is then read as Markdown. A code block that does not fit begins on a new page, and one that is longer
+than a page is closed at its end and opened again on the next. Code blocks stand at the left, also those in
+lists: Discord would show the indentation.
 """
 
-import re
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bot.formatting.markdown import escaped_units, utf16_length
-from handlers.text import tidy
+from bot.formatting.chat_markdown import (
+    Block,
+    Container,
+    Kind,
+    blocks,
+    code_line,
+    decided,
+    inline,
+    max_line_length,
+)
+from bot.formatting.markdown import escape, escaped_units, utf16_length
+from inference.text import MAX_CLUSTER_LENGTH, graphemes, visible_text
 
 MAX_PAGE_LENGTH = 1900
 """UTF-16 code units of a page: Discord takes 2000 characters, and a notice in small print may follow."""
-_CLOSING_FENCE = "\n```"
-_FENCE = re.compile(r"^ {0,3}```[ \t]*([A-Za-z0-9_+#.-]{0,20})[ \t]*$")
-_UNDECIDED = re.compile(r"(?:^|\n) {0,3}(?:`{0,2}|```[^\n]*)$")
-"""A last line of which it is not known yet whether it opens or closes a code block."""
-_INVISIBLE = re.compile(
-    r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e"
-    r"\u2060-\u206f\ufeff\ud800-\udfff]+"
-)
+_FENCE = "```"
+_BOLD = 4
+"""Code units of the markers of bold text."""
 
 
 def paginate(
-    text: str, *, final: bool = True, max_length: int = MAX_PAGE_LENGTH, first: int | None = None
+    text: str,
+    *,
+    final: bool = True,
+    max_length: int = MAX_PAGE_LENGTH,
+    first: int | None = None,
+    spoiler: bool = False,
 ) -> list[str]:
     """Split a text into pages.
 
     Args:
         text: The model's text.
-        final: Whether it is complete. If not, a last line that may open or close a code block is left out.
+        final: Whether it is complete. If not, a last line of which it is not known yet what it will be is
+            left out: a list's marker, or a fence.
         max_length: UTF-16 code units of a page, at least 40.
         first: UTF-16 code units of the first page, if the message has other text above it.
+        spoiler: Whether each page will be within a spoiler, which nothing on it may end.
 
     Returns:
-        The pages, escaped; none if the text has no visible character.
+        The pages, in which nothing mentions, links or hides; none if the text has no visible character.
     """
-    if not final:
-        text = _UNDECIDED.sub("", text)
-    pages = _Pages(max_length, max_length if first is None else first)
-    for line in text.expandtabs(4).split("\n"):
-        pages.add(line)
+    text = visible_text(text)
+    pages = _Pages(max_length, max_length if first is None else first, spoiler=spoiler)
+    for block in blocks(text if final else decided(text)):
+        pages.add(block)
     return pages.all_pages()
 
 
 @dataclass
+class _Part:
+    """Lines of a block that stand together on a page.
+
+    Attributes:
+        block: The block.
+        first: What comes before its first line: signs of quotes, markers of list items, indentation.
+        rest: What comes before the others.
+        gap: The empty line above, with the signs of the quotes that it is in; None: there is none.
+        items: The list items that begin here.
+        lines: The lines: Markdown, or code as `code_line` writes it.
+    """
+
+    block: Block
+    first: str
+    rest: str
+    gap: str | None
+    items: tuple[Container, ...]
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def number(self) -> str:
+        """The line above a code block with which an ordered item begins."""
+        is_ordered = any(item.is_ordered for item in self.items)
+        return self.first.rstrip() if is_ordered and self.block.kind is Kind.CODE else ""
+
+    @property
+    def overhead(self) -> int:
+        """UTF-16 code units that it takes beside its lines."""
+        gap = 0 if self.gap is None else 1 + len(self.gap)
+        if self.block.kind is Kind.CODE:
+            number = 1 + len(self.number) if self.number else 0
+            return gap + number + 2 * (1 + len(self.rest) + len(_FENCE)) + len(self.block.mark)
+        around = _BOLD if self.block.kind is Kind.HEADING else 0
+        return gap + len(self.first) - len(self.rest) + around
+
+    @property
+    def length(self) -> int:
+        """UTF-16 code units that it takes at most, with a line feed for each line."""
+        return self.overhead + sum(map(self.length_of, self.lines))
+
+    def length_of(self, line: str) -> int:
+        """Return the UTF-16 code units that a line takes at most, with its line feed."""
+        written = utf16_length(line) if self.block.kind is Kind.CODE else max_line_length(line)
+        return 1 + len(self.rest) + written
+
+    def write(self, *, spoiler: bool) -> list[str]:
+        """Write its lines; none, where nothing of it is visible."""
+        kind, text = self.block.kind, "\n".join(self.lines)
+        if kind is Kind.CODE:
+            fence = f"{self.rest}{_FENCE}"
+            above = [self.number] if self.number else []
+            return [*above, fence + self.block.mark, *(self.rest + line for line in self.lines), fence]
+        if kind is Kind.RULE:
+            text = escape(text)
+        elif kind is not Kind.HEADING:
+            text = inline(text, spoiler=spoiler)
+        elif len(self.block.mark) <= len("### "):
+            text = self.block.mark + inline(text, line_start=False, spoiler=spoiler)
+        else:
+            text = inline(text, bold=True, spoiler=spoiler)
+        if not text.strip():
+            return [self.first.rstrip()] if self.items else []
+        return [(self.rest if at else self.first) + line for at, line in enumerate(text.split("\n"))]
+
+
+@dataclass
 class _Pages:
-    """The pages so far, and the current one, to which lines are added.
+    """The pages so far, and the current one, to which blocks are added.
 
     Attributes:
         max_length: UTF-16 code units of every page but the first.
         page_length: UTF-16 code units of the current page, at most.
+        spoiler: Whether each page will be within a spoiler.
         finished: The finished pages.
-        lines: The current page's lines.
-        used: UTF-16 code units of these lines, with the line feeds between them.
-        opening_fence: The line that opened the current code block; empty outside of one.
-        opened_at: Index in `lines` of that line; 0 also for a block continued from the page before.
-        blank: Whether an empty line comes before the next line.
+        parts: What is on the current page.
+        used: UTF-16 code units that it takes at most, with a line feed for each line.
+        begun: Items whose marker is on a page.
+        broken: Those among them above a code block or a page's end: their further text is not indented.
+        interrupted: Lists in which a code block stands: Discord begins to count anew behind it.
     """
 
     max_length: int
     page_length: int
+    spoiler: bool = False
     finished: list[str] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
+    parts: list[_Part] = field(default_factory=list)
     used: int = 0
-    opening_fence: str = ""
-    opened_at: int = 0
-    blank: bool = False
+    begun: set[Container] = field(default_factory=set)
+    broken: set[Container] = field(default_factory=set)
+    interrupted: set[int] = field(default_factory=set)
 
-    def add(self, line: str) -> None:
-        """Add a line of the text."""
-        fence = _FENCE.match(line)
-        if self.opening_fence:
-            if fence and not fence[1]:
-                # Every line of code left room for it.
-                self._append("```")
-                self.opening_fence = ""
-            else:
-                self._add_code(_INVISIBLE.sub("", line).replace("```", "`\u200b`\u200b`"))
-        elif fence:
-            self._open_block("```" + fence[1])
-        elif not tidy(line):
-            self.blank = bool(self.lines)
-        else:
-            self._add_text(tidy(line))
+    def add(self, block: Block) -> None:
+        """Add a block of the text."""
+        if block.kind is not Kind.CODE:
+            for line in block.lines:
+                self._add_text(block, line)
+        elif any(block.lines):
+            for line in block.lines:
+                self._add_code(block, code_line(line, spoiler=self.spoiler))
 
     def all_pages(self) -> list[str]:
         """Finish the current page, and return all pages."""
         self._finish_page()
         return self.finished
 
-    def _length_left(self) -> int:
-        """Return the UTF-16 code units that another line of the current page may have."""
-        return self.page_length - self.used - len(self.lines[:1]) - (self.blank if self.lines else 0)
-
-    def _append(self, line: str) -> None:
-        """Append a line to the current page, after the pending empty line."""
-        if self.blank and self.lines:
-            self.lines.append("")
-            self.used += 1
-        self.blank = False
-        self.used += utf16_length(line) + len(self.lines[:1])
-        self.lines.append(line)
-
-    def _finish_page(self) -> None:
-        """Finish the current page, unless it is empty. An open code block goes on on the next."""
-        if self.lines:
-            self.finished.append("\n".join(self.lines) + (_CLOSING_FENCE if self.opening_fence else ""))
-            self.page_length = self.max_length
-        self.lines, self.used, self.blank, self.opened_at = [], 0, False, 0
-        if self.opening_fence:
-            self._append(self.opening_fence)
-
-    def _open_block(self, opening_fence: str) -> None:
-        if self._length_left() < len(opening_fence) + len(_CLOSING_FENCE) + 1:
-            self._finish_page()
-        self._append(opening_fence)
-        self.opened_at = len(self.lines) - 1
-        self.opening_fence = opening_fence
-
-    def _add_code(self, line: str) -> None:
-        """Add a line of code; one that is longer than a page is cut."""
-        if utf16_length(line) > self._length_left() - len(_CLOSING_FENCE) and self.opened_at:
-            self._move_block()
-        while utf16_length(line) > self._length_left() - len(_CLOSING_FENCE):
-            at = 0
-            if len(self.lines) == 1:
-                at = _fitting_count(list(line), self._length_left() - len(_CLOSING_FENCE))
-                self._append(line[:at])
-            line = line[at:]
-            self._finish_page()
-        self._append(line)
-
-    def _move_block(self) -> None:
-        """Move the lines of the current code block to a new page."""
-        block, opening_fence = self.lines[self.opened_at :], self.opening_fence
-        self.lines, self.opening_fence = self.lines[: self.opened_at], ""
-        while self.lines and not self.lines[-1]:
-            self.lines.pop()
-        self._finish_page()
-        self.opening_fence = opening_fence
-        for line in block:
-            self._append(line)
-        self.opened_at = 0
-
-    def _add_text(self, line: str) -> None:
-        """Add a line of text, escaped; one that does not fit is continued on the next page."""
-        while utf16_length("".join(escaped_units(line))) > self._length_left():
-            at = 0
-            if self.used < self.page_length // 2:
-                at = self._break_at(line)
-                if at:
-                    self._append("".join(escaped_units(line)[:at]).rstrip())
+    def _add_text(self, block: Block, line: str) -> None:
+        """Add a line of text; one that does not fit is continued on the next page."""
+        while self._room(block, line) < 0:
+            at = self._break_at(block, line) if self.used <= self.page_length // 2 else 0
+            if at:
+                self._append(block, line[:at].rstrip())
             line = line[at:].lstrip()
             self._finish_page()
-        self._append("".join(escaped_units(line)))
+        if line or block.kind is Kind.EMPTY:
+            self._append(block, line)
 
-    def _break_at(self, line: str) -> int:
+    def _break_at(self, block: Block, line: str) -> int:
         """Return the number of characters of a line that are appended to the current page."""
-        fitting = _fitting_count(escaped_units(line), self._length_left())
-        if fitting < len(line) and line[fitting] == " ":
-            return fitting
-        at = line.rfind(" ", 0, fitting) + 1
+        near = line[: self.page_length + MAX_CLUSTER_LENGTH]
+        clusters, room = graphemes(near), self._room(block, "")
+        fitting = _fitting_count(escaped_units(near), room)
+        end = sum(map(len, clusters[:fitting]))
+        if fitting < len(clusters) and clusters[fitting][0] == " ":
+            return end
+        at = line.rfind(" ", 0, end) + 1
         # Only a word that is longer than a page is cut; any other begins the next page.
-        return at or (0 if self.lines else max(1, fitting))
+        if at or self.parts:
+            return at
+        return end or max(1, _fitting_count(escape(near), room) // 2)
+
+    def _add_code(self, block: Block, line: str) -> None:
+        """Add a line of code; one that is longer than a page is cut."""
+        if self._room(block, line) < 0:
+            if self._current(block) is None:
+                self._finish_page()
+            elif len(self.parts) > 1:
+                self._move_last_part()
+        while self._room(block, line) < 0:
+            at = 0
+            if self._current(block) is None:
+                room = self._room(block, "")
+                clusters = graphemes(line[: self.page_length + MAX_CLUSTER_LENGTH])
+                at = sum(map(len, clusters[: _fitting_count(clusters, room)])) or max(1, room // 2)
+                self._append(block, line[:at])
+            line = line[at:]
+            self._finish_page()
+        # An empty first line would not be shown.
+        if line or self._current(block) is not None:
+            self._append(block, line)
+
+    def _move_last_part(self) -> None:
+        """Move the current code block to a new page."""
+        part = self.parts.pop()
+        self.begun.difference_update(part.items)
+        self._finish_page()
+        for line in part.lines:
+            self._append(part.block, line)
+
+    def _current(self, block: Block) -> _Part | None:
+        """Return what the current page has of a block, if it is the last block there."""
+        return self.parts[-1] if self.parts and self.parts[-1].block is block else None
+
+    def _room(self, block: Block, line: str) -> int:
+        """Return the UTF-16 code units left with a further line of a block; negative: it does not fit."""
+        part, overhead = self._current(block), 0
+        if part is None:
+            part = self._begin(block)
+            overhead = part.overhead
+        # A line of more characters than a page does not fit anyhow: it is not measured to its end.
+        # The first line has no line feed above it.
+        return self.page_length + 1 - self.used - overhead - part.length_of(line[: self.page_length + 2])
+
+    def _append(self, block: Block, line: str) -> None:
+        """Append a line to the current page."""
+        part = self._current(block)
+        if part is None:
+            part = self._begin(block)
+            self.parts.append(part)
+            self.used += part.overhead
+            self.begun.update(part.items)
+            if block.kind is Kind.CODE:
+                items = [each for each in block.containers if not each.is_quote]
+                self.broken.update(items)
+                self.interrupted.update(item.list_number for item in items)
+        part.lines.append(line)
+        self.used += part.length_of(line)
+
+    def _begin(self, block: Block) -> _Part:
+        """Make an empty part of a block, as it would stand next on the current page."""
+        new = tuple(each for each in block.containers if not each.is_quote and each not in self.begun)
+        first = rest = ""
+        for each in block.containers:
+            if each.is_quote:
+                first, rest = first + each.marker, rest + each.marker
+            elif each in new:
+                marker = (
+                    f"{each.ordinal}. "
+                    if each.is_ordered and each.list_number in self.interrupted
+                    else each.marker
+                )
+                first, rest = first + marker, rest + " " * len(marker)
+            else:
+                blank = " " * len(each.marker)
+                first += blank if new or each not in self.broken else ""
+                rest += blank if each not in self.broken else ""
+        if len(first) > self.page_length // 3:
+            rest = block.quoting[0].marker if block.quoting else ""
+            first = rest + (new[-1].marker if new else "")
+        if block.kind is Kind.CODE:
+            rest = "".join(each.marker for each in block.quoting)[: self.page_length // 3]
+        return _Part(block, first, rest, self._gap(block), new)
+
+    def _gap(self, block: Block) -> str | None:
+        """Return the empty line between the current page and a block."""
+        if not (block.gap and self.parts):
+            return None
+        pairs = zip(self.parts[-1].block.containers, block.containers, strict=False)
+        common = itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)
+        return "".join(each.marker for each, _ in common if each.is_quote)
+
+    def _finish_page(self) -> None:
+        """Finish the current page, unless nothing is visible on it."""
+        lines: list[str] = []
+        for part in self.parts:
+            written = part.write(spoiler=self.spoiler)
+            if written and lines and part.gap is not None:
+                lines.append(part.gap)
+            lines += written
+        # Discord removes the space at both ends of a message.
+        page = "\n".join(lines).strip()
+        if page:
+            self.finished.append(page)
+            self.page_length = self.max_length
+        self.parts, self.used = [], 0
+        self.broken = set(self.begun)
 
 
-def _fitting_count(units: list[str], max_length: int) -> int:
+def _fitting_count(units: Sequence[str], max_length: int) -> int:
     """Return how many of the first units have at most `max_length` UTF-16 code units together."""
     used = 0
     for number, unit in enumerate(units):

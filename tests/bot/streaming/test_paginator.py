@@ -19,6 +19,26 @@ LINES = st.lists(
     )
 )
 MIXED = LINES.map("\n".join)
+STRUCTURED = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "- a",
+                "  - some **bold** words",
+                "1. one",
+                "   more",
+                "> quoted",
+                "> - x",
+                "~~~",
+                "   ```py",
+                "",
+            ),
+            *("# title", "    code", "**", "a *b", "c* d", "y" * 70, "---", "-", "&lt; `x", "y` ||"),
+            "the words go on and on",
+        ]
+    ),
+    max_size=14,
+).map("\n".join)
 PAGE_LENGTH = 60
 
 
@@ -75,14 +95,40 @@ def test_pages_of_a_long_answer_are_nearly_full() -> None:
     assert all(utf16_length(page) > MAX_PAGE_LENGTH * 0.9 for page in pages[:-1])
 
 
-def test_mentions_links_and_markup_are_escaped() -> None:
+def test_mentions_and_links_are_escaped_and_markup_is_let_through() -> None:
     (page,) = paginate("# @everyone <@123> **look** https://example.com\n> quoted\n- one")
     assert "@everyone" not in page
     assert "<@" not in page.replace("\\<", "")
     assert "https://" not in page
-    assert page.split("\n")[0].startswith("\\#")
-    assert page.split("\n")[1].startswith("\\>")
-    assert page.split("\n")[2].startswith("\\-")
+    assert page.split("\n")[0].startswith("# ")
+    assert "**look**" in page
+    assert page.split("\n")[1:] == ["> quoted", "- one"]
+
+
+@given(STRUCTURED)
+def test_a_page_of_lists_quotes_and_code_never_changes_either(text: str) -> None:
+    whole = paginate(text, max_length=PAGE_LENGTH)
+    for page in whole:
+        assert 0 < utf16_length(page) <= PAGE_LENGTH
+    for end in range(len(text)):
+        closed = paginate(text[:end], final=False, max_length=PAGE_LENGTH)[:-1]
+        assert whole[: len(closed)] == closed
+
+
+def test_a_code_block_in_a_list_goes_on_with_its_language() -> None:
+    text = "- so:\n  ```c++ main\n" + "  xxxxxxxxx;\n" * 10 + "  ```\n- end"
+    pages = paginate(text, max_length=PAGE_LENGTH)
+    assert len(pages) > 2
+    for page in pages[1:-1]:
+        assert page.startswith("```c++\n")
+        assert page.endswith("\n```")
+    assert pages[-1].endswith("```\n- end")
+
+
+def test_an_item_that_goes_on_on_the_next_page_is_not_indented_there() -> None:
+    pages = paginate("1. " + "word " * 20 + "\n2. two", max_length=PAGE_LENGTH)
+    assert [page.split(" ")[0] for page in pages] == ["1.", "word"]
+    assert pages[-1].endswith("\n2. two")
 
 
 def test_an_invisible_text_has_no_pages() -> None:

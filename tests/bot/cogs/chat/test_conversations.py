@@ -614,7 +614,7 @@ async def test_chat_in_a_thread_is_a_turn_and_is_rebuilt(
         found = await wait_finished(harness, thread_id, 3)
         assert [each["content"] for each in found[1:]] == [
             "> is it \\*large\\*?",
-            "Ada says is it \\*large\\*?",
+            "Ada says is it *large*?",
         ]
         await harness.all_closed()
         await delete_conversations(harness)
