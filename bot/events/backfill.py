@@ -18,6 +18,8 @@ MAX_CONCURRENT = 4
 MAX_DIRECT_CHANNELS = 50
 """DM channels read, the most recently used: Discord tells of none which has new messages."""
 MAX_RETRY_DELAY_S = 60.0
+_BEFORE_ALL = 1
+"""The cursor of a channel without a message: an id before that of every message."""
 
 
 GuildChannel = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
@@ -71,7 +73,12 @@ class Backfill:
         self._gap_found.set()
 
     async def run(self) -> None:
-        """Resume open requests, read every channel with news, then those with gaps; until cancelled."""
+        """Resume open requests, read every channel with news, then those with gaps; until cancelled.
+
+        In between every channel gets a cursor, also where nothing was posted yet: what is posted there while
+        the bot is away has come after it.
+        """
+        newest = {each.id: each.last_message_id or _BEFORE_ALL for each in self._guild_channels()}
         await self._runner.resume_open_requests()
         channels = {channel.id: channel for channel in self._with_news()}
         slots = asyncio.Semaphore(MAX_CONCURRENT)
@@ -82,6 +89,9 @@ class Backfill:
                     self._add_gap(channel_id, channel.guild.id if channel.guild else None)
 
         await asyncio.gather(*(read(channel, channel_id) for channel_id, channel in channels.items()))
+        for channel_id, message_id in newest.items():
+            await self._router.routed(channel_id)
+            self._cursors.seen(channel_id, message_id)
         self._cursors.finish_backfill(self._gaps)
         log.info("backfill: %d channels read, %d left", len(channels), len(self._gaps))
         while True:
@@ -106,21 +116,22 @@ class Backfill:
         kind = discord.ChannelType.private if guild_id is None else None
         return self._client.get_partial_messageable(channel_id, guild_id=guild_id, type=kind)
 
+    def _guild_channels(self) -> Iterator[GuildChannel]:
+        """Yield all channels and active threads of the servers."""
+        for guild in self._client.guilds:
+            yield from guild.text_channels
+            yield from guild.voice_channels
+            yield from guild.stage_channels
+            yield from guild.threads
+
     def _with_news(self) -> Iterator[ChannelLike]:
         """Yield the channels whose last message is newer than their cursor, and the DMs used last."""
-        for guild in self._client.guilds:
-            channels: list[GuildChannel] = [
-                *guild.text_channels,
-                *guild.voice_channels,
-                *guild.stage_channels,
-                *guild.threads,
-            ]
-            for channel in channels:
-                rights = channel.permissions_for(guild.me)
-                after = self._cursors.after(channel.id, reach=self._max_age_s)
-                newest = channel.last_message_id or 0
-                if after is not None and newest > after and rights.read_message_history:
-                    yield channel
+        for channel in self._guild_channels():
+            rights = channel.permissions_for(channel.guild.me)
+            after = self._cursors.after(channel.id, reach=self._max_age_s)
+            newest = channel.last_message_id or 0
+            if after is not None and newest > after and rights.read_message_history:
+                yield channel
         if self._direct:
             for channel_id in self._cursors.private_channels()[:MAX_DIRECT_CHANNELS]:
                 yield self._client.get_partial_messageable(channel_id, type=discord.ChannelType.private)

@@ -148,6 +148,11 @@ class MessageRouter:
                 return None
         return incoming
 
+    async def routed(self, channel_id: int) -> None:
+        """Return when every message of a channel that has come until now is routed."""
+        async with self._turns.setdefault(channel_id, asyncio.Lock()):
+            pass
+
     async def _handle(self, incoming: IncomingMessage) -> None:
         for kind, handler in tuple(self._handlers.items()):
             if incoming.may_be(kind) and await handler.handle(incoming):

@@ -278,8 +278,21 @@ class Harness:
         await self._wait_for_size(self._key("inbox"), lambda count: count == 0)
 
     async def wait_for_cursors(self, channels: int) -> None:
-        """Wait until the read cursors of so many channels are in Redis."""
-        await self._wait_for_size(self._key("marks"), lambda count: count >= channels)
+        """Wait until the read cursors of so many channels are in Redis, each at the newest message."""
+        newest = self.pocket.pocket.world.channels
+        redis = connect(self.redis_url)
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                while True:
+                    found = await redis.hgetall(self._key("marks"))
+                    up_to_date = [
+                        each for each, mark in found.items() if newest[int(each)].last_message_id == int(mark)
+                    ]
+                    if len(up_to_date) >= channels:
+                        return
+                    await asyncio.sleep(0.02)
+        finally:
+            await redis.aclose()
 
     async def wait_for_settings(self, channels: int) -> None:
         """Wait until the caption settings of so many channels are in Redis."""

@@ -133,6 +133,23 @@ async def test_messages_posted_while_the_bot_closes_are_answered_once_after_a_re
             assert len(await harness.replies(harness.pictures, each)) == 1
 
 
+async def test_messages_posted_after_a_first_start_that_saw_none_are_answered(harness: Harness) -> None:
+    """In a channel without a message, too; what was there before the first start is ignored."""
+    old = await harness.ada.post(harness.pictures, files=CIRCLE)
+    async with harness.worker():
+        async with harness.bot():
+            await harness.wait_for_cursors(1)
+        missed = [
+            await harness.ada.post(harness.pictures, files=CIRCLE),
+            await harness.ada.post(harness.general, harness.mention, files=CIRCLE),
+        ]
+        async with harness.bot():
+            for each in missed:
+                await harness.ada.reply_to(each)
+                assert await outcome(harness, each) == "a red circle"
+    assert await harness.replies(harness.pictures, old) == []
+
+
 async def test_messages_posted_before_the_first_start_are_ignored(harness: Harness) -> None:
     old = await harness.ada.post(harness.pictures, files=CIRCLE)
     async with harness.worker():
