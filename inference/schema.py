@@ -230,9 +230,14 @@ class ResultWithThumbnails(WireModel):
     Attributes:
         thumbnails: JPEG files of the images, upright and without metadata, in their order; empty where none
             were requested, or the queue had no room for them.
+        cut_off: The images whose files are cut off, by their numbers in the request, from 1: the outcome is
+            about what is there of them.
     """
 
     thumbnails: tuple[Picture, ...] = Field((), max_length=MAX_PICTURES)
+    cut_off: tuple[Annotated[int, Field(ge=1, le=MAX_PICTURES)], ...] = Field(
+        (), max_length=MAX_PICTURES, exclude_if=operator.not_
+    )
 
 
 class Captioned(ResultWithThumbnails):

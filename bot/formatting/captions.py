@@ -15,6 +15,7 @@ from bot.formatting.markdown import (
     shorten,
     utf16_length,
 )
+from bot.formatting.status import cut_off_files
 from bot.images.lookup import COPY_NAME
 from handlers.captioning import Words
 from handlers.text import tidy
@@ -32,10 +33,12 @@ class CaptionResult:
     Attributes:
         outcome: Its caption or answer as the model gave it, or the error.
         spoiler: Whether the picture was posted as a spoiler.
+        cut_off: Whether the picture's file is cut off, so that only a part of it was looked at.
     """
 
     outcome: str | BeholderError
     spoiler: bool = False
+    cut_off: bool = False
 
 
 def caption_results(
@@ -43,7 +46,9 @@ def caption_results(
 ) -> list[CaptionResult]:
     """Pair the outcome for each picture with its spoiler flag."""
     return [
-        CaptionResult(each if isinstance(each, BeholderError) else each.text, spoiler=spoiler)
+        CaptionResult(each, spoiler=spoiler)
+        if isinstance(each, BeholderError)
+        else CaptionResult(each.text, spoiler=spoiler, cut_off=bool(each.cut_off))
         for each, spoiler in zip(outcomes, spoilers, strict=True)
     ]
 
@@ -56,12 +61,15 @@ def format_captions(results: Sequence[CaptionResult], max_length: int = MAX_MESS
         max_length: UTF-16 code units.
 
     Returns:
-        The one picture's line, or a numbered line for each; a single sentence where no picture has a caption
-        for one reason that is not the pictures' (a full queue, say).
+        The one picture's line, or a numbered line for each, and which files are cut off; a single sentence
+        where no picture has a caption for one reason that is not the pictures' (a full queue, say).
     """
     shared = _shared_error(results)
     if shared is not None:
         return error_sentence(shared)
+    note = cut_off_files([number for number, each in enumerate(results, 1) if each.cut_off], len(results))
+    if note:
+        max_length -= utf16_length(note) + 1
     numbers = [""] if len(results) == 1 else [f"{number}. " for number in range(1, len(results) + 1)]
     fixed = sum(
         utf16_length(number) + 4 * each.spoiler + 1 for number, each in zip(numbers, results, strict=True)
@@ -69,10 +77,11 @@ def format_captions(results: Sequence[CaptionResult], max_length: int = MAX_MESS
     units = [_units(each.outcome, first=not number) for number, each in zip(numbers, results, strict=True)]
     rooms = _shares([sum(map(utf16_length, line)) for line in units], max_length - fixed)
     lines = [cut(line, room) for line, room in zip(units, rooms, strict=True)]
-    return "\n".join(
+    text = "\n".join(
         number + (f"||{line}||" if each.spoiler and isinstance(each.outcome, str) else line)
         for number, line, each in zip(numbers, lines, results, strict=True)
     )
+    return f"{text}\n{note}" if note else text
 
 
 def _shared_error(results: Sequence[CaptionResult]) -> BeholderError | None:

@@ -6,6 +6,7 @@ from bot.discord_api.outgoing import OutgoingFile, OutgoingMessage
 from bot.formatting.captions import MAX_CAPTION_LENGTH, THUMBNAIL_NAME
 from bot.formatting.errors import error_sentence, picture_sentence
 from bot.formatting.markdown import MAX_MESSAGE_LENGTH, escape, small_print, utf16_length
+from bot.formatting.status import cut_off_files
 from handlers.heatmap.render import MatrixNotDrawn
 from handlers.matching.scores import (
     COSINES,
@@ -46,14 +47,15 @@ def format_ranking(
     matched = scores.matched
     rows = rank(scores.labels, matched.cosine[0], matched.share[0])
     note = small_print(RELATIVE if len(rows) > 1 else ONE_LABEL)
-    text = ranked_text(rows, _max_length(about, IN_FILE, note) - 4 * spoiler, _escape)
+    cut_off = cut_off_files(scores.cut_off, 1)
+    text = ranked_text(rows, _max_length(about, IN_FILE, cut_off, note) - 4 * spoiler, _escape)
     is_complete = text == ranked_text(rows, _NO_LIMIT, _escape)
     alt = _thumbnail_alt(rows)
     files = [OutgoingFile(THUMBNAIL_NAME, thumbnail, alt, spoiler=spoiler)] if thumbnail else []
     if not is_complete:
         files.append(_table_file(scores, spoiler=spoiler))
     ranking = f"||{text}||" if spoiler else text
-    return OutgoingMessage(_join_lines(about, ranking, "" if is_complete else IN_FILE, note), files)
+    return OutgoingMessage(_join_lines(about, ranking, "" if is_complete else IN_FILE, cut_off, note), files)
 
 
 def format_matrix(
@@ -74,7 +76,8 @@ def format_matrix(
     notice = "" if png is not None else NOT_DRAWN
     failures = "\n".join(map(picture_sentence, scores.failed, scores.failed.values()))
     note = small_print(COSINES if len(scores.labels) > 1 else ONE_LABEL)
-    room = _max_length(about, notice, failures, note)
+    cut_off = cut_off_files(scores.cut_off, len(scores.numbers) + len(scores.failed))
+    room = _max_length(about, notice, failures, cut_off, note)
     table = None if spoiler else table_text(scores.labels, matched.cosine, room, scores.numbers)
     files = []
     if png is not None:
@@ -83,7 +86,7 @@ def format_matrix(
     if table is None:
         files.append(_table_file(scores, spoiler=spoiler))
         note += f" {SHARES_IN_FILE}" if len(scores.labels) > 1 else ""
-    return OutgoingMessage(_join_lines(about, notice, table or IN_FILE, failures, note), files)
+    return OutgoingMessage(_join_lines(about, notice, table or IN_FILE, failures, cut_off, note), files)
 
 
 def _thumbnail_alt(rows: Sequence[Ranked]) -> str:

@@ -166,6 +166,23 @@ def not_looked_at(other_files: Sequence[str]) -> str:
     return small_print(f"I did not look at {files}: I can look at pictures only.")
 
 
+def cut_off_files(numbers: Sequence[int], count: int) -> str:
+    """Say which pictures' files are cut off, in small print; empty where none is.
+
+    Args:
+        numbers: Their numbers among the pictures, from 1.
+        count: How many pictures there are.
+    """
+    if not numbers:
+        return ""
+    if count == 1:
+        return small_print("This file is cut off: I looked at what is there.")
+    if len(numbers) == 1:
+        return small_print(f"The file of picture {numbers[0]} is cut off: I looked at what is there.")
+    named = f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+    return small_print(f"The files of pictures {named} are cut off: I looked at what is there.")
+
+
 def queue_position(jobs_ahead: int) -> str:
     """Tell a member how many jobs are ahead of theirs."""
     if jobs_ahead < 1:

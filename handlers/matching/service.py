@@ -32,12 +32,14 @@ class Scores:
         matched: A row for each image that could be used, a column for each label; at least one row.
         scored: The numbers of these images, from 1; None: there are no others.
         failed: Why each of the others could not be used, by its number.
+        cut_off: The numbers of the images whose files are cut off.
     """
 
     labels: tuple[str, ...]
     matched: Matched
     scored: tuple[int, ...] | None = None
     failed: Mapping[int, BeholderError] = field(default_factory=dict)
+    cut_off: tuple[int, ...] = ()
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -168,7 +170,7 @@ class Matcher:
         scored = tuple(each for place, each in enumerate(given, 1) if place not in unusable)
         shape = [len(labels)] * len(scored)
         if (
-            any(place > len(given) for place in unusable)
+            any(place > len(given) for place in (*unusable, *outcome.cut_off))
             or [len(row) for row in outcome.cosine] != shape
             or [len(row) for row in outcome.share] != shape
         ):
@@ -179,7 +181,8 @@ class Matcher:
         failed = dict(sorted(failed.items()))
         if not scored:
             raise NoPictureUsable.of(failed)
-        return Scores(tuple(labels), outcome, scored if failed else None, failed)
+        cut_off = tuple(given[place - 1] for place in outcome.cut_off)
+        return Scores(tuple(labels), outcome, scored if failed else None, failed, cut_off)
 
     async def matrix(self, context: JobContext, scores: Scores) -> bytes:
         """Draw the similarity matrix; an image without a thumbnail is drawn as a crossed box.

@@ -5,7 +5,7 @@ standard output:
 
     request    length (4 bytes), that many bytes of a file
     reply      one byte once it is ready; then for each file status (1), width (4), height (4), and where the
-               status is `DECODED` width * height * 3 bytes of RGB
+               status is `DECODED` or `CUT_OFF` width * height * 3 bytes of RGB
 
 Numbers are big-endian. Nothing else is sent back, so that a hostile file that takes the decoder over can at
 worst make it return a wrong image. The process sees no secrets (its environment is scrubbed), writes no
@@ -32,6 +32,8 @@ REPLY_HEADER: Final = struct.Struct("!BII")
 count."""
 READY: Final = b"\x01"
 DECODED: Final = 0
+CUT_OFF: Final = 5
+"""Decoded as well, from a file that is cut off."""
 ERRORS: Final[dict[int, type[PictureError]]] = {
     1: NotAPicture,
     2: BrokenPicture,
@@ -74,8 +76,9 @@ def reply_to(data: bytes, pixels: int) -> bytes:
         The reply in the form that the parent reads.
     """
     try:
-        picture = decode(data, pixels)
-        return REPLY_HEADER.pack(DECODED, *picture.size) + picture.tobytes()
+        decoded = decode(data, pixels)
+        status = CUT_OFF if decoded.cut_off else DECODED
+        return REPLY_HEADER.pack(status, *decoded.image.size) + decoded.image.tobytes()
     except PictureTooLarge as error:
         return REPLY_HEADER.pack(_STATUSES[PictureTooLarge], *divmod(int(error.detail["value"]), 2**32))
     except PictureError as error:

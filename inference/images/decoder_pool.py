@@ -16,7 +16,15 @@ from typing import Final, Self
 from PIL import Image
 
 from inference.errors import BrokenPicture, NotAPicture, PictureError, PictureTooLarge, PictureTooSlow
-from inference.images.decoder_child import DECODED, ERRORS, LENGTH, READY, REPLY_HEADER, DecoderLimits
+from inference.images.decoder_child import (
+    CUT_OFF,
+    DECODED,
+    ERRORS,
+    LENGTH,
+    READY,
+    REPLY_HEADER,
+    DecoderLimits,
+)
 from inference.images.decoding import LONG_SIDE
 from inference.images.formats import NAMES, sniff
 from inference.sandbox.limits import scrubbed
@@ -35,6 +43,15 @@ _MAX_TRIES: Final = 2
 memory)."""
 _PIPE_BYTES: Final = 2**22
 """Bytes of a reply (at most 7 MB) that asyncio reads ahead."""
+
+
+_CUT_OFF: Final = "cut_off"
+"""Among a decoded image's information: whether its file is cut off."""
+
+
+def is_cut_off(image: Image.Image) -> bool:
+    """Tell whether a decoded image's file is cut off: the rows that it lacks are white."""
+    return image.info.get(_CUT_OFF) is True
 
 
 class DecoderUnavailable(RuntimeError):
@@ -97,11 +114,12 @@ class DecoderPool:
             data: The file as it was posted.
 
         Returns:
-            RGB, upright, transparent parts on white, long side at most `LONG_SIDE` pixels.
+            RGB, upright, transparent parts on white, long side at most `LONG_SIDE` pixels. Of a file that is
+            cut off (`is_cut_off`), the missing rows are white.
 
         Raises:
             NotAPicture: It is of no supported media type.
-            BrokenPicture: It cannot be decoded, or the decoder crashed on it.
+            BrokenPicture: It cannot be decoded, or less than half of its rows, or the decoder crashed on it.
             PictureTooLarge: It has too many pixels (detail: limit, value, unit).
             PictureTooSlow: Decoding it takes too much time or memory.
             DecoderUnavailable: No child can be started.
@@ -244,9 +262,11 @@ async def _exchange(
     process.stdin.writelines((LENGTH.pack(len(data)), data))
     await process.stdin.drain()
     status, width, height = REPLY_HEADER.unpack(await process.stdout.readexactly(REPLY_HEADER.size))
-    if status == DECODED and 1 <= width <= LONG_SIDE and 1 <= height <= LONG_SIDE:
+    if status in (DECODED, CUT_OFF) and 1 <= width <= LONG_SIDE and 1 <= height <= LONG_SIDE:
         pixels = await process.stdout.readexactly(width * height * 3)
-        return Image.frombytes("RGB", (width, height), pixels)
+        image = Image.frombytes("RGB", (width, height), pixels)
+        image.info[_CUT_OFF] = status == CUT_OFF
+        return image
     if status not in ERRORS:
         raise ValueError(f"The decoder replied with status {status}, {width} x {height}: malformed.")
     if ERRORS[status] is PictureTooLarge:

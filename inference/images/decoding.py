@@ -5,12 +5,15 @@ Every model and every thumbnail gets the image that is decoded here.
 
 import io
 import math
+from dataclasses import dataclass
 from typing import Final
 
-from PIL import AvifImagePlugin, Image
+from PIL import AvifImagePlugin, Image, ImageFile
 
 from inference.errors import BrokenPicture, NotAPicture, PictureError, PictureTooLarge, PictureTooSlow
+from inference.images.envelopes import Stripped, strip
 from inference.images.formats import NAMES, PILLOW, sniff
+from inference.images.truncated import DECODED_IN_PART, Remains, remains_of
 
 LONG_SIDE: Final = 1536
 """Pixels of a decoded image's longer side, at most."""
@@ -41,19 +44,30 @@ def prepare() -> None:
     Image.MAX_IMAGE_PIXELS = None
 
 
-def decode(data: bytes, max_pixels: int) -> Image.Image:
-    """Decode the first frame of an image file.
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded image.
+
+    Attributes:
+        image: RGB, 8 bits a channel, upright, transparent parts on white, long side at most `LONG_SIDE`
+            pixels.
+        cut_off: Whether its file is cut off, so that a part of its pixels is missing.
+    """
+
+    image: Image.Image
+    cut_off: bool = False
+
+
+def decode(data: bytes, max_pixels: int) -> Decoded:
+    """Decode the first frame of an image file. Its metadata are skipped, and rows that are missing are white.
 
     Args:
         data: The file; any bytes.
         max_pixels: Pixels that the file's header may announce.
 
-    Returns:
-        RGB, 8 bits a channel, upright, transparent parts on white, long side at most `LONG_SIDE` pixels.
-
     Raises:
         NotAPicture: It is of no supported media type.
-        BrokenPicture: It cannot be decoded.
+        BrokenPicture: It cannot be decoded, or less than half of its rows can.
         PictureTooLarge: Its header announces too many pixels; nothing was decoded.
         PictureTooSlow: It needs more memory than the process may use.
     """
@@ -61,12 +75,7 @@ def decode(data: bytes, max_pixels: int) -> Image.Image:
     if kind is None:
         raise NotAPicture(f"These bytes are no {NAMES} image: post one of these.")
     try:
-        if kind == "image/webp":
-            # Pillow allocates a WebP's whole canvas when it opens the file.
-            _check_size(webp_canvas(data), max_pixels)
-        with Image.open(io.BytesIO(data), formats=[PILLOW[kind]]) as picture:
-            _check_size(picture.size, max_pixels)
-            return _upright_rgb(picture)
+        return _decode(data, kind, max_pixels)
     except PictureError:
         raise
     except MemoryError as error:
@@ -76,6 +85,44 @@ def decode(data: bytes, max_pixels: int) -> Image.Image:
         if "memory" in str(error):
             raise PictureTooSlow("Decoding the image takes too much memory: post a smaller one.") from error
         raise BrokenPicture(f"The {kind} file cannot be decoded: is it complete?") from error
+
+
+def _decode(data: bytes, kind: str, max_pixels: int) -> Decoded:
+    """Decode a file of media type `kind`; see `decode`. Any error of Pillow's may be raised."""
+    stripped = strip(data, kind)
+    if kind == "image/webp":
+        # Pillow allocates a WebP's whole canvas when it opens the file.
+        _check_size(webp_canvas(data), max_pixels)
+        _check_size(webp_canvas(stripped.data), max_pixels)
+    if stripped.complete:
+        try:
+            with _opened(stripped.data, kind, max_pixels) as picture:
+                return Decoded(_upright_rgb(picture, stripped))
+        except (PictureError, MemoryError):
+            raise
+        except Exception as error:
+            # Pillow's plugins raise many kinds.
+            if kind not in DECODED_IN_PART or "memory" in str(error):
+                raise
+    remains = remains_of(stripped, kind, lambda file: _opened(file, kind, max_pixels))
+    if 2 * remains.rows < remains.height:
+        raise BrokenPicture(
+            f"Of the image's {remains.height} rows, {remains.rows} can be decoded: post a complete file."
+        )
+    return Decoded(_upright_rgb(remains.picture, stripped, remains), remains.cut_off)
+
+
+def _opened(data: bytes, kind: str, max_pixels: int) -> ImageFile.ImageFile:
+    """Open a file; nothing is decoded yet (but a WebP).
+
+    Raises:
+        PictureTooLarge: Its header announces too many pixels.
+        OSError: And more, of Pillow's plugins: it is broken.
+    """
+    picture = Image.open(io.BytesIO(data), formats=[PILLOW[kind]])
+    assert isinstance(picture, ImageFile.ImageFile)  # noqa: S101 - no plugin makes another
+    _check_size(picture.size, max_pixels)
+    return picture
 
 
 def webp_canvas(data: bytes) -> tuple[int, int]:
@@ -106,19 +153,30 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         )
 
 
-def _upright_rgb(picture: Image.Image) -> Image.Image:
-    """Decode an opened image; see `decode`."""
+def _upright_rgb(picture: Image.Image, stripped: Stripped, remains: Remains | None = None) -> Image.Image:
+    """Decode an opened image; see `Decoded.image`."""
     ratio = LONG_SIDE * _DRAFT_FACTOR / max(picture.size)
     picture.draft(None, (math.ceil(picture.width * ratio), math.ceil(picture.height * ratio)))
     picture.load()
-    # Only after loading: a PNG's orientation may come after its pixels, and TIFF's decoder turns the image
-    # itself.
-    transpose = _TRANSPOSES.get(picture.getexif().get(_ORIENTATION, 1))
+    transpose = _TRANSPOSES.get(stripped.orientation or _orientation(picture))
     image = _eight_bits(picture)
     image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    if remains is not None:
+        image = remains.filled(image)
     image.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)
     opaque = _on_white(image)
     return opaque if transpose is None else opaque.transpose(transpose)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """Return the orientation of a loaded image whose type is not stripped; 1 where it cannot be read.
+
+    TIFF's decoder turns the image itself, and then has none.
+    """
+    try:
+        return int(picture.getexif().get(_ORIENTATION, 1))
+    except Exception:  # noqa: BLE001 - Pillow raises many kinds on broken metadata
+        return 1
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

@@ -131,6 +131,8 @@ def _result(
     )
     if job.thumbnails:
         outcome = outcome.model_copy(update={"thumbnails": job.thumbnails})
+    if job.cut_off:
+        outcome = outcome.model_copy(update={"cut_off": job.cut_off})
     if job.unusable:
         outcome = outcome.model_copy(update={"unusable": job.unusable})
     return Result(job_id=job.id, outcome=outcome, timings=timings)

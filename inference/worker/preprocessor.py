@@ -11,6 +11,7 @@ from PIL import Image
 
 from inference.engines import Engine
 from inference.errors import PictureError, QueueFull
+from inference.images.decoder_pool import is_cut_off
 from inference.images.reader import Decoder, PictureReader, PictureSource
 from inference.images.thumbnails import thumbnails
 from inference.model_thread import ModelThread
@@ -29,6 +30,7 @@ class InFlightJob:
         claimed_at: Unix time in seconds.
         model_input: The result of the engine's `prepare`; None until `ready`.
         thumbnails: Thumbnails of its usable images, where its result is to have some.
+        cut_off: The numbers of its images, from 1, whose files are cut off.
         unusable: Its images that cannot be used, where its result is to name them.
         ready: Whether `model_input` is there.
         running: Whether the job is in the batch that runs now.
@@ -40,6 +42,7 @@ class InFlightJob:
     claimed_at: float
     model_input: Any = None
     thumbnails: tuple[Picture, ...] = ()
+    cut_off: tuple[int, ...] = ()
     unusable: tuple[UnusablePicture, ...] = ()
     ready: bool = False
     running: bool = False
@@ -101,6 +104,11 @@ class Preprocessor:
                 return
         else:
             pictures = await self._reader.read(request.pictures)
+        unusable = {each.number for each in job.unusable}
+        numbers = [each for each in range(1, len(job.job.request.pictures) + 1) if each not in unusable]
+        job.cut_off = tuple(
+            number for number, each in zip(numbers, pictures, strict=True) if is_cut_off(each)
+        )
         engine = self._engines[request.task]
         job.model_input = await self._model_thread.call(engine.prepare, request, pictures)
         job.thumbnails = await self._thumbnails(job.job, pictures)

@@ -71,6 +71,7 @@ class EchoWorker:
         jobs: The jobs that it has taken.
         gate: Replies wait until it is set.
         failures: Error codes by caption, for pictures that fail.
+        cut_off: Captions of pictures whose files count as cut off.
     """
 
     def __init__(self, redis_url: str) -> None:
@@ -80,6 +81,7 @@ class EchoWorker:
         self.gate.set()
         self._changed = asyncio.Condition()
         self.failures: dict[str, str] = {}
+        self.cut_off: set[str] = set()
 
     async def wait_for_jobs(self, count: int) -> None:
         """Wait until it has taken `count` jobs."""
@@ -112,13 +114,18 @@ class EchoWorker:
         if request.thumbnail:
             scope = request.pictures[0].scope
             thumbnails = (await consumer.put_picture(scope, picture(caption, JPEG)),)
-        outcome: Answered | Captioned | Matched = Captioned(text=caption, thumbnails=thumbnails)
+        cut_off = (1,) if caption in self.cut_off else ()
+        outcome: Answered | Captioned | Matched = Captioned(
+            text=caption, thumbnails=thumbnails, cut_off=cut_off
+        )
         if isinstance(request, Answer):
-            outcome = Answered(text=f"{caption}, if you ask: {request.question}", thumbnails=thumbnails)
+            text = f"{caption}, if you ask: {request.question}"
+            outcome = Answered(text=text, thumbnails=thumbnails, cut_off=cut_off)
         if isinstance(request, Match):
             captions = [caption_of(await consumer.picture(each)) for each in request.pictures]
             rows = tuple(tuple(float(label == each) for label in request.labels) for each in captions)
-            outcome = Matched(cosine=rows, share=rows, thumbnails=thumbnails * len(rows))
+            cut = tuple(number for number, each in enumerate(captions, 1) if each in self.cut_off)
+            outcome = Matched(cosine=rows, share=rows, thumbnails=thumbnails * len(rows), cut_off=cut)
         reply = (
             Failure(job_id=claimed.job.id, code=code)
             if code

@@ -107,6 +107,18 @@ async def test_one_picture_has_its_labels_ranked(harness: Harness) -> None:
         assert near(picture.getpixel((20, 10)), (0, 0, 255))
 
 
+async def test_scores_of_files_that_are_cut_off_say_so(harness: Harness) -> None:
+    noise = encode(Image.effect_noise((64, 64), 80).convert("RGB"), "PNG")
+    cut = noise[: len(noise) * 3 // 4]
+    async with running_matcher(harness):
+        one = await match_outcome(harness, COLOURS, ("a.png", cut))
+        several = await match_outcome(harness, COLOURS, ("a.png", BLUE), ("b.png", cut))
+    assert "-# This file is cut off: I looked at what is there." in one["content"].splitlines()
+    assert (
+        "-# The file of picture 2 is cut off: I looked at what is there." in several["content"].splitlines()
+    )
+
+
 async def test_one_label_has_no_share_and_no_bar(harness: Harness) -> None:
     async with running_matcher(harness):
         one = await match_outcome(harness, "blue", ("a.png", BLUE))

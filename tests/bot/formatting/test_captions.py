@@ -49,7 +49,7 @@ HOSTILE = st.text(
     st.one_of(st.characters(), st.sampled_from("@<>!&#:*_`|~\\-.)1 \n\u202e\u200bevryonh")), max_size=3000
 )
 ERRORS = st.sampled_from(CODES).map(lambda code: from_code(code, {}))
-RESULTS = st.builds(CaptionResult, st.one_of(HOSTILE, ERRORS), st.booleans())
+RESULTS = st.builds(CaptionResult, st.one_of(HOSTILE, ERRORS), st.booleans(), st.booleans())
 
 
 @given(st.lists(RESULTS, min_size=1, max_size=10))
@@ -159,3 +159,14 @@ def test_a_shared_error_that_is_not_about_the_pictures_is_one_sentence() -> None
     full = QueueFull("", retry_after=3)
     assert format_captions([CaptionResult(full)] * 3) == error_sentence(full)
     assert format_captions([CaptionResult(BrokenPicture())] * 2).count("\n") == 1
+
+
+def test_a_file_that_is_cut_off_is_said_to_be() -> None:
+    one = format_captions([CaptionResult("a cat", cut_off=True)])
+    assert one == "a cat\n-# This file is cut off: I looked at what is there."
+    several = [CaptionResult(str(n), cut_off=n in {1, 3}) for n in range(1, 4)]
+    assert format_captions(several).split("\n") == [
+        *("1. 1", "2. 2", "3. 3"),
+        "-# The files of pictures 1 and 3 are cut off: I looked at what is there.",
+    ]
+    assert "The file of picture 3 is cut off" in format_captions([*several[1:2], *several[1:]])

@@ -275,13 +275,3 @@ async def test_a_refusal_is_said_in_discords_words(page: Page, place: Place) -> 
     await send(channel(page))
     await expect(channel(page).get_by_role("alert")).to_have_text("Missing Permissions")
     assert json.loads(await page.evaluate("JSON.stringify(Object.keys(localStorage))")) == []
-
-
-async def test_lists_are_nested_as_they_are_indented(page: Page, place: Place) -> None:
-    text = "1. one\n   - inner\n     - innermost\n   - inner too\n2. two\n- apart"
-    await place.ben.post(f"{place.pictures}/messages", {"content": text})
-    content = newest(page).locator(".content")
-    await expect(content.locator("ol > li")).to_have_count(2)
-    await expect(content.locator("ol > li > ul > li")).to_have_count(2)
-    await expect(content.locator("ol ul ul > li")).to_have_text(["innermost"])
-    await expect(content.locator("ul > li").last).to_have_text("apart")

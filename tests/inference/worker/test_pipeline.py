@@ -4,6 +4,7 @@ import asyncio
 import io
 import os
 import signal
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,11 +17,11 @@ from inference.errors import ModelFailed, PictureError, QuestionTooLong, QueueUn
 from inference.model_thread import CallTimeout
 from inference.queue.client import Ticket
 from inference.queue.embedded_redis import running_redis
-from inference.schema import Group, Match, Matched, job_id
+from inference.schema import Conversed, Group, Match, Matched, job_id
 from inference.settings import QueueSettings, WorkerSettings
 from inference.worker.errors import MAX_FAILURES, ModelBroken
 from tests.inference.fake_engine import ColourEngine
-from tests.inference.image_files import encode, near, plain
+from tests.inference.image_files import chunk, encode, near, plain
 from tests.inference.job_factory import SCOPE
 from tests.inference.process_probes import until, until_told
 from tests.inference.worker_harness import (
@@ -123,6 +124,37 @@ async def test_a_picture_that_is_none_fails_alone(redis_url: str, asker: Asker, 
     async with working(settings(redis_url), {"caption": engine}):
         found = [await outcome(ticket) for ticket in tickets]
     assert found == ["a red picture", "not_a_picture", "broken_picture", "a red picture"]
+
+
+async def test_pictures_are_captioned_whatever_is_wrong_with_their_envelopes(
+    redis_url: str, asker: Asker, engine: ColourEngine
+) -> None:
+    red, jpeg = encode(plain("red"), "PNG"), encode(plain("red"), "JPEG")
+    progressive = encode(plain("red"), "JPEG", progressive=True)
+    at = red.index(b"IDAT") - 4
+    large = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(3 * 2**20)))
+    wrong = chunk(b"tEXt", b"Comment\0hello")[:-4] + bytes(4)
+    files = [jpeg[:-2], progressive[:-2], red[:at] + large + red[at:], red[:at] + wrong + red[at:]]
+    tickets = [await asker.ask(data=data) for data in files]
+    async with working(settings(redis_url), {"caption": engine}):
+        found = [await outcome(ticket) for ticket in tickets]
+    assert found == ["a red picture"] * 4
+
+
+async def test_a_result_says_which_files_are_cut_off(
+    redis_url: str, asker: Asker, engine: ColourEngine
+) -> None:
+    whole = encode(Image.effect_noise((64, 64), 80).convert("RGB"), "PNG")
+    cut = whole[: len(whole) * 3 // 4]
+    pictures = [await asker.client.put_picture(SCOPE, data) for data in (whole, b"no picture", cut)]
+    match = Match(pictures=tuple(pictures), labels=("red", "blue"), partial=True)
+    async with working(settings(redis_url), {"caption": engine, "match": engine}):
+        captions = [await asker.ask(data=data) for data in (whole, cut)]
+        matched = await asker.client.submit(
+            match, id=job_id("cut"), priority="waiting", asker="1", group=Group(id="cut", size=1)
+        )
+        found = [(await ticket.result()).outcome for ticket in (*captions, matched)]
+    assert [each.cut_off for each in found if not isinstance(each, Conversed)] == [(), (1,), (3,)]
 
 
 async def test_of_several_pictures_the_bad_one_is_named(

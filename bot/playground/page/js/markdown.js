@@ -15,7 +15,8 @@ const LINES = [
   [/-# +([^\n]+)\n?/y, (m, read) => el("div", { class: "subtext" }, read(m[1]))],
   [/>>> ([\s\S]+)/y, (m, read) => el("blockquote", {}, read(m[1]))],
   [/(?:> [^\n]*(?:\n|$))+/y, (m, read) => el("blockquote", {}, read(m[0].replace(/^> /gm, "").replace(/\n$/, "")))],
-  [/(?: *(?:[-*]|\d{1,9}\.) [^\n]+(?:\n|$))+/y, (m, read) => only(lists(m[0].trimEnd().split("\n").map(listLine), read))],
+  [/(?: *[-*] [^\n]+(?:\n|$))+/y, (m, read) => el("ul", {}, items(m[0], read))],
+  [/(?: *\d{1,9}\. [^\n]+(?:\n|$))+/y, (m, read) => el("ol", { start: parseInt(m[0], 10) }, items(m[0], read))],
 ];
 
 /** Inline rules. */
@@ -120,30 +121,11 @@ function first(rules, text, at) {
   return null;
 }
 
-function listLine(line) {
-  const [, indent, sign, text] = /^( *)([-*]|\d{1,9}\.) (.*)$/.exec(line);
-  return { depth: indent.length, numbered: sign.endsWith("."), start: parseInt(sign, 10), text };
-}
-
-/** Make lists of lines; those that are indented more than the line before are a list of its own within its item. */
-function lists(lines, read) {
-  const made = [];
-  for (let at = 0; at < lines.length; ) {
-    const { depth, numbered, start } = lines[at];
-    const items = [];
-    while (at < lines.length && lines[at].numbered === numbered && (items.length === 0 || lines[at].depth <= depth)) {
-      let end = at + 1;
-      while (end < lines.length && lines[end].depth > lines[at].depth) end += 1;
-      items.push(el("li", {}, [...read(lines[at].text), ...lists(lines.slice(at + 1, end), read)]));
-      at = end;
-    }
-    made.push(numbered ? el("ol", { start }, items) : el("ul", {}, items));
-  }
-  return made;
-}
-
-function only(elements) {
-  return elements.length === 1 ? elements[0] : el("div", {}, elements);
+function items(text, read) {
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => el("li", {}, read(line.replace(/^ *(?:[-*]|\d{1,9}\.) /, ""))));
 }
 
 function mention(text) {

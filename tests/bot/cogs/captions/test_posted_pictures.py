@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.formatting.errors import error_sentence
-from bot.formatting.status import NO_IMAGE_HERE, NO_WORKER
+from bot.formatting.status import NO_IMAGE_HERE, NO_WORKER, cut_off_files
 from inference.errors import BrokenPicture, NotAPicture
 from inference.queue.connection import connect
 from inference.queue.keys import Keys
@@ -44,6 +44,16 @@ async def test_pictures_are_numbered_and_an_unreadable_one_gets_a_sentence(harne
             "4. a blue square",
         ]
         assert {job.group.size for job in worker.jobs} == {3}
+
+
+async def test_the_caption_of_a_file_that_is_cut_off_says_so(harness: Harness) -> None:
+    async with harness.worker() as worker, harness.bot():
+        worker.cut_off.add("half a circle")
+        files = [("1.png", picture("half a circle")), ("2.png", picture("a red circle"))]
+        one = await harness.ada.reply_to(await harness.ada.post(harness.pictures, files=files[:1]))
+        assert one["content"] == f"half a circle\n{cut_off_files([1], 1)}"
+        two = await harness.ada.reply_to(await harness.ada.post(harness.pictures, files=files))
+        assert two["content"] == f"1. half a circle\n2. a red circle\n{cut_off_files([1], 2)}"
 
 
 async def test_a_file_that_does_not_claim_to_be_a_picture_is_ignored(harness: Harness) -> None:
