@@ -129,16 +129,16 @@ async def test_a_picture_that_is_none_fails_alone(redis_url: str, asker: Asker, 
 async def test_pictures_are_captioned_whatever_is_wrong_with_their_envelopes(
     redis_url: str, asker: Asker, engine: ColourEngine
 ) -> None:
-    red, jpeg = encode(plain("red"), "PNG"), encode(plain("red"), "JPEG")
-    progressive = encode(plain("red"), "JPEG", progressive=True)
-    at = red.index(b"IDAT") - 4
+    png, jpeg = encode(plain("white"), "PNG"), encode(plain("white"), "JPEG")
+    progressive = encode(plain("white"), "JPEG", progressive=True)
+    at = png.index(b"IDAT") - 4
     large = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(3 * 2**20)))
     wrong = chunk(b"tEXt", b"Comment\0hello")[:-4] + bytes(4)
-    files = [jpeg[:-2], progressive[:-2], red[:at] + large + red[at:], red[:at] + wrong + red[at:]]
+    files = [jpeg[:-2], progressive[:-2], png[:at] + large + png[at:], png[:at] + wrong + png[at:]]
     tickets = [await asker.ask(data=data) for data in files]
     async with working(settings(redis_url), {"caption": engine}):
         found = [await outcome(ticket) for ticket in tickets]
-    assert found == ["a red picture"] * 4
+    assert found == ["a white picture"] * 4
 
 
 async def test_a_result_says_which_files_are_cut_off(
