@@ -43,6 +43,8 @@ _STICKERS = frozenset(
     {discord.StickerFormatType.png, discord.StickerFormatType.apng, discord.StickerFormatType.gif}
 )
 """Lottie stickers are animations in JSON, which nothing here renders."""
+_NO_TYPE = frozenset({"application/octet-stream", "binary/octet-stream"})
+"""Media types that say nothing of a file."""
 _LINK = re.compile(r"https?://")
 _SPOILER = re.compile(r"\|\|(.+?)\|\|", re.DOTALL)
 
@@ -127,9 +129,21 @@ def _attached(attachments: Iterable[discord.Attachment]) -> Iterator[ImageRef]:
 
 
 def claims_image(attachment: discord.Attachment) -> bool:
-    """Tell whether a file claims to be a picture, by its content type or its extension."""
-    kind = attachment.content_type or ""
-    return kind.startswith("image/") or PurePosixPath(attachment.filename).suffix.lower() in IMAGE_EXTENSIONS
+    """Tell whether a file claims to be a picture, by its content type or its extension.
+
+    One that has neither may be a picture: its bytes tell, once it is fetched.
+    """
+    kind = _media_type(attachment)
+    extension = PurePosixPath(attachment.filename).suffix.lower()
+    if not kind and extension in {"", "."}:
+        return True
+    return kind.startswith("image/") or extension in IMAGE_EXTENSIONS
+
+
+def _media_type(attachment: discord.Attachment) -> str:
+    """Return the media type that Discord reports; empty where it reports none, or one that says nothing."""
+    kind = (attachment.content_type or "").partition(";")[0].strip().lower()
+    return "" if kind in _NO_TYPE else kind
 
 
 def _stickers(stickers: Iterable[discord.StickerItem]) -> Iterator[ImageRef]:

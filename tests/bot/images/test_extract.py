@@ -3,8 +3,11 @@
 import aiohttp
 import pytest
 
+from bot.formatting.errors import error_sentence
 from bot.formatting.status import NO_IMAGE_HERE
 from bot.images.fetcher import Fetcher
+from inference.errors import NotAPicture
+from tests.bot.command_calls import FILE, CommandCaller, option
 from tests.bot.harness import PNG, Harness, picture
 from tests.bot.playground.upload_files import png
 from tests.e2e.member import Member, Message
@@ -169,3 +172,41 @@ async def test_the_picture_of_a_message_is_captioned_instead_of_the_one_replied_
             message_reference={"message_id": source["id"]},
         )
         assert await reply_text(harness, mentioned) == "a blue square"
+
+
+async def test_a_file_with_neither_ending_nor_type_is_looked_at_by_its_bytes(harness: Harness) -> None:
+    async with harness.worker() as worker, harness.bot():
+        files = [
+            ("IMG_0001", picture("a red circle")),
+            ("SPOILER_x", b"only text"),
+            ("b.png", picture("a dot")),
+        ]
+        posted = await harness.ada.post(harness.pictures, files=files)
+        assert "content_type" not in posted["attachments"][0]
+        first, second, third = (await reply_text(harness, posted)).split("\n")
+        assert (first, third) == ("1. a red circle", "3. a dot")
+        assert error_sentence(NotAPicture()) in second
+        worker.jobs.clear()
+        other = await harness.ada.post(harness.general, harness.mention, files=[("LICENSE", b"only text")])
+        assert await reply_text(harness, other) == error_sentence(NotAPicture())
+        assert worker.jobs == []
+
+
+async def test_so_is_one_in_a_command_and_in_a_reply(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        caller, files = CommandCaller(harness.ada), [("IMG_0001", picture("a red circle"))]
+        await caller.call(harness.general, "describe", option(FILE, "image", "0"), files=files)
+        done = await caller.outcome(await caller.placeholder(harness.general))
+        assert done["content"] == "a red circle"
+        posted = await harness.ada.post(harness.general, files=[("IMG_0002", picture("a blue square"))])
+        assert await mention_in_reply(harness, posted) == "a blue square"
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "a.zip", "message.txt"])
+async def test_a_file_with_another_ending_is_not(harness: Harness, name: str) -> None:
+    async with harness.worker() as worker, harness.bot():
+        mentioned = await harness.ada.post(
+            harness.general, harness.mention, files=[(name, picture("a red circle"))]
+        )
+        assert name in (await reply_text(harness, mentioned)).replace("\\", "")
+        assert worker.jobs == []
