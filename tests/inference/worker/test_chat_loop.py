@@ -184,6 +184,8 @@ async def test_a_generation_ends_at_its_deadline(redis_url: str, chat: ScriptedC
         # On a busy machine the generation may not begin within the first deadline.
         for job_seconds in (1.0, 5.0, 25.0):
             async with asking(settings(redis_url, job_seconds=job_seconds)) as hasty:
+                # Deadlines stand still while a worker loads its models.
+                await hasty.ready("converse")
                 ticket = await hasty.talk(f"hold for {job_seconds}")
                 with contextlib.suppress(Expired):
                     await first_piece(ticket)

@@ -119,6 +119,8 @@ async def test_a_model_that_takes_longer_than_anybody_waits_is_fetched_on(
         for seconds in (1, 10):
             hasty = settings(redis_url, job_seconds=PULL_MARGIN_S + seconds)
             async with asking(hasty) as asker:
+                # Deadlines stand still while a worker loads its models.
+                await asker.ready("converse")
                 with pytest.raises((ChatModelPulling, Expired)) as caught:
                     await (await asker.talk(f"hello {seconds}")).result()
             if caught.type is ChatModelPulling:
