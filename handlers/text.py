@@ -2,11 +2,30 @@
 
 import math
 import unicodedata
+from pathlib import PurePath
 
 from inference.text import visible_text
 
 JOINERS = "\u200c\u200d"
 """Zero width non-joiner and joiner: invisible, but needed in Persian, Hindi and emoji sequences."""
+
+_VIDEO_ENDINGS = frozenset(
+    {
+        ".3gp",
+        ".avi",
+        ".flv",
+        ".m2ts",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".ogv",
+        ".webm",
+        ".wmv",
+    }
+)
 
 
 def tidy(text: str) -> str:
@@ -38,3 +57,8 @@ def is_right_to_left(text: str) -> bool:
 def two_decimals(value: float) -> str:
     """Format a cosine: `0.31`, `-0.05`, never `-0.00`; `?` for NaN and infinity."""
     return f"{value:z.2f}" if math.isfinite(value) else "?"
+
+
+def is_video_name(name: str) -> bool:
+    """Tell whether a file's name has the ending of a video."""
+    return PurePath(name.lower()).suffix in _VIDEO_ENDINGS

@@ -2,7 +2,7 @@
 
     BeholderError
     ├── PictureError            an image cannot be used; the others are not affected
-    │   ├── NotAPicture         not_a_picture      the file is of no supported media type
+    │   ├── NotAPicture         not_a_picture      the file is of no supported media type  (kind: video)
     │   ├── BrokenPicture       broken_picture     it is of a supported type and cannot be decoded
     │   ├── PictureTooLarge     picture_too_large  too many bytes or pixels        (limit, value, unit)
     │   ├── PictureTooSlow      picture_too_slow   decoding took too long or too much memory

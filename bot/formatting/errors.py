@@ -97,7 +97,14 @@ def picture_sentence(number: int, error: BeholderError) -> str:
     return f"Picture {number}: {_sentence(error)}"
 
 
+def _not_a_picture(error: BeholderError) -> str:
+    if error.detail.get("kind") == "video":
+        return "This is a video: I can look at pictures only. Post a screenshot of it."
+    return f"This is no picture that I can read. Post it as {NAMES}."
+
+
 _FORMATTERS: dict[str, Callable[[BeholderError], str]] = {
+    "not_a_picture": _not_a_picture,
     "picture_too_large": _too_large,
     "label_too_long": _label_too_long,
     "question_too_long": _question_too_long,
@@ -113,7 +120,6 @@ _SENTENCES = {
     "no_question": "I see no question. Write one, such as: what colour is the car?",
     "no_labels": "I see no labels. Give me some with commas between them, such as: a cat, a dog.",
     "matrix_not_drawn": "I couldn't draw the picture of the scores this time: here they are without it.",
-    "not_a_picture": f"This is no picture that I can read. Post it as {NAMES}.",
     "broken_picture": "This picture is damaged: it can't be opened. Save or export it again and post that.",
     "picture_too_slow": "This picture takes too long to open. Save it as a plain PNG or JPEG and post that.",
     "picture_gone": "I couldn't get this picture from Discord. Post it again.",

@@ -13,6 +13,7 @@ from bot.formatting.markdown import (
     small_print,
     utf16_length,
 )
+from handlers.text import is_video_name
 from inference.errors import TooManyInFlight
 from inference.queue.loading_state import LoadingState, TaskState
 
@@ -155,14 +156,20 @@ def not_looked_at(other_files: Sequence[str]) -> str:
     """
     if not other_files:
         return ""
+    shown = other_files[:MAX_NAMED_FILES]
+    only_videos = all(is_video_name(each) for each in other_files)
     named = [
         escape(shorten(each, MAX_FILE_NAME_LENGTH), line_start=False)
-        for each in other_files[:MAX_NAMED_FILES]
+        + (" (a video)" if is_video_name(each) and not only_videos else "")
+        for each in shown
     ]
     more = len(other_files) - len(named)
     if more:
         named.append("1 more file" if more == 1 else f"{more} more files")
     files = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+    if only_videos:
+        are = "is a video" if len(other_files) == 1 else "are videos"
+        return small_print(f"{files} {are}: I can look at pictures only.")
     return small_print(f"I did not look at {files}: I can look at pictures only.")
 
 

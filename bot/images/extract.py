@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 import discord
 
-from handlers.text import tidy
+from handlers.text import is_video_name, tidy
 from inference.schema import MAX_PICTURES
 from inference.text import graphemes
 
@@ -100,7 +100,7 @@ def other_files(message: discord.Message) -> tuple[str, ...]:
     names: list[str] = []
     holders: list[discord.Message | discord.MessageSnapshot] = [message, *message.message_snapshots]
     for holder in holders:
-        names += (each.filename for each in holder.attachments if not claims_image(each))
+        names += (_shown_name(each) for each in holder.attachments if not claims_image(each))
         names += (each.name for each in holder.stickers if each.format not in _STICKERS)
     tidied = (graphemes(tidy(each)) for each in names[:MAX_NAMED_FILES])
     return tuple("".join(islice(each, MAX_FILE_NAME_LENGTH)) or "a file" for each in tidied)
@@ -138,6 +138,18 @@ def claims_image(attachment: discord.Attachment) -> bool:
     if not kind and extension in {"", "."}:
         return True
     return kind.startswith("image/") or extension in IMAGE_EXTENSIONS
+
+
+def claims_video(attachment: discord.Attachment) -> bool:
+    """Tell whether a file claims to be a video, by its content type or its extension."""
+    return _media_type(attachment).startswith("video/") or is_video_name(attachment.filename)
+
+
+def _shown_name(attachment: discord.Attachment) -> str:
+    """Return a file's name; with what it is, where that is a video and the name does not say so."""
+    if claims_video(attachment) and not is_video_name(attachment.filename):
+        return f"{attachment.filename} (a video)"
+    return attachment.filename
 
 
 def _media_type(attachment: discord.Attachment) -> str:

@@ -10,7 +10,7 @@ import yarl
 from bot.images.extract import ImageRef
 from handlers.ports import ImageSource
 from inference.errors import NotAPicture, PictureGone, PictureTooLarge
-from inference.images.formats import HEAD, sniff
+from inference.images.formats import HEAD, is_video, sniff
 
 HOSTS = re.compile(r"cdn\.discordapp\.com|media\.discordapp\.net|images-ext-\d\.discordapp\.net")
 """Discord's hosts for attachments, stickers and proxied pictures of links."""
@@ -155,4 +155,5 @@ def _is_picture(data: bytearray) -> bool:
 
 def _check_picture(data: bytearray) -> None:
     if sniff(bytes(data[:HEAD])) is None:
-        raise NotAPicture("The file's first bytes are no picture's.")
+        kind = {"kind": "video"} if is_video(bytes(data[:HEAD])) else {}
+        raise NotAPicture("The file's first bytes are no picture's.", **kind)

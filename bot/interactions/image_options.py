@@ -10,7 +10,7 @@ import discord
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.formatting.captions import about_line
-from bot.images.extract import ImageRef, claims_image, own_images
+from bot.images.extract import ImageRef, claims_image, claims_video, own_images
 from bot.images.fetcher import Fetcher, image_source
 from bot.images.lookup import check_may_look, fetch_images, subject_of
 from bot.interactions.dispatcher import CommandContext
@@ -107,7 +107,8 @@ def chosen_images(
 
 def _check(file: discord.Attachment, fetcher: Fetcher) -> None:
     if not claims_image(file):
-        raise NotAPicture("Neither its type nor its name is a picture's.")
+        kind = {"kind": "video"} if claims_video(file) else {}
+        raise NotAPicture("Neither its type nor its name is a picture's.", **kind)
     fetcher.check_size(file.size)
 
 

@@ -108,7 +108,7 @@ class DecoderPool:
         await asyncio.gather(*(child.end() for child in self._children))
 
     async def decode(self, data: bytes) -> Image.Image:
-        """Decode the first frame of an image file.
+        """Decode an image file, of an animation the first frame that is not blank.
 
         Args:
             data: The file as it was posted.

@@ -11,7 +11,7 @@ from typing import Final
 from PIL import AvifImagePlugin, Image, ImageFile
 
 from inference.errors import BrokenPicture, NotAPicture, PictureError, PictureTooLarge, PictureTooSlow
-from inference.images.envelopes import Stripped, strip
+from inference.images.envelopes import MAX_FRAMES, Stripped, strip
 from inference.images.formats import NAMES, PILLOW, sniff
 from inference.images.truncated import DECODED_IN_PART, Remains, remains_of
 
@@ -19,6 +19,10 @@ LONG_SIDE: Final = 1536
 """Pixels of a decoded image's longer side, at most."""
 _DRAFT_FACTOR: Final = 2.0
 """A JPEG larger than `LONG_SIDE` times this is decoded at a half, a quarter or an eighth of its size."""
+_ANIMATED: Final = frozenset({"image/gif", "image/png", "image/apng", "image/webp", "image/avif"})
+"""Media types whose further frames are shown one after the other: they are no pages."""
+_ONE_COLOUR: Final = 6
+"""Levels by which the values of a channel may differ in an image of one colour."""
 _BITS_PER_SAMPLE: Final = 258
 _ORIENTATION: Final = 0x0112
 """Tags of TIFF and Exif. Source: TIFF 6.0, Exif 2.32."""
@@ -59,7 +63,9 @@ class Decoded:
 
 
 def decode(data: bytes, max_pixels: int) -> Decoded:
-    """Decode the first frame of an image file. Its metadata are skipped, and rows that are missing are white.
+    """Decode an image file, of an animation the first frame that is not blank (among `MAX_FRAMES`).
+
+    Its metadata are skipped, and rows that are missing are white.
 
     Args:
         data: The file; any bytes.
@@ -97,7 +103,7 @@ def _decode(data: bytes, kind: str, max_pixels: int) -> Decoded:
     if stripped.complete:
         try:
             with _opened(stripped.data, kind, max_pixels) as picture:
-                return Decoded(_upright_rgb(picture, stripped))
+                return Decoded(_first_that_is_not_blank(picture, stripped, kind, max_pixels))
         except (PictureError, MemoryError):
             raise
         except Exception as error:
@@ -151,6 +157,41 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
             value=pixels,
             unit="pixels",
         )
+
+
+def _first_that_is_not_blank(
+    picture: ImageFile.ImageFile, stripped: Stripped, kind: str, max_pixels: int
+) -> Image.Image:
+    """Decode an animation's first frame that is not of one colour; the first of all where there is none.
+
+    Looked at are `MAX_FRAMES` frames, and no more than have `max_pixels` pixels together.
+    """
+    frames = min(MAX_FRAMES, getattr(picture, "n_frames", 1)) if kind in _ANIMATED else 1
+    first = _upright_rgb(picture, stripped)
+    number = 1
+    frame = first
+    while _is_blank(frame) and number < frames and (number + 1) * math.prod(picture.size) <= max_pixels:
+        try:
+            picture.seek(number)
+            _check_size(picture.size, max_pixels)
+            frame = _upright_rgb(picture, stripped)
+        except Exception:  # noqa: BLE001 - Pillow raises many kinds; the frames before it are whole
+            return first
+        number += 1
+    return first if _is_blank(frame) else frame
+
+
+def _is_blank(image: Image.Image) -> bool:
+    """Tell whether an RGB image has one colour, but for what a lossy file makes of it."""
+    return all(high - low <= _ONE_COLOUR for low, high in _extrema(image))
+
+
+def _extrema(image: Image.Image) -> list[tuple[int, int]]:
+    """Return the least and the largest value of each channel of an RGB image."""
+    histogram = image.histogram()
+    channels = (histogram[at : at + 256] for at in range(0, len(histogram), 256))
+    used = ([value for value, count in enumerate(channel) if count] for channel in channels)
+    return [(values[0], values[-1]) for values in used]
 
 
 def _upright_rgb(picture: Image.Image, stripped: Stripped, remains: Remains | None = None) -> Image.Image:

@@ -164,7 +164,8 @@ def _strip_png(data: bytes) -> Stripped:
         once[b"acTL"] = MAX_FRAMES.to_bytes(4) + once[b"acTL"][4:]
     parts = [_PNG_START, *(png_chunk(name, once[name]) for name in _PNG_ONCE if name in once), *before]
     parts += [png_chunk(b"IDAT", b"".join(pixels)), *after, png_chunk(b"IEND", b"")]
-    return Stripped(b"".join(parts), orientation, complete)
+    # With chunks of further frames behind them, the pixels of the first are whole.
+    return Stripped(b"".join(parts), orientation, complete or (bool(pixels) and bool(after)))
 
 
 def _png_orientation(name: bytes, body: bytes) -> int | None:
@@ -383,6 +384,10 @@ def _strip_gif(data: bytes) -> Stripped:
         elif mark == 0x2C:
             start = at + 11 + _colour_table(data[at + 9 : at + 10])
             end = _blocks_end(data, start)
+            if frames and end > len(data):
+                # Cut off after whole frames.
+                complete = True
+                break
             parts.append(data[at:end])
             frames += 1
         elif mark == 0x3B:

@@ -49,6 +49,13 @@ _HEIF_BRANDS = frozenset({b"mif1", b"msf1"})
 """Brands in an ISO media file's `ftyp` box. Sources: AVIF v1.1.0, ISO/IEC 23008-12 annex B."""
 
 
+_VIDEO_BRANDS = frozenset({b"qt", b"M4V", b"M4VH", b"M4VP", b"avc1", b"dash", b"MSNV", b"f4v", b"mmp4"})
+_VIDEO_BRAND_STARTS = frozenset({b"iso", b"mp4", b"3gp", b"3g2"})
+"""Brands of MP4 and its kin, and how they begin. Source: the MP4 Registration Authority."""
+_VIDEO_STARTS = (b"\x1aE\xdf\xa3", b"FLV\x01", b"\0\0\x01\xba", b"\0\0\x01\xb3")
+"""Matroska and WebM (EBML), Flash video, MPEG program stream and video."""
+
+
 def sniff(data: bytes) -> MediaType | None:
     """Return the media type of an image file.
 
@@ -70,6 +77,17 @@ def sniff(data: bytes) -> MediaType | None:
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return "image/bmp"
     return _sniff_iso(head)
+
+
+def is_video(data: bytes) -> bool:
+    """Tell whether a file's first bytes are a video's.
+
+    Known are MP4, QuickTime, 3GP, WebM, Matroska, AVI, FLV and MPEG.
+    """
+    head = data[:HEAD]
+    if head[4:8] == b"ftyp":
+        return head[8:12].strip() in _VIDEO_BRANDS or head[8:11] in _VIDEO_BRAND_STARTS
+    return head.startswith(_VIDEO_STARTS) or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
 
 
 def _chunks_before_pixels(data: bytes) -> Iterator[bytes]:

@@ -1,10 +1,15 @@
 """The pictures of a message: attachments, replies, forwards, links, stickers and spoilers."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import aiohttp
+import discord
 import pytest
 
 from bot.formatting.errors import error_sentence
 from bot.formatting.status import NO_IMAGE_HERE
+from bot.images.extract import ImageRef, own_images
 from bot.images.fetcher import Fetcher
 from inference.errors import NotAPicture
 from tests.bot.command_calls import FILE, CommandCaller, option
@@ -210,3 +215,58 @@ async def test_a_file_with_another_ending_is_not(harness: Harness, name: str) ->
         )
         assert name in (await reply_text(harness, mentioned)).replace("\\", "")
         assert worker.jobs == []
+
+
+MP4, WEBM = b"\0\0\0\x18ftypmp42" + bytes(99), b"\x1aE\xdf\xa3" + bytes(99)
+
+
+async def test_a_video_is_said_to_be_one(harness: Harness) -> None:
+    async with harness.worker() as worker, harness.bot():
+        bare = await harness.ada.post(harness.general, harness.mention, files=[("clip.mp4", MP4)])
+        assert "clip.mp4 is a video: I can look at pictures only." in await reply_text(harness, bare)
+        files = [("a.png", picture("a red circle")), ("notes.txt", b"text"), ("clip.webm", WEBM)]
+        mixed = await harness.ada.post(harness.general, harness.mention, files=files)
+        note = "-# I did not look at notes.txt and clip.webm (a video): I can look at pictures only."
+        assert await reply_text(harness, mixed) == f"a red circle\n{note}"
+        two = await harness.ada.post(
+            harness.general, harness.mention, files=[("a.mov", MP4), ("b.mkv", WEBM)]
+        )
+        assert "a.mov and b.mkv are videos: I can look at pictures only." in await reply_text(harness, two)
+        assert len(worker.jobs) == 1
+
+
+@pytest.mark.parametrize("data", [MP4, WEBM])
+@pytest.mark.parametrize("name", ["IMG_0001", "clip.png"])
+async def test_so_is_one_that_its_bytes_betray(harness: Harness, name: str, data: bytes) -> None:
+    async with harness.worker() as worker, harness.bot():
+        posted = await harness.ada.post(harness.pictures, files=[(name, data)])
+        assert (await reply_text(harness, posted)).startswith("This is a video: I can look at pictures only.")
+        assert worker.jobs == []
+
+
+async def test_so_is_one_that_is_given_with_a_command(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        caller = CommandCaller(harness.ada)
+        await caller.call(harness.general, "describe", option(FILE, "image", "0"), files=[("clip.mp4", MP4)])
+        refusal = await caller.refusal()
+        assert refusal["content"].startswith("This is a video: I can look at pictures only.")
+
+
+@pytest.mark.parametrize("kind", ["gifv", "video", "link", "article", "image", "rich"])
+@pytest.mark.parametrize("place", ["thumbnail", "image"])
+async def test_of_an_embed_discord_s_own_copy_of_the_picture_is_taken(kind: str, place: str) -> None:
+    proxied = "https://images-ext-1.discordapp.net/external/sig/https/media.tenor.com/a/b.png"
+    video = {"url": "https://media.tenor.com/a/b.mp4", "proxy_url": proxied.replace(".png", ".mp4")}
+    foreign = {"url": "https://media.tenor.com/a/b.png"}
+    with_copy = {"type": kind, "url": "https://tenor.com/view/b", "video": video}
+    assert [
+        each.url for each in images_of_embeds({**with_copy, place: {**foreign, "proxy_url": proxied}})
+    ] == [proxied]
+    assert images_of_embeds({**with_copy, place: foreign}) == ()
+
+
+def images_of_embeds(*embeds: Any) -> tuple[ImageRef, ...]:
+    """Return the pictures of a message that has these embeds, as discord.py reads them."""
+    read = [discord.Embed.from_dict(each) for each in embeds]
+    message: Any = SimpleNamespace(message_snapshots=[], attachments=[], stickers=[], embeds=read, content="")
+    return own_images(message)

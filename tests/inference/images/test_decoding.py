@@ -402,3 +402,56 @@ def test_the_next_picture_is_as_strict_as_the_one_before() -> None:
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False
     with pytest.raises(OSError, match="truncated"):
         Image.open(io.BytesIO(cut(encode(NOISE, "PNG"), 0.75))).load()
+
+
+# Animations.
+
+ANIMATED: dict[str, dict[str, Any]] = {
+    "GIF": {"disposal": 2},
+    "PNG": {},
+    "WEBP": {"lossless": True},
+    "AVIF": {"quality": 95},
+}
+
+
+def animation(kind: str, frames: list[Image.Image]) -> bytes:
+    return encode(frames[0], kind, save_all=True, append_images=frames[1:], duration=50, **ANIMATED[kind])
+
+
+def blank_frames(count: int) -> list[Image.Image]:
+    """Make frames of one colour each, no two alike, which an encoder would put together."""
+    return [plain((20 * number, 0, 0), (64, 32)) for number in range(count)]
+
+
+@pytest.mark.parametrize("kind", ANIMATED)
+@pytest.mark.parametrize("blank", [0, 1, 4, 9])
+def test_of_an_animation_the_first_frame_that_is_not_blank_is_taken(kind: str, blank: int) -> None:
+    later = halves("lime", "white", (64, 32))
+    frames = [*blank_frames(blank), halves(size=(64, 32)), later]
+    assert is_red_and_blue(decoded(animation(kind, frames)))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_fully_transparent_frames_are_blank(kind: str) -> None:
+    empty = Image.new("RGBA", (64, 32), (0, 0, 0, 0))
+    frames = [empty, halves(size=(64, 32)).convert("RGBA")]
+    assert is_red_and_blue(decoded(animation(kind, frames)))
+
+
+@pytest.mark.parametrize("kind", ANIMATED)
+def test_where_the_first_ten_frames_are_blank_the_first_is_taken(kind: str) -> None:
+    frames = [*blank_frames(10), halves(size=(64, 32))]
+    assert near(decoded(animation(kind, frames)).image.getpixel((32, 16)), (0, 0, 0), 8)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_an_animation_that_is_cut_off_has_its_whole_frames(kind: str) -> None:
+    frames = [plain("white", (160, 160)), halves(size=(160, 160)), NOISE.convert("P").convert("RGB")]
+    found = decoded(cut(animation(kind, frames), 0.8))
+    assert is_red_and_blue(found)
+
+
+def test_the_limit_of_pixels_holds_for_the_frames_together() -> None:
+    data = animation("GIF", [*blank_frames(3), halves(size=(64, 32))])
+    assert is_red_and_blue(decode(data, 64 * 32 * 4))
+    assert near(decode(data, 64 * 32 * 3).image.getpixel((8, 16)), (0, 0, 0), 8)
