@@ -294,6 +294,7 @@ class Conversed(WireModel):
         stopped: Whether it was cancelled (`InferenceClient.stop`).
         cut_off: Whether it ended at the limit of its tokens, and not by itself.
         in_thought: Whether it ended while the model was still thinking. Thoughts are not part of the text.
+        cut_off_files: The images whose files are cut off, by their numbers in the request, from 1.
     """
 
     task: Literal["converse"] = "converse"
@@ -303,6 +304,9 @@ class Conversed(WireModel):
     stopped: bool = False
     cut_off: bool = False
     in_thought: bool = False
+    cut_off_files: tuple[Annotated[int, Field(ge=1, le=MAX_CHAT_PICTURES)], ...] = Field(
+        (), max_length=MAX_CHAT_PICTURES, exclude_if=operator.not_
+    )
 
 
 Outcome = Annotated[Captioned | Answered | Matched | Conversed, Field(discriminator="task")]

@@ -135,9 +135,22 @@ def claims_image(attachment: discord.Attachment) -> bool:
     """
     kind = _media_type(attachment)
     extension = PurePosixPath(attachment.filename).suffix.lower()
-    if not kind and extension in {"", "."}:
+    if _claims_nothing(attachment):
         return True
     return kind.startswith("image/") or extension in IMAGE_EXTENSIONS
+
+
+def _claims_nothing(attachment: discord.Attachment) -> bool:
+    extension = PurePosixPath(attachment.filename).suffix
+    return not _media_type(attachment) and extension in {"", "."}
+
+
+def perhaps_no_pictures(message: discord.Message) -> frozenset[str]:
+    """Return the keys of a message's files that have neither ending nor type: only their bytes tell."""
+    holders: list[discord.Message | discord.MessageSnapshot] = [message, *message.message_snapshots]
+    return frozenset(
+        str(each.id) for holder in holders for each in holder.attachments if _claims_nothing(each)
+    )
 
 
 def claims_video(attachment: discord.Attachment) -> bool:

@@ -17,7 +17,7 @@ from inference.errors import (
     ModelFailed,
     QueueUnavailable,
 )
-from inference.images.decoder_pool import DecoderUnavailable
+from inference.images.decoder_pool import DecoderUnavailable, is_cut_off
 from inference.images.reader import PictureReader
 from inference.model_thread import CallTimeout
 from inference.models.prompt_text import prompt_turns
@@ -89,6 +89,7 @@ class ChatGeneration:
         self._pull_margin_s = pull_margin_s
         self._claimed_at = time.time()
         self._decode_s = 0.0
+        self._cut_off_files: tuple[int, ...] = ()
         self._text = ""
         self._usage = Usage()
         self._progress: PullProgress | BusyRetry | Thinking | None = None
@@ -180,6 +181,7 @@ class ChatGeneration:
         if not isinstance(request, Converse):
             raise TypeError(f"a job of {request.task} is no conversation")
         pictures = await self._reader.read(request.pictures)
+        self._cut_off_files = tuple(number for number, each in enumerate(pictures, 1) if is_cut_off(each))
         self._decode_s = time.monotonic() - started
         try:
             async with contextlib.aclosing(
@@ -298,6 +300,7 @@ class ChatGeneration:
             reply_tokens=self._usage.reply_tokens,
             stopped=cancelled,
             cut_off=self._usage.cut_off,
+            cut_off_files=self._cut_off_files,
             in_thought=self._thoughts.in_thought or (self._has_thought and not self._text),
         )
         now, job = time.time(), self.claimed.job

@@ -54,6 +54,7 @@ class ScriptedChatWorker:
         max_tokens: The longest prompt, with a token for a word and 60 for a picture.
         progress: Fractions of the model's download, reported before the first piece.
         cut_off: Whether its answers end at the limit of their tokens.
+        cut_off_files: The numbers of the pictures whose files are cut off.
         in_thought: Whether its answers end in mid-thought.
         piece_delay_s: Seconds before each piece.
         stopped: The ids of the cancelled jobs.
@@ -74,6 +75,7 @@ class ScriptedChatWorker:
         self.max_tokens: int | None = None
         self.progress: list[float] = []
         self.cut_off = False
+        self.cut_off_files: tuple[int, ...] = ()
         self.in_thought = False
         self.piece_delay_s = 0.0
         self.stopped: set[str] = set()
@@ -177,7 +179,7 @@ class ScriptedChatWorker:
             return Failure(job_id=job.id, code=self.final_error.code)
         stopped = job.id in self.stopped
         outcome = Conversed(text=text, reply_tokens=5, stopped=stopped)
-        ended = {"cut_off": self.cut_off, "in_thought": self.in_thought}
+        ended = {"cut_off": self.cut_off, "in_thought": self.in_thought, "cut_off_files": self.cut_off_files}
         outcome = outcome.model_copy(update={name: value for name, value in ended.items() if value})
         return Result(job_id=job.id, outcome=outcome)
 

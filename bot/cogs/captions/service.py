@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,15 +29,22 @@ from bot.formatting.status import (
     not_ready,
     over_limit,
 )
-from bot.images.extract import ImageRef, extract_images, may_get_embeds, other_files, own_images
+from bot.images.extract import (
+    ImageRef,
+    extract_images,
+    may_get_embeds,
+    other_files,
+    own_images,
+    perhaps_no_pictures,
+)
 from bot.images.fetcher import image_source
 from bot.images.lookup import FoundImages, fetch_images
-from handlers.captioning import Captioner
+from handlers.captioning import Captioner, Words
 from handlers.ports import ImageSource, JobContext
 from handlers.questions import parse_question
 from handlers.storage.channel_settings import ChannelSettings
 from handlers.storage.inbox import AcceptResult, OpenPost, Why
-from inference.errors import BeholderError, PictureError, PictureGone, QueueUnavailable
+from inference.errors import BeholderError, NotAPicture, PictureError, PictureGone, QueueUnavailable
 
 if TYPE_CHECKING:
     from inference.schema import Task
@@ -295,7 +303,8 @@ class CaptionService(MessageHandler):
         about = "\n".join(each for each in (about, unseen) if each)
         # The message that is replied to shows the question.
         text = format_answers(results, question=None, about=about).text
-        return text, described
+        is_wanted = request.why != "unasked" or _has_pictures(message, found, outcomes)
+        return text if is_wanted else None, described
 
     async def _status(self, request: OpenPost, context: JobContext) -> str | None:
         """Return what a member who waits is told; None once it has begun and a worker is up."""
@@ -359,6 +368,20 @@ def _as_it_reads(request: OpenPost, message: discord.Message, bot_id: int) -> Op
     if request.question is None and not is_named:
         return request
     return request.model_copy(update={"question": question_of(message, bot_id)})
+
+
+def _has_pictures(
+    message: discord.Message, found: FoundImages, outcomes: Sequence[Words | BeholderError]
+) -> bool:
+    """Tell whether a message has a picture, a video, or a file that claims to be a picture.
+
+    Nobody asked about others.
+    """
+    unclaimed = perhaps_no_pictures(message)
+    return any(
+        image.key not in unclaimed or not isinstance(outcome, NotAPicture) or "kind" in outcome.detail
+        for image, outcome in zip(found.images, outcomes, strict=True)
+    )
 
 
 def _wants_help(request: OpenPost, message: discord.Message) -> bool:

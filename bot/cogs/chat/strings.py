@@ -19,6 +19,7 @@ CUT_OFF = (
 STOPPED = SMALL_PRINT + "Stopped."
 LEFT_OUT = SMALL_PRINT + "All of this is more than my model can take at once: it did not get {what}."
 GONE = SMALL_PRINT + "A picture is gone, or can't be read: I go on without it."
+CUT_OFF_FILES = SMALL_PRINT + "The file of a picture is cut off: my model looks at what is there."
 INTERRUPTED = SMALL_PRINT + "I was interrupted here. Press Retry to have this answered again."
 NOTHING_SAID = SMALL_PRINT + "I have nothing to say to that. Put it in other words, or press Regenerate."
 STILL_THINKING = (

@@ -436,6 +436,8 @@ class ChatTurnRunner:
         with contextlib.suppress(QueueUnavailable):
             if job.prompt.missing and await self._history.first_time(key, "gone"):
                 lines.append(strings.GONE)
+            if outcome.cut_off_files and await self._history.first_time(key, "cut off files"):
+                lines.append(strings.CUT_OFF_FILES)
         below = "\n".join(lines)
         if has_text:
             await retry_redis(

@@ -197,6 +197,15 @@ async def test_a_file_with_neither_ending_nor_type_is_looked_at_by_its_bytes(har
         assert worker.jobs == []
 
 
+async def test_nothing_is_said_of_such_a_file_that_nobody_asked_about(harness: Harness) -> None:
+    async with harness.worker(), harness.bot():
+        other = await harness.ada.post(harness.pictures, files=[("LICENSE", b"only text")])
+        shown = await harness.ada.post(harness.pictures, files=[("IMG_0001", picture("a red circle"))])
+        assert await reply_text(harness, shown) == "a red circle"
+        await harness.all_closed()
+        assert await harness.replies(harness.pictures, other) == []
+
+
 async def test_so_is_one_in_a_command_and_in_a_reply(harness: Harness) -> None:
     async with harness.worker(), harness.bot():
         caller, files = CommandCaller(harness.ada), [("IMG_0001", picture("a red circle"))]

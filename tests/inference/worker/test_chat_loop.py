@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+from PIL import Image
 from redis.asyncio import Redis
 
 from inference.errors import ChatUnavailable, ConversationTooLong, Expired, ModelFailed, PictureError
@@ -14,6 +15,7 @@ from inference.schema import Conversed, Delta, Progress, Turn
 from inference.worker.errors import MAX_FAILURES, ModelBroken
 from tests.inference.fake_chat_engine import ScriptedChat
 from tests.inference.fake_engine import ColourEngine
+from tests.inference.image_files import encode
 from tests.inference.job_factory import SCOPE
 from tests.inference.process_probes import until, until_told
 from tests.inference.worker_harness import (
@@ -177,6 +179,18 @@ async def test_one_that_nobody_wants_any_more_is_stopped(
         chat.go.set()
         await until(lambda: chat.closed == 1)
         assert await outcome(await asker.talk("away with it")) == "chat_unavailable"
+
+
+async def test_the_pictures_whose_files_are_cut_off_are_named(
+    redis_url: str, asker: Asker, chat: ScriptedChat
+) -> None:
+    async with working(settings(redis_url), {}, chat):
+        noise = encode(Image.effect_noise((64, 64), 60), "PNG")
+        stored = [await asker.client.put_picture(SCOPE, each) for each in (RED, noise[: len(noise) * 3 // 4])]
+        found = await conversed(await asker.talk(Turn(role="user", text="look", pictures=tuple(stored))))
+        assert found.cut_off_files == (2,)
+        whole = await conversed(await asker.talk(Turn(role="user", text="look", pictures=(stored[0],))))
+        assert whole.cut_off_files == ()
 
 
 async def test_a_generation_ends_at_its_deadline(redis_url: str, chat: ScriptedChat) -> None:

@@ -103,6 +103,17 @@ async def test_pictures_that_a_model_refuses_as_too_many_are_answered_about_in_p
         assert [each for some in worker.pictures[-1] for each in some] == ["p0", "p1", "p2"]
 
 
+async def test_a_picture_whose_file_is_cut_off_is_told_of_once(harness: Harness) -> None:
+    async with chat_worker(harness) as worker, harness.bot():
+        worker.cut_off_files = (1,)
+        thread_id = await open_thread(harness)
+        [first] = await wait_finished(harness, thread_id, 1)
+        assert first["content"].endswith(f"\n{strings.CUT_OFF_FILES}")
+        await harness.ada.post(thread_id, "what color is it?")
+        [_, second] = await wait_finished(harness, thread_id, 2)
+        assert second["content"] == "Ada says what color is it?"
+
+
 async def test_a_new_picture_in_a_dm_ends_the_conversation_about_the_one_before(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         channel_id = await harness.ada.direct_channel()
