@@ -139,7 +139,9 @@ def fit_history(
     def cost(kept: Sequence[Exchange], images: int) -> float:
         return _tokens(kept, images, exchanges, known, placed, sizes)
 
-    last, most = exchanges[-1:], min(len(ranked), MAX_CHAT_PICTURES)
+    # Also where the engine's count is lower than the estimate: it may count a part of the prompt only.
+    most = min(len(ranked), MAX_CHAT_PICTURES, max(1, int(room / sizes.picture)))
+    last = exchanges[-1:]
     count = min(asked, most)
     while count > 1 and cost(last, count) > room:
         count -= 1

@@ -156,6 +156,12 @@ def test_a_picture_posted_in_reply_to_another_is_shown_with_both() -> None:
     assert found.asked == 2
 
 
+def test_no_more_pictures_are_sent_than_the_window_holds_whatever_was_counted() -> None:
+    exchanges = [exchange(number, pictures=1) for number in range(1, 12)]
+    known = TokenCount(turns=tuple(range(1, 11)), tokens=600, pictures=4)
+    assert fit_history(SUBJECT, exchanges, known, 4096).image_count == 5
+
+
 def test_fewer_pictures_than_counted_never_make_a_prompt_smaller_than_its_words() -> None:
     exchanges = [exchange(1, pictures=5), *(exchange(number, "x" * 3000) for number in range(2, 9))]
     known = TokenCount(turns=(1,), tokens=500, pictures=5)
