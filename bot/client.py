@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from bot.command_sync import sync_at_start
 from bot.discord_api.edit_limiter import EditRateLimiter
-from bot.durable.runner import RequestRunner
+from bot.durable.runner import RequestRunner, retry_redis
 from bot.events.router import MessageRouter
 from bot.heartbeat import beat, in_session
 from bot.images.fetcher import Fetcher
@@ -140,21 +140,23 @@ class Beholder(commands.Bot):
 
         Raises:
             ContentNotGranted: The message-content intent would be refused.
-            QueueUnavailable: Redis cannot be reached.
+            QueueUnavailable: The operator's Redis cannot be used; one that is away is waited for.
         """
         flags = self.application_flags
         if self._content and not (flags.gateway_message_content or flags.gateway_message_content_limited):
             raise ContentNotGranted
         await self._connect()
         self._build_services()
-        await self.read_cursors.load()
+        await retry_redis(self.read_cursors.load)
         for extension in self._to_load:
             await self.load_extension(extension)
         await self._sync()
 
     async def _sync(self) -> None:
         """Tell Discord the commands, where they changed, and learn their ids."""
-        self.command_ids = await sync_at_start(self.tree, self.redis, self.application_id or 0)
+        self.command_ids = await retry_redis(
+            lambda: sync_at_start(self.tree, self.redis, self.application_id or 0)
+        )
 
     async def _connect(self) -> None:
         """Open what `close` closes again."""

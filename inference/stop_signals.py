@@ -4,10 +4,15 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Coroutine
 from types import FrameType
+from typing import Any, TypeVar
 
 INTERRUPTED = 130
 """Exit code after a second Ctrl-C: 128 and SIGINT's number."""
+
+
+T = TypeVar("T")
 
 
 def stop_on_signals(stopped: asyncio.Event, what: str) -> None:
@@ -30,6 +35,22 @@ def stop_on_signals(stopped: asyncio.Event, what: str) -> None:
 
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     loop.add_signal_handler(signal.SIGINT, interrupted)
+
+
+async def unless_stopped(stopped: asyncio.Event, operation: Coroutine[Any, Any, T]) -> T | None:
+    """Run an operation that may wait for long; cancel it when `stopped` is set.
+
+    Returns:
+        What it returns; None where it was cancelled.
+    """
+    running, stop = asyncio.create_task(operation), asyncio.create_task(stopped.wait())
+    try:
+        await asyncio.wait([running, stop], return_when=asyncio.FIRST_COMPLETED)
+        return running.result() if running.done() else None
+    finally:
+        running.cancel()
+        stop.cancel()
+        await asyncio.gather(running, stop, return_exceptions=True)
 
 
 def _end_at_once(_number: int, _frame: FrameType | None) -> None:

@@ -15,7 +15,7 @@ from bot.client import EXTENSIONS, Beholder, ContentNotGranted
 from bot.settings import BotSettings, Delays
 from inference.errors import QueueUnavailable
 from inference.queue.embedded_redis import running_redis
-from inference.stop_signals import stop_on_signals
+from inference.stop_signals import stop_on_signals, unless_stopped
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,9 @@ async def run_until(
         if settings.redis_url is None:
             # `beholder run` holds the lock for the bot that it starts, and gives that a REDIS_URL.
             stack.enter_context(_only_instance(settings))
-        url = await stack.enter_async_context(redis_for(settings))
+        url = await unless_stopped(stopped, stack.enter_async_context(redis_for(settings)))
+        if url is None:
+            return
 
         def client(*, content: bool) -> Beholder:
             return Beholder(settings, url, content=content, extensions=extensions, delays=delays)
@@ -227,7 +229,8 @@ def startup_errors(client: Beholder) -> Iterator[None]:
             raise StartupError(SHARDS_REFUSED.format(code=error.code), MISCONFIGURED) from error
         raise StartupError(f"Discord closed the connection (code {error.code}).", FAILED) from error
     except QueueUnavailable as error:
-        raise StartupError(str(error), MISCONFIGURED) from error
+        # It was there a moment ago: the next start waits for it.
+        raise StartupError(str(error), FAILED) from error
     except (
         aiohttp.ClientError,
         OSError,

@@ -31,7 +31,7 @@ from inference.queue.monitor import watch_results
 from inference.sandbox.parent_death import die_with_parent
 from inference.schema import Failure, Result
 from inference.settings import ModelSize
-from inference.stop_signals import stop_on_signals
+from inference.stop_signals import stop_on_signals, unless_stopped
 
 log = logging.getLogger(__name__)
 
@@ -189,9 +189,12 @@ async def run(settings: RunSettings, stopped: asyncio.Event) -> int:
 
 
 async def _run(settings: RunSettings, stopped: asyncio.Event) -> int:
-    async with running_redis(settings) as redis_url:
+    async with contextlib.AsyncExitStack() as stack:
         print_line("Beholder is starting.")
         print_line(f"  Redis     {'the one in REDIS_URL' if settings.redis_url else 'started by Beholder'}")
+        redis_url = await unless_stopped(stopped, stack.enter_async_context(running_redis(settings)))
+        if redis_url is None:
+            return 0
         print_models(settings)
         await print_chat(settings)
         async with running_discord(settings, redis_url) as for_bot:

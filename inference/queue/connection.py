@@ -3,15 +3,23 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+import ssl
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import ConnectionPool, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff, NoBackoff
-from redis.exceptions import BusyLoadingError, RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    ClusterError,
+    InvalidResponse,
+    RedisError,
+    ResponseError,
+)
 
 from inference.errors import QueueUnavailable
 from inference.queue.redis_binary import OLDEST, parse_version, written
@@ -26,10 +34,24 @@ CALL_TIMEOUT_S = 5.0
 """Seconds for a call with all its retries; then Redis counts as away. An image of some megabytes takes a few
 hundredths of a second."""
 LOADING_TIMEOUT_S = 120.0
-"""Seconds for a server that is still reading its data from disk."""
+"""Seconds for an embedded server that is still reading its data from disk."""
+MIN_WAIT_S: Final = 0.1
+MAX_WAIT_S: Final = 2.0
+"""Seconds between two tries of a server that cannot be reached at the start; doubled from the least to the
+most."""
 
 # Three retries span 0.35 s: enough for a lost connection, and short enough that no caller hangs.
 _RETRY = Retry(ExponentialBackoff(cap=0.5, base=0.05), 3)
+
+_REFUSALS: Final = (
+    AuthenticationError,
+    AuthorizationError,
+    InvalidResponse,
+    ResponseError,
+    ssl.SSLCertVerificationError,
+    PermissionError,
+)
+"""Errors of a first call after which waiting does not help."""
 
 Client = Redis
 """The client that `connect` returns; its answers are bytes."""
@@ -155,25 +177,20 @@ async def translated() -> AsyncIterator[None]:
 
 
 async def check(url: str) -> None:
-    """Check that a usable Redis answers at `url`; wait while it loads its data.
+    """Check that a usable Redis answers at `url`; wait while it cannot be reached, or loads its data.
 
     Raises:
-        QueueUnavailable: It cannot be reached, requires a password, or is too old.
+        QueueUnavailable: Only the operator can put it right: the URL is malformed, the server refuses the
+            credentials, is none of Redis's, or is too old.
     """
     redis = connect(url)
     try:
-        async with asyncio.timeout(LOADING_TIMEOUT_S):
-            while True:
-                with contextlib.suppress(BusyLoadingError):
-                    async with asyncio.timeout(CALL_TIMEOUT_S):
-                        facts = {**await redis.info("server"), **await redis.info("memory")}
-                        version = parse_version(str(facts["redis_version"]))
-                    break
-                await asyncio.sleep(0.2)
-    except (RedisError, OSError, TimeoutError, ValueError) as error:
+        facts = await _facts(redis, address(url))
+        version = parse_version(str(facts["redis_version"]))
+    except (RedisError, OSError, ValueError) as error:
         raise QueueUnavailable(
-            f"Redis at {address(url)} (REDIS_URL) cannot be used: {described(error)}. Start it, "
-            "correct REDIS_URL, or leave REDIS_URL out: then Beholder runs one of its own."
+            f"Redis at {address(url)} (REDIS_URL) cannot be used: {described(error)}. Correct REDIS_URL, or "
+            "leave it out: then Beholder runs a Redis of its own."
         ) from error
     finally:
         await redis.aclose()
@@ -190,3 +207,43 @@ async def check(url: str) -> None:
             address(url),
             policy,
         )
+
+
+async def _facts(redis: Client, where: str) -> dict[str, Any]:
+    """Return what a server says of itself, once it can be reached.
+
+    Raises:
+        RedisError, OSError: It refuses: to wait would not help.
+    """
+    clock = asyncio.get_running_loop().time
+    started, reason, delay_s = clock(), "", MIN_WAIT_S
+    while True:
+        try:
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                facts = {**await redis.info("server"), **await redis.info("memory")}
+        except (RedisError, OSError, TimeoutError) as error:
+            if _is_refusal(error):
+                raise
+            if not reason:
+                log.warning(
+                    "Redis at %s (REDIS_URL) is not reached, waiting for it: %s", where, described(error)
+                )
+            reason = described(error)
+        else:
+            if reason:
+                log.info("Redis at %s is reached after %.1f s", where, clock() - started)
+            return facts
+        await asyncio.sleep(delay_s)
+        delay_s = min(MAX_WAIT_S, delay_s * 2)
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Tell whether a server would refuse the next call as well, until the operator changes something."""
+    # A replica whose primary is away, or a cluster that is being set up, answers so for a while.
+    return any(isinstance(each, _REFUSALS) and not isinstance(each, ClusterError) for each in _causes(error))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -112,12 +112,9 @@ class Consumer:
         self._retry_delay = 0.0
 
     async def ensure_groups(self) -> None:
-        """Create the consumer group on every stream. Idempotent; `take` creates a lost group again.
-
-        Raises:
-            QueueUnavailable: Redis cannot be reached.
-        """
-        await self._run("ensure_groups", *self._streams)
+        """Create the consumer group on every stream. Idempotent; `take` creates a missing one again."""
+        with _logged_while_away("create the groups"):
+            await self._run("ensure_groups", *self._streams)
 
     async def take(
         self, count: int, block_ms: int, *, yield_delay: Callable[[], float] = float

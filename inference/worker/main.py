@@ -38,7 +38,7 @@ from inference.queue.keys import Keys
 from inference.queue.loading_state import LoadingAnnouncer
 from inference.schema import Task
 from inference.settings import WorkerSettings
-from inference.stop_signals import stop_on_signals
+from inference.stop_signals import stop_on_signals, unless_stopped
 from inference.worker.base import STOP_TIMEOUT_S, WorkerLoop
 from inference.worker.chat_loop import ChatLoop
 from inference.worker.errors import WORKER_BROKEN
@@ -86,7 +86,6 @@ async def serve(  # noqa: PLR0913 - each is optional but the first three
         loading: Announces the tasks until the worker is ready for them; None: an announcer of its own.
 
     Raises:
-        QueueUnavailable: Redis cannot be reached at the start; later the worker waits for it.
         ModelBroken: A model fails on a blank image, or on job after job.
         CallTimeout: A model does not return.
         DecoderUnavailable: The decoder processes do not start.
@@ -206,8 +205,10 @@ async def _main(settings: WorkerSettings, load: Load, load_chat: LoadChat, loadi
     stop_on_signals(stop, "the worker")
     try:
         check_libraries(settings)
-        async with running_redis(settings) as redis_url:
-            await _load_and_serve(settings, load, load_chat, loading, redis_url, stop)
+        async with contextlib.AsyncExitStack() as stack:
+            redis_url = await unless_stopped(stop, stack.enter_async_context(running_redis(settings)))
+            if redis_url is not None:
+                await _load_and_serve(settings, load, load_chat, loading, redis_url, stop)
     except BeholderError as error:
         sys.stderr.write(f"beholder worker: {error}\n")
         return FATAL

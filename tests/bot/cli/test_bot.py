@@ -11,6 +11,9 @@ from discord import asset, gateway, http
 from pydantic import SecretStr
 
 from bot.cli.bot import FAILED, MISCONFIGURED, StartupError, run_until
+from inference.queue.connection import connect
+from inference.queue.embedded_redis import running_redis, socket_path
+from inference.settings import QueueSettings
 from tests.bot.harness import TIMEOUT_S, Harness
 
 
@@ -43,10 +46,39 @@ async def test_a_wrong_token_is_a_misconfiguration_and_not_repeated(harness: Har
     assert "not-the-token" not in str(error)
 
 
-async def test_an_unreachable_redis_is_a_misconfiguration(harness: Harness, tmp_path: Path) -> None:
-    error = await startup_error(harness, redis_url=SecretStr(f"unix://{tmp_path}/absent.sock"))
+async def test_a_redis_that_refuses_the_credentials_is_a_misconfiguration(
+    harness: Harness, tmp_path: Path
+) -> None:
+    async with running_redis(QueueSettings(_env_file=None, redis_url=None, data_dir=tmp_path)) as url:
+        redis = connect(url)
+        await redis.config_set("requirepass", "a-password")
+        await redis.aclose()
+        error = await startup_error(harness, redis_url=SecretStr(url))
     assert error.code == MISCONFIGURED
     assert "REDIS_URL" in str(error)
+    assert "Authentication required" in str(error)
+
+
+async def test_a_redis_that_is_away_at_the_start_is_waited_for(harness: Harness, tmp_path: Path) -> None:
+    stopped = asyncio.Event()
+    settings = harness.settings(redis_url=SecretStr(f"unix://{socket_path(tmp_path / 'redis')}"))
+    running = asyncio.create_task(run_until(settings, stopped))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(running), 1)
+    async with running_redis(QueueSettings(_env_file=None, redis_url=None, data_dir=tmp_path)):
+        await harness.wait_online(running)
+        stopped.set()
+        await asyncio.wait_for(running, TIMEOUT_S)
+
+
+async def test_a_bot_that_waits_for_redis_can_be_stopped(harness: Harness, tmp_path: Path) -> None:
+    stopped = asyncio.Event()
+    settings = harness.settings(redis_url=SecretStr(f"unix://{tmp_path}/absent.sock"))
+    running = asyncio.create_task(run_until(settings, stopped))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(running), 0.5)
+    stopped.set()
+    await asyncio.wait_for(running, 5)
 
 
 async def test_an_unreachable_discord_is_a_failure(harness: Harness, unused_tcp_port: int) -> None:

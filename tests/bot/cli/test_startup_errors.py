@@ -2,8 +2,10 @@
 
 import os
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,6 +123,52 @@ def test_a_malformed_redis_url_is_refused_without_its_password(
     assert "REDIS_URL (it begins with" in said
     assert "redis://[user:password@]host:port/0" in said
     assert "secret" not in said
+
+
+@pytest.fixture
+def no_redis() -> Iterator[str]:
+    """Give the address of a server that speaks another protocol."""
+
+    class Other(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.rfile.readline()
+            self.wfile.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"redis://:secret@127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("command", ["run", "bot", "worker", "sync"])
+def test_a_server_that_is_no_redis_is_refused(tmp_path: Path, no_redis: str, command: str) -> None:
+    code, said = outcome(tmp_path, command, REDIS_URL=no_redis, DISCORD_TOKEN=TOKEN)
+    assert code == 2
+    assert "(REDIS_URL) cannot be used" in said
+    assert "Correct REDIS_URL, or leave it out" in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize("command", ["run", "bot", "worker"])
+def test_a_redis_that_is_away_is_waited_for_until_the_command_is_stopped(
+    tmp_path: Path, command: str
+) -> None:
+    environment = {
+        **os.environ,
+        "BEHOLDER_DATA_DIR": str(tmp_path),
+        "REDIS_URL": f"unix://{tmp_path}/absent.sock",
+        "DISCORD_TOKEN": TOKEN,
+        "BEHOLDER_MODELS": "tiny",
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "bot", command], env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        # One line tells, and no second one while it waits.
+        assert "absent.sock (REDIS_URL) is not reached, waiting for it" in process.stderr.readline()
+        process.terminate()
+        assert process.wait(TIMEOUT_S) == 0
+        assert process.stderr.read() == ""
 
 
 @pytest.mark.parametrize("command", ["run", "worker", "models"])

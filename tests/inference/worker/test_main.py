@@ -10,8 +10,10 @@ from redis.asyncio import Redis
 
 from inference.errors import NotServed
 from inference.queue.client import Ticket
+from inference.queue.embedded_redis import running_redis, socket_path
 from inference.queue.keys import Keys
 from inference.schema import Answered, Failure, Result, replies
+from inference.settings import QueueSettings
 from inference.worker.base import STOP_TIMEOUT_S
 from inference.worker.main import FAILED, FATAL
 from tests.inference.process_probes import until, until_told
@@ -215,9 +217,39 @@ async def test_a_model_that_breaks_takes_its_worker_down_and_not_the_jobs(
     assert len(found) - found.count("model_failed") == 2
 
 
-async def test_without_a_redis_it_says_so_and_exits(tmp_path: Path) -> None:
-    async with worker(f"unix://{tmp_path}/no.sock", tmp_path / "diary") as process:
-        _, told = await process.communicate()
+async def test_a_redis_that_is_away_at_the_start_is_waited_for(tmp_path: Path, diary: Path) -> None:
+    redis = QueueSettings(_env_file=None, redis_url=None, data_dir=tmp_path)
+    url = f"unix://{socket_path(tmp_path / 'redis')}"
+    async with worker(url, diary) as process:
+        assert process.stderr is not None
+        async with asyncio.timeout(60):
+            while b"is not reached, waiting for it" not in await process.stderr.readline():
+                pass
+        async with running_redis(redis), asking(settings(url)) as asker:
+            assert await outcome(await asker.ask("q0")) == "q0: red"
+        # It is away again, and the worker is stopped meanwhile.
+        process.terminate()
+        async with asyncio.timeout(STOP_TIMEOUT_S + 20):
+            assert await process.wait() == 0
+
+
+async def test_a_worker_that_waits_for_redis_can_be_stopped(tmp_path: Path, diary: Path) -> None:
+    async with worker(f"unix://{tmp_path}/no.sock", diary) as process:
+        assert process.stderr is not None
+        async with asyncio.timeout(60):
+            while b"is not reached, waiting for it" not in await process.stderr.readline():
+                pass
+        process.terminate()
+        async with asyncio.timeout(5):
+            assert await process.wait() == 0
+
+
+async def test_a_redis_that_refuses_the_credentials_ends_the_worker(tmp_path: Path, diary: Path) -> None:
+    async with running_redis(QueueSettings(_env_file=None, redis_url=None, data_dir=tmp_path)) as url:
+        async with Redis.from_url(url) as redis:
+            await redis.config_set("requirepass", "a-password")
+        async with worker(url.replace("unix://", "unix://:wrong@"), diary) as process:
+            _, told = await process.communicate()
     assert process.returncode == FATAL
     assert b"REDIS_URL" in told.splitlines()[-1]
     assert b"Traceback" not in told
