@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import json
 import random
-import shutil
 import statistics
 import sys
 import tempfile
@@ -49,7 +48,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=3.5, help="requests a second")
     parser.add_argument("--kills", type=int, default=10, help="of each process")
-    parser.add_argument("--keep", type=Path, help="keep the logs and Redis's data in this folder")
+    parser.add_argument("--keep", type=Path, help="an empty folder for the data and the logs, to look at")
     return parser.parse_args()
 
 
@@ -179,14 +178,10 @@ def main() -> int:
         options.kills = 0
     scenes = pool(SCENES)
     say("pictures from {} to {} bytes".format(*sizes(scenes)))
-    folder = Path(tempfile.mkdtemp(prefix="beholder-chaos-"))
-    try:
+    with tempfile.TemporaryDirectory(prefix="beholder-chaos-") as name:
+        folder = Path(name) if options.keep is None else options.keep
+        folder.mkdir(parents=True, exist_ok=True)
         tally, kills = asyncio.run(run(options, folder, scenes))
-    finally:
-        if options.keep is not None:
-            shutil.rmtree(options.keep, ignore_errors=True)
-            shutil.copytree(folder, options.keep, ignore=shutil.ignore_patterns("*.sock", "attachments"))
-        shutil.rmtree(folder, ignore_errors=True)
     line = {
         "posted": tally.posted,
         "answered_once": tally.answered_once,

@@ -15,6 +15,8 @@ MAX_DOWN_S = 2.0
 """Seconds for which a killed process stays away, at most; it then takes its time to start."""
 FAULT_EVERY_S = 0.7
 STATUSES = (500, 502, 503)
+MAX_PENDING = 3
+"""Requests that are still to fail, at most: while the bot is away none are added."""
 GATEWAY_EVERY_S = 12.0
 HALT_EVERY_S = 15.0
 MAX_HALT_S = 6.0
@@ -62,9 +64,9 @@ async def fail_requests(discord: PocketDiscord, chance: random.Random) -> None:
     try:
         while True:
             await asyncio.sleep(chance.uniform(0, 2 * FAULT_EVERY_S))
-            kind = chance.choice(list(FaultKind))
-            status = chance.choice(STATUSES)
-            discord.faults.add(Fault(kind, times=chance.randint(1, 3), status=status))
+            kind, status = chance.choice(list(FaultKind)), chance.choice(STATUSES)
+            if discord.faults.pending < MAX_PENDING:
+                discord.faults.add(Fault(kind, times=chance.randint(1, 3), status=status))
     finally:
         discord.faults.clear()
 

@@ -46,6 +46,11 @@ class Faults:
         self._pending: list[Fault] = []
         self._repeats: Counter[str] = Counter()
 
+    @property
+    def pending(self) -> int:
+        """The number of requests that are still to fail."""
+        return sum(each.times for each in self._pending)
+
     def add(self, fault: Fault) -> None:
         """Add a fault. Of several that match a request, the first added applies."""
         self._pending.append(fault)
