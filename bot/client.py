@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from bot.command_sync import sync_at_start
 from bot.discord_api.edit_limiter import EditRateLimiter
+from bot.discord_api.refusal_gate import RefusalGate
 from bot.durable.runner import RequestRunner, retry_redis
 from bot.events.router import MessageRouter
 from bot.heartbeat import beat, in_session
@@ -90,6 +91,7 @@ class Beholder(commands.Bot):
         interactions: Accepts slash commands and message menus.
         submissions: Submits jobs; over the limit for one person they wait here.
         edit_limiter: Paces edits of streamed answers.
+        refusal_gate: Holds all requests back while Discord refuses this address.
     """
 
     bot_id: int
@@ -115,7 +117,9 @@ class Beholder(commands.Bot):
     ) -> None:
         shards = {"shard_id": settings.shard_id, "shard_count": settings.shard_count}
         options: dict[str, Any] = shards if settings.shard_count > 1 else {}
-        self.edit_limiter = EditRateLimiter()
+        self.edit_limiter, self.refusal_gate = EditRateLimiter(), RefusalGate()
+        trace = self.edit_limiter.trace()
+        self.refusal_gate.add_to(trace)
         super().__init__(
             command_prefix=(),
             help_command=None,
@@ -124,7 +128,7 @@ class Beholder(commands.Bot):
             max_messages=None,
             chunk_guilds_at_startup=False,
             member_cache_flags=discord.MemberCacheFlags.none(),
-            http_trace=self.edit_limiter.trace(),
+            http_trace=trace,
             **options,
         )
         self.settings = settings

@@ -50,6 +50,8 @@ class Delays:
             queue, and between two updates.
         link_embed_s: Seconds for Discord to embed a link's picture before the message is fetched again.
         backfill_retry_s: Seconds before a channel that could not be read is retried; doubled up to a minute.
+        login_retry_s: Seconds before a login that failed is tried again; doubled with each further one.
+        max_login_retry_s: Seconds between two logins, at most.
     """
 
     retry_s: float = 0.5
@@ -62,6 +64,8 @@ class Delays:
     queue_position_s: float = 3.0
     link_embed_s: float = 2.0
     backfill_retry_s: float = 2.0
+    login_retry_s: float = 1.0
+    max_login_retry_s: float = 60.0
 
 
 class LogSettings(BaseSettings):

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import logging
+import random
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 
 import aiohttp
 import discord
@@ -12,8 +14,10 @@ import discord
 from bot.cli.instance_lock import AlreadyRunning, only_instance
 from bot.cli.ready_line import ready_lines
 from bot.client import EXTENSIONS, Beholder, ContentNotGranted
+from bot.formatting.markdown import shorten
 from bot.settings import BotSettings, Delays
 from inference.errors import QueueUnavailable
+from inference.queue.connection import described
 from inference.queue.embedded_redis import running_redis
 from inference.stop_signals import stop_on_signals, unless_stopped
 
@@ -24,6 +28,9 @@ FAILED = 1
 MISCONFIGURED = 2
 """Exit code: only the operator can mend it."""
 CLOSE_TIMEOUT_S = 4.0
+HEALTHY_AFTER_S = 60.0
+"""Seconds after which a client counts as let in: the next failure counts as its first."""
+MAX_REASON_LENGTH = 200
 INVALID_TOKEN = 4004
 """The gateway's close code for a token that it does not know."""
 
@@ -123,10 +130,10 @@ async def run_until(
             return Beholder(settings, url, content=content, extensions=extensions, delays=delays)
 
         try:
-            await _run_client(client(content=True), token, stopped)
+            await _run_clients(partial(client, content=True), token, stopped, delays or Delays())
         except (ContentNotGranted, discord.PrivilegedIntentsRequired):
             log.warning("%s", NO_CONTENT)
-            await _run_client(client(content=False), token, stopped)
+            await _run_clients(partial(client, content=False), token, stopped, delays or Delays())
 
 
 @contextlib.contextmanager
@@ -161,6 +168,37 @@ async def redis_for(settings: BotSettings) -> AsyncIterator[str]:
         except QueueUnavailable as error:
             raise StartupError(str(error), MISCONFIGURED) from error
         yield url
+
+
+async def _run_clients(
+    make: Callable[[], Beholder], token: str, stopped: asyncio.Event, delays: Delays
+) -> None:
+    """Run one client after the other until `stopped` is set: one that Discord does not let in is tried again.
+
+    The times between two are spread by chance, since many bots come back when Discord does.
+
+    Raises:
+        StartupError: Only the operator can mend it.
+        ContentNotGranted, discord.PrivilegedIntentsRequired: It has to ask for less.
+    """
+    clock = asyncio.get_running_loop().time
+    delay_s, reason = delays.login_retry_s, ""
+    while not stopped.is_set():
+        client, started = make(), clock()
+        try:
+            await _run_client(client, token, stopped)
+        except StartupError as error:
+            if error.code == MISCONFIGURED:
+                raise
+            if clock() - started > HEALTHY_AFTER_S:
+                delay_s, reason = delays.login_retry_s, ""
+            if str(error) != reason:
+                log.warning("%s Trying again until it can.", error)
+            reason = str(error)
+        with contextlib.suppress(TimeoutError):
+            # A spread of retries, no secret.
+            await asyncio.wait_for(stopped.wait(), delay_s * random.uniform(0.5, 1.0))  # noqa: S311
+        delay_s = min(delays.max_login_retry_s, 2 * delay_s)
 
 
 async def _run_client(client: Beholder, token: str, stopped: asyncio.Event) -> None:
@@ -231,17 +269,16 @@ def startup_errors(client: Beholder) -> Iterator[None]:
     except QueueUnavailable as error:
         # It was there a moment ago: the next start waits for it.
         raise StartupError(str(error), FAILED) from error
-    except (
-        aiohttp.ClientError,
-        OSError,
-        TimeoutError,
-        discord.HTTPException,
-        discord.GatewayNotFound,
-    ) as error:
-        where = discord.http.Route.BASE
+    except discord.HTTPException as error:
+        # Its text may be a page of what stands before Discord's API.
+        text = shorten(" ".join(error.text.split()), MAX_REASON_LENGTH).rstrip(".")
         raise StartupError(
-            f"Discord cannot be reached at {where}: {type(error).__name__}: {error}", FAILED
+            f"Discord refuses the bot's requests with status {error.status}, code {error.code}: {text}.",
+            FAILED,
         ) from error
+    except (aiohttp.ClientError, OSError, TimeoutError, discord.GatewayNotFound) as error:
+        where = discord.http.Route.BASE
+        raise StartupError(f"Discord cannot be reached at {where}: {described(error)}.", FAILED) from error
     except AttributeError as error:
         # discord.py 2.7.1 raises it by mistake where the very first gateway connection fails.
         if client.ws is not None:

@@ -37,7 +37,7 @@ class Status(commands.Cog):
         except TimeoutError:
             raise QueueUnavailable from None
         await interaction.response.send_message(
-            format_status(status, details=is_manager),
+            format_status(status, details=is_manager, refusals=self._client.refusal_gate.refusals),
             ephemeral=True,
             allowed_mentions=discord.AllowedMentions.none(),
         )

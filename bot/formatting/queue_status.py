@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from bot.discord_api.refusal_gate import BANNED_AT, MAX_REFUSALS, WINDOW_S
 from bot.formatting.errors import error_sentence
 from bot.formatting.markdown import escape
 from inference.errors import from_code
@@ -17,12 +18,19 @@ ABILITIES: dict[Task, str] = {
 }
 
 
-def format_status(status: QueueStatus, *, details: bool, clock: Callable[[], float] = time.time) -> str:
+MANY_REFUSALS = 100
+"""Refusals of Discord's from which on an operator is told."""
+
+
+def format_status(
+    status: QueueStatus, *, details: bool, refusals: int = 0, clock: Callable[[], float] = time.time
+) -> str:
     """Write the state of the queue and its workers, a line for each thing.
 
     Args:
         status: The state.
         details: Whether the reader may see what is for the operator: addresses and models.
+        refusals: Requests that Discord has refused lately, which count toward a ban.
         clock: Returns Unix time in seconds.
     """
     jobs = status.open_jobs
@@ -31,6 +39,11 @@ def format_status(status: QueueStatus, *, details: bool, clock: Callable[[], flo
         _detail(each, clock()) if details else error_sentence(from_code(each.code, {}))
         for each in status.problems
     ]
+    if details and refusals >= MANY_REFUSALS:
+        problems.append(
+            f"Discord has refused {refusals} of my requests in the last {WINDOW_S / 60:.0f} minutes. At "
+            f"{BANNED_AT} it would ban this machine's address; at {MAX_REFUSALS} I stop sending. See my log."
+        )
     abilities = [_ability(name, status.workers.get(task, 0)) for task, name in ABILITIES.items()]
     return "\n".join([*abilities, under_way, *problems])
 

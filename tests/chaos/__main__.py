@@ -81,7 +81,7 @@ async def run(options: argparse.Namespace, folder: Path, scenes: list[Scene]) ->
             person = Person(session, index, traffic)
             traffic.people.append(await stack.enter_async_context(person))
         await asyncio.wait_for(traffic.prepare(), READY_S)
-        say(f"seed {options.seed}, mode {options.mode}: ready; {options.requests} requests at {options.rate}/s")
+        say(f"seed {options.seed}, mode {options.mode}: {options.requests} requests at {options.rate}/s")
         started = time.monotonic()
         async with troubles(options, discord, parts, traffic, chance):
             await traffic.send(options.requests, options.rate)

@@ -84,9 +84,10 @@ def _about(message: Message) -> str | None:
 
 
 def _shown(found: Iterable[Message]) -> str:
-    return " | ".join(
-        f"{each['content']!r}{' (loading)' if each['flags'] & LOADING else ''}" for each in found
-    ) or "nothing"
+    return (
+        " | ".join(f"{each['content']!r}{' (loading)' if each['flags'] & LOADING else ''}" for each in found)
+        or "nothing"
+    )
 
 
 async def _messages(person: Person, channel: str) -> list[Message]:

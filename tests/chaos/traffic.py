@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import aiohttp
@@ -248,24 +249,13 @@ class Traffic:
             sent = time.time()
             start = len(person.heard)
             nonce = await self._interact(kind, person, channel, scene)
-            created = await person.hear(
-                lambda what, data, nonce=nonce: what == "INTERACTION_CREATE" and data.get("nonce") == nonce,
-                start=start,
-            )
+            created = await person.hear(partial(_is_created, nonce), start=start)
             interaction = str(created["id"])
             refused = self._refused[interaction] = asyncio.get_running_loop().create_future()
-            stated = await person.hear(
-                lambda what, data, id_=interaction: (
-                    what in {"INTERACTION_SUCCESS", "INTERACTION_FAILURE"} and data.get("id") == id_
-                ),
-                start=start,
-                seconds=STATED_S,
-            )
+            stated = await person.hear(partial(_is_stated, interaction), start=start, seconds=STATED_S)
             reason = "the application did not respond"
             if "reason_code" not in stated:
-                request = Request(
-                    kind, channel, scene.answer if kind == "ask" else "", interaction, sent
-                )
+                request = Request(kind, channel, scene.answer if kind == "ask" else "", interaction, sent)
                 self._register(request)
                 answering = asyncio.create_task(self._until_answered(request))
                 await asyncio.wait([answering, refused], return_when=asyncio.FIRST_COMPLETED)
@@ -309,3 +299,11 @@ class Traffic:
             form.add_field(f"files[{number}]", raw, filename=name, content_type="application/octet-stream")
         await person.request("POST", "/interactions", data=form)
         return nonce
+
+
+def _is_created(nonce: str, kind: str, data: Mapping[str, Any]) -> bool:
+    return kind == "INTERACTION_CREATE" and data.get("nonce") == nonce
+
+
+def _is_stated(interaction: str, kind: str, data: Mapping[str, Any]) -> bool:
+    return kind in {"INTERACTION_SUCCESS", "INTERACTION_FAILURE"} and data.get("id") == interaction

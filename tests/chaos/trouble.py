@@ -13,7 +13,9 @@ MIN_OPEN = 5
 """Requests that are open when a process is killed."""
 MAX_DOWN_S = 2.0
 """Seconds for which a killed process stays away, at most; it then takes its time to start."""
-FAULT_EVERY_S = 0.7
+FAULT_EVERY_S = 2.0
+"""Seconds between two faults, each of one to three requests, on average."""
+KINDS = (FaultKind.STATUS, FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER)
 STATUSES = (500, 502, 503)
 MAX_PENDING = 3
 """Requests that are still to fail, at most: while the bot is away none are added."""
@@ -46,7 +48,7 @@ async def kill_parts(
     starting: list[asyncio.Task[None]] = []
     for part in order:
         await asyncio.sleep(chance.uniform(0.3, 1.7) * within_s / len(order))
-        while len(traffic.open) < MIN_OPEN or not part.is_alive:  # it may start just now
+        while len(traffic.open) < MIN_OPEN or not part.is_alive:  # noqa: ASYNC110 - others' doing
             # Not always at the first moment of a burst.
             await asyncio.sleep(chance.uniform(0, 0.3))
         await part.kill()
@@ -64,7 +66,7 @@ async def fail_requests(discord: PocketDiscord, chance: random.Random) -> None:
     try:
         while True:
             await asyncio.sleep(chance.uniform(0, 2 * FAULT_EVERY_S))
-            kind, status = chance.choice(list(FaultKind)), chance.choice(STATUSES)
+            kind, status = chance.choice(KINDS), chance.choice(STATUSES)
             if discord.faults.pending < MAX_PENDING:
                 discord.faults.add(Fault(kind, times=chance.randint(1, 3), status=status))
     finally:

@@ -187,6 +187,10 @@ class Routes(list[Route]):
         return register
 
 
+VIA = "1.1 pocket"
+"""The Via header, by which discord.py knows an answer of the API's."""
+
+
 @dataclass
 class Exchange:
     """What is known of a request while it is answered, for observers."""
@@ -195,6 +199,7 @@ class Exchange:
     caller: User | None = None
     body: Body = field(default_factory=Body)
     headers: dict[str, str] = field(default_factory=dict)
+    via: str = VIA
 
 
 class Endpoint:
@@ -214,7 +219,7 @@ class Endpoint:
                 request.transport.abort()
             return web.Response(status=500)
         self._observe(request, exchange, reply)
-        return respond(reply, exchange.headers)
+        return respond(reply, exchange.headers, exchange.via)
 
     async def _answer_or_error(self, request: web.Request, exchange: Exchange) -> Reply:
         try:
@@ -226,8 +231,8 @@ class Endpoint:
         exchange.caller = caller = self._authenticate(request)
         fault = self._fault(caller)
         if fault is not None and fault.kind is not FaultKind.CUT_AFTER:
-            await read_body(request, self._pocket.limits)
-            return self._apply_fault(fault)
+            exchange.body = await read_body(request, self._pocket.limits)
+            return self._apply_fault(fault, exchange)
         limit = self._check_rate_limit(request, caller)
         exchange.headers |= limit.headers
         exchange.body = await read_body(request, self._pocket.limits)
@@ -254,9 +259,14 @@ class Endpoint:
             return None
         return self._pocket.faults.take(self._route.method, self._route.template)
 
-    def _apply_fault(self, fault: Fault) -> Reply:
+    def _apply_fault(self, fault: Fault, exchange: Exchange) -> Reply:
         if fault.kind is FaultKind.CUT_BEFORE:
             raise ConnectionAborted
+        if fault.kind is FaultKind.REFUSED:
+            exchange.via = ""
+            exchange.headers["Retry-After"] = str(fault.retry_after_s)
+            body = {"message": "You are being blocked from accessing our API temporarily.", "code": 0}
+            return Reply(429, body | {"retry_after": fault.retry_after_s, "global": False})
         return Reply(fault.status, {"message": f"{fault.status}: Internal Server Error", "code": 0})
 
     def _check_rate_limit(self, request: web.Request, caller: User | None) -> RateLimitResult:
@@ -287,9 +297,15 @@ class Endpoint:
         )
 
 
-def respond(reply: Reply, headers: dict[str, str]) -> web.Response:
-    """Build the HTTP response, with the content type and the Via header that discord.py expects."""
-    headers = headers | {"Via": "1.1 pocket"}
+def respond(reply: Reply, headers: dict[str, str], via: str = VIA) -> web.Response:
+    """Build the HTTP response, with the content type and the Via header that discord.py expects.
+
+    Args:
+        reply: The answer.
+        headers: Its other headers.
+        via: Empty: the answer is not the API's, and has no such header.
+    """
+    headers = headers | ({"Via": via} if via else {})
     if reply.body is None:
         return web.Response(status=reply.status, headers=headers)
     headers["Content-Type"] = "application/json"

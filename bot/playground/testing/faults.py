@@ -14,6 +14,9 @@ class FaultKind(Enum):
     """The connection is aborted before the request has an effect."""
     CUT_AFTER = auto()
     """The request has its effect, and the connection is aborted before the answer."""
+    REFUSED = auto()
+    """The answer is a 429 that does not come from the API but from what stands before it, for the whole
+    address: without a Via header, with Retry-After. The request has no effect."""
 
 
 @dataclass
@@ -24,6 +27,7 @@ class Fault:
         kind: How they fail.
         times: How many requests fail.
         status: The status of the answer, for `STATUS`.
+        retry_after_s: Seconds, for `REFUSED`.
         method: The HTTP method to match, None for any.
         template: The path template to match, None for any.
     """
@@ -31,6 +35,7 @@ class Fault:
     kind: FaultKind
     times: int = 1
     status: int = 500
+    retry_after_s: int = 1
     method: str | None = None
     template: str | None = None
 

@@ -4,13 +4,18 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from discord import asset, gateway, http
 from pydantic import SecretStr
 
-from bot.cli.bot import FAILED, MISCONFIGURED, StartupError, run_until
+from bot.cli.bot import MISCONFIGURED, StartupError, run_until
+from bot.playground.testing.faults import Fault, FaultKind
+from bot.settings import Delays
 from inference.queue.connection import connect
 from inference.queue.embedded_redis import running_redis, socket_path
 from inference.settings import QueueSettings
@@ -81,20 +86,66 @@ async def test_a_bot_that_waits_for_redis_can_be_stopped(harness: Harness, tmp_p
     await asyncio.wait_for(running, 5)
 
 
-async def test_an_unreachable_discord_is_a_failure(harness: Harness, unused_tcp_port: int) -> None:
+QUICK = Delays(login_retry_s=0.05, max_login_retry_s=0.1)
+
+
+@asynccontextmanager
+async def starting(harness: Harness, **changes: object) -> AsyncIterator["asyncio.Task[None]"]:
+    """Start a bot that cannot log in yet; stop it when the block ends."""
+    stopped = asyncio.Event()
+    running = asyncio.create_task(run_until(harness.settings(**changes), stopped, delays=QUICK))
+    try:
+        yield running
+    finally:
+        stopped.set()
+        async with asyncio.timeout(TIMEOUT_S):
+            await running
+
+
+async def logged(caplog: pytest.LogCaptureFixture, sentence: str) -> None:
+    """Wait until a sentence was logged."""
+    async with asyncio.timeout(TIMEOUT_S):
+        while not any(sentence in each for each in caplog.messages):  # noqa: ASYNC110 - a log has no event
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (Fault(FaultKind.STATUS, status=503), "Discord refuses the bot's requests with status 503"),
+        (Fault(FaultKind.STATUS, status=400), "Discord refuses the bot's requests with status 400"),
+        (Fault(FaultKind.STATUS, status=403), "Discord refuses the bot's requests with status 403"),
+        (Fault(FaultKind.REFUSED, retry_after_s=0), "Discord refuses the bot's requests with status 429"),
+        (Fault(FaultKind.CUT_BEFORE), "Discord cannot be reached at http"),
+    ],
+)
+async def test_a_login_that_discord_does_not_take_is_tried_again(
+    harness: Harness, caplog: pytest.LogCaptureFixture, fault: Fault, sentence: str
+) -> None:
+    harness.pocket.faults.add(replace(fault, times=4, method="GET", template="/users/@me"))
+    async with starting(harness) as running:
+        await harness.wait_online(running)
+    (said,) = (each for each in caplog.messages if "Trying again" in each)
+    assert sentence in said
+
+
+async def test_an_unreachable_discord_is_waited_for(
+    harness: Harness, unused_tcp_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
     api = f"http://127.0.0.1:{unused_tcp_port}/api/v10"
-    error = await startup_error(harness, discord_api=api)
-    assert error.code == FAILED
-    assert api in str(error)
+    async with starting(harness, discord_api=api) as running:
+        await logged(caplog, f"Discord cannot be reached at {api}")
+        assert not running.done()
 
 
-async def test_an_unreachable_gateway_is_a_failure(
-    harness: Harness, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+async def test_an_unreachable_gateway_is_waited_for(
+    harness: Harness, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("discord.client.ExponentialBackoff.delay", lambda _: 0.01)
-    error = await startup_error(harness, discord_gateway=f"ws://127.0.0.1:{unused_tcp_port}/gateway")
-    assert error.code == FAILED
-    assert "gateway" in str(error)
+    gateway = f"ws://127.0.0.1:{unused_tcp_port}/gateway"
+    async with starting(harness, discord_gateway=gateway) as running:
+        await logged(caplog, "Discord's gateway cannot be reached")
+        assert not running.done()
 
 
 def run_python(*arguments: str, **extra: str) -> "subprocess.CompletedProcess[str]":

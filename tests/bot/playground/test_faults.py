@@ -65,3 +65,10 @@ async def test_an_observer_that_fails_does_no_harm(place: Place, caplog: pytest.
     place.pocket.observers.append(fail)
     await place.bot.get("/users/@me")
     assert "Observer failed" in caplog.text
+
+
+async def test_a_refusal_before_the_api_has_no_via_header(place: Place) -> None:
+    place.pocket.faults.add(Fault(FaultKind.REFUSED, retry_after_s=7))
+    answer = await place.bot.ask("POST", f"{place.general}/messages", {"content": "x"})
+    assert (answer.status, answer.headers["Retry-After"]) == (429, "7")
+    assert "Via" not in answer.headers
