@@ -309,8 +309,9 @@ class AnswerStream:
         sent = await send_message(target.channel, content, nonce=nonce, view=view, reply_to=reply_to)
         self._sent += 1
         message = discord.PartialMessage(channel=sent.channel, id=sent.id)
-        # Where the nonce was known, Discord has returned the message that exists already.
-        self._posted.append(PostedPage(message, content if sent.content == content else None, look))
+        # Where the nonce was known, Discord has returned the message that exists already, as it was sent then.
+        is_as_sent = sent.content == content and _button_ids(sent) == _button_ids_of(view)
+        self._posted.append(PostedPage(message, content if is_as_sent else None, look))
         await self._on_posted(self.message_ids)
 
     def _page(self, at: int) -> tuple[str, MakeView | None, str]:
@@ -320,3 +321,12 @@ class AnswerStream:
         if at < len(desired.pages) - 1 or desired.view is None:
             return desired.pages[at], None, ""
         return desired.pages[at], desired.view, desired.look
+
+
+def _button_ids(message: discord.Message) -> list[str | None]:
+    rows = (each for each in message.components if isinstance(each, discord.ActionRow))
+    return [getattr(button, "custom_id", None) for row in rows for button in row.children]
+
+
+def _button_ids_of(view: MakeView | None) -> list[str | None]:
+    return [] if view is None else [getattr(each, "custom_id", None) for each in view().children]

@@ -37,6 +37,20 @@ async def test_a_broken_connection_neither_repeats_a_message_nor_loses_text(
         await harness.all_closed()
 
 
+async def test_an_answer_whose_first_message_was_cut_off_has_the_buttons_of_its_end(harness: Harness) -> None:
+    async with chat_worker(harness) as worker, harness.bot():
+        thread_id = await open_thread(harness)
+        await wait_finished(harness, thread_id, 1)
+        worker.pieces = lambda _: ["short"]
+        harness.pocket.faults.add(Fault(FaultKind.CUT_AFTER, method="POST", template=SEND))
+        await harness.ada.post(thread_id, "say little")
+        await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
+        await harness.all_closed()
+        _, answer = await wait_for_messages(harness, thread_id, lambda found: len(found) == 2)
+        assert answer["content"] == "short"
+        assert is_finished(answer)
+
+
 async def test_deleting_the_message_of_an_answer_stops_its_job(harness: Harness) -> None:
     async with chat_worker(harness) as worker, harness.bot():
         worker.pieces, worker.pieces_before_gate = lambda _: WORDS, 5
