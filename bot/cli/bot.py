@@ -17,8 +17,8 @@ from bot.client import EXTENSIONS, Beholder, ContentNotGranted
 from bot.formatting.markdown import shorten
 from bot.settings import BotSettings, Delays
 from inference.errors import QueueUnavailable
-from inference.queue.connection import described
 from inference.queue.embedded_redis import running_redis
+from inference.queue.redis_state import described
 from inference.stop_signals import stop_on_signals, unless_stopped
 
 log = logging.getLogger(__name__)

@@ -213,10 +213,8 @@ async def retry_redis(operation: Callable[[], Awaitable[T]]) -> T:
     """Retry `operation` with backoff until Redis is reachable. It must be idempotent."""
     delay = REDIS_RETRY_DELAY_S
     while True:
-        try:
+        with contextlib.suppress(QueueUnavailable):
             return await operation()
-        except QueueUnavailable:
-            log.warning("Redis not reached, again in %.2f s", delay)
         await asyncio.sleep(delay)
         delay = min(MAX_REDIS_RETRY_DELAY_S, delay * 2)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import enum
-import logging
 import re
 import weakref
 from dataclasses import dataclass
@@ -12,8 +11,6 @@ import discord
 from bot.images.extract import ImageRef, extract_images
 from handlers.storage.read_cursors import ReadCursors
 from inference.errors import QueueUnavailable
-
-log = logging.getLogger(__name__)
 
 _USER_MESSAGE_TYPES = frozenset({discord.MessageType.default, discord.MessageType.reply})
 """Types of messages that members write; all others are Discord's own notices."""
@@ -141,7 +138,6 @@ class MessageRouter:
                 if incoming is not None:
                     await self._handle(incoming)
             except QueueUnavailable:
-                log.warning("message %d: Redis not reached, taken up when it is back", message.id)
                 self._cursors.mark_behind(channel_id, message.id)
             else:
                 self._cursors.seen(channel_id, message.id, private=is_direct(message))

@@ -16,6 +16,7 @@ from bot.discord_api.errors import (
     DISCORD_ERRORS,
     TOKEN_EXPIRED,
     UNKNOWN_MESSAGE,
+    UNKNOWN_WEBHOOK,
 )
 from bot.discord_api.outgoing import OutgoingFile, OutgoingMessage
 from bot.discord_api.retry import retry_discord
@@ -89,7 +90,8 @@ class DeferredResponse:
         """Put the outcome in place of the placeholder. Idempotent.
 
         Returns:
-            The message; None where somebody has deleted the placeholder: then the outcome is not wanted.
+            The message; None where somebody has deleted the placeholder, or where there was none, since the
+            interaction was not deferred in time: then the outcome is not wanted.
 
         Raises:
             TokenExpired: It can no longer be shown this way.
@@ -127,7 +129,7 @@ class DeferredResponse:
         """Retry until the token expires; a message that was deleted stays deleted.
 
         Returns:
-            What `operation` returns; None where the message was deleted.
+            What `operation` returns; None where the message was deleted, or never was.
         """
         left = self._expires - asyncio.get_running_loop().time()
         try:
@@ -135,6 +137,10 @@ class DeferredResponse:
         except DiscordUnavailable as error:
             raise TokenExpired from error
         except discord.HTTPException as error:
+            if error.code == UNKNOWN_WEBHOOK and self._expires > asyncio.get_running_loop().time():
+                # The process was killed before it could defer, and Discord has told the member.
+                log.info("%s: it was never deferred", self._request_id)
+                return None
             if error.code in TOKEN_EXPIRED:
                 raise TokenExpired from error
             if error.code != UNKNOWN_MESSAGE:

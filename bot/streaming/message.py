@@ -309,7 +309,7 @@ class AnswerStream:
         sent = await send_message(target.channel, content, nonce=nonce, view=view, reply_to=reply_to)
         self._sent += 1
         message = discord.PartialMessage(channel=sent.channel, id=sent.id)
-        # Where the nonce was known, Discord has returned the message that exists already, as it was sent then.
+        # Where the nonce was known, Discord has returned the message that exists, as it was sent then.
         is_as_sent = sent.content == content and _button_ids(sent) == _button_ids_of(view)
         self._posted.append(PostedPage(message, content if is_as_sent else None, look))
         await self._on_posted(self.message_ids)

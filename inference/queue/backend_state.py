@@ -1,5 +1,6 @@
 """The last problem of a worker's model server, for its log and for `/status`."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -101,26 +102,21 @@ class BackendState:
         if self._last != (problem.code, problem.sentence):
             self._last = (problem.code, problem.sentence)
             log.error("conversations fail: %s", problem.sentence)
-        try:
+        with contextlib.suppress(QueueUnavailable):
             async with translated(), self._redis.pipeline(transaction=True) as pipe:
                 pipe.hset(self._key, self._worker, problem.model_dump_json())
                 pipe.expire(self._key, PROBLEM_RETENTION_S)
                 await pipe.execute()
-        except QueueUnavailable as away:
-            log.warning("could not report a problem: %s", away)
 
     async def worked(self) -> None:
         """Report that the model server works."""
         if self._last is None:
             return
-        log.info("conversations work again")
-        try:
+        with contextlib.suppress(QueueUnavailable):
             async with translated():
                 await self._redis.hdel(self._key, self._worker)
-        except QueueUnavailable as away:
-            log.warning("could not report that a problem is over: %s", away)
-            return
-        self._last = None
+            log.info("conversations work again")
+            self._last = None
 
 
 async def read_status(redis: Client, keys: Keys) -> QueueStatus:

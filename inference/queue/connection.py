@@ -23,6 +23,7 @@ from redis.exceptions import (
 
 from inference.errors import QueueUnavailable
 from inference.queue.redis_binary import OLDEST, parse_version, written
+from inference.queue.redis_state import STATE, described
 
 log = logging.getLogger(__name__)
 
@@ -102,12 +103,6 @@ def _malformed(url: str, why: str = "") -> QueueUnavailable:
     )
 
 
-def described(error: BaseException) -> str:
-    """Name an error for a sentence, without a full stop; many of them have no text."""
-    text = " ".join(str(error).split()).rstrip(". ")
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
 def connect_blocking(like: Client) -> Client:
     """Return a client for `read_after`, to the same server as `like`.
 
@@ -142,7 +137,9 @@ async def read_after(
         async with asyncio.timeout(seconds + CONNECT_TIMEOUT_S):
             answer: Any = await blocking.xread(streams, count=count, block=milliseconds)
     except (RedisError, OSError, TimeoutError) as error:
+        STATE.failed(error)
         raise QueueUnavailable(f"Redis went away: {described(error)}") from error
+    STATE.answered()
     return [
         (stream, [(entry, fields or {}) for entry, fields in entries]) for stream, entries in answer or []
     ]
@@ -166,6 +163,8 @@ def address(url: str) -> str:
 async def translated() -> AsyncIterator[None]:
     """Translate redis-py's errors, and a call of more than `CALL_TIMEOUT_S`, into `QueueUnavailable`.
 
+    The change is logged (`inference.queue.redis_state`), so that its callers need not.
+
     Raises:
         QueueUnavailable: Redis went away, does not answer, or refuses.
     """
@@ -173,7 +172,9 @@ async def translated() -> AsyncIterator[None]:
         async with asyncio.timeout(CALL_TIMEOUT_S):
             yield
     except (RedisError, OSError, TimeoutError) as error:
+        STATE.failed(error)
         raise QueueUnavailable(f"Redis did not answer: {described(error)}") from error
+    STATE.answered()
 
 
 async def check(url: str) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -113,7 +113,7 @@ class Consumer:
 
     async def ensure_groups(self) -> None:
         """Create the consumer group on every stream. Idempotent; `take` creates a missing one again."""
-        with _logged_while_away("create the groups"):
+        with contextlib.suppress(QueueUnavailable):
             await self._run("ensure_groups", *self._streams)
 
     async def take(
@@ -140,8 +140,8 @@ class Consumer:
                 if (seconds := yield_delay()) > 0:
                     await asyncio.sleep(seconds)
                 entries, marks = await self._run("take", self.name, count, *self._streams)
-        except QueueUnavailable as error:
-            await self._back_off(error, until)
+        except QueueUnavailable:
+            await self._back_off(until)
             return []
         self._retry_delay = 0.0
         return await self._valid_jobs(entries)
@@ -155,10 +155,8 @@ class Consumer:
         """
         await read_after(self._blocking, dict(zip(self._streams, marks, strict=True)), 1, seconds)
 
-    async def _back_off(self, error: QueueUnavailable, until: float) -> None:
+    async def _back_off(self, until: float) -> None:
         """Sleep before the next try, not beyond `until` (the event loop's time)."""
-        if not self._retry_delay:
-            log.warning("Redis is away, waiting for it: %s", error)
         self._retry_delay = min(MAX_RETRY_DELAY_S, max(MIN_RETRY_DELAY_S, self._retry_delay * 2))
         await asyncio.sleep(max(0.0, min(self._retry_delay, until - asyncio.get_running_loop().time())))
 
@@ -262,7 +260,7 @@ class Consumer:
         """Renew claims; call it more often than every `claim_seconds`. A claim that is lost stays lost."""
         pairs = [argument for each in claimed for argument in (each.stream, each.entry_id)]
         if pairs:
-            with _logged_while_away("renew a claim"):
+            with contextlib.suppress(QueueUnavailable):
                 await self._run("renew", self.name, *pairs)
 
     async def finish(self, claimed: ClaimedJob, reply: Result | Failure) -> None:
@@ -334,8 +332,7 @@ class Consumer:
         """
         try:
             return bool(await self._run("publish_delta", job.id, delta.model_dump_json(), self._retention_ms))
-        except QueueUnavailable as error:
-            log.warning("could not publish a delta: %s", error)
+        except QueueUnavailable:
             return True
 
     async def hold_deadline(self, claimed: ClaimedJob, lease_s: float) -> float:
@@ -345,7 +342,7 @@ class Consumer:
             The job's deadline: Unix time in seconds. While Redis is away, the one that it was claimed with.
         """
         moved: bytes | float = claimed.extended
-        with _logged_while_away("hold a deadline"):
+        with contextlib.suppress(QueueUnavailable):
             moved = await self._run("hold_deadline", claimed.job.id, claimed.entry_id, self._clock(), lease_s)
         return claimed.job.deadline - claimed.extended + float(moved)
 
@@ -357,12 +354,12 @@ class Consumer:
         """Register this worker as live and ready for `ttl` seconds from now; 0: as gone."""
         if self._loading is not None:
             await self._loading.ready(self._tasks)
-        with _logged_while_away("beat"):
+        with contextlib.suppress(QueueUnavailable):
             await self._run("beat", self.name, ttl, *self._tasks)
 
     async def leave(self) -> None:
         """Give all claimed jobs back at once, and count as gone: for a worker that stops in good order."""
-        with _logged_while_away("leave"):
+        with contextlib.suppress(QueueUnavailable):
             await self._run("leave", self.name, len(self._tasks), *self._tasks, *self._streams)
 
     async def close(self) -> None:
@@ -375,16 +372,7 @@ class Consumer:
         while True:
             try:
                 return await call()
-            except QueueUnavailable as error:
+            except QueueUnavailable:
                 if asyncio.get_running_loop().time() >= until:
                     raise
-                await self._back_off(error, until)
-
-
-@contextlib.contextmanager
-def _logged_while_away(action: str) -> Iterator[None]:
-    """Log instead of raising where Redis is away, for calls that are repeated anyway."""
-    try:
-        yield
-    except QueueUnavailable as error:
-        log.warning("could not %s: %s", action, error)
+                await self._back_off(until)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -15,8 +14,6 @@ from inference.queue.connection import Client
 from inference.queue.keys import Keys
 from inference.queue.scripts import Scripts
 from inference.schema import Task
-
-log = logging.getLogger(__name__)
 
 LEASE_S: Final = 30.0
 """Seconds for which an announcement holds: loading a model may keep the worker from renewing it."""
@@ -62,7 +59,7 @@ class LoadingAnnouncer:
     """Announces that one worker loads the models of its tasks, until it is ready for them.
 
     Meanwhile jobs for these tasks are accepted, and their deadlines stand still (up to `lease_s` longer than
-    it takes). A worker that dies is forgotten after `lease_s`. While Redis is away it only logs.
+    it takes). A worker that dies is forgotten after `lease_s`. While Redis is away nothing is announced.
 
     Args:
         redis: The Redis client.
@@ -114,12 +111,10 @@ class LoadingAnnouncer:
             if not self._tasks:
                 return
             state = self._state.model_dump_json()
-            try:
+            with contextlib.suppress(QueueUnavailable):
                 await self._run(
                     "announce_loading", self.worker, self._lease_s, self._clock(), state, *self._tasks
                 )
-            except QueueUnavailable as error:
-                log.warning("could not announce that models are being loaded: %s", error)
 
     async def begin(self, number: int) -> None:
         """Announce that the model of this number, from 1, is being loaded."""
@@ -158,10 +153,8 @@ class LoadingAnnouncer:
         async with self._announcing:
             tasks, self._tasks = self._tasks, ()
         if tasks:
-            try:
+            with contextlib.suppress(QueueUnavailable):
                 await self._run("withdraw_loading", self.worker, *tasks)
-            except QueueUnavailable as error:
-                log.warning("could not withdraw what was announced: %s", error)
 
 
 async def read_task_state(run: Scripts, task: Task) -> TaskState:

@@ -1,6 +1,7 @@
 """The bot's reader of its reply stream; one for each bot process."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 
@@ -48,22 +49,16 @@ class ReplyReader:
         self._stream = stream
         self._pending = pending
         self._on_connect = on_connect
+        self._retry_delay = MIN_RETRY_DELAY_S
 
     async def run(self) -> None:
         """Read until this task is cancelled; while Redis is away, retry with exponential backoff."""
-        delay = 0.0
         while True:
-            try:
+            with contextlib.suppress(QueueUnavailable):
                 await self._on_connect()
-                if delay:
-                    log.info("Redis is back")
-                delay = 0.0
                 await self._read_forever()
-            except QueueUnavailable as error:
-                if not delay:
-                    log.warning("Redis is away, waiting for it: %s", error)
-                delay = min(MAX_RETRY_DELAY_S, max(MIN_RETRY_DELAY_S, delay * 2))
-                await asyncio.sleep(delay)
+            await asyncio.sleep(self._retry_delay)
+            self._retry_delay = min(MAX_RETRY_DELAY_S, self._retry_delay * 2)
 
     async def _read_forever(self) -> None:
         last_id = b"0-0"
@@ -75,6 +70,8 @@ class ReplyReader:
                 last_id = entries[-1][0]
                 async with translated():
                     await self._redis.xdel(self._stream, *(entry_id for entry_id, _ in entries))
+            # After a whole round: a server may answer one call and not the next.
+            self._retry_delay = MIN_RETRY_DELAY_S
 
     def _dispatch(self, entry_id: bytes, raw: bytes) -> None:
         try:

@@ -10,10 +10,12 @@ import pytest
 from bot.formatting.status import NO_WORKER, REDIS_AWAY
 from bot.playground.testing.faults import Fault, FaultKind
 from inference.queue.connection import connect
+from tests.bot.command_calls import FILE, CommandCaller, option
 from tests.bot.harness import NOTICES_AT_ONCE, SHORT_DELAYS, Harness, picture, wait_until
 from tests.e2e.member import Message
 
 SEND = "/channels/{channel_id}/messages"
+CALLBACK = "/interactions/{interaction_id}/{interaction_token}/callback"
 CIRCLE = [("a.png", picture("a red circle"))]
 
 
@@ -59,6 +61,23 @@ async def test_a_placeholder_of_an_earlier_process_becomes_the_answer(
         assert (await harness.ada.reply_to(mentioned))["content"] == NO_WORKER
     async with harness.worker(), harness.bot():
         assert await outcome(harness, mentioned) == "a red circle"
+
+
+async def test_a_command_that_was_never_deferred_is_not_answered_after_a_restart(harness: Harness) -> None:
+    async with harness.worker():
+        async with harness.process():
+            harness.pocket.faults.add(
+                Fault(FaultKind.CUT_BEFORE, times=1000, method="POST", template=CALLBACK)
+            )
+            files = [option(FILE, "image", 0)]
+            await CommandCaller(harness.ada).call(harness.general, "describe", *files, files=CIRCLE)
+            while not await harness.open_requests():
+                await asyncio.sleep(0.01)
+        await harness.ada.hear(lambda kind, _: kind == "INTERACTION_FAILURE")
+        harness.pocket.faults.clear()
+        async with harness.bot():
+            await harness.all_closed()
+    assert await harness.ada.request("GET", f"/channels/{harness.general}/messages") == []
 
 
 async def test_a_request_that_discord_fails_for_longer_than_it_is_tried_is_answered_without_a_reconnect(

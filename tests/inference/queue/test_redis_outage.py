@@ -1,12 +1,15 @@
 """Redis goes away and comes back: no job is lost, and no call hangs."""
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -15,6 +18,7 @@ from inference.queue.client import InferenceClient
 from inference.queue.connection import CALL_TIMEOUT_S, connect
 from inference.queue.embedded_redis import running_redis
 from inference.queue.keys import Keys
+from inference.queue.redis_state import RedisState
 from inference.schema import job_id
 from inference.settings import QueueSettings
 from tests.inference.queue.harness import QueueHarness, captioned, names_of, queue_on, until
@@ -128,3 +132,30 @@ async def test_a_worker_survives_a_server_that_is_not_there(tmp_path: Path) -> N
         assert await worker.claim_abandoned() == []
         await worker.beat(10)
         await worker.leave()
+
+
+async def test_a_redis_that_is_away_is_told_once_and_not_asked_without_a_pause(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    # Not the state that the outages of other tests have left in this process.
+    monkeypatch.setattr("inference.queue.connection.STATE", RedisState())
+    settings = QueueSettings(_env_file=None, redis_url=None, data_dir=tmp_path)
+    async with AsyncExitStack() as stack:
+        async with running_redis(settings) as url:
+            given = settings.model_copy(update={"redis_url": SecretStr(url)})
+            client = await stack.enter_async_context(InferenceClient.open(given, "bot"))
+        # The server has stopped, and nothing is pending.
+        await asyncio.sleep(1.5)
+        asked = sum("Redis" in each for each in caplog.messages)
+        async with running_redis(settings):
+            await until(lambda: _is_told(caplog, "Redis is back after"))
+            told = [each for each in caplog.messages if each.startswith("Redis is ")]
+            await client.ping()
+    assert asked <= 2, caplog.messages
+    assert [each[:13] for each in told] == ["Redis is away", "Redis is back"]
+
+
+async def _is_told(caplog: pytest.LogCaptureFixture, start: str) -> bool:
+    await asyncio.sleep(0)
+    return any(each.startswith(start) for each in caplog.messages)
