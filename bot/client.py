@@ -1,6 +1,5 @@
 """The Discord client: connections, intents, lifecycle, and what all features share. It builds no feature."""
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from pydantic import SecretStr
 
 from bot.command_sync import sync_at_start
 from bot.discord_api.edit_limiter import EditRateLimiter
+from bot.discord_api.parser_guard import guard_parsers
 from bot.discord_api.refusal_gate import RefusalGate
 from bot.durable.runner import RequestRunner, retry_redis
 from bot.events.router import MessageRouter
@@ -28,6 +28,7 @@ from handlers.storage.inbox import Inbox, Open
 from handlers.storage.interaction_tokens import InteractionTokens
 from handlers.storage.read_cursors import ReadCursors
 from handlers.submission import Submissions
+from inference.background import BackgroundTasks
 from inference.queue.client import InferenceClient
 from inference.queue.connection import Client, connect
 
@@ -92,6 +93,7 @@ class Beholder(commands.Bot):
         submissions: Submits jobs; over the limit for one person they wait here.
         edit_limiter: Paces edits of streamed answers.
         refusal_gate: Holds all requests back while Discord refuses this address.
+        background: The tasks that run for as long as the bot.
     """
 
     bot_id: int
@@ -118,6 +120,7 @@ class Beholder(commands.Bot):
         shards = {"shard_id": settings.shard_id, "shard_count": settings.shard_count}
         options: dict[str, Any] = shards if settings.shard_count > 1 else {}
         self.edit_limiter, self.refusal_gate = EditRateLimiter(), RefusalGate()
+        self.background = BackgroundTasks()
         trace = self.edit_limiter.trace()
         self.refusal_gate.add_to(trace)
         super().__init__(
@@ -131,6 +134,7 @@ class Beholder(commands.Bot):
             http_trace=trace,
             **options,
         )
+        guard_parsers(self)
         self.settings = settings
         self.delays = delays or Delays()
         self.command_ids: dict[str, int] = {}
@@ -166,12 +170,12 @@ class Beholder(commands.Bot):
         """Open what `close` closes again."""
         settings = self.settings.model_copy(update={"redis_url": SecretStr(self._redis_url)})
         self.inference = await self._connections.enter_async_context(
-            InferenceClient.open(settings, self._queue_name)
+            InferenceClient.open(settings, self._queue_name, background=self.background)
         )
         self.redis = connect(self._redis_url)
         self._connections.push_async_callback(self.redis.aclose)
-        heart = asyncio.create_task(beat(self.redis, lambda: in_session(self)), name="heartbeat")
-        self._connections.callback(heart.cancel)
+        self.background.start("heartbeat", lambda: beat(self.redis, lambda: in_session(self)))
+        self._connections.push_async_callback(self.background.stop, "heartbeat")
         session = await self._connections.enter_async_context(aiohttp.ClientSession())
         api = settings.discord_api
         self.fetcher = Fetcher(

@@ -65,7 +65,7 @@ class Delays:
     link_embed_s: float = 2.0
     backfill_retry_s: float = 2.0
     login_retry_s: float = 1.0
-    max_login_retry_s: float = 60.0
+    max_login_retry_s: float = 30.0
 
 
 class LogSettings(BaseSettings):

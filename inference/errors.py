@@ -38,7 +38,9 @@
 `detail` holds only numbers, limits and names from the settings: never user content.
 """
 
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -292,3 +294,10 @@ def from_code(code: str, detail: Detail) -> BeholderError:
     return JobFailed(
         f"The worker replied with an unknown error code {code!r}: are bot and worker the same version?"
     )
+
+
+def error_place(error: BaseException) -> str:
+    """Name an error's type and place for the log, never its text: it may hold what members wrote."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+    return f"{type(error).__name__} at {place}"

@@ -14,9 +14,10 @@ import discord
 from bot.cli.instance_lock import AlreadyRunning, only_instance
 from bot.cli.ready_line import ready_lines
 from bot.client import EXTENSIONS, Beholder, ContentNotGranted
+from bot.discord_api.errors import DISCORD_ERRORS
 from bot.formatting.markdown import shorten
 from bot.settings import BotSettings, Delays
-from inference.errors import QueueUnavailable
+from inference.errors import QueueUnavailable, error_place
 from inference.queue.embedded_redis import running_redis
 from inference.queue.redis_state import described
 from inference.stop_signals import stop_on_signals, unless_stopped
@@ -243,10 +244,29 @@ async def _log_in_and_listen(client: Beholder, token: str) -> None:
         await client.login(token)
         announcing = asyncio.create_task(_announce(client), name="ready line")
         try:
-            await client.connect()
+            await _listen(client)
         finally:
             announcing.cancel()
             await asyncio.gather(announcing, return_exceptions=True)
+
+
+async def _listen(client: Beholder) -> None:
+    """Listen to the gateway.
+
+    Raises:
+        StartupError: It sent something that discord.py cannot read, where only a new connection helps.
+        discord.DiscordException, OSError: As discord.py does.
+    """
+    try:
+        await client.connect()
+    except DISCORD_ERRORS:
+        raise
+    except Exception as error:
+        if client.ws is None:
+            raise
+        raise StartupError(
+            f"Discord's gateway sent something that cannot be read ({error_place(error)}).", FAILED
+        ) from error
 
 
 @contextlib.contextmanager

@@ -7,7 +7,8 @@ from discord import app_commands
 
 from bot.client import Beholder
 from bot.formatting.status import INTERNAL_ERROR
-from bot.interactions.response import error_place, refusal, send_ephemeral
+from bot.interactions.response import refusal, send_ephemeral
+from inference.errors import error_place
 
 log = logging.getLogger(__name__)
 

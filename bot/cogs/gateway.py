@@ -7,9 +7,12 @@ import discord
 from discord.ext import commands
 
 from bot.client import Beholder
+from bot.discord_api.errors import DISCORD_ERRORS
 from bot.events.backfill import Backfill
 from inference.errors import QueueUnavailable
 
+BACKFILL, FLUSH, SWEEP = "backfill", "read cursors", "sweep of open requests"
+"""Names of background tasks."""
 FLUSH_DELAY_S = 2.0
 """Seconds between two writes of the read cursors. What a crash loses of them is found again by backfill."""
 
@@ -34,9 +37,7 @@ class Gateway(commands.Cog):
             direct=settings.shard_id == 0,
             retry_s=client.delays.backfill_retry_s,
         )
-        self._backfilling: asyncio.Task[None] | None = None
-        self._flushing: asyncio.Task[None] | None = None
-        self._sweeping: asyncio.Task[None] | None = None
+        self._background = client.background
         self._routing: set[asyncio.Task[object]] = set()
         self._stopped = False
 
@@ -44,14 +45,13 @@ class Gateway(commands.Cog):
         """Start writing the read cursors, and take messages from discord.py's own `on_message`."""
         # `commands.Bot.on_message` looks for prefix commands; there are none.
         self._client.event(self.on_message)
-        self._flushing = asyncio.create_task(self._flush(), name="read cursors")
+        self._background.start(FLUSH, self._flush)
 
     async def cog_unload(self) -> None:
         """Stop, and write the read cursors a last time. A message that is not routed is found by backfill."""
         self._stopped = True
-        background = (self._backfilling, self._flushing, self._sweeping)
-        tasks = [*self._routing, *(each for each in background if each is not None)]
-        for task in tasks:
+        await self._background.stop(BACKFILL, FLUSH, SWEEP)
+        for task in (tasks := list(self._routing)):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(QueueUnavailable):
@@ -66,20 +66,15 @@ class Gateway(commands.Cog):
     @commands.Cog.listener()
     async def on_connect(self) -> None:
         """A new connection: from now on, events may have been missed."""
-        if self._backfilling is not None:
-            self._backfilling.cancel()
         self._client.read_cursors.begin_session()
+        await self._background.stop(BACKFILL)
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
         """A new session, and the channels are known: start backfill."""
         self._client.router.session_started()
-        if self._backfilling is not None:
-            self._backfilling.cancel()
-        self._backfilling = asyncio.create_task(self._backfill.run(), name="backfill")
-        if self._sweeping is None:
-            sweep = self._client.runner.sweep(self._client.delays.sweep_s)
-            self._sweeping = asyncio.create_task(sweep, name="sweep of open requests")
+        self._background.start(BACKFILL, self._backfill.run)
+        self._background.start(SWEEP, lambda: self._client.runner.sweep(self._client.delays.sweep_s))
 
     @commands.Cog.listener()
     async def on_resumed(self) -> None:
@@ -102,8 +97,14 @@ class Gateway(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
-        """A message was edited."""
-        await self._client.router.message_edited(event.message)
+        """A message was edited. An event with a part of the message is completed by the message itself."""
+        message = event.message
+        if not hasattr(message, "author"):
+            with contextlib.suppress(*DISCORD_ERRORS):
+                channel = self._client.get_partial_messageable(event.channel_id, guild_id=event.guild_id)
+                await self._client.router.message_edited(await channel.fetch_message(event.message_id))
+            return
+        await self._client.router.message_edited(message)
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:

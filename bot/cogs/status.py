@@ -10,6 +10,7 @@ from discord.ext import commands
 from bot.client import Beholder
 from bot.formatting.queue_status import format_status
 from inference.errors import QueueUnavailable
+from inference.queue.redis_state import STATE
 
 REDIS_TIMEOUT_S: Final = 2.0
 """Seconds for Redis: Discord waits three for a response."""
@@ -37,7 +38,13 @@ class Status(commands.Cog):
         except TimeoutError:
             raise QueueUnavailable from None
         await interaction.response.send_message(
-            format_status(status, details=is_manager, refusals=self._client.refusal_gate.refusals),
+            format_status(
+                status,
+                details=is_manager,
+                refusals=self._client.refusal_gate.refusals,
+                failures=self._client.background.failures,
+                redis=STATE.reason,
+            ),
             ephemeral=True,
             allowed_mentions=discord.AllowedMentions.none(),
         )

@@ -14,6 +14,7 @@ from typing import Any
 import discord
 
 from bot.discord_api.errors import CANNOT_REPLY_WITHOUT_HISTORY
+from bot.discord_api.history import read_history
 from bot.discord_api.retry import retry_discord
 from bot.formatting.status import REDIS_AWAY, is_placeholder
 from bot.settings import Delays
@@ -162,9 +163,7 @@ async def _find_reply(target: ReplyTarget) -> discord.Message | None:
         discord.HTTPException: Discord refuses or fails, other than by a lack of permission to read.
     """
     try:
-        async for message in target.channel.history(
-            after=discord.Object(target.message_id), limit=HISTORY_LIMIT, oldest_first=True
-        ):
+        async for message in read_history(target.channel, after=target.message_id, limit=HISTORY_LIMIT):
             about = message.reference
             if (
                 about is not None

@@ -2,14 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import discord
 
 from bot.discord_api.errors import DISCORD_ERRORS
+from bot.discord_api.history import read_history
 from bot.durable.runner import RequestRunner
 from bot.events.router import MessageRouter, guild_id_of
 from handlers.storage.read_cursors import ReadCursors
+from inference.errors import error_place
 
 log = logging.getLogger(__name__)
 
@@ -143,10 +145,10 @@ class Backfill:
             Whether the channel is dealt with; False: Discord or Redis could not be reached.
         """
         after = self._cursors.after(channel_id, reach=self._max_age_s)
-        found = []
+        found: list[discord.Message] = []
         try:
             if after is not None:
-                async for message in channel.history(limit=self._max_messages):
+                async for message in read_history(channel, limit=self._max_messages):
                     if message.id <= after:
                         break
                     found.append(message)
@@ -155,12 +157,23 @@ class Backfill:
         except DISCORD_ERRORS as error:
             log.warning("channel %d: Discord not reached (%s)", channel_id, type(error).__name__)
             return False
-        for message in reversed(found):
-            unhandled = await self._router.route(message, backfilled=True)
-            if unhandled is not None:
-                self.mark_gap(message)
-                await self._router.tell_unavailable(unhandled)
+        except Exception as error:  # noqa: BLE001 - the other channels can be read
+            log.error("channel %d cannot be read: %s", channel_id, error_place(error))  # noqa: TRY400
+            return False
+        await self._route(found[::-1])
         if channel_id in self._gaps:
             return False
         self._cursors.finish_channel(channel_id)
         return True
+
+    async def _route(self, messages: Sequence[discord.Message]) -> None:
+        """Route messages, each on its own."""
+        for message in messages:
+            try:
+                unhandled = await self._router.route(message, backfilled=True)
+            except Exception as error:  # noqa: BLE001 - the other messages can be routed
+                log.error("message %d cannot be routed: %s", message.id, error_place(error))  # noqa: TRY400
+                continue
+            if unhandled is not None:
+                self.mark_gap(message)
+                await self._router.tell_unavailable(unhandled)

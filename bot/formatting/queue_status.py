@@ -1,7 +1,7 @@
 """The answer to `/status`: what works, what waits, and what is wrong."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from bot.discord_api.refusal_gate import BANNED_AT, MAX_REFUSALS, WINDOW_S
 from bot.formatting.errors import error_sentence
@@ -23,7 +23,13 @@ MANY_REFUSALS = 100
 
 
 def format_status(
-    status: QueueStatus, *, details: bool, refusals: int = 0, clock: Callable[[], float] = time.time
+    status: QueueStatus,
+    *,
+    details: bool,
+    refusals: int = 0,
+    failures: Mapping[str, int] | None = None,
+    redis: str = "",
+    clock: Callable[[], float] = time.time,
 ) -> str:
     """Write the state of the queue and its workers, a line for each thing.
 
@@ -31,6 +37,8 @@ def format_status(
         status: The state.
         details: Whether the reader may see what is for the operator: addresses and models.
         refusals: Requests that Discord has refused lately, which count toward a ban.
+        failures: How often which of the bot's background tasks has failed.
+        redis: Why Redis refuses, or has not answered just now, with what to do; empty where it answers.
         clock: Returns Unix time in seconds.
     """
     jobs = status.open_jobs
@@ -44,6 +52,11 @@ def format_status(
             f"Discord has refused {refusals} of my requests in the last {WINDOW_S / 60:.0f} minutes. At "
             f"{BANNED_AT} it would ban this machine's address; at {MAX_REFUSALS} I stop sending. See my log."
         )
+    if details and failures:
+        counted = ", ".join(f"{name} ({count} times)" for name, count in sorted(failures.items()))
+        problems.append(f"Parts of me have failed and were started again: {escape(counted)}. See my log.")
+    if details and redis:
+        problems.append(f"Redis: {escape(redis, line_start=False)}.")
     abilities = [_ability(name, status.workers.get(task, 0)) for task, name in ABILITIES.items()]
     return "\n".join([*abilities, under_way, *problems])
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import discord
 
 from bot.discord_api.errors import DISCORD_ERRORS
+from bot.discord_api.history import read_history
 from bot.errors import UserError
 from bot.images.extract import ImageRef, extract_images, own_images
 from handlers.chat.history import ConversationKey, History
@@ -350,7 +351,7 @@ class ImageLookup:
 
     async def _newest(self, channel: discord.abc.Messageable, before: int) -> FoundImages | None:
         """Return the newest pictures that people posted before a message or an interaction."""
-        async for message in channel.history(limit=HISTORY_LIMIT, before=discord.Object(before)):
+        async for message in read_history(channel, limit=HISTORY_LIMIT, before=before):
             if by_people(message, self._bot_id):
                 images = own_images(message)
                 if images:

@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import io
 import logging
-import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 import discord
@@ -24,7 +22,7 @@ from bot.errors import DiscordUnavailable, TokenExpired, UserError
 from bot.formatting.errors import error_sentence
 from bot.formatting.status import INTERNAL_ERROR
 from bot.settings import Delays
-from inference.errors import BeholderError
+from inference.errors import BeholderError, error_place
 
 log = logging.getLogger(__name__)
 
@@ -185,10 +183,3 @@ def refusal(error: BaseException) -> str | None:
     if isinstance(error, UserError):
         return str(error)
     return error_sentence(error) if isinstance(error, BeholderError) else None
-
-
-def error_place(error: BaseException) -> str:
-    """Name an error's type and place for the log, never its text: it may hold what members wrote."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
-    return f"{type(error).__name__} at {place}"

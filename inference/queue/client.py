@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Callable, Iterable
 
 from pydantic import TypeAdapter, ValidationError
 
+from inference.background import BackgroundTasks
 from inference.errors import NotServed, QueueUnavailable, TooManyInFlight
 from inference.queue.backend_state import QueueStatus, read_status
-from inference.queue.connection import Client, connect, end, translated
+from inference.queue.connection import Client, connect, translated
 from inference.queue.embedded_redis import running_redis
 from inference.queue.image_store import PictureStore, queue_full
 from inference.queue.keys import TASKS, Keys, picture_name
@@ -85,10 +86,12 @@ class InferenceClient:
         *,
         keys: Keys | None = None,
         clock: Callable[[], float] = time.time,
+        background: BackgroundTasks | None = None,
     ) -> "AsyncIterator[InferenceClient]":
         """Connect, and read replies until the context ends.
 
-        Without a `redis_url` in the settings the embedded server is used.
+        Without a `redis_url` in the settings the embedded server is used. `background` runs the reading and
+        the checks; None: tasks of its own.
 
         Raises:
             QueueUnavailable: There is no usable Redis; the message says why and what to do.
@@ -96,14 +99,14 @@ class InferenceClient:
         async with running_redis(settings) as url:
             redis = connect(url)
             client = cls(redis, settings, bot_name, keys=keys, clock=clock)
-            tasks = [
-                asyncio.create_task(client._reader.run(), name=f"replies for {bot_name}"),
-                asyncio.create_task(client._sweep(), name=f"sweep for {bot_name}"),
-            ]
+            background = background or BackgroundTasks()
+            work = {f"replies for {bot_name}": client._reader.run, f"jobs of {bot_name}": client._sweep}
+            for name, run in work.items():
+                background.start(name, run)
             try:
                 yield client
             finally:
-                await end(*tasks)
+                await background.stop(*work)
                 await client._reader.close()
                 await redis.aclose()
 

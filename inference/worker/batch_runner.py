@@ -6,10 +6,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from inference.engines import Engine
-from inference.errors import BeholderError, ModelFailed
+from inference.errors import BeholderError, ModelFailed, error_place
 from inference.model_thread import CallTimeout, ModelThread
 from inference.schema import Answered, Captioned, Failure, Matched, Result, Timings
-from inference.worker.errors import MAX_FAILURES, ModelBroken, error_location
+from inference.worker.errors import MAX_FAILURES, ModelBroken
 from inference.worker.preprocessor import InFlightJob
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class BatchRunner:
         except CallTimeout:
             raise
         except Exception as error:  # noqa: BLE001 - an engine may raise anything
-            log.warning("%s: a batch of %d failed: %s", engine.name, len(batch), error_location(error))
+            log.warning("%s: a batch of %d failed: %s", engine.name, len(batch), error_place(error))
             await self._split(engine, batch, error)
             return
         self._failures = 0

@@ -16,6 +16,7 @@ from inference.errors import (
     Expired,
     ModelFailed,
     QueueUnavailable,
+    error_place,
 )
 from inference.images.decoder_pool import DecoderUnavailable, is_cut_off
 from inference.images.reader import PictureReader
@@ -24,7 +25,6 @@ from inference.models.prompt_text import prompt_turns
 from inference.models.thoughts import ThoughtFilter
 from inference.queue.consumer import ClaimedJob, Consumer, GenerationStart
 from inference.schema import Converse, Conversed, Delta, Failure, Progress, Result, Timings
-from inference.worker.errors import error_location
 
 log = logging.getLogger(__name__)
 
@@ -285,7 +285,7 @@ class ChatGeneration:
         elif isinstance(error, (DecoderUnavailable, CallTimeout)):
             raise error
         else:
-            log.warning("job %s: %s in the engine", self.claimed.job.id, error_location(error))
+            log.warning("job %s: %s in the engine", self.claimed.job.id, error_place(error))
             await self._finish(ModelFailed())
             raise EngineFailed from error
 

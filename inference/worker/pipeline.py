@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from inference.engines import Engine
-from inference.errors import BeholderError, Expired, ModelFailed, QueueUnavailable
+from inference.errors import BeholderError, Expired, ModelFailed, QueueUnavailable, error_place
 from inference.images.reader import Decoder
 from inference.queue.backlog import Backlog
 from inference.queue.consumer import ClaimedJob, Consumer
@@ -21,7 +21,7 @@ from inference.schema import Failure, Matched, Result, Task
 from inference.settings import WorkerSettings
 from inference.worker.base import RECLAIM_RETRY_S, STOP_TIMEOUT_S, WorkerLoop
 from inference.worker.batch_runner import BatchRunner, failure_reply
-from inference.worker.errors import WORKER_BROKEN, error_location
+from inference.worker.errors import WORKER_BROKEN
 from inference.worker.preprocessor import InFlightJob, Preprocessor
 from inference.worker.scheduler import fair_share, plan
 
@@ -174,7 +174,7 @@ class Pipeline(WorkerLoop):
         except WORKER_BROKEN:
             raise
         except Exception as error:  # noqa: BLE001 - an engine may raise anything
-            log.warning("job %s: %s while it was preprocessed", job.id, error_location(error))
+            log.warning("job %s: %s while it was preprocessed", job.id, error_place(error))
             await self._reply(job, failure_reply(job, ModelFailed()))
         self._schedule_changed.set()
 

@@ -17,8 +17,8 @@ FAULT_EVERY_S = 2.0
 """Seconds between two faults, each of one to three requests, on average."""
 KINDS = (FaultKind.STATUS, FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER)
 STATUSES = (500, 502, 503)
-MAX_PENDING = 3
-"""Requests that are still to fail, at most: while the bot is away none are added."""
+MAX_FAULT_S = 1.0
+"""Seconds for which a fault waits for requests, at most."""
 GATEWAY_EVERY_S = 12.0
 HALT_EVERY_S = 15.0
 MAX_HALT_S = 6.0
@@ -67,8 +67,10 @@ async def fail_requests(discord: PocketDiscord, chance: random.Random) -> None:
         while True:
             await asyncio.sleep(chance.uniform(0, 2 * FAULT_EVERY_S))
             kind, status = chance.choice(KINDS), chance.choice(STATUSES)
-            if discord.faults.pending < MAX_PENDING:
-                discord.faults.add(Fault(kind, times=chance.randint(1, 3), status=status))
+            fault = Fault(kind, times=chance.randint(1, 3), status=status)
+            discord.faults.add(fault)
+            await asyncio.sleep(chance.uniform(0, MAX_FAULT_S))
+            discord.faults.remove(fault)
     finally:
         discord.faults.clear()
 

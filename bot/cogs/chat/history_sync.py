@@ -10,6 +10,7 @@ from bot.client import Beholder
 from bot.cogs.chat import strings
 from bot.cogs.chat.turns import image_in, user_turn
 from bot.discord_api.errors import DISCORD_ERRORS
+from bot.discord_api.history import read_history
 from bot.events.router import is_user_message
 from bot.formatting.markdown import SMALL_PRINT, unescape
 from handlers.chat.history import ConversationKey, History
@@ -46,7 +47,7 @@ async def check_history(client: discord.Client, history: History, key: Conversat
         return
     try:
         channel = client.get_partial_messageable(key.channel_id)
-        found = [each async for each in channel.history(limit=HISTORY_LIMIT)]
+        found = [each async for each in read_history(channel, limit=HISTORY_LIMIT)]
     except DISCORD_ERRORS as error:
         log.warning("channel %d: not checked (%s)", key.channel_id, type(error).__name__)
         return
@@ -106,7 +107,7 @@ async def rebuild_history(
         return
     try:
         subject = await _subject(client, thread)
-        messages = [each async for each in thread.history(limit=HISTORY_LIMIT, before=discord.Object(before))]
+        messages = [each async for each in read_history(thread, limit=HISTORY_LIMIT, before=before)]
     except DISCORD_ERRORS as error:
         log.warning("thread %d: not read (%s)", thread.id, type(error).__name__)
         return

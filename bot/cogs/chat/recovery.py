@@ -7,6 +7,7 @@ import discord
 
 from bot.cogs.chat.buttons import actions_of, turn_of
 from bot.cogs.chat.strings import is_small_print
+from bot.discord_api.history import read_history
 from handlers.storage.inbox import OpenTurn
 
 HISTORY_LIMIT = 100
@@ -52,7 +53,7 @@ async def find_posted_answer(
             found[message_id] = await channel.fetch_message(message_id)
     with contextlib.suppress(discord.Forbidden, discord.NotFound):
         # A message may have been sent right before its id would have been stored.
-        async for message in channel.history(after=discord.Object(request.born), limit=HISTORY_LIMIT):
+        async for message in read_history(channel, after=request.born, limit=HISTORY_LIMIT):
             if message.author.id == bot_id and turn_of(message) == request.turn_id:
                 found[message.id] = message
     if not found:

@@ -51,14 +51,14 @@ class Faults:
         self._pending: list[Fault] = []
         self._repeats: Counter[str] = Counter()
 
-    @property
-    def pending(self) -> int:
-        """The number of requests that are still to fail."""
-        return sum(each.times for each in self._pending)
-
     def add(self, fault: Fault) -> None:
         """Add a fault. Of several that match a request, the first added applies."""
         self._pending.append(fault)
+
+    def remove(self, fault: Fault) -> None:
+        """Remove a fault; one that has applied often enough is gone already."""
+        if fault in self._pending:
+            self._pending.remove(fault)
 
     def take(self, method: str, template: str) -> Fault | None:
         """Return the fault for a request, and count it down. None where no fault matches."""

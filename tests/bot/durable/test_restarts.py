@@ -71,7 +71,7 @@ async def test_a_command_that_was_never_deferred_is_not_answered_after_a_restart
             )
             files = [option(FILE, "image", 0)]
             await CommandCaller(harness.ada).call(harness.general, "describe", *files, files=CIRCLE)
-            while not await harness.open_requests():
+            while not await harness.open_requests():  # noqa: ASYNC110 - Redis has no event for this
                 await asyncio.sleep(0.01)
         await harness.ada.hear(lambda kind, _: kind == "INTERACTION_FAILURE")
         harness.pocket.faults.clear()

@@ -57,7 +57,7 @@ class QueueHarness:
     async def client(
         self, name: str = "bot", clock: Callable[[], float] | None = None, **changes: Any
     ) -> InferenceClient:
-        extra = {"clock": clock} if clock else {}
+        extra: Any = {"clock": clock} if clock else {}
         opening = InferenceClient.open(self.settings(**changes), name, keys=self.keys, **extra)
         return await self._stack.enter_async_context(opening)
 
