@@ -16,6 +16,7 @@ from bot.discord_api.edit_limiter import EditRateLimiter
 from bot.discord_api.parser_guard import guard_parsers
 from bot.discord_api.refusal_gate import RefusalGate
 from bot.durable.runner import RequestRunner, retry_redis
+from bot.events.promises import Promises
 from bot.events.router import MessageRouter
 from bot.heartbeat import beat, in_session
 from bot.images.fetcher import Fetcher
@@ -87,6 +88,7 @@ class Beholder(commands.Bot):
         lookup: Finds the picture that is meant.
         inbox: The open requests.
         read_cursors: Up to where each channel has been read.
+        promises: The messages whose authors were told to wait for Redis.
         runner: The registry of running requests.
         router: Hands messages to the features.
         interactions: Accepts slash commands and message menus.
@@ -103,6 +105,7 @@ class Beholder(commands.Bot):
     lookup: ImageLookup
     inbox: Inbox
     read_cursors: ReadCursors
+    promises: Promises
     runner: RequestRunner
     router: MessageRouter
     interactions: InteractionDispatcher
@@ -197,7 +200,10 @@ class Beholder(commands.Bot):
         self.inbox = Inbox(self.redis, name)
         self.read_cursors = ReadCursors(self.redis, name)
         self.runner = RequestRunner(self, self.inbox, self._is_own, min_resume_delay_s=self.delays.resume_s)
-        self.router = MessageRouter(self.bot_id, self.read_cursors)
+        self.promises = Promises(self.settings.data_dir / f"promises-{self._queue_name}.json")
+        self.router = MessageRouter(
+            self.bot_id, self.read_cursors, self.promises, first_word_s=self.delays.first_word_s
+        )
         self.lookup = ImageLookup(self, AnswerSubjects(self.redis, name), History(self.redis, name))
         tokens = InteractionTokens(self.redis, name)
         self.submissions = Submissions(patience=self.settings.job_seconds)

@@ -45,6 +45,7 @@ class Delays:
         fetch_timeout_s: Seconds for which Discord is tried for a request's message.
         resume_s: Seconds before a request whose work has failed is resumed; doubled up to five minutes.
         sweep_s: Seconds between two looks for open requests that do not run.
+        first_word_s: Seconds after which the author of a message is told that Redis is away.
         placeholder_s: Seconds after which a member who posted a picture is told that no worker is up.
         queue_position_s: Seconds after which a member is told the position of their command or turn in the
             queue, and between two updates.
@@ -60,6 +61,7 @@ class Delays:
     fetch_timeout_s: float = 10.0
     resume_s: float = 1.0
     sweep_s: float = 30.0
+    first_word_s: float = 2.0
     placeholder_s: float = 10.0
     queue_position_s: float = 3.0
     link_embed_s: float = 2.0

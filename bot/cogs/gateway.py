@@ -32,6 +32,7 @@ class Gateway(commands.Cog):
             client.read_cursors,
             client.router,
             client.runner,
+            client.promises,
             max_age_s=settings.catch_up_seconds,
             max_messages=settings.catch_up_messages,
             direct=settings.shard_id == 0,

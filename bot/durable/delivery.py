@@ -16,6 +16,7 @@ import discord
 from bot.discord_api.errors import CANNOT_REPLY_WITHOUT_HISTORY
 from bot.discord_api.history import read_history
 from bot.discord_api.retry import retry_discord
+from bot.errors import DiscordUnavailable
 from bot.formatting.status import REDIS_AWAY, is_placeholder
 from bot.settings import Delays
 from inference.schema import job_id
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 
 HISTORY_LIMIT = 500
 """Messages after the one replied to among which an earlier reply is looked for."""
+
+NOTICE_TIMEOUT_S = 60.0
+"""Seconds for which Discord is tried for a notice that a later answer replaces."""
 
 MakeView = Callable[[], discord.ui.View]
 """Makes the buttons of a message: one view for each attempt, since sending binds it."""
@@ -96,6 +100,17 @@ async def reply_once(
     except discord.HTTPException as error:
         log.info("%s: no reply possible: status %d, code %d", target.request_id, error.status, error.code)
         return None
+
+
+async def tell_redis_away(message: discord.Message, bot_id: int, delays: Delays) -> None:
+    """Reply to a message that its answer waits for Redis. The reply later becomes the answer. Idempotent."""
+    # Named as a post is: whichever feature takes the message, its reply finds this one.
+    request_id = f"post:{message.id}"
+    target = ReplyTarget(message.channel, message.channel.id, message.id, bot_id, request_id)
+    try:
+        await reply_once(target, REDIS_AWAY, delays, check_existing=True, timeout_s=NOTICE_TIMEOUT_S)
+    except DiscordUnavailable:
+        log.warning("%s: neither Redis nor Discord can be reached", request_id)
 
 
 async def _attempt(

@@ -9,6 +9,7 @@ import discord
 from bot.discord_api.errors import DISCORD_ERRORS
 from bot.discord_api.history import read_history
 from bot.durable.runner import RequestRunner
+from bot.events.promises import Promises
 from bot.events.router import MessageRouter, guild_id_of
 from handlers.storage.read_cursors import ReadCursors
 from inference.errors import error_place
@@ -36,6 +37,7 @@ class Backfill:
         cursors: The last message of each channel before which all are in the inbox.
         router: Routes what is found.
         runner: Resumes the open requests first.
+        promises: Messages that are looked for wherever they are.
         max_age_s: Seconds to look back, at most.
         max_messages: Messages read in a channel, at most.
         direct: Whether DMs are this process's: Discord sends them to shard 0.
@@ -48,6 +50,7 @@ class Backfill:
         cursors: ReadCursors,
         router: MessageRouter,
         runner: RequestRunner,
+        promises: Promises,
         *,
         max_age_s: float,
         max_messages: int,
@@ -58,6 +61,7 @@ class Backfill:
         self._cursors = cursors
         self._router = router
         self._runner = runner
+        self._promises = promises
         self._max_age_s = max_age_s
         self._max_messages = max_messages
         self._direct = direct
@@ -91,6 +95,7 @@ class Backfill:
                     self._add_gap(channel_id, channel.guild.id if channel.guild else None)
 
         await asyncio.gather(*(read(channel, channel_id) for channel_id, channel in channels.items()))
+        await self._keep_promises()
         for channel_id, message_id in newest.items():
             await self._router.routed(channel_id)
             self._cursors.seen(channel_id, message_id)
@@ -110,6 +115,20 @@ class Backfill:
                 del self._gaps[channel_id]
                 if not await self._read(self._channel(channel_id, guild_id), channel_id):
                     self._gaps[channel_id] = guild_id
+            await self._keep_promises()
+
+    async def _keep_promises(self) -> None:
+        """Route what was promised and not found: too far back, or in a channel that is not known."""
+        for promise in self._promises.open:
+            channel = self._channel(promise.channel_id, promise.guild_id)
+            try:
+                message = await channel.fetch_message(promise.message_id)
+            except (discord.NotFound, discord.Forbidden):
+                self._promises.drop(promise.message_id)
+            except DISCORD_ERRORS:
+                self._add_gap(promise.channel_id, promise.guild_id)
+            else:
+                await self._route([message])
 
     def _channel(self, channel_id: int, guild_id: int | None) -> ChannelLike:
         channel = self._client.get_channel(channel_id)

@@ -4,10 +4,11 @@ import asyncio
 import enum
 import re
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import discord
 
+from bot.events.promises import Promise, Promises
 from bot.images.extract import ImageRef, extract_images
 from handlers.storage.read_cursors import ReadCursors
 from inference.errors import QueueUnavailable
@@ -43,6 +44,7 @@ class IncomingMessage:
         replied_to: The bot's message that it replies to.
         can_reply: Whether the bot may write there, as far as the cache tells.
         backfilled: Whether it was found by backfill, and may have been answered before.
+        told: Set when its author is being told that Redis is away: then it has a placeholder.
     """
 
     message: discord.Message
@@ -56,6 +58,12 @@ class IncomingMessage:
     replied_to: discord.Message | None
     can_reply: bool
     backfilled: bool = False
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def may_have_reply(self) -> bool:
+        """Whether the bot may have replied to it before."""
+        return self.backfilled or self.told.is_set()
 
     def may_be(self, kind: MessageKind) -> bool:
         """Tell whether it may be of a kind."""
@@ -80,7 +88,7 @@ class MessageHandler:
         raise NotImplementedError
 
     async def queue_unavailable(self, incoming: IncomingMessage) -> bool:
-        """Tell the author of a message that it has to wait for Redis.
+        """Tell the author of a message that it has to wait for Redis, where an answer will replace that.
 
         Returns:
             Whether the message is this feature's: no further one is asked.
@@ -107,11 +115,16 @@ class MessageRouter:
     Args:
         bot_id: The bot's own id.
         cursors: Moved on when a message is in the inbox, or needs nothing.
+        promises: The messages whose authors were told to wait for Redis.
+        first_word_s: Seconds after which the author of a message is told that Redis is away, if that is why
+            it is not in the inbox: however many others of its channel wait before it.
     """
 
-    def __init__(self, bot_id: int, cursors: ReadCursors) -> None:
+    def __init__(self, bot_id: int, cursors: ReadCursors, promises: Promises, *, first_word_s: float) -> None:
         self._bot_id = bot_id
         self._cursors = cursors
+        self._promises = promises
+        self._first_word_s = first_word_s
         self._handlers: dict[MessageKind, MessageHandler] = {}
         self._turns: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
 
@@ -131,8 +144,29 @@ class MessageRouter:
             None where it is dealt with. Otherwise Redis was away: the channel's cursor stays until backfill
             has found the message, and its author is to be told.
         """
-        channel_id = message.channel.id
         incoming = self._classify(message, backfilled=backfilled) if is_user_message(message) else None
+        telling = None
+        if incoming is not None and not backfilled:
+            telling = asyncio.create_task(self._tell_in_time(incoming), name=f"first word {message.id}")
+        try:
+            unhandled = await self._route(message, incoming)
+        finally:
+            if telling is not None and not (incoming and incoming.told.is_set()):
+                telling.cancel()
+        if telling is not None:
+            await asyncio.gather(telling, return_exceptions=True)
+        if unhandled is None:
+            self._promises.drop(message.id)
+        return unhandled
+
+    async def _tell_in_time(self, incoming: IncomingMessage) -> None:
+        await asyncio.sleep(self._first_word_s)
+        await self.tell_unavailable(incoming)
+
+    async def _route(
+        self, message: discord.Message, incoming: IncomingMessage | None
+    ) -> IncomingMessage | None:
+        channel_id = message.channel.id
         async with self._turns.setdefault(channel_id, asyncio.Lock()):
             try:
                 if incoming is not None:
@@ -155,9 +189,14 @@ class MessageRouter:
                 return
 
     async def tell_unavailable(self, incoming: IncomingMessage) -> None:
-        """Tell the author of a message that it has to wait for Redis."""
+        """Tell the author of a message once that it has to wait for Redis."""
+        if incoming.told.is_set():
+            return
+        incoming.told.set()
         for kind, handler in tuple(self._handlers.items()):
             if incoming.may_be(kind) and await handler.queue_unavailable(incoming):
+                message = incoming.message
+                self._promises.make(Promise(message.id, message.channel.id, incoming.guild_id))
                 return
 
     async def message_edited(self, message: discord.Message) -> None:

@@ -154,6 +154,7 @@ class Harness:
         ada: The client of the first member, an admin.
         clock: The pocket Discord's clock.
         judge: Checks the traffic against Discord's description; None where that is missing.
+        data: The bot's data folder.
     """
 
     def __init__(
@@ -164,6 +165,7 @@ class Harness:
         ada: Member,
         clock: "Clock",
         judge: Judge | None,
+        data: Path,
     ) -> None:
         self.pocket = pocket
         self.session = session
@@ -171,6 +173,7 @@ class Harness:
         self.ada = ada
         self.clock = clock
         self.judge = judge
+        self.data = data
 
     @property
     def pictures(self) -> str:
@@ -198,6 +201,7 @@ class Harness:
             "caption_channels": self.pictures,
             "discord_api": self.pocket.api,
             "discord_gateway": self.pocket.gateway,
+            "data_dir": self.data,
         }
         return BotSettings(_env_file=None, **{**defaults, **changes})
 
@@ -230,6 +234,7 @@ class Harness:
             "BEHOLDER_CAPTION_CHANNELS": self.pictures,
             "BEHOLDER_DISCORD_API": self.pocket.api,
             "BEHOLDER_DISCORD_GATEWAY": self.pocket.gateway,
+            "BEHOLDER_DATA_DIR": str(self.data),
         }
 
     @asynccontextmanager
@@ -412,4 +417,4 @@ async def bot_harness(folder: Path, redis_url: str, ahead: float = 0.0) -> Async
             route: (count, seconds / RATE_LIMIT_SPEEDUP) for route, (count, seconds) in SEEN.items()
         }
         async with Member(session) as ada:
-            yield Harness(pocket, session, redis_url, ada, clock, judge)
+            yield Harness(pocket, session, redis_url, ada, clock, judge, folder / "data")

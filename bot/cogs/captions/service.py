@@ -14,7 +14,7 @@ from bot.client import Beholder
 from bot.cogs.captions.buttons import caption_buttons
 from bot.cogs.captions.questions import question_of
 from bot.discord_api.retry import retry_discord
-from bot.durable.delivery import ReplyTarget, reply_once
+from bot.durable.delivery import ReplyTarget, reply_once, tell_redis_away
 from bot.durable.runner import progress_shown, retry_redis
 from bot.errors import DiscordUnavailable
 from bot.events.router import IncomingMessage, MessageHandler
@@ -23,7 +23,6 @@ from bot.formatting.errors import error_sentence
 from bot.formatting.help import help_text, is_help_request
 from bot.formatting.status import (
     INTERNAL_ERROR,
-    REDIS_AWAY,
     no_image_here,
     not_looked_at,
     not_ready,
@@ -91,7 +90,7 @@ class CaptionService(MessageHandler):
         request = _request(incoming, why, self._bot_id)
         accepted = await self._client.inbox.accept(request)
         if accepted is not AcceptResult.CLOSED:
-            check = incoming.backfilled or accepted is AcceptResult.OPEN
+            check = incoming.may_have_reply or accepted is AcceptResult.OPEN
             self._start(request, incoming.message, check_existing=check)
         return True
 
@@ -106,13 +105,13 @@ class CaptionService(MessageHandler):
         return "unasked" if await self._channels.captions_on(channel.id, parent) else None
 
     async def queue_unavailable(self, incoming: IncomingMessage) -> bool:
-        """Tell the author of a message that Redis is away. The same reply later becomes the answer."""
+        """Tell the author of a message that Redis is away. The same reply later becomes the answer.
+
+        For the author of a post that is captioned unasked nobody waits, and whether its channel has captions
+        on is not known: nothing is said, and it is captioned when Redis is back.
+        """
         if incoming.is_addressed:
-            target = self._target(_request(incoming, "mention", self._bot_id), incoming.message)
-            try:
-                await reply_once(target, REDIS_AWAY, self._delays, check_existing=True)
-            except DiscordUnavailable:
-                log.warning("post:%d: neither Redis nor Discord can be reached", incoming.message.id)
+            await tell_redis_away(incoming.message, self._bot_id, self._delays)
         return incoming.is_addressed
 
     async def message_edited(self, message: discord.Message) -> None:

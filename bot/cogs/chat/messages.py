@@ -13,7 +13,7 @@ from bot.cogs.chat.strings import LOST, NOTHING_THERE, UNSEEN
 from bot.cogs.chat.turn_runner import ChatTurnRunner
 from bot.cogs.chat.turns import image_in, user_turn
 from bot.discord_api.errors import DISCORD_ERRORS
-from bot.durable.delivery import ReplyTarget, reply_once
+from bot.durable.delivery import ReplyTarget, reply_once, tell_redis_away
 from bot.durable.runner import retry_redis
 from bot.errors import DiscordUnavailable
 from bot.events.router import IncomingMessage, MessageHandler, is_user_message
@@ -81,7 +81,7 @@ class ChatMessageHandler(MessageHandler):
             root_message_id=key.root_message_id,
             reply_to=message.id,
         )
-        await self._runner.accept(request, turn)
+        await self._runner.accept(request, turn, may_have_reply=incoming.may_have_reply)
         return True
 
     async def _replied_pictures(self, message: discord.Message) -> tuple[PostedImage, ...]:
@@ -118,9 +118,16 @@ class ChatMessageHandler(MessageHandler):
         return None
 
     async def queue_unavailable(self, incoming: IncomingMessage) -> bool:
-        """Tell whether the message may be a turn. Nothing is said: no answer would replace it."""
-        in_conversation = incoming.own_thread or incoming.replied_to is not None
-        return in_conversation or not own_images(incoming.message)
+        """Tell the author of a turn that Redis is away. The same reply later becomes the answer.
+
+        In a DM, what is no turn is a question about a picture, and is answered as well. A reply to the bot is
+        a turn where it answers the newest answer of a conversation; others may be none.
+        """
+        replied_to = incoming.replied_to
+        is_turn = incoming.own_thread or (replied_to is not None and turn_of(replied_to) is not None)
+        if is_turn and incoming.can_reply:
+            await tell_redis_away(incoming.message, self._bot_id, self._client.delays)
+        return is_turn
 
     async def message_edited(self, message: discord.Message) -> None:
         """Update the turn of a message that was edited."""

@@ -123,8 +123,13 @@ class ChatTurnRunner:
         self._claims: dict[str, ConversationKey] = {}
         client.runner.register(OpenTurn, self._resume)
 
-    async def accept(self, request: OpenTurn, turn: UserTurn) -> None:
+    async def accept(self, request: OpenTurn, turn: UserTurn, *, may_have_reply: bool = False) -> None:
         """Store a turn in the history, then its request in the inbox; then answer it. Idempotent.
+
+        Args:
+            request: The turn's request.
+            turn: The turn.
+            may_have_reply: Whether the bot may have replied to its message: then it is looked for first.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
@@ -132,7 +137,7 @@ class ChatTurnRunner:
         is_new = await self._history.say(key_of(request), turn)
         accepted = await self._client.inbox.accept(request)
         if accepted is not AcceptResult.CLOSED:
-            self._start(request, resumed=accepted is AcceptResult.OPEN)
+            self._start(request, resumed=may_have_reply or accepted is AcceptResult.OPEN)
         elif is_new:
             # It was answered, and the conversation was deleted since.
             await self._history.delete(turn.turn_id)
