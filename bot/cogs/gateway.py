@@ -9,9 +9,11 @@ from discord.ext import commands
 from bot.client import Beholder
 from bot.discord_api.errors import DISCORD_ERRORS
 from bot.events.backfill import Backfill
+from bot.events.changes import MessageChanges
 from inference.errors import QueueUnavailable
 
-BACKFILL, FLUSH, SWEEP = "backfill", "read cursors", "sweep of open requests"
+BACKFILL, FLUSH = "backfill", "read cursors"
+SWEEP, CHANGES = "sweep of open requests", "edits and deletions"
 """Names of background tasks."""
 FLUSH_DELAY_S = 2.0
 """Seconds between two writes of the read cursors. What a crash loses of them is found again by backfill."""
@@ -38,6 +40,7 @@ class Gateway(commands.Cog):
             direct=settings.shard_id == 0,
             retry_s=client.delays.backfill_retry_s,
         )
+        self._changes = MessageChanges(client.router)
         self._background = client.background
         self._routing: set[asyncio.Task[object]] = set()
         self._stopped = False
@@ -47,11 +50,12 @@ class Gateway(commands.Cog):
         # `commands.Bot.on_message` looks for prefix commands; there are none.
         self._client.event(self.on_message)
         self._background.start(FLUSH, self._flush)
+        self._background.start(CHANGES, self._changes.run)
 
     async def cog_unload(self) -> None:
         """Stop, and write the read cursors a last time. A message that is not routed is found by backfill."""
         self._stopped = True
-        await self._background.stop(BACKFILL, FLUSH, SWEEP)
+        await self._background.stop(BACKFILL, FLUSH, SWEEP, CHANGES)
         for task in (tasks := list(self._routing)):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -103,30 +107,30 @@ class Gateway(commands.Cog):
         if not hasattr(message, "author"):
             with contextlib.suppress(*DISCORD_ERRORS):
                 channel = self._client.get_partial_messageable(event.channel_id, guild_id=event.guild_id)
-                await self._client.router.message_edited(await channel.fetch_message(event.message_id))
+                self._changes.edited(await channel.fetch_message(event.message_id))
             return
-        await self._client.router.message_edited(message)
+        self._changes.edited(message)
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
         """A message was deleted."""
-        await self._client.router.message_deleted(event.message_id)
+        self._changes.deleted(event.message_id)
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
         """Messages were deleted."""
-        deletions = (self._client.router.message_deleted(each) for each in event.message_ids)
-        await asyncio.gather(*deletions)
+        for each in event.message_ids:
+            self._changes.deleted(each)
 
     @commands.Cog.listener()
     async def on_raw_thread_delete(self, event: discord.RawThreadDeleteEvent) -> None:
         """A thread was deleted."""
-        await self._client.router.channel_deleted(event.thread_id)
+        self._changes.channel_deleted(event.thread_id)
 
     @commands.Cog.listener()
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
         """A channel was deleted."""
-        await self._client.router.channel_deleted(channel.id)
+        self._changes.channel_deleted(channel.id)
 
 
 async def setup(client: Beholder) -> None:
