@@ -3,16 +3,19 @@
 import asyncio
 import contextlib
 import logging
+import os
+import secrets
+import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from inference.errors import Expired, QueueUnavailable, WorkerLost
 from inference.queue.backend_state import BackendState
-from inference.queue.connection import Client, connect_blocking, read_after
+from inference.queue.connection import Client, connect_blocking, read_after, translated
 from inference.queue.image_store import PictureStore
 from inference.queue.keys import GROUP, Keys, picture_name
 from inference.queue.loading_state import LoadingAnnouncer
@@ -20,7 +23,7 @@ from inference.queue.scripts import Scripts
 from inference.schema import Delta, Failure, Job, Picture, Progress, Result, Task, in_one_scope
 from inference.settings import WorkerSettings
 
-__all__ = ["GROUP", "MAX_ATTEMPTS", "ClaimedJob", "Consumer", "GenerationStart", "Keys"]
+__all__ = ["GROUP", "MAX_ATTEMPTS", "ClaimedJob", "Consumer", "GenerationStart", "Keys", "worker_name"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -29,6 +32,8 @@ MAX_ATTEMPTS = 3
 """Isolated attempts of a job before it is given up."""
 MAX_BLOCK_S = 5.0
 """Seconds of one blocking read, at most."""
+MISSED_BEAT_S = 2.0
+"""Seconds that are left of a heartbeat (of 3.5) where its worker has missed the next one."""
 MIN_RETRY_DELAY_S = 0.05
 MAX_RETRY_DELAY_S = 2.0
 """Seconds between two tries while Redis is away, at most; the delay doubles from the least to the most."""
@@ -110,6 +115,9 @@ class Consumer:
             for task in self._tasks
         }
         self._retry_delay = 0.0
+        self._beat_ttl = 0.0
+        self._beating_since: float | None = None
+        self._dead: tuple[str, ...] = ()
 
     async def ensure_groups(self) -> None:
         """Create the consumer group on every stream. Idempotent; `take` creates a missing one again."""
@@ -201,7 +209,10 @@ class Consumer:
         return job if in_its_stream and in_one_scope(job.request) else None
 
     async def claim_abandoned(self) -> list[ClaimedJob]:
-        """Claim one job from a worker that has been silent for `claim_seconds`, and count the attempt.
+        """Claim one job from a worker that is gone, and count the attempt.
+
+        A worker is gone when its heartbeat has lapsed, when it was a process of this machine that has ended,
+        or when it has not renewed its claim for `claim_seconds`.
 
         Call it only when the job can run at once and isolated, so that no other job pays for one that kills
         its worker.
@@ -210,7 +221,7 @@ class Consumer:
             A job with `isolated` set, or nothing (also while Redis is away).
         """
         with contextlib.suppress(QueueUnavailable):
-            while entry := await self._run("claim_abandoned", self.name, self._idle_ms, *self._streams):
+            while entry := await self._run("claim_abandoned", self.name, *self._look()):
                 stream, entry_id, payload, extended = entry
                 for claimed in await self._validate(
                     stream.decode(), entry_id.decode(), payload, float(extended)
@@ -223,12 +234,29 @@ class Consumer:
         """Return whether there may be a job for `claim_abandoned`; False while Redis is away."""
         found = False
         with contextlib.suppress(QueueUnavailable):
-            found = bool(await self._run("has_abandoned", self._idle_ms, *self._streams))
+            found = bool(await self._run("has_abandoned", *self._look()))
         return found
 
-    @property
-    def _idle_ms(self) -> int:
-        return max(1, int(self._settings.claim_seconds * 1000))
+    def _look(self) -> tuple[str | int, ...]:
+        """Return the arguments of a look for abandoned jobs."""
+        idle_ms = max(1, int(self._settings.claim_seconds * 1000))
+        # Where Redis was away, every heartbeat has lapsed; those of the living come back first.
+        clock = asyncio.get_running_loop().time
+        lapse = self._beating_since is not None and clock() - self._beating_since > self._beat_ttl
+        return (idle_ms, "1" if lapse else "", len(self._dead), *self._dead, *self._streams)
+
+    async def find_dead_neighbours(self) -> None:
+        """Find the workers of this machine whose processes have ended: their jobs may be claimed at once."""
+        with contextlib.suppress(QueueUnavailable):
+            async with translated():
+                seconds, microseconds = await self._redis.time()
+                now = seconds + microseconds / 1e6
+                names: set[str] = set()
+                for task in self._tasks:
+                    known: Any = await self._redis.zrange(self._keys.workers(task), 0, -1, withscores=True)
+                    # One that has given a heartbeat just now lives, perhaps in another container.
+                    names |= {name.decode() for name, until in known if until - now < MISSED_BEAT_S}
+            self._dead = tuple(each for each in names if each != self.name and _has_ended(each))
 
     async def _count_attempt(self, claimed: ClaimedJob) -> ClaimedJob | None:
         """Count an attempt; return the job as an isolated one, or None where it was closed or is given up."""
@@ -354,8 +382,14 @@ class Consumer:
         """Register this worker as live and ready for `ttl` seconds from now; 0: as gone."""
         if self._loading is not None:
             await self._loading.ready(self._tasks)
-        with contextlib.suppress(QueueUnavailable):
+        self._beat_ttl = ttl
+        try:
             await self._run("beat", self.name, ttl, *self._tasks)
+        except QueueUnavailable:
+            self._beating_since = None
+        else:
+            if self._beating_since is None:
+                self._beating_since = asyncio.get_running_loop().time()
 
     async def leave(self) -> None:
         """Give all claimed jobs back at once, and count as gone: for a worker that stops in good order."""
@@ -376,3 +410,22 @@ class Consumer:
                 if asyncio.get_running_loop().time() >= until:
                     raise
                 await self._back_off(until)
+
+
+def worker_name() -> str:
+    """Make a name that no other worker has: this machine's, the process's id, and a chance."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _has_ended(name: str) -> bool:
+    """Tell whether a worker was a process of this machine, and has ended."""
+    host, _, rest = name.rpartition("-")[0].rpartition("-")
+    if host != socket.gethostname() or not rest.isdecimal() or int(rest) == os.getpid():
+        return False
+    try:
+        os.kill(int(rest), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False

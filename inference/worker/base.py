@@ -8,13 +8,14 @@ from typing import Final
 from inference.queue.consumer import ClaimedJob, Consumer
 from inference.worker.errors import WORKER_BROKEN
 
-BEAT_INTERVAL_S: Final = 5.0
-"""Seconds between two heartbeats; after three missing ones the worker counts as gone."""
+BEAT_INTERVAL_S: Final = 1.0
+"""Seconds between two heartbeats."""
+HEARTBEAT_TTL_S: Final = 3.5
+"""Seconds after its last heartbeat at which a worker counts as gone, and its jobs are for others."""
+LOOK_INTERVAL_S: Final = 1.0
+"""Seconds between two looks for the jobs of workers that are gone."""
 STOP_TIMEOUT_S: Final = 2.5
 """The default of `stop_timeout_s`; the worker's supervisor kills it after 3.5 seconds."""
-RECLAIM_RETRY_S: Final = 1.0
-"""Seconds until abandoned jobs are looked for again while the worker's other loop holds the isolation
-lock."""
 
 
 class WorkerLoop(abc.ABC):
@@ -22,8 +23,8 @@ class WorkerLoop(abc.ABC):
 
     Args:
         consumer: The queue, for this loop's tasks alone. The caller closes it.
-        claim_seconds: Idle seconds after which another worker may claim a job; claims are renewed four times
-            in it.
+        claim_seconds: Seconds after which another worker may claim a job of a worker that beats and renews no
+            claim; claims are renewed four times in it.
         isolation_lock: Shared by the worker's loops. It is held while a job claimed from a dead worker runs,
             so that two of these never run at the same time.
         stop_timeout_s: Seconds for the jobs in flight to finish when the worker is told to stop.
@@ -79,7 +80,7 @@ class WorkerLoop(abc.ABC):
 
     async def _beat(self) -> None:
         while True:
-            await self._consumer.beat(3 * BEAT_INTERVAL_S)
+            await self._consumer.beat(HEARTBEAT_TTL_S)
             await asyncio.sleep(BEAT_INTERVAL_S)
 
     async def _renew_claims(self) -> None:

@@ -10,7 +10,7 @@ from inference.images.reader import PictureReader
 from inference.queue.cancellations import CancellationListener
 from inference.queue.consumer import ClaimedJob, Consumer
 from inference.settings import WorkerSettings
-from inference.worker.base import RECLAIM_RETRY_S, STOP_TIMEOUT_S, WorkerLoop
+from inference.worker.base import LOOK_INTERVAL_S, STOP_TIMEOUT_S, WorkerLoop
 from inference.worker.errors import MAX_FAILURES, WORKER_BROKEN, ModelBroken
 from inference.worker.generation import ChatGeneration, EngineFailed
 
@@ -80,6 +80,7 @@ class ChatLoop(WorkerLoop):
         await self._warm_up()
         await self._cancellations.start()
         log.info("ready to converse with %s", self._engine.name)
+        await self._consumer.find_dead_neighbours()
         background = [
             self._tasks.create_task(each)
             for each in (
@@ -130,8 +131,7 @@ class ChatLoop(WorkerLoop):
                 async with self._isolation_lock:
                     while abandoned := await self._consumer.claim_abandoned():
                         await asyncio.wait([self._begin(claimed) for claimed in abandoned])
-            pause = self._claim_seconds / 2
-            await asyncio.sleep(min(RECLAIM_RETRY_S, pause) if self._isolation_lock.locked() else pause)
+            await asyncio.sleep(min(LOOK_INTERVAL_S, self._claim_seconds / 2))
 
     def _begin(self, claimed: ClaimedJob) -> asyncio.Task[None]:
         generation = ChatGeneration(

@@ -14,8 +14,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import secrets
-import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
@@ -32,7 +30,7 @@ from inference.models.progress import Progress, default_progress, each_of
 from inference.queue.backlog import Backlog
 from inference.queue.cancellations import CancellationListener
 from inference.queue.connection import connect
-from inference.queue.consumer import Consumer
+from inference.queue.consumer import Consumer, worker_name
 from inference.queue.embedded_redis import running_redis
 from inference.queue.keys import Keys
 from inference.queue.loading_state import LoadingAnnouncer
@@ -121,11 +119,6 @@ async def serve(  # noqa: PLR0913 - each is optional but the first three
         await batch_jobs.close()
         await chat_jobs.close()
         await redis.aclose()
-
-
-def worker_name() -> str:
-    """Make a name that no other worker has."""
-    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 async def _run_loops(loops: Sequence[WorkerLoop], stop: asyncio.Event) -> None:

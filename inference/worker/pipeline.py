@@ -19,7 +19,7 @@ from inference.queue.backlog import Backlog
 from inference.queue.consumer import ClaimedJob, Consumer
 from inference.schema import Failure, Matched, Result, Task
 from inference.settings import WorkerSettings
-from inference.worker.base import RECLAIM_RETRY_S, STOP_TIMEOUT_S, WorkerLoop
+from inference.worker.base import LOOK_INTERVAL_S, STOP_TIMEOUT_S, WorkerLoop
 from inference.worker.batch_runner import BatchRunner, failure_reply
 from inference.worker.errors import WORKER_BROKEN
 from inference.worker.preprocessor import InFlightJob, Preprocessor
@@ -99,6 +99,7 @@ class Pipeline(WorkerLoop):
         for engine in self._engines.values():
             await self._batch_runner.warm_up(engine)
         log.info("ready for %s", ", ".join(self._engines))
+        await self._consumer.find_dead_neighbours()
         self._taking = self._tasks.create_task(self._take_jobs())
         background = [self._tasks.create_task(self._beat()), self._tasks.create_task(self._renew_claims())]
         try:
@@ -114,9 +115,9 @@ class Pipeline(WorkerLoop):
         reclaim_at = clock()
         while True:
             if clock() >= reclaim_at:
-                pause = self._claim_seconds / 2
-                ran = await self._run_abandoned_jobs()
-                reclaim_at = clock() + (pause if ran else min(pause, RECLAIM_RETRY_S))
+                if not self._isolation_lock.locked() and await self._consumer.has_abandoned():
+                    await self._run_abandoned_jobs()
+                reclaim_at = clock() + min(LOOK_INTERVAL_S, self._claim_seconds / 2)
             await self._wait_until(lambda: self._free_slots() > 0)
             waiting = await self._backlog.look()
             count = fair_share(waiting, self._free_slots(), busy=bool(self._in_flight))
@@ -129,20 +130,18 @@ class Pipeline(WorkerLoop):
             wait = 0.0 if count else max(0.01, min(max_wait, reclaim_at - clock()))
             self._begin(await self._consumer.take(max(1, count), int(wait * 1000)))
 
-    async def _run_abandoned_jobs(self) -> bool:
+    async def _run_abandoned_jobs(self) -> None:
         """Run jobs of dead workers one after the other, each with no other job in flight that it could harm.
 
-        Returns:
-            Whether it looked for them; False while the worker's other loop holds the isolation lock.
+        While the worker's other loop holds the isolation lock, they are left for the next look.
         """
         await self._wait_until(lambda: not self._in_flight)
         if self._isolation_lock.locked():
-            return False
+            return
         async with self._isolation_lock:
             while abandoned := await self._consumer.claim_abandoned():
                 self._begin(abandoned)
                 await self._wait_until(lambda: not self._in_flight)
-        return True
 
     def _free_slots(self) -> int:
         return self._max_batch - sum(not job.running for job in self._in_flight)

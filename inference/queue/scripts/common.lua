@@ -7,6 +7,8 @@ local OPEN, JOB, ASKER, RESULT, REPLIES, RECENT, DEAD, WORKERS, PICTURE, PICTURE
   LOADING = unpack(KEYS)
 -- Seconds for which a silent worker counts as restarting.
 local RESTART = 120
+-- Milliseconds after which a consumer without entries that is gone is deleted.
+local FORGET_MS = 3600000
 
 local function seconds()
   local time = redis.call('TIME')
@@ -139,4 +141,47 @@ local function extension(entry)
   local read, job = pcall(cjson.decode, payload(entry))
   if not read or type(job) ~= 'table' or type(job.id) ~= 'string' then return '0' end
   return redis.call('HGET', JOB .. job.id, 'extended') or '0'
+end
+
+-- Return the consumers whose pending entries may be claimed at once, whatever their idle time: their heartbeat has lapsed
+-- (where `lapse`), or they are among `dead`. Consumers that have long been gone and have no entries are deleted.
+local function gone(stream, lapse, dead)
+  local task = string.match(stream, ':jobs:(%a+):%a+$')
+  local now, found = seconds(), {}
+  local consumers = redis.pcall('XINFO', 'CONSUMERS', stream, GROUP)
+  if consumers.err then return found end
+  for _, consumer in ipairs(consumers) do
+    local facts = {}
+    for i = 1, #consumer, 2 do facts[consumer[i]] = consumer[i + 1] end
+    local name, pending = facts['name'], facts['pending']
+    local until_ = task and tonumber(redis.call('ZSCORE', WORKERS .. task, name) or 'inf') or math.huge
+    if pending > 0 and (dead[name] or (lapse and until_ <= now)) then
+      found[#found + 1] = name
+    elseif pending == 0 and facts['idle'] > FORGET_MS and (until_ == math.huge or until_ <= now) then
+      redis.call('XGROUP', 'DELCONSUMER', stream, GROUP, name)
+    end
+  end
+  return found
+end
+
+-- Return the pending entries of a stream that may be claimed, as XPENDING does; at most 100 for each reason.
+local function abandoned(stream, idle, lapse, dead)
+  local pending = redis.pcall('XPENDING', stream, GROUP, 'IDLE', idle, '-', '+', 100)
+  local found = pending.err and {} or pending
+  for _, name in ipairs(gone(stream, lapse, dead)) do
+    for _, each in ipairs(redis.call('XPENDING', stream, GROUP, '-', '+', 100, name)) do
+      found[#found + 1] = each
+    end
+  end
+  return found
+end
+
+-- Return the arguments of a look for abandoned entries, from ARGV[first] on: idle ms, '1' where a lapsed heartbeat counts,
+-- the number of dead consumers, their names, streams...
+local function look_arguments(first)
+  local dead, count = {}, tonumber(ARGV[first + 2])
+  for i = first + 3, first + 2 + count do dead[ARGV[i]] = true end
+  local streams = {}
+  for i = first + 3 + count, #ARGV do streams[#streams + 1] = ARGV[i] end
+  return ARGV[first], ARGV[first + 1] == '1', dead, streams
 end

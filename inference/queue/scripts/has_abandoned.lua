@@ -1,8 +1,8 @@
--- Check for an entry whose consumer has been idle for so long that another may claim it.
--- ARGV: idle ms, streams...
+-- Check for an entry that another worker may claim, since its consumer has been idle for too long, or is gone.
+-- ARGV: those of `look_arguments`
 -- Returns 1 where there is one, else 0.
-for i = 2, #ARGV do
-  local pending = redis.pcall('XPENDING', ARGV[i], GROUP, 'IDLE', ARGV[1], '-', '+', 1)
-  if not pending.err and #pending > 0 then return 1 end
+local idle, lapse, dead, streams = look_arguments(1)
+for _, stream in ipairs(streams) do
+  if #abandoned(stream, idle, lapse, dead) > 0 then return 1 end
 end
 return 0

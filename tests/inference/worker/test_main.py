@@ -17,9 +17,12 @@ from inference.settings import QueueSettings
 from inference.worker.base import STOP_TIMEOUT_S
 from inference.worker.main import FAILED, FATAL
 from tests.inference.process_probes import until, until_told
+from tests.inference.takeovers import takeovers
 from tests.inference.worker_harness import Asker, asking, outcome, settings
 from tests.inference.worker_process import worker
 
+TAKEN_OVER_S = 5.0
+"""Seconds from a worker's end until another has its jobs."""
 QUICK = {"BEHOLDER_CLAIM_SECONDS": "1", "BEHOLDER_TASKS": "answer"}
 
 
@@ -92,6 +95,30 @@ async def test_a_worker_killed_in_mid_batch_loses_and_repeats_nothing(redis_url:
     wanted = {job: f"{question}: red" for job, question in zip(ids, questions, strict=True)}
     assert by_id(await answered(redis_url)) == wanted
     assert sorted(batches(tmp_path / "next")) == sorted([question] for question in questions)
+
+
+async def test_the_jobs_of_a_killed_worker_are_taken_over_within_seconds(
+    redis_url: str, tmp_path: Path
+) -> None:
+    found = [each async for each in takeovers(redis_url, tmp_path, 2)]
+    assert len(found) == 2
+    assert max(each.claimed for each in found) < TAKEN_OVER_S
+
+
+async def test_a_workers_successor_on_its_machine_takes_over_at_once(redis_url: str, tmp_path: Path) -> None:
+    patient = {"BEHOLDER_TASKS": "answer", "BEHOLDER_CLAIM_SECONDS": "600"}
+    async with asking(settings(redis_url)) as asker:
+        async with worker(redis_url, tmp_path / "first", **patient) as first:
+            tickets = [await asker.ask(question) for question in ("hold", "q0")]
+            await until(lambda: batches(tmp_path / "first"))
+            first.kill()
+            await first.wait()
+        async with worker(redis_url, tmp_path / "next", **patient, HOW="free") as successor:
+            assert successor.stderr is not None
+            while b"ready for" not in await successor.stderr.readline():
+                pass
+            async with asyncio.timeout(TAKEN_OVER_S):
+                assert [await outcome(each) for each in tickets] == ["hold: red", "q0: red"]
 
 
 async def test_a_job_that_kills_every_worker_is_given_up_and_the_nine_beside_it_are_answered(
