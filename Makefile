@@ -12,7 +12,7 @@ PIP := $(BIN)/pip --disable-pip-version-check
 PIP_FAILED := { echo "pip could not install everything: its reason is above. What it has fetched is kept for the next try."; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint models train bench figure screenshots clean
+.PHONY: help run test test-long chaos soak lint models train bench figure screenshots clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 16
@@ -22,6 +22,18 @@ run: $(READY) ## Run Redis, a worker and the bot; without DISCORD_TOKEN, in a po
 
 test: $(READY) ## Run every test
 	$(BIN)/python -m pytest
+
+test-long: $(READY) ## Run the longer checks in a short form: a seed of each mode of chaos, and a soak (ten minutes)
+	$(BIN)/python -m tests.chaos --mode kills --requests 300 --kills 4
+	$(BIN)/python -m tests.chaos --mode faults --requests 300 --kills 4
+	$(BIN)/python -m tests.chaos.soak --minutes 3
+
+chaos: $(READY) ## Kill everything 10 times each under 1,000 requests, three seeds of each mode (an hour)
+	for mode in kills faults; do for seed in 1 2 3; do \
+	    $(BIN)/python -m tests.chaos --mode $$mode --seed $$seed || exit 1; done; done
+
+soak: $(READY) ## Send requests for 15 minutes, and see that no memory grows
+	$(BIN)/python -m tests.chaos.soak
 
 lint: $(READY) ## Check style, types and import contracts, as CI does
 	$(BIN)/ruff check .

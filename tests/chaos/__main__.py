@@ -46,7 +46,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="chooses who does what, and when a process dies")
     parser.add_argument("--mode", choices=["calm", "kills", "faults"], default="kills")
     parser.add_argument("--requests", type=int, default=1000)
-    parser.add_argument("--rate", type=float, default=3.5, help="requests a second")
+    parser.add_argument("--rate", type=float, default=4.0, help="requests a second")
     parser.add_argument("--kills", type=int, default=10, help="of each process")
     parser.add_argument("--keep", type=Path, help="an empty folder for the data and the logs, to look at")
     return parser.parse_args()
@@ -57,13 +57,11 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-async def run(options: argparse.Namespace, folder: Path, scenes: list[Scene]) -> tuple[Tally, dict[str, int]]:
-    """Run the chaos.
-
-    Returns:
-        What the requests came to, and how often each process was killed.
-    """
-    chance = random.Random(options.seed)
+@asynccontextmanager
+async def arena(
+    folder: Path, scenes: list[Scene], chance: random.Random
+) -> AsyncIterator[tuple[PocketDiscord, dict[str, Part], Traffic]]:
+    """Run a pocket Discord with many members and channels, and the bot, a worker and Redis beside it."""
     async with AsyncExitStack() as stack:
         discord = await stack.enter_async_context(PocketDiscord(folder / "discord", port=0))
         pocket = discord.pocket
@@ -75,12 +73,22 @@ async def run(options: argparse.Namespace, folder: Path, scenes: list[Scene]) ->
         session = await session_of(pocket)
         traffic = Traffic(session, scenes, chance, captioned, others)
         parts = await stack.enter_async_context(running_parts(discord, folder, captioned))
-        online = pocket.hub.connected
-        await wait_until(lambda: online(pocket.world.bot.id), READY_S)
+        await wait_until(lambda: pocket.hub.connected(pocket.world.bot.id), READY_S)
         for index in range(PEOPLE):
             person = Person(session, index, traffic)
             traffic.people.append(await stack.enter_async_context(person))
         await asyncio.wait_for(traffic.prepare(), READY_S)
+        yield discord, parts, traffic
+
+
+async def run(options: argparse.Namespace, folder: Path, scenes: list[Scene]) -> tuple[Tally, dict[str, int]]:
+    """Run the chaos.
+
+    Returns:
+        What the requests came to, and how often each process was killed.
+    """
+    chance = random.Random(options.seed)
+    async with arena(folder, scenes, chance) as (discord, parts, traffic):
         say(f"seed {options.seed}, mode {options.mode}: {options.requests} requests at {options.rate}/s")
         started = time.monotonic()
         async with troubles(options, discord, parts, traffic, chance):
