@@ -91,7 +91,7 @@ class WorkerSettings(QueueSettings):
     )
     """Seconds until the chat model's first sign: Ollama may load the model first."""
     claim_seconds: float = Field(30, gt=0, le=MAX_SECONDS, validation_alias="BEHOLDER_CLAIM_SECONDS")
-    """Seconds after which another worker may claim a job whose claim is not renewed while its worker beats."""
+    """Seconds after which another worker may claim a job whose living worker does not renew its claim."""
     picture_pixels: int = Field(64_000_000, ge=1, le=MAX_BYTES, validation_alias="BEHOLDER_PICTURE_PIXELS")
     picture_decode_seconds: float = Field(
         20, gt=0, le=MAX_SECONDS, validation_alias="BEHOLDER_PICTURE_DECODE_SECONDS"
