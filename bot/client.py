@@ -15,6 +15,7 @@ from bot.command_sync import sync_at_start
 from bot.discord_api.edit_limiter import EditRateLimiter
 from bot.discord_api.parser_guard import guard_parsers
 from bot.discord_api.refusal_gate import RefusalGate
+from bot.discord_api.server_clock import discord_clock
 from bot.durable.runner import RequestRunner, retry_redis
 from bot.events.promises import Promises
 from bot.events.router import MessageRouter
@@ -95,6 +96,7 @@ class Beholder(commands.Bot):
         submissions: Submits jobs; over the limit for one person they wait here.
         edit_limiter: Paces edits of streamed answers.
         refusal_gate: Holds all requests back while Discord refuses this address.
+        discord_clock: Returns Unix time by Discord's clock.
         background: The tasks that run for as long as the bot.
     """
 
@@ -126,6 +128,7 @@ class Beholder(commands.Bot):
         self.background = BackgroundTasks()
         trace = self.edit_limiter.trace()
         self.refusal_gate.add_to(trace)
+        self.discord_clock = discord_clock(trace)
         super().__init__(
             command_prefix=(),
             help_command=None,
@@ -198,17 +201,25 @@ class Beholder(commands.Bot):
             raise RuntimeError("setup_hook was called before the login")
         self.bot_id, name = self.user.id, str(self.application_id)
         self.inbox = Inbox(self.redis, name)
-        self.read_cursors = ReadCursors(self.redis, name)
+        self.read_cursors = ReadCursors(self.redis, name, clock=self.discord_clock)
         self.runner = RequestRunner(self, self.inbox, self._is_own, min_resume_delay_s=self.delays.resume_s)
         self.promises = Promises(self.settings.data_dir / f"promises-{self._queue_name}.json")
         self.router = MessageRouter(
             self.bot_id, self.read_cursors, self.promises, first_word_s=self.delays.first_word_s
         )
         self.lookup = ImageLookup(self, AnswerSubjects(self.redis, name), History(self.redis, name))
-        tokens = InteractionTokens(self.redis, name)
-        self.submissions = Submissions(patience=self.settings.job_seconds)
+        tokens = InteractionTokens(self.redis, name, clock=self.discord_clock)
+        self.submissions = Submissions(patience=self.settings.job_seconds, clock=self.discord_clock)
         self.interactions = InteractionDispatcher(
-            self, self.inbox, tokens, self.runner, self.inference, self.fetcher, self.lookup, self.delays
+            self,
+            self.inbox,
+            tokens,
+            self.runner,
+            self.inference,
+            self.fetcher,
+            self.lookup,
+            self.delays,
+            clock=self.discord_clock,
         )
 
     def _is_own(self, request: Open) -> bool:

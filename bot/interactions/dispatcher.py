@@ -175,6 +175,7 @@ class InteractionDispatcher:
         fetcher: Given to what is registered.
         lookup: Given to what is registered; stores what each outcome is about.
         delays: Of retries and of what a member is told while waiting.
+        clock: Returns Unix time by Discord's clock.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what all commands share
@@ -187,6 +188,8 @@ class InteractionDispatcher:
         fetcher: Fetcher,
         lookup: ImageLookup,
         delays: Delays,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._inbox = inbox
@@ -196,6 +199,7 @@ class InteractionDispatcher:
         self._fetcher = fetcher
         self._lookup = lookup
         self._delays = delays
+        self._clock = clock
         self._registered: dict[str, tuple[Perform, Task]] = {}
         runner.register(OpenCommand, self._resume)
 
@@ -282,7 +286,7 @@ class InteractionDispatcher:
         webhook = discord.Webhook.partial(self._client.application_id or 0, token, client=self._client)
         # Otherwise discord.py sends nothing ephemeral through it.
         webhook.type = discord.WebhookType.application
-        expires = asyncio.get_running_loop().time() + begun + TOKEN_LIFETIME_S - time.time()
+        expires = asyncio.get_running_loop().time() + begun + TOKEN_LIFETIME_S - self._clock()
         return DeferredResponse(
             webhook, private=request.private, request_id=request.id, expires=expires, delays=self._delays
         )
@@ -315,7 +319,7 @@ class InteractionDispatcher:
         status = partial(self._status, context)
         left = None
         if context.request.private:
-            left = _expiry(context.request.interaction_id) - OUTCOME_MARGIN_S - time.time()
+            left = _expiry(context.request.interaction_id) - OUTCOME_MARGIN_S - self._clock()
         try:
             async with (
                 asyncio.timeout(left),

@@ -1,5 +1,6 @@
 """The aiohttp application: REST routes under `/api/v10`, the gateway, the CDN, the page."""
 
+from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
@@ -48,6 +49,11 @@ def application(pocket: Pocket, inspector: Inspector) -> web.Application:
     app = web.Application(
         middlewares=[origin_check(pocket), _routing_errors], client_max_size=pocket.limits.request_bytes
     )
+
+    async def set_date(_: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Date"] = formatdate(pocket.world.clock(), usegmt=True)
+
+    app.on_response_prepare.append(set_date)
     for route in sorted(ROUTES, key=_literals_first):
         app.router.add_route(route.method, API + route.template, Endpoint(pocket, route).__call__)
     for path in ("/gateway", "/gateway/"):  # clients append "/?v=10" or "?v=10"

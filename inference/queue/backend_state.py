@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -22,6 +21,7 @@ from inference.errors import (
 )
 from inference.queue.connection import Client, translated
 from inference.queue.keys import TASKS, Keys
+from inference.queue.redis_clock import CLOCK
 from inference.schema import Task
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class BackendState:
     """
 
     def __init__(
-        self, redis: Client, keys: Keys, worker: str, task: Task, clock: Callable[[], float] = time.time
+        self, redis: Client, keys: Keys, worker: str, task: Task, clock: Callable[[], float] = CLOCK
     ) -> None:
         self._redis = redis
         self._key = keys.problems(task)

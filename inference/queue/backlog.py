@@ -1,11 +1,11 @@
 """The number of waiting jobs and of live workers, from which a worker computes its share."""
 
-import time
 from collections.abc import Sequence
 
 from inference.errors import QueueUnavailable
 from inference.queue.connection import Client, translated
 from inference.queue.keys import GROUP, Keys
+from inference.queue.redis_clock import CLOCK
 from inference.schema import Priority, Task
 
 _PRIORITIES: tuple[Priority, ...] = ("waiting", "unasked")
@@ -34,7 +34,7 @@ class Backlog:
         """
         pipeline = self._redis.pipeline(transaction=False)
         for task in self._tasks:
-            pipeline.zcount(self._keys.workers(task), time.time(), "+inf")
+            pipeline.zcount(self._keys.workers(task), CLOCK(), "+inf")
             for priority in _PRIORITIES:
                 pipeline.xlen(self._keys.jobs(task, priority))
                 pipeline.xpending(self._keys.jobs(task, priority), GROUP)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Iterable
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,6 +15,7 @@ from inference.queue.embedded_redis import running_redis
 from inference.queue.image_store import PictureStore, queue_full
 from inference.queue.keys import TASKS, Keys, picture_name
 from inference.queue.loading_state import LEASE_S, TaskState, read_task_state
+from inference.queue.redis_clock import CLOCK, learn_time
 from inference.queue.reply_reader import ReplyReader
 from inference.queue.scripts import Scripts
 from inference.queue.ticket import Pending, Ticket
@@ -55,7 +55,7 @@ class InferenceClient:
         bot_name: Names the reply stream. It must be the same after a restart and differ from every other
             process's (it is made from the application's id and the shards); 1 to 64 characters.
         keys: The key names.
-        clock: Returns Unix time in seconds.
+        clock: Returns Unix time in seconds, by default by Redis's clock.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class InferenceClient:
         bot_name: str,
         *,
         keys: Keys | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = CLOCK,
     ) -> None:
         self._redis = redis
         self._settings = settings
@@ -85,7 +85,7 @@ class InferenceClient:
         bot_name: str,
         *,
         keys: Keys | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = CLOCK,
         background: BackgroundTasks | None = None,
     ) -> "AsyncIterator[InferenceClient]":
         """Connect, and read replies until the context ends.
@@ -99,6 +99,8 @@ class InferenceClient:
         async with running_redis(settings) as url:
             redis = connect(url)
             client = cls(redis, settings, bot_name, keys=keys, clock=clock)
+            with contextlib.suppress(QueueUnavailable):
+                await learn_time(redis)
             background = background or BackgroundTasks()
             work = {f"replies for {bot_name}": client._reader.run, f"jobs of {bot_name}": client._sweep}
             for name, run in work.items():
@@ -367,6 +369,7 @@ class InferenceClient:
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
+        await learn_time(self._redis)
         for pending in list(self._pending.values()):
             if not pending.accepted or pending.reply.done():
                 continue

@@ -6,7 +6,6 @@ import logging
 import os
 import secrets
 import socket
-import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ from inference.queue.connection import Client, connect_blocking, read_after, tra
 from inference.queue.image_store import PictureStore
 from inference.queue.keys import GROUP, Keys, picture_name
 from inference.queue.loading_state import LoadingAnnouncer
+from inference.queue.redis_clock import CLOCK
 from inference.queue.scripts import Scripts
 from inference.schema import Delta, Failure, Job, Picture, Progress, Result, Task, in_one_scope
 from inference.settings import WorkerSettings
@@ -81,7 +81,7 @@ class Consumer:
         name: The consumer's name, unique among live workers.
         settings: `claim_seconds`, `picture_seconds`, `queue_bytes`.
         loading: Announces that the worker's models are being loaded, until the first heartbeat.
-        clock: Returns Unix time in seconds.
+        clock: Returns Unix time in seconds, by default by Redis's clock.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Consumer:
         settings: WorkerSettings,
         *,
         loading: LoadingAnnouncer | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = CLOCK,
     ) -> None:
         self.name = name
         self._loading = loading
@@ -251,6 +251,7 @@ class Consumer:
             async with translated():
                 seconds, microseconds = await self._redis.time()
                 now = seconds + microseconds / 1e6
+                CLOCK.learn(now)
                 names: set[str] = set()
                 for task in self._tasks:
                     known: Any = await self._redis.zrange(self._keys.workers(task), 0, -1, withscores=True)
@@ -384,7 +385,7 @@ class Consumer:
             await self._loading.ready(self._tasks)
         self._beat_ttl = ttl
         try:
-            await self._run("beat", self.name, ttl, *self._tasks)
+            CLOCK.learn(float(await self._run("beat", self.name, ttl, *self._tasks)))
         except QueueUnavailable:
             self._beating_since = None
         else:

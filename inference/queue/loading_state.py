@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import re
-import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Final, Literal
 
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from inference.errors import QueueUnavailable
 from inference.queue.connection import Client
 from inference.queue.keys import Keys
+from inference.queue.redis_clock import CLOCK
 from inference.queue.scripts import Scripts
 from inference.schema import Task
 
@@ -78,7 +78,7 @@ class LoadingAnnouncer:
         tasks: Iterable[Task],
         *,
         lease_s: float = LEASE_S,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = CLOCK,
     ) -> None:
         self.worker = worker
         self._run = Scripts(redis, keys)

@@ -1,11 +1,11 @@
 """The submitter's handle on a submitted job."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from inference.errors import Expired, from_code
+from inference.queue.redis_clock import CLOCK
 from inference.schema import Delta, Failure, Job, Progress, Result
 
 
@@ -72,7 +72,7 @@ class Ticket:
         *,
         position: Callable[[str], Awaitable[int | None]],
         expire: Callable[[Pending], Awaitable[None]],
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = CLOCK,
     ) -> None:
         self._pending = pending
         self._deadline = deadline

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from inference.engines import Engine
 from inference.errors import BeholderError, ModelFailed, error_place
 from inference.model_thread import CallTimeout, ModelThread
+from inference.queue.redis_clock import CLOCK
 from inference.schema import Answered, Captioned, Failure, Matched, Result, Timings
 from inference.worker.errors import MAX_FAILURES, ModelBroken
 from inference.worker.preprocessor import InFlightJob
@@ -127,7 +128,7 @@ def _result(
         decode=job.decode_ms,
         forward=forward_ms,
         batch=batch_size,
-        done=time.time(),
+        done=CLOCK(),
     )
     if job.thumbnails:
         outcome = outcome.model_copy(update={"thumbnails": job.thumbnails})

@@ -24,6 +24,7 @@ from inference.model_thread import CallTimeout
 from inference.models.prompt_text import prompt_turns
 from inference.models.thoughts import ThoughtFilter
 from inference.queue.consumer import ClaimedJob, Consumer, GenerationStart
+from inference.queue.redis_clock import CLOCK
 from inference.schema import Converse, Conversed, Delta, Failure, Progress, Result, Timings
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ class ChatGeneration:
         self._silence_s = silence_s
         self._start_s = start_s
         self._pull_margin_s = pull_margin_s
-        self._claimed_at = time.time()
+        self._claimed_at = CLOCK()
         self._decode_s = 0.0
         self._cut_off_files: tuple[int, ...] = ()
         self._text = ""
@@ -303,7 +304,7 @@ class ChatGeneration:
             cut_off_files=self._cut_off_files,
             in_thought=self._thoughts.in_thought or (self._has_thought and not self._text),
         )
-        now, job = time.time(), self.claimed.job
+        now, job = CLOCK(), self.claimed.job
         timings = Timings(
             waited=max(0.0, self._claimed_at - job.submitted) * 1000,
             decode=self._decode_s * 1000,
@@ -326,4 +327,4 @@ def _shown(job_id: str, progress: PullProgress | BusyRetry | Thinking) -> Progre
 
 
 def _seconds_until(unix_time: float) -> float:
-    return min(MAX_WAIT_S, max(0.0, unix_time - time.time()))
+    return min(MAX_WAIT_S, max(0.0, unix_time - CLOCK()))

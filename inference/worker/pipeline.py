@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import math
-import time
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -17,6 +16,7 @@ from inference.errors import BeholderError, Expired, ModelFailed, QueueUnavailab
 from inference.images.reader import Decoder
 from inference.queue.backlog import Backlog
 from inference.queue.consumer import ClaimedJob, Consumer
+from inference.queue.redis_clock import CLOCK
 from inference.schema import Failure, Matched, Result, Task
 from inference.settings import WorkerSettings
 from inference.worker.base import LOOK_INTERVAL_S, STOP_TIMEOUT_S, WorkerLoop
@@ -154,7 +154,7 @@ class Pipeline(WorkerLoop):
 
     def _begin(self, claimed: Iterable[ClaimedJob]) -> None:
         for each in claimed:
-            job = InFlightJob(each, time.time())
+            job = InFlightJob(each, CLOCK())
             self._in_flight.append(job)
             job.preprocessing = self._tasks.create_task(self._preprocess(job))
 
@@ -182,7 +182,7 @@ class Pipeline(WorkerLoop):
     async def _run_batches(self) -> None:
         while not self._stopping:
             self._schedule_changed.clear()
-            now = time.time()
+            now = CLOCK()
             waiting = [job for job in self._in_flight if not job.running]
             next_step = plan(waiting, now, self._max_batch, self._last_served)
             for job in next_step.expired:
@@ -206,7 +206,7 @@ class Pipeline(WorkerLoop):
     async def _run_batch(self, jobs: Iterable[InFlightJob]) -> None:
         batch = list(jobs)
         task = batch[0].job.request.task
-        self._last_served[task] = time.time()
+        self._last_served[task] = CLOCK()
         for job in batch:
             job.running = True
         self._slot_freed.set()

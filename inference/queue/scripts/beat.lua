@@ -1,6 +1,6 @@
 -- Register a worker as live and ready for its tasks: it loads their models no longer.
 -- ARGV: consumer, seconds for which this holds, tasks...
--- Returns 1.
+-- Returns the server's time: Unix seconds, as a string.
 local now = seconds()
 for i = 3, #ARGV do
   local key = WORKERS .. ARGV[i]
@@ -9,4 +9,4 @@ for i = 3, #ARGV do
   redis.call('HDEL', LOADING .. ARGV[i], ARGV[1])
   redis.call('EXPIRE', key, math.ceil(tonumber(ARGV[2])) + RESTART)
 end
-return 1
+return string.format('%.6f', now)
