@@ -17,7 +17,7 @@ from handlers.ports import (
     store_image,
 )
 from handlers.submission import Submissions
-from inference.errors import BeholderError, JobFailed, QueueFull, QueueUnavailable
+from inference.errors import BeholderError, JobFailed, PictureGone, QueueFull, QueueUnavailable
 from inference.schema import Answer, Answered, Caption, Captioned, Group, Picture, Priority
 
 log = logging.getLogger(__name__)
@@ -144,7 +144,13 @@ class Captioner:
 
         ticket = await self._submissions.submit(context, submit)
         watch(ticket)
-        outcome = (await ticket.result()).outcome
+        try:
+            outcome = (await ticket.result()).outcome
+        except PictureGone:
+            # Redis has lost its bytes, and not Discord: it may lose its last second when it is killed.
+            await self._queue.close_request([context.job(source.key, question)])
+            stored = await store_image(self._queue, context, source)
+            outcome = (await (await self._submissions.submit(context, submit)).result()).outcome
         expected = Captioned if question is None else Answered
         if not isinstance(outcome, expected):
             raise JobFailed(f"The worker returned the outcome of another task: {outcome.task!r}.")

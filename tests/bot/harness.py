@@ -22,6 +22,7 @@ from bot.playground.ratelimits import SEEN
 from bot.playground.server import PocketDiscord
 from bot.playground.testing.observers import RestExchange
 from bot.settings import BotSettings, Delays
+from inference.errors import PictureGone
 from inference.queue.connection import connect
 from inference.queue.consumer import ClaimedJob, Consumer
 from inference.queue.keys import Keys
@@ -107,7 +108,11 @@ class EchoWorker:
             self.jobs.append(claimed.job)
             self._changed.notify_all()
         await self.gate.wait()
-        caption = caption_of(await consumer.picture(claimed.job.request.pictures[0]))
+        try:
+            caption = caption_of(await consumer.picture(claimed.job.request.pictures[0]))
+        except PictureGone as error:
+            await consumer.finish(claimed, Failure(job_id=claimed.job.id, code=error.code))
+            return
         code = self.failures.get(caption)
         request = claimed.job.request
         thumbnails: tuple[Picture, ...] = ()

@@ -69,6 +69,7 @@ class CaptionService(MessageHandler):
         self._delays = client.delays
         self._bot_id = client.bot_id
         self._running: dict[int, OpenPost] = {}
+        self._under_way: dict[int, tuple[OpenPost, FoundImages]] = {}
         self._captioner = Captioner(
             client.inference, patience=client.settings.job_seconds, submissions=client.submissions
         )
@@ -130,6 +131,9 @@ class CaptionService(MessageHandler):
     async def message_deleted(self, message_id: int) -> None:
         """Stop answering a message that was deleted, and forget what an answer was about."""
         self._runner.cancel(f"post:{message_id}")
+        under_way = self._under_way.pop(message_id, None)
+        if under_way is not None:
+            await self._release(*under_way)
         with contextlib.suppress(QueueUnavailable):
             await self._client.lookup.forget(message_id)
 
@@ -188,6 +192,8 @@ class CaptionService(MessageHandler):
                 found, error = await self._find(request, message)
             if before is not None and found is not None:
                 await self._release(before, found)
+            if found is not None:
+                self._under_way[request.message_id] = request, found
             target = self._target(request, message)
 
             async def show_placeholder(text: str) -> None:
@@ -212,6 +218,7 @@ class CaptionService(MessageHandler):
                     with contextlib.suppress(QueueUnavailable):
                         await self._client.lookup.keep(reply.id, found.subject())
         await self._runner.close(request.id)
+        self._under_way.pop(request.message_id, None)
         if found is not None:
             await self._release(request, found)
 

@@ -155,3 +155,41 @@ async def test_the_first_word_is_not_said_where_redis_answers_in_time(harness: H
             asked = await harness.ada.post(harness.general, harness.mention, files=CIRCLE)
             await asyncio.sleep(0.3)
         assert (await harness.ada.reply_to(asked))["content"] == "a red circle"
+
+
+async def keys(harness: Harness, *patterns: str) -> list[bytes]:
+    redis = connect(harness.redis_url)
+    try:
+        return [key for pattern in patterns async for key in redis.scan_iter(f"beholder:{pattern}")]
+    finally:
+        await redis.aclose()
+
+
+@pytest.mark.parametrize("question", ["", " what is it?"])
+async def test_a_picture_that_redis_has_lost_is_fetched_again(harness: Harness, question: str) -> None:
+    async with harness.worker() as worker, harness.bot():
+        worker.gate.clear()
+        posted = await harness.ada.post(harness.general, f"{harness.mention}{question}", files=CIRCLE)
+        await worker.wait_for_jobs(1)
+        redis = connect(harness.redis_url)
+        lost = await keys(harness, "picture:*")
+        assert await redis.delete(*lost) == 1
+        await redis.aclose()
+        worker.gate.set()
+        reply = await harness.ada.reply_to(posted)
+        await harness.all_closed()
+    assert str(reply["content"]).startswith("a red circle")
+    assert len(worker.jobs) == 2
+
+
+async def test_a_post_that_is_deleted_under_way_leaves_no_job(harness: Harness) -> None:
+    async with harness.worker() as worker, harness.bot():
+        worker.gate.clear()
+        posted = await harness.ada.post(harness.pictures, files=CIRCLE)
+        await worker.wait_for_jobs(1)
+        await harness.ada.request("DELETE", f"/channels/{harness.pictures}/messages/{posted['id']}")
+        await harness.all_closed()
+        worker.gate.set()
+        async with asyncio.timeout(20):
+            while await keys(harness, "job:*", "result:*"):  # noqa: ASYNC110 - Redis has no event for this
+                await asyncio.sleep(0.02)
