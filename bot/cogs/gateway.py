@@ -102,14 +102,21 @@ class Gateway(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
-        """A message was edited. An event with a part of the message is completed by the message itself."""
-        message = event.message
-        if not hasattr(message, "author"):
-            with contextlib.suppress(*DISCORD_ERRORS):
-                channel = self._client.get_partial_messageable(event.channel_id, guild_id=event.guild_id)
-                self._changes.edited(await channel.fetch_message(event.message_id))
-            return
-        self._changes.edited(message)
+        """A message was edited."""
+        if hasattr(event.message, "author"):
+            self._changes.edited(event.message)
+        else:
+            await self.on_unreadable_message_edit(event.channel_id, event.message_id)
+
+    @commands.Cog.listener()
+    async def on_unreadable_message_edit(self, channel_id: int, message_id: int) -> None:
+        """A message was edited, and the event has only a part of it: the message itself has the rest."""
+        channel: discord.abc.Messageable = self._client.get_partial_messageable(channel_id)
+        known = self._client.get_channel(channel_id)
+        if isinstance(known, discord.abc.Messageable):
+            channel = known
+        with contextlib.suppress(*DISCORD_ERRORS):
+            self._changes.edited(await channel.fetch_message(message_id))
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:

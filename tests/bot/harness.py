@@ -43,7 +43,9 @@ from tests.openapi import DESCRIPTION, Judge
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff\xe0"
-SHORT_DELAYS = Delays(retry_s=0.05, max_retry_s=1.0, link_embed_s=0.5, backfill_retry_s=0.05)
+SHORT_DELAYS = Delays(
+    retry_s=0.05, max_retry_s=1.0, link_embed_s=0.5, backfill_retry_s=0.05, login_retry_s=0.05
+)
 """Short delays of retries, and the usual ones of notices."""
 NOTICES_AT_ONCE = replace(SHORT_DELAYS, placeholder_s=0.1, queue_position_s=0.05)
 """Short delays of retries, and of notices to waiting members."""
