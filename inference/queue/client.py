@@ -371,7 +371,9 @@ class InferenceClient:
         """
         await learn_time(self._redis)
         for pending in list(self._pending.values()):
-            if not pending.accepted or pending.reply.done():
+            # It may have been closed since the list was made.
+            is_open = self._pending.get(pending.job.id) is pending
+            if not is_open or not pending.accepted or pending.reply.done():
                 continue
             if pending.job.deadline + pending.extended <= self._clock():
                 await self._expire(pending)
