@@ -84,5 +84,8 @@ async def test_beholder_sync_raises_a_startup_error_without_a_token_or_when_disc
     with pytest.raises(StartupError, match="DISCORD_TOKEN"):
         await run_sync(harness.settings(token=None))
     harness.pocket.faults.add(Fault(FaultKind.STATUS, method="PUT", template=PUT, status=501))
-    with discord_at(harness.pocket.api, harness.pocket.gateway), pytest.raises(StartupError, match="reached"):
+    with (
+        discord_at(harness.pocket.api, harness.pocket.gateway),
+        pytest.raises(StartupError, match="status 501"),
+    ):
         await run_sync(harness.settings())
