@@ -232,12 +232,22 @@ async def test_a_data_folder_that_is_a_file_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
-    ["redis://:hunter2@127.0.0.1:1/0", "unix:///nowhere/redis.sock?password=hunter2", "http://hunter2@x"],
+    "url", ["redis://:hunter2@127.0.0.1:1/0", "unix:///nowhere/redis.sock?password=hunter2"]
 )
-async def test_a_redis_url_that_leads_nowhere_is_said_without_its_password(tmp_path: Path, url: str) -> None:
+async def test_a_redis_url_that_leads_nowhere_is_waited_for_and_told_without_its_password(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, url: str
+) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1), running_redis(settings(tmp_path, url)):
+            pass
+    (line,) = caplog.messages
+    assert "(REDIS_URL) is not reached, waiting for it" in line
+    assert "hunter2" not in line
+
+
+async def test_a_malformed_redis_url_is_said_without_its_password(tmp_path: Path) -> None:
     with pytest.raises(QueueUnavailable, match="REDIS_URL") as caught:
-        async with running_redis(settings(tmp_path, url)):
+        async with running_redis(settings(tmp_path, "http://hunter2@x")):
             pass
     assert "hunter2" not in str(caught.value)
 
